@@ -1,0 +1,48 @@
+-- An operator read content of unknown shape and says what its markdown is. From here it goes the way of all
+-- content: kept, stored by the drain, finished. Locks: job, content.
+create function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
+  v_undecided upload_pipeline.contents;
+  v_content upload_pipeline.contents;
+begin
+  if coalesce(octet_length(markdown), 0) = 0 then
+    raise exception 'the markdown for content % of job % is empty', accept_content.ordinal, accept_content.job_id
+      using errcode = 'UP008',
+            detail = 'A parsed job has content of at least one byte.',
+            hint = 'Pass the markdown as bytea, convert_to(text, ''UTF8''), or call upload_pipeline.discard_content.';
+  end if;
+
+  v_undecided := upload_pipeline.settle_undecided_content(job_id, ordinal);
+
+  v_content := upload_pipeline.keep_content(
+    job => v_job,
+    attempt => v_undecided.attempt,
+    content => markdown,
+    recognised => true,
+    details => v_undecided.details || jsonb_build_object('accepted_by', session_user),
+    correlation_id => v_undecided.correlation_id
+  );
+
+  update upload_pipeline.webhook_deliveries as d
+     set outcome = 'kept',
+         content_ordinal = v_content.ordinal
+   where d.job_id = accept_content.job_id
+     and d.content_ordinal = accept_content.ordinal
+     and d.outcome = 'unrecognised';
+
+  return upload_pipeline.receipt_of('kept', v_job, ordinal => v_content.ordinal, path => v_content.path);
+end;
+$$;
+
+comment on function upload_pipeline.accept_content(uuid, integer, bytea) is
+  'Decides on content of unknown shape: its markdown is this. The drain stores it and the job becomes parsed. '
+  'Outcome: kept. Raises UP001, UP008.';
+
+revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from public;
+grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) to hookline_operator;

@@ -1,0 +1,41 @@
+-- A provider job that nobody recorded is taken for the current attempt's: its callback overtook our own
+-- bookkeeping. Only a failure is distrusted, where the attempt is known under another provider job: it
+-- would end work that goes on.
+create function upload_pipeline.answers_earlier_attempt(
+  job upload_pipeline.upload_jobs,
+  attempt integer,
+  parse_job_id text,
+  failure boolean
+)
+returns boolean
+language plpgsql
+stable
+as $$
+declare
+  v_attempt integer := answers_earlier_attempt.attempt;
+begin
+  if v_attempt is null and answers_earlier_attempt.parse_job_id is not null then
+    select p.attempt into v_attempt
+      from upload_pipeline.provider_jobs as p
+     where p.parse_job_id = answers_earlier_attempt.parse_job_id;
+
+    if not found and answers_earlier_attempt.failure then
+      return exists (
+        select
+          from upload_pipeline.provider_jobs as p
+         where p.job_id = job.job_id
+           and p.attempt = job.attempt
+      );
+    end if;
+  end if;
+
+  return coalesce(v_attempt < job.attempt, false);
+end;
+$$;
+
+comment on function upload_pipeline.answers_earlier_attempt(upload_pipeline.upload_jobs, integer, text, boolean) is
+  'Whether an answer (by attempt, or by provider job) is to an attempt that is over.';
+
+revoke all on function upload_pipeline.answers_earlier_attempt(
+  upload_pipeline.upload_jobs, integer, text, boolean
+) from public;

@@ -1,0 +1,51 @@
+-- What a provider's report does to the job it answers, whichever way it came: by webhook, parked, or asked for.
+create function upload_pipeline.apply_report(
+  job upload_pipeline.upload_jobs,
+  code text,
+  attempt integer,
+  parse_job_id text,
+  payload jsonb,
+  correlation_id text
+)
+returns upload_pipeline.events
+language plpgsql
+as $$
+declare
+  v_failed boolean;
+  v_event upload_pipeline.events;
+begin
+  select s.failed into v_failed
+    from upload_pipeline.next_step(job.status, apply_report.code) as s;
+  if not found
+    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_failed)
+  then
+    return null;
+  end if;
+
+  if v_failed then
+    job.last_error := jsonb_build_object('code', apply_report.code) || apply_report.payload;
+  end if;
+
+  v_event := upload_pipeline.try_transition(
+    job => job,
+    code => apply_report.code,
+    payload => apply_report.payload,
+    correlation_id => apply_report.correlation_id
+  );
+  if v_event.event_id is null then
+    return null;
+  end if;
+
+  perform upload_pipeline.note_provider_job(apply_report.parse_job_id, job.job_id, job.attempt);
+
+  return v_event;
+end;
+$$;
+
+comment on function upload_pipeline.apply_report(
+  upload_pipeline.upload_jobs, text, integer, text, jsonb, text
+) is 'Moves a locked job by a provider''s report; null, and nothing done, where the report is stale.';
+
+revoke all on function upload_pipeline.apply_report(
+  upload_pipeline.upload_jobs, text, integer, text, jsonb, text
+) from public;

@@ -1,0 +1,25 @@
+-- Locks: job.
+create function upload_pipeline.cancel_job(job_id uuid, reason text default null)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
+  v_event upload_pipeline.events := upload_pipeline.transition(
+    job => v_job,
+    code => 'job_cancelled',
+    payload => jsonb_build_object('reason', reason, 'by', session_user)
+  );
+begin
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.cancel_job(uuid, text) is
+  'Ends a job that is not complete; a worker that holds it learns so by UP003. Outcome: applied. '
+  'Raises UP001, UP002.';
+
+revoke all on function upload_pipeline.cancel_job(uuid, text) from public;
+grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_operator;

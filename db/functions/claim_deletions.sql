@@ -1,0 +1,29 @@
+-- Locks: deletion, skipping what others hold.
+create function upload_pipeline.claim_deletions(batch integer default 10)
+returns table (path text, tries integer)
+language sql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+  update upload_pipeline.deletions as d
+     set tries = d.tries + 1,
+         run_after = upload_pipeline.clock() + interval '30 seconds' + upload_pipeline.backoff(d.tries)
+    from (
+      select e.path
+        from upload_pipeline.deletions as e
+       where e.run_after <= upload_pipeline.clock()
+       order by e.run_after
+       limit greatest(coalesce(claim_deletions.batch, 1), 1)
+         for no key update skip locked
+    ) as due
+   where d.path = due.path
+  returning d.path, d.tries;
+$$;
+
+comment on function upload_pipeline.claim_deletions(integer) is
+  'Objects of erased documents whose turn has come: delete each, then call finish_deletion. What is not '
+  'finished comes again later, with growing pauses.';
+
+revoke all on function upload_pipeline.claim_deletions(integer) from public;
+grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;

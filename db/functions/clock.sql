@@ -1,0 +1,13 @@
+-- The only source of time. clock_timestamp(), not now(): after waiting for a lock, now() is older than
+-- the event written before it. No setting can shift it; tests replace the function.
+create function upload_pipeline.clock()
+returns timestamptz
+language sql
+volatile
+as $$
+  select clock_timestamp();
+$$;
+
+comment on function upload_pipeline.clock() is 'The time, from the one source every function uses.';
+
+revoke all on function upload_pipeline.clock() from public;

@@ -1,0 +1,60 @@
+-- The confirmation is the document's; keys carry it into its jobs. Locks: document, job.
+create function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_document record;
+  v_job upload_pipeline.upload_jobs;
+  v_event upload_pipeline.events;
+begin
+  select d.document_id, d.bytes_len, d.file_sha256, d.upload_confirmed into v_document
+    from upload_pipeline.documents as d
+   where d.document_id = (
+     select j.document_id from upload_pipeline.upload_jobs as j where j.job_id = confirm_upload.job_id
+   )
+     for no key update;
+  v_job := upload_pipeline.lock_job(job_id);
+
+  if v_document.bytes_len is distinct from confirm_upload.bytes_len
+    or v_document.file_sha256 is distinct from confirm_upload.file_sha256
+  then
+    raise exception 'the uploaded file of job % is not the one that the job was made for', v_job.job_id
+      using errcode = 'UP004',
+            detail = format(
+              'Expected %s bytes, sha256 %s; found %s bytes, sha256 %s.',
+              v_document.bytes_len, v_document.file_sha256,
+              coalesce(confirm_upload.bytes_len::text, 'null'), coalesce(confirm_upload.file_sha256, 'null')
+            ),
+            hint = 'Upload the file again, or cancel the job and make one for the file that is there.';
+  end if;
+
+  if v_document.upload_confirmed then
+    return upload_pipeline.receipt_of('duplicate', v_job);
+  end if;
+
+  update upload_pipeline.documents as d
+     set upload_confirmed = true
+   where d.document_id = v_document.document_id;
+
+  v_event := upload_pipeline.try_transition(
+    job => v_job,
+    code => 'upload_confirmed',
+    payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)
+  );
+
+  return upload_pipeline.receipt_of(
+    case when v_event.event_id is null then 'stale' else 'applied' end, v_job, v_event
+  );
+end;
+$$;
+
+comment on function upload_pipeline.confirm_upload(uuid, bigint, text) is
+  'Says that the raw file is where the document says, with this size and hash; its jobs may be claimed from now '
+  'on. Outcomes: applied, duplicate (confirmed before), stale (confirmed; the job had moved on). '
+  'Raises UP001, UP004.';
+
+revoke all on function upload_pipeline.confirm_upload(uuid, bigint, text) from public;
+grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to hookline_operator;

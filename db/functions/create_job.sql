@@ -1,0 +1,83 @@
+-- The rules for a document stand in its CHECKs; here they only get a sentence.
+-- Locks: document. The unique index over unfinished jobs decides between two at once.
+create function upload_pipeline.create_job(
+  owner_id uuid,
+  filename text,
+  mime text,
+  bytes_len bigint,
+  file_sha256 text,
+  raw_path text,
+  correlation_id text default null
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_document record;
+  v_job_id uuid := upload_pipeline.uuid7();
+  v_now timestamptz := upload_pipeline.clock();
+  v_job upload_pipeline.upload_jobs;
+  v_event upload_pipeline.events;
+  v_reason text;
+begin
+  insert into upload_pipeline.documents as d (owner_id, filename, mime, bytes_len, file_sha256, raw_path)
+  values (
+    create_job.owner_id, create_job.filename, create_job.mime, create_job.bytes_len, create_job.file_sha256,
+    create_job.raw_path
+  )
+  on conflict on constraint one_document_a_file_of_an_owner do update
+     set raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
+  returning d.document_id, d.upload_confirmed into v_document;
+
+  insert into upload_pipeline.upload_jobs (
+    job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
+    run_after, deadline_at, created_at, updated_at
+  )
+  select v_job_id, v_document.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content,
+         v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
+         v_now, v_now + s.overdue_after, v_now, v_now
+    from upload_pipeline.statuses as s
+   where s.initial
+  on conflict (document_id) where not terminal do nothing
+  returning * into v_job;
+
+  if not found then
+    select j.* into v_job
+      from upload_pipeline.upload_jobs as j
+     where j.document_id = v_document.document_id
+       and not j.terminal;
+    return upload_pipeline.receipt_of('duplicate', v_job);
+  end if;
+
+  insert into upload_pipeline.events (
+    job_id, version, document_id, to_status, type, severity, code, payload, correlation_id, ts
+  )
+  select v_job.job_id, 1, v_job.document_id, v_job.status, c.event_type, c.severity, c.code,
+         jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len),
+         v_job.correlation_id, v_now
+    from upload_pipeline.event_codes as c
+   where c.code = 'job_created'
+  returning * into v_event;
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+exception
+  when check_violation or not_null_violation then
+    get stacked diagnostics v_reason = message_text;
+    raise exception 'no job can be made of %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
+      using errcode = 'UP006',
+            detail = v_reason,
+            hint = 'owner_id, filename, mime (type/subtype), bytes_len > 0, file_sha256 (64 lowercase hex digits) and '
+              'raw_path are required; correlation_id has 1 to 200 printable characters.';
+end;
+$$;
+
+comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) is
+  'A job for a file of an owner, in the initial status. The same file of the same owner is the same document, and '
+  'its unfinished job, if any, is answered instead of a second one. It is not claimed before confirm_upload. '
+  'Outcomes: applied, duplicate. Raises UP006.';
+
+revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
+grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)
+  to hookline_operator;

@@ -1,0 +1,27 @@
+-- Locks: job, content, deliveries.
+create function upload_pipeline.discard_content(job_id uuid, ordinal integer)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
+begin
+  perform upload_pipeline.settle_undecided_content(job_id, ordinal);
+
+  update upload_pipeline.webhook_deliveries as d
+     set outcome = 'ignored'
+   where d.job_id = discard_content.job_id
+     and d.content_ordinal = discard_content.ordinal
+     and d.outcome = 'unrecognised';
+
+  return upload_pipeline.receipt_of('applied', v_job, ordinal => ordinal);
+end;
+$$;
+
+comment on function upload_pipeline.discard_content(uuid, integer) is
+  'Decides on content of unknown shape: it is of no use, and its bytes go. Outcome: applied. Raises UP001.';
+
+revoke all on function upload_pipeline.discard_content(uuid, integer) from public;
+grant execute on function upload_pipeline.discard_content(uuid, integer) to hookline_operator;

@@ -1,0 +1,56 @@
+-- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
+-- is the same if its type and provider job are: providers may re-serialise it for a retry.
+create function upload_pipeline.find_applied_delivery(
+  source text,
+  delivery_id text,
+  body_sha256 text,
+  event_type text,
+  parse_job_id text
+)
+returns upload_pipeline.receipt
+language plpgsql
+as $$
+declare
+  v_delivery record;
+  v_job upload_pipeline.upload_jobs;
+begin
+  select d.job_id, d.body_sha256, d.event_type, d.parse_job_id, d.content_ordinal into v_delivery
+    from upload_pipeline.webhook_deliveries as d
+   where d.source = find_applied_delivery.source
+     and d.delivery_id = find_applied_delivery.delivery_id
+     and d.outcome = 'applied';
+  if not found then
+    return null;
+  end if;
+
+  if v_delivery.body_sha256 <> find_applied_delivery.body_sha256 and not (
+    v_delivery.content_ordinal is null
+    and v_delivery.event_type = find_applied_delivery.event_type
+    and v_delivery.parse_job_id is not distinct from find_applied_delivery.parse_job_id
+    and v_delivery.parse_job_id is not null
+  ) then
+    raise exception 'delivery % of % was applied before, with other content',
+      find_applied_delivery.delivery_id, find_applied_delivery.source
+      using errcode = 'UP007',
+            detail = format('Job %s took the first one. Nothing was changed.', v_delivery.job_id),
+            hint = 'A new event needs a delivery id of its own.';
+  end if;
+
+  update upload_pipeline.webhook_deliveries as d
+     set last_seen = upload_pipeline.clock(),
+         times_seen = d.times_seen + 1
+   where d.source = find_applied_delivery.source
+     and d.delivery_id = find_applied_delivery.delivery_id;
+
+  select j.* into v_job
+    from upload_pipeline.upload_jobs as j
+   where j.job_id = v_delivery.job_id;
+
+  return upload_pipeline.receipt_of('duplicate', v_job, ordinal => v_delivery.content_ordinal);
+end;
+$$;
+
+comment on function upload_pipeline.find_applied_delivery(text, text, text, text, text) is
+  'The receipt `duplicate` if this delivery was applied before, else null. Raises UP007.';
+
+revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, text) from public;

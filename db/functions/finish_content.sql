@@ -1,0 +1,74 @@
+-- The object is written: the job is parsed, the event says so, the bytes here go. Safe to call twice.
+-- Locks: job, content, deliveries.
+create function upload_pipeline.finish_content(job_id uuid, ordinal integer)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
+  v_content record;
+  v_event upload_pipeline.events;
+  v_outcome text;
+begin
+  select c.path, c.attempt, c.content_sha256, c.content_bytes, c.details, c.correlation_id, c.stored_at into v_content
+    from upload_pipeline.contents as c
+   where c.job_id = finish_content.job_id
+     and c.ordinal = finish_content.ordinal
+     and c.path is not null
+     for no key update;
+  if not found then
+    raise exception 'job % has no content % to be stored', finish_content.job_id, finish_content.ordinal
+      using errcode = 'UP001',
+            detail = 'Only content that receive_content answered with a path is stored.',
+            hint = 'Call with job_id and ordinal of that answer.';
+  end if;
+
+  if v_content.stored_at is not null then
+    return upload_pipeline.receipt_of('duplicate', v_job, ordinal => ordinal, path => v_content.path);
+  end if;
+
+  update upload_pipeline.contents as c
+     set content = null,
+         stored_at = upload_pipeline.clock()
+   where c.job_id = finish_content.job_id
+     and c.ordinal = finish_content.ordinal;
+
+  if v_content.attempt >= v_job.attempt then
+    v_job.parsed_path := v_content.path;
+    v_job.parsed_sha256 := v_content.content_sha256;
+    v_job.parsed_bytes := v_content.content_bytes;
+    v_job.last_error := null;
+    v_event := upload_pipeline.try_transition(
+      job => v_job,
+      code => 'parse_completed',
+      payload => v_content.details || jsonb_build_object(
+        'parsed_path', v_content.path,
+        'content_sha256', v_content.content_sha256,
+        'bytes', v_content.content_bytes
+      ),
+      correlation_id => v_content.correlation_id
+    );
+  end if;
+
+  v_outcome := case when v_event.event_id is null then 'stale' else 'applied' end;
+
+  update upload_pipeline.webhook_deliveries as d
+     set outcome = v_outcome
+   where d.job_id = finish_content.job_id
+     and d.content_ordinal = finish_content.ordinal
+     and d.outcome = 'kept';
+
+  return upload_pipeline.receipt_of(v_outcome, v_job, v_event, ordinal, v_content.path);
+end;
+$$;
+
+comment on function upload_pipeline.finish_content(uuid, integer) is
+  'Says that the object of kept content is written. Outcomes: applied, duplicate (said before), stale (the job '
+  'went elsewhere meanwhile; the object stays, erase_document finds it). Raises UP001; 55P03 after waiting 2 s '
+  'for a lock.';
+
+revoke all on function upload_pipeline.finish_content(uuid, integer) from public;
+grant execute on function upload_pipeline.finish_content(uuid, integer) to hookline_ingest;

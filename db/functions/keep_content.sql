@@ -1,0 +1,61 @@
+-- A path is minted once for one exact content of a job; the same content again gets the same row and path.
+-- The receiver's own write has 30 seconds before the drain tries.
+create function upload_pipeline.keep_content(
+  job upload_pipeline.upload_jobs,
+  attempt integer,
+  content bytea,
+  recognised boolean,
+  details jsonb,
+  correlation_id text
+)
+returns upload_pipeline.contents
+language plpgsql
+as $$
+declare
+  v_now timestamptz := upload_pipeline.clock();
+  v_ordinal integer;
+  v_number integer;
+  v_content upload_pipeline.contents;
+begin
+  select coalesce(max(c.ordinal), 0) + 1, count(c.path) + 1 into v_ordinal, v_number
+    from upload_pipeline.contents as c
+   where c.job_id = job.job_id;
+
+  insert into upload_pipeline.contents as c (
+    job_id, ordinal, attempt, content_sha256, content_bytes, content, path, details, correlation_id,
+    received_at, run_after
+  ) values (
+    job.job_id, v_ordinal, keep_content.attempt, encode(sha256(keep_content.content), 'hex'),
+    octet_length(keep_content.content), keep_content.content,
+    case when keep_content.recognised then
+      format(
+        'storage://parsed/%s/%s%s.md',
+        job.document_id,
+        job.job_id,
+        case when v_number > 1 then '.' || v_number::text else '' end
+      )
+    end,
+    keep_content.details, coalesce(keep_content.correlation_id, job.correlation_id),
+    v_now, v_now + interval '30 seconds'
+  )
+  on conflict on constraint one_row_a_content do update
+     set attempt = excluded.attempt,
+         content = excluded.content,
+         path = coalesce(c.path, excluded.path),
+         details = excluded.details,
+         correlation_id = excluded.correlation_id,
+         run_after = excluded.run_after,
+         stored_at = null
+  returning * into v_content;
+
+  return v_content;
+end;
+$$;
+
+comment on function upload_pipeline.keep_content(
+  upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
+) is 'Puts content of a locked job on disk here and mints its path; none where its shape is unknown.';
+
+revoke all on function upload_pipeline.keep_content(
+  upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
+) from public;

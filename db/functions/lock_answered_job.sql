@@ -1,0 +1,35 @@
+-- Locks the job that a delivery answers and checks that the ids named together belong together.
+create function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
+returns upload_pipeline.upload_jobs
+language plpgsql
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(lock_answered_job.job_id);
+  v_other_job_id uuid;
+begin
+  if lock_answered_job.document_id <> v_job.document_id then
+    raise exception 'document % is not the document of job %', lock_answered_job.document_id, v_job.job_id
+      using errcode = 'UP004',
+            detail = 'Nothing was changed.',
+            hint = 'Send the document_id that create_job returned with this job_id.';
+  end if;
+
+  select p.job_id into v_other_job_id
+    from upload_pipeline.provider_jobs as p
+   where p.parse_job_id = lock_answered_job.parse_job_id
+     and p.job_id <> v_job.job_id;
+  if found then
+    raise exception 'provider job % is not of job %', lock_answered_job.parse_job_id, v_job.job_id
+      using errcode = 'UP004',
+            detail = format('It was recorded for job %s. Nothing was changed.', v_other_job_id),
+            hint = 'Send the job_id that the provider job was submitted for.';
+  end if;
+
+  return v_job;
+end;
+$$;
+
+comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
+  'The job that a delivery answers, locked. Null ids are not checked. Raises UP001, UP004.';
+
+revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;

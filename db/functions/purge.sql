@@ -1,0 +1,69 @@
+-- Whole histories go with their jobs, by key; objects in storage stay. A job whose content still waits for
+-- storage or for a decision is left. Locks: job, skipping what others hold.
+create function upload_pipeline.purge(older_than interval, batch integer default 1000)
+returns table (jobs bigint, deliveries bigint)
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_before timestamptz := upload_pipeline.clock() - older_than;
+begin
+  if older_than is null or older_than < interval '0' or batch is null or batch < 1 then
+    raise exception 'cannot purge what is older than %, % at a time',
+      coalesce(older_than::text, 'null'), coalesce(batch::text, 'null')
+      using errcode = 'UP006',
+            detail = 'older_than is an interval of 0 or more; batch is 1 or more.',
+            hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days'');';
+  end if;
+
+  with due as (
+    select j.job_id
+      from upload_pipeline.upload_jobs as j
+     where j.terminal
+       and j.updated_at < v_before
+       and not exists (
+         select
+           from upload_pipeline.contents as c
+          where c.job_id = j.job_id
+            and c.content is not null
+       )
+     order by j.updated_at
+     limit batch
+       for update skip locked
+  ), gone as (
+    delete from upload_pipeline.upload_jobs as j
+     using due
+     where j.job_id = due.job_id
+    returning j.job_id
+  )
+  select count(*) into jobs from gone;
+
+  with due as (
+    select d.source, d.delivery_id
+      from upload_pipeline.webhook_deliveries as d
+     where d.job_id is null
+       and d.last_seen < v_before
+     order by d.last_seen
+     limit batch
+       for update skip locked
+  ), gone as (
+    delete from upload_pipeline.webhook_deliveries as d
+     using due
+     where d.source = due.source
+       and d.delivery_id = due.delivery_id
+    returning d.delivery_id
+  )
+  select count(*) into deliveries from gone;
+
+  return next;
+end;
+$$;
+
+comment on function upload_pipeline.purge(interval, integer) is
+  'Forgets finished jobs (failed and cancelled ones too) that have not moved for so long, with their whole '
+  'histories and deliveries, and deliveries that never found a job. At most `batch` of each; call again until '
+  'both are 0. Documents and stored objects stay: erase_document removes those. Raises UP006.';
+
+revoke all on function upload_pipeline.purge(interval, integer) from public;
+grant execute on function upload_pipeline.purge(interval, integer) to hookline_operator;

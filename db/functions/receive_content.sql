@@ -1,0 +1,95 @@
+-- One proven delivery with content: the bytes are in Postgres when this commits, whatever storage does later.
+-- The job's status does not change here; finish_content changes it once the object is written.
+-- Locks: provider job (advisory), job, content, delivery.
+create function upload_pipeline.receive_content(
+  source text,
+  delivery_id text,
+  body_sha256 text,
+  event_type text,
+  job_id uuid,
+  content bytea,
+  content_sha256 text default null,
+  content_bytes bigint default null,
+  document_id uuid default null,
+  parse_job_id text default null,
+  attempt integer default null,
+  details jsonb default '{}',
+  correlation_id text default null,
+  recognised boolean default true
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_sha256 text := encode(sha256(content), 'hex');
+  v_receipt upload_pipeline.receipt;
+  v_job upload_pipeline.upload_jobs;
+  v_content upload_pipeline.contents;
+  v_outcome text;
+begin
+  if coalesce(octet_length(content), 0) = 0
+    or v_sha256 <> receive_content.content_sha256
+    or octet_length(content) <> receive_content.content_bytes
+  then
+    raise exception 'the content for job % is empty or not what its sender said', receive_content.job_id
+      using errcode = 'UP008',
+            detail = format('Received %s bytes, sha256 %s.', coalesce(octet_length(content), 0), coalesce(v_sha256, 'none')),
+            hint = 'Send the content as UTF-8 with the sha256 and the size of exactly these bytes.';
+  end if;
+
+  perform upload_pipeline.require_delivery(source, delivery_id, body_sha256, event_type, correlation_id, details);
+  perform upload_pipeline.require_report('parse_completed', receive_content.job_id, parse_job_id, attempt);
+  perform upload_pipeline.lock_provider_job(parse_job_id);
+  v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
+
+  v_receipt := upload_pipeline.find_applied_delivery(source, delivery_id, body_sha256, event_type, parse_job_id);
+  if v_receipt.outcome is not null then
+    return v_receipt;
+  end if;
+
+  v_outcome := case
+    when not recognised then 'unrecognised'
+    when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
+    when upload_pipeline.accepts_content(v_job, attempt, parse_job_id) then 'kept'
+    else 'stale'
+  end;
+
+  if v_outcome in ('kept', 'unrecognised') then
+    v_content := upload_pipeline.keep_content(
+      job => v_job,
+      attempt => coalesce(receive_content.attempt, v_job.attempt),
+      content => receive_content.content,
+      recognised => receive_content.recognised,
+      details => receive_content.details,
+      correlation_id => receive_content.correlation_id
+    );
+    perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
+  end if;
+
+  perform upload_pipeline.record_delivery(
+    source, delivery_id, body_sha256, event_type, v_outcome, v_job.job_id, v_content.ordinal, parse_job_id,
+    'parse_completed', details, correlation_id
+  );
+
+  return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);
+end;
+$$;
+
+comment on function upload_pipeline.receive_content(
+  text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
+) is
+  'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims, '
+  'checked if given; attempt, where the sender proves it, overrides what is known of parse_job_id; details goes '
+  'into the parse_completed event. recognised => false keeps bytes of unknown shape for an operator. '
+  'Outcomes: kept (write the object at `path`, then call finish_content), unrecognised, duplicate, stale. '
+  'Raises UP001, UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.receive_content(
+  text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
+) from public;
+grant execute on function upload_pipeline.receive_content(
+  text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
+) to hookline_ingest;

@@ -1,0 +1,78 @@
+-- One proven delivery without content: counted once, its job locked, moved and told of, in one call.
+-- Locks: provider job (advisory), job, delivery.
+create function upload_pipeline.receive_event(
+  source text,
+  delivery_id text,
+  body_sha256 text,
+  event_type text,
+  code text default null,
+  job_id uuid default null,
+  document_id uuid default null,
+  parse_job_id text default null,
+  attempt integer default null,
+  payload jsonb default '{}',
+  correlation_id text default null
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+set lock_timeout = '2s'
+as $$
+declare
+  v_receipt upload_pipeline.receipt;
+  v_job_id uuid := receive_event.job_id;
+  v_job upload_pipeline.upload_jobs;
+  v_event upload_pipeline.events;
+  v_outcome text;
+begin
+  perform upload_pipeline.require_delivery(source, delivery_id, body_sha256, event_type, correlation_id, payload);
+  perform upload_pipeline.require_report(code, v_job_id, parse_job_id, attempt);
+  perform upload_pipeline.lock_provider_job(parse_job_id);
+
+  if v_job_id is null then
+    select p.job_id into v_job_id
+      from upload_pipeline.provider_jobs as p
+     where p.parse_job_id = receive_event.parse_job_id;
+  end if;
+
+  if code is null then
+    v_outcome := 'ignored';
+  elsif v_job_id is null then
+    v_outcome := 'parked';
+  else
+    v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
+
+    v_receipt := upload_pipeline.find_applied_delivery(source, delivery_id, body_sha256, event_type, parse_job_id);
+    if v_receipt.outcome is not null then
+      return v_receipt;
+    end if;
+
+    v_event := upload_pipeline.apply_report(v_job, code, attempt, parse_job_id, payload, correlation_id);
+    v_outcome := case when v_event.event_id is null then 'stale' else 'applied' end;
+  end if;
+
+  perform upload_pipeline.record_delivery(
+    source, delivery_id, body_sha256, event_type, v_outcome, v_job.job_id, null, parse_job_id, code, payload,
+    correlation_id
+  );
+
+  return upload_pipeline.receipt_of(v_outcome, v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.receive_event(
+  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+) is
+  'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that failed. '
+  'code says what it means (event_codes), null that it means nothing here; the job is named by job_id or found '
+  'by parse_job_id; attempt, where the sender proves it, overrides what is known of parse_job_id. '
+  'Outcomes: applied, duplicate, stale, ignored, parked. '
+  'Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.receive_event(
+  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+) from public;
+grant execute on function upload_pipeline.receive_event(
+  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+) to hookline_ingest;

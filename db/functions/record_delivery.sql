@@ -1,0 +1,59 @@
+-- Written last, with the outcome known. A delivery that another transaction applied to another job in the
+-- meantime is not overwritten: the same id with two contents.
+create function upload_pipeline.record_delivery(
+  source text,
+  delivery_id text,
+  body_sha256 text,
+  event_type text,
+  outcome text,
+  job_id uuid,
+  content_ordinal integer,
+  parse_job_id text,
+  code text,
+  payload jsonb,
+  correlation_id text
+)
+returns void
+language plpgsql
+as $$
+begin
+  insert into upload_pipeline.webhook_deliveries as d (
+    source, delivery_id, body_sha256, event_type, outcome, job_id, content_ordinal, parse_job_id, code,
+    payload, correlation_id
+  ) values (
+    record_delivery.source, record_delivery.delivery_id, record_delivery.body_sha256,
+    record_delivery.event_type, record_delivery.outcome, record_delivery.job_id,
+    record_delivery.content_ordinal, record_delivery.parse_job_id, record_delivery.code,
+    record_delivery.payload, record_delivery.correlation_id
+  )
+  on conflict on constraint webhook_deliveries_pkey do update
+     set last_seen = excluded.last_seen,
+         times_seen = d.times_seen + 1,
+         body_sha256 = excluded.body_sha256,
+         event_type = excluded.event_type,
+         outcome = excluded.outcome,
+         job_id = excluded.job_id,
+         content_ordinal = excluded.content_ordinal,
+         parse_job_id = excluded.parse_job_id,
+         code = excluded.code,
+         payload = excluded.payload,
+         correlation_id = excluded.correlation_id
+   where d.outcome <> 'applied';
+
+  if not found then
+    raise exception 'delivery % of % was applied at the same time, with other content',
+      record_delivery.delivery_id, record_delivery.source
+      using errcode = 'UP007',
+            detail = 'Nothing was changed.',
+            hint = 'A new event needs a delivery id of its own.';
+  end if;
+end;
+$$;
+
+comment on function upload_pipeline.record_delivery(
+  text, text, text, text, text, uuid, integer, text, text, jsonb, text
+) is 'Writes a delivery and its outcome. Raises UP007.';
+
+revoke all on function upload_pipeline.record_delivery(
+  text, text, text, text, text, uuid, integer, text, text, jsonb, text
+) from public;

@@ -1,0 +1,32 @@
+-- Locks: job.
+create function upload_pipeline.release_job(job_id uuid, reason text default null)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
+  v_event upload_pipeline.events;
+begin
+  if v_job.lease_token is null then
+    return upload_pipeline.receipt_of('ignored', v_job);
+  end if;
+
+  v_job.run_after := upload_pipeline.clock();
+  v_event := upload_pipeline.transition(
+    job => v_job,
+    code => 'job_released',
+    payload => jsonb_build_object('leased_by', v_job.leased_by, 'reason', reason, 'by', session_user)
+  );
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.release_job(uuid, text) is
+  'Ends the lease of a worker known to be dead, without waiting for it to run out; if it lives after all it '
+  'learns so by UP003. Outcomes: applied, ignored (nobody held it). Raises UP001, UP002.';
+
+revoke all on function upload_pipeline.release_job(uuid, text) from public;
+grant execute on function upload_pipeline.release_job(uuid, text) to hookline_operator;

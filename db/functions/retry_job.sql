@@ -1,0 +1,41 @@
+-- Where to is the machine's to say: the one retry out of the job's status. Attempts are never counted back,
+-- since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
+-- Locks: job.
+create function upload_pipeline.retry_job(job_id uuid, reason text default null)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
+  v_event upload_pipeline.events;
+begin
+  v_job.attempt := v_job.attempt + 1;
+  v_job.max_attempts := greatest(v_job.max_attempts, v_job.attempt);
+  v_job.run_after := upload_pipeline.clock();
+
+  v_event := upload_pipeline.transition(
+    job => v_job,
+    code => 'job_retried',
+    payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user),
+    to_status => (
+      select t.to_status
+        from upload_pipeline.transitions as t
+       where t.from_status = v_job.status
+         and t.to_status <> t.from_status
+         and t.event_type = 'retry'
+    )
+  );
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.retry_job(uuid, text) is
+  'Sends a failed or stuck job back for another attempt, at once. What an earlier attempt still answers is stale '
+  'from now on. Outcome: applied. Raises UP001, UP002, UP009. Many at once: '
+  'select r.* from upload_pipeline.failed_jobs as f cross join lateral upload_pipeline.retry_job(f.job_id) as r;';
+
+revoke all on function upload_pipeline.retry_job(uuid, text) from public;
+grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;

@@ -1,0 +1,29 @@
+create function upload_pipeline.settle_undecided_content(job_id uuid, ordinal integer)
+returns upload_pipeline.contents
+language plpgsql
+as $$
+declare
+  v_content upload_pipeline.contents;
+begin
+  update upload_pipeline.contents as c
+     set content = null
+   where c.job_id = settle_undecided_content.job_id
+     and c.ordinal = settle_undecided_content.ordinal
+     and c.path is null
+     and c.content is not null
+  returning c.* into v_content;
+  if not found then
+    raise exception 'job % has no undecided content %', settle_undecided_content.job_id, settle_undecided_content.ordinal
+      using errcode = 'UP001',
+            detail = 'Undecided is content of unknown shape, until it is accepted or discarded.',
+            hint = 'See upload_pipeline.delivery_log where outcome = ''unrecognised''.';
+  end if;
+
+  return v_content;
+end;
+$$;
+
+comment on function upload_pipeline.settle_undecided_content(uuid, integer) is
+  'Drops the bytes of content of unknown shape, once. Raises UP001.';
+
+revoke all on function upload_pipeline.settle_undecided_content(uuid, integer) from public;

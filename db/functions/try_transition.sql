@@ -1,0 +1,32 @@
+-- A step out of a finished status (a late success, a retry) may meet a newer job of the same document.
+-- The unique index has the word; only such a step pays for the subtransaction.
+create function upload_pipeline.try_transition(
+  job upload_pipeline.upload_jobs,
+  code text,
+  payload jsonb,
+  correlation_id text default null,
+  to_status text default null
+)
+returns upload_pipeline.events
+language plpgsql
+as $$
+begin
+  if not job.terminal then
+    return upload_pipeline.take_step(job, code, payload, correlation_id, to_status);
+  end if;
+
+  begin
+    return upload_pipeline.take_step(job, code, payload, correlation_id, to_status);
+  exception
+    when unique_violation then
+      return null;
+  end;
+end;
+$$;
+
+comment on function upload_pipeline.try_transition(upload_pipeline.upload_jobs, text, jsonb, text, text) is
+  'take_step, where a refusal is an answer: null, and nothing done, if the machine has no such step or the '
+  'document has a newer unfinished job.';
+
+revoke all on function upload_pipeline.try_transition(upload_pipeline.upload_jobs, text, jsonb, text, text)
+  from public;

@@ -1,0 +1,26 @@
+-- Time-ordered ids keep primary-key inserts at the right edge of their index. uuidv7() exists only from
+-- Postgres 18 on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, 74 random bits.
+create function upload_pipeline.uuid7()
+returns uuid
+language sql
+volatile
+as $$
+  select encode(
+    set_bit(
+      set_bit(
+        overlay(
+          uuid_send(gen_random_uuid())
+          placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+          from 1 for 6
+        ),
+        52, 1
+      ),
+      53, 1
+    ),
+    'hex'
+  )::uuid;
+$$;
+
+comment on function upload_pipeline.uuid7() is 'A new UUIDv7 (RFC 9562, section 5.7).';
+
+revoke all on function upload_pipeline.uuid7() from public;

@@ -1,0 +1,49 @@
+create table upload_pipeline.contents (
+  job_id uuid not null,
+  ordinal integer not null,
+  attempt integer not null,
+  content_sha256 upload_pipeline.sha256_hex not null,
+  content_bytes bigint not null,
+  content bytea,
+  path text,
+  details jsonb not null default '{}',
+  correlation_id upload_pipeline.correlation_id not null,
+  received_at timestamptz not null default upload_pipeline.clock(),
+  run_after timestamptz not null default upload_pipeline.clock(),
+  tries integer not null default 0,
+  stored_at timestamptz,
+  constraint contents_pkey primary key (job_id, ordinal),
+  constraint content_is_of_a_job foreign key (job_id)
+    references upload_pipeline.upload_jobs (job_id) on delete cascade,
+  constraint one_row_a_content unique (job_id, content_sha256),
+  constraint path_belongs_to_one_content unique (path),
+  constraint job_path_and_hash_belong_together unique (job_id, path, content_sha256),
+  constraint path_is_ours check (path like 'storage://parsed/%'),
+  constraint content_is_not_empty check (content_bytes > 0),
+  constraint content_has_its_size check (octet_length(content) = content_bytes),
+  constraint content_waits_until_stored check (path is null or (content is null) = (stored_at is not null)),
+  constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null)
+);
+
+create index contents_to_store on upload_pipeline.contents (run_after)
+  where path is not null and stored_at is null;
+
+create index contents_to_decide on upload_pipeline.contents (received_at)
+  where path is null and content is not null;
+
+-- Deferred: a restore loads one of the two tables before the other.
+alter table upload_pipeline.upload_jobs
+  add constraint parsed_path_is_of_the_jobs_own_content
+  foreign key (job_id, parsed_path, parsed_sha256)
+  references upload_pipeline.contents (job_id, path, content_sha256)
+  deferrable initially deferred;
+
+comment on table upload_pipeline.contents is
+  'Content received, on disk here before anything else is tried. Once stored, the bytes go and the row stays, '
+  'so that no path is minted twice. Without a path, its shape is unknown and an operator decides.';
+comment on column upload_pipeline.contents.ordinal is 'Counts the contents of a job from 1.';
+comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this answers.';
+comment on column upload_pipeline.contents.path is
+  'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md: one path for one exact content.';
+comment on column upload_pipeline.contents.details is 'What the parse_completed event will say of it.';
+comment on column upload_pipeline.contents.run_after is 'Not tried by the drain before; leaves the receiver its own try.';

@@ -1,0 +1,15 @@
+create table upload_pipeline.deletions (
+  path text not null,
+  requested_at timestamptz not null default upload_pipeline.clock(),
+  run_after timestamptz not null,
+  tries integer not null default 0,
+  constraint deletions_pkey primary key (path),
+  constraint path_is_ours check (path like 'storage://%')
+);
+
+create index deletions_due on upload_pipeline.deletions (run_after);
+
+comment on table upload_pipeline.deletions is
+  'Objects of erased documents, still to be deleted from storage. A row goes when its object is gone.';
+comment on column upload_pipeline.deletions.run_after is
+  'Later than any write that was under way when the document was erased.';

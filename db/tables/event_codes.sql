@@ -1,0 +1,18 @@
+create table upload_pipeline.event_codes (
+  code text not null,
+  event_type upload_pipeline.event_type not null,
+  severity upload_pipeline.severity not null,
+  to_status text,
+  description text not null,
+  constraint event_codes_pkey primary key (code),
+  constraint code_is_a_word check (code ~ '^[a-z][a-z_]{0,62}$'),
+  constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status)
+);
+
+comment on table upload_pipeline.event_codes is
+  'What can be said to have happened, and what it means for a job. The functions name a code; type, severity '
+  'and where it leads follow from here.';
+comment on column upload_pipeline.event_codes.to_status is
+  'Where this leads. Null: the job keeps its status, or the function says where (retry_job, by transitions).';
+
+grant select on upload_pipeline.event_codes to hookline_reader;

@@ -1,0 +1,31 @@
+create table upload_pipeline.events (
+  event_id uuid not null default upload_pipeline.uuid7(),
+  job_id uuid not null,
+  version integer not null,
+  document_id uuid not null,
+  from_status text,
+  to_status text not null,
+  type upload_pipeline.event_type not null,
+  severity upload_pipeline.severity not null,
+  code text not null,
+  payload jsonb not null default '{}',
+  correlation_id upload_pipeline.correlation_id not null,
+  ts timestamptz not null,
+  constraint events_pkey primary key (job_id, version),
+  constraint event_and_job_are_of_one_document foreign key (job_id, document_id)
+    references upload_pipeline.upload_jobs (job_id, document_id) on delete cascade,
+  constraint step_is_a_transition foreign key (from_status, to_status, type)
+    references upload_pipeline.transitions (from_status, to_status, event_type),
+  constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status),
+  constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
+  -- A null from_status would slip past the key to transitions.
+  constraint only_a_birth_comes_from_nowhere check ((from_status is null) = (version = 1)),
+  constraint version_counts_from_one check (version >= 1),
+  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
+);
+
+comment on table upload_pipeline.events is
+  'The append-only history: one row for each step of a job''s version. Its identity is (job_id, version).';
+comment on column upload_pipeline.events.event_id is 'A UUIDv7 to name the event elsewhere.';
+comment on column upload_pipeline.events.from_status is 'Null at a job''s birth only.';
+comment on column upload_pipeline.events.ts is 'When; never earlier than the event before it.';

@@ -1,0 +1,17 @@
+create table upload_pipeline.provider_jobs (
+  parse_job_id text not null,
+  job_id uuid not null,
+  attempt integer not null,
+  recorded_at timestamptz not null default upload_pipeline.clock(),
+  constraint provider_jobs_pkey primary key (parse_job_id),
+  constraint provider_job_is_of_a_job foreign key (job_id)
+    references upload_pipeline.upload_jobs (job_id) on delete cascade,
+  constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
+  constraint attempt_counts_from_one check (attempt >= 1)
+);
+
+create index provider_jobs_by_job on upload_pipeline.provider_jobs (job_id, attempt);
+
+comment on table upload_pipeline.provider_jobs is
+  'The provider''s own ids: which job, and which of its attempts, an answer is for. An attempt may have more '
+  'than one, when a submission was repeated after silence.';

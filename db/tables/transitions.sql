@@ -1,0 +1,21 @@
+create table upload_pipeline.transitions (
+  from_status text not null,
+  to_status text not null,
+  event_type upload_pipeline.event_type not null,
+  enabled boolean not null default true,
+  constraint transitions_pkey primary key (from_status, to_status, event_type),
+  constraint from_status_is_known foreign key (from_status) references upload_pipeline.statuses (status),
+  constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status)
+);
+
+-- retry_job follows it without being told where to.
+create unique index one_way_back_by_retry on upload_pipeline.transitions (from_status)
+  where event_type = 'retry' and to_status <> from_status;
+
+comment on table upload_pipeline.transitions is
+  'Every legal step. A step that keeps the status (an operator''s release, a confirmed upload) is a self-loop. '
+  'Disable one instead of deleting it: history refers to it.';
+comment on column upload_pipeline.transitions.enabled is
+  'False: no job takes this step any more; events that took it stay.';
+
+grant select on upload_pipeline.transitions to hookline_reader;

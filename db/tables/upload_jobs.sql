@@ -1,0 +1,79 @@
+create table upload_pipeline.upload_jobs (
+  job_id uuid not null default upload_pipeline.uuid7(),
+  document_id uuid not null,
+  status text not null,
+  terminal boolean not null,
+  failed boolean not null,
+  claimable boolean not null,
+  has_content boolean not null,
+  upload_confirmed boolean not null,
+  version integer not null default 1,
+  attempt integer not null default 1,
+  max_attempts integer not null default 3,
+  run_after timestamptz not null default upload_pipeline.clock(),
+  deadline_at timestamptz,
+  lease_token uuid,
+  leased_by text,
+  leased_until timestamptz,
+  correlation_id upload_pipeline.correlation_id not null,
+  parsed_path text,
+  parsed_sha256 upload_pipeline.sha256_hex,
+  parsed_bytes bigint,
+  last_error jsonb,
+  created_at timestamptz not null default upload_pipeline.clock(),
+  updated_at timestamptz not null default upload_pipeline.clock(),
+  constraint upload_jobs_pkey primary key (job_id),
+  constraint job_and_document_are_a_pair unique (job_id, document_id),
+  -- A partial index cannot read another table, so what claiming needs stands in the row, kept true by keys.
+  constraint status_is_known foreign key (status, terminal, failed, claimable, has_content)
+    references upload_pipeline.statuses (status, terminal, failed, claimable, has_content)
+    on update cascade,
+  constraint job_is_of_a_document foreign key (document_id, upload_confirmed)
+    references upload_pipeline.documents (document_id, upload_confirmed)
+    on update cascade on delete cascade,
+  constraint version_counts_from_one check (version >= 1),
+  constraint attempt_counts_from_one check (attempt >= 1),
+  constraint attempts_are_bounded check (attempt <= max_attempts),
+  constraint lease_is_whole check (
+    (lease_token is null) = (leased_by is null) and (lease_token is null) = (leased_until is null)
+  ),
+  constraint lease_needs_a_confirmed_upload check (lease_token is null or upload_confirmed),
+  constraint finished_job_has_no_lease check (lease_token is null or not terminal),
+  constraint content_is_whole check (
+    (parsed_path is null) = (parsed_sha256 is null) and (parsed_path is null) = (parsed_bytes is null)
+  ),
+  constraint content_is_not_empty check (parsed_bytes > 0),
+  constraint parsed_job_has_content check (parsed_path is not null or not has_content),
+  constraint failed_job_says_why check (last_error is not null or not failed),
+  constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object')
+);
+
+create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
+  where not terminal;
+
+create index upload_jobs_by_document on upload_pipeline.upload_jobs (document_id);
+
+-- In-flight, finished and unconfirmed jobs stay out: a claim reads only what it can take.
+create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
+  where claimable and upload_confirmed and lease_token is null;
+
+create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
+  where lease_token is not null;
+
+create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (deadline_at)
+  where deadline_at is not null;
+
+create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
+  where failed;
+
+comment on table upload_pipeline.upload_jobs is
+  'One run of a document through the pipeline. Moved only by upload_pipeline.transition; the database refuses '
+  'a status without its event.';
+comment on column upload_pipeline.upload_jobs.version is 'Steps taken; each is the event of the same version.';
+comment on column upload_pipeline.upload_jobs.attempt is 'The attempt under way, from 1. An answer to an earlier one is stale.';
+comment on column upload_pipeline.upload_jobs.run_after is 'Not claimed before.';
+comment on column upload_pipeline.upload_jobs.deadline_at is 'Overdue after; null: no limit.';
+comment on column upload_pipeline.upload_jobs.lease_token is 'The fencing token of the worker that holds the job.';
+comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';
+comment on column upload_pipeline.upload_jobs.last_error is
+  'The last failure: {"code": text, "error": text, ...}. Kept until the next success.';

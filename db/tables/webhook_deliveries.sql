@@ -1,0 +1,48 @@
+create table upload_pipeline.webhook_deliveries (
+  source text not null,
+  delivery_id text not null,
+  first_seen timestamptz not null default upload_pipeline.clock(),
+  last_seen timestamptz not null default upload_pipeline.clock(),
+  times_seen integer not null default 1,
+  body_sha256 upload_pipeline.sha256_hex not null,
+  event_type text not null,
+  outcome upload_pipeline.outcome not null,
+  job_id uuid,
+  content_ordinal integer,
+  parse_job_id text,
+  code text,
+  payload jsonb not null default '{}',
+  correlation_id upload_pipeline.correlation_id,
+  constraint webhook_deliveries_pkey primary key (source, delivery_id),
+  constraint delivery_is_about_a_job foreign key (job_id)
+    references upload_pipeline.upload_jobs (job_id) on delete cascade,
+  constraint delivery_brought_a_content foreign key (job_id, content_ordinal)
+    references upload_pipeline.contents (job_id, ordinal) on delete cascade,
+  constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
+  constraint source_is_a_word check (source ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint delivery_id_is_1_to_200_characters check (length(delivery_id) between 1 and 200),
+  constraint event_type_is_1_to_200_characters check (length(event_type) between 1 and 200),
+  constraint times_seen_counts_from_one check (times_seen >= 1),
+  constraint parked_delivery_waits_for_a_provider_job check (
+    outcome <> 'parked' or (parse_job_id is not null and code is not null and job_id is null)
+  ),
+  constraint kept_delivery_names_its_content check (
+    outcome not in ('kept', 'unrecognised') or content_ordinal is not null
+  ),
+  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
+);
+
+create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (job_id);
+
+create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (parse_job_id)
+  where outcome = 'parked';
+
+create index webhook_deliveries_without_a_job on upload_pipeline.webhook_deliveries (last_seen)
+  where job_id is null;
+
+comment on table upload_pipeline.webhook_deliveries is
+  'Every proven delivery, counted once by (source, delivery_id). Purged with its job; one that never found a '
+  'job (another application on the same key) expires.';
+comment on column upload_pipeline.webhook_deliveries.event_type is 'The sender''s own word for it.';
+comment on column upload_pipeline.webhook_deliveries.code is 'What it means here; null: nothing.';
+comment on column upload_pipeline.webhook_deliveries.payload is 'What it says, without content: the payload of the event it makes.';
