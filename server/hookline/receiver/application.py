@@ -1,0 +1,209 @@
+"""The public application: one handler for all sources, and the two health routes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from uuid import UUID
+
+import structlog
+from aiohttp import hdrs, web
+
+from hookline.engine import Engine, Receipt
+from hookline.receiver.bodies import BodyBudget
+from hookline.receiver.metrics import Metrics
+from hookline.receiver.problems import EXPECTED, INTERNAL, problem, problem_of
+from hookline.receiver.readiness import Readiness
+from hookline.receiver.sources import Proof, Source
+from hookline.settings import Settings
+from hookline.sources import Content, Notice
+from hookline.storage import Storage, StorageError
+
+__all__ = ["make_application"]
+
+log = structlog.get_logger("hookline.receiver")
+
+# HMAC and JSON of more than this hold the event loop for longer than a hop to a thread costs.
+_LARGE = 2**16
+
+_UNRECOGNISED = "The body has an unknown shape. It is kept, and an operator will decide."
+_MESSAGES = {
+    "applied": "The job has moved.",
+    "duplicate": "This was applied before.",
+    "stale": "The job has moved past this.",
+    "ignored": "Nothing to do here.",
+    "parked": "Kept until its job is known.",
+}
+
+
+def make_application(
+    *,
+    settings: Settings,
+    sources: tuple[Source, ...],
+    engine: Engine,
+    storage: Storage,
+    readiness: Readiness,
+    metrics: Metrics,
+) -> web.Application:
+    """The application of the public listener. It reads no environment and opens nothing."""
+    application = web.Application(middlewares=[_problems])
+    bodies = BodyBudget(settings.body_budget)
+    metrics.watch_bodies(bodies)
+    for source in sources:
+        handler = _Handler(
+            source=source,
+            engine=engine,
+            storage=storage,
+            bodies=bodies,
+            metrics=metrics,
+            read_timeout=settings.read_timeout,
+            storage_deadline=settings.storage_deadline,
+        )
+        application.router.add_post(source.route, handler)
+    application.router.add_get("/healthz", _alive)
+    application.router.add_get("/readyz", readiness.answer)
+    return application
+
+
+async def _alive(request: web.Request) -> web.Response:
+    return web.json_response({"alive": True})
+
+
+@web.middleware
+async def _problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """aiohttp's own refusals (404, 405, 413, ...) as problems, too."""
+    try:
+        return await handler(request)
+    except web.HTTPError as error:
+        response = problem(HTTPStatus(error.status), error.reason)
+        if allow := error.headers.get(hdrs.ALLOW):
+            response.headers[hdrs.ALLOW] = allow
+        return response
+
+
+class _Handler:
+    """Limits, proof, parsing, one function, an answer; and one line in the log."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        engine: Engine,
+        storage: Storage,
+        bodies: BodyBudget,
+        metrics: Metrics,
+        read_timeout: float,
+        storage_deadline: float,
+    ) -> None:
+        self._source = source
+        self._engine = engine
+        self._storage = storage
+        self._bodies = bodies
+        self._metrics = metrics
+        self._read_timeout = read_timeout
+        self._storage_deadline = storage_deadline
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        started = time.perf_counter()
+        # The template, never the path: a path may hold a token.
+        line = log.bind(source=self._source.name, route=self._source.route)
+        outcome = "refused"
+        try:
+            receipt, event = await self._receive(request)
+            outcome = receipt.outcome
+            line = line.bind(**_identify(receipt, event))
+            response = _answer(receipt)
+        except EXPECTED as error:
+            response = problem_of(error)
+            line = line.bind(reason=str(error))
+        except web.HTTPError as error:
+            response = problem(HTTPStatus(error.status), error.reason)
+            line = line.bind(reason=error.reason)
+        except Exception:
+            response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL)
+            line = line.bind(reason=INTERNAL)
+            log.exception("webhook_failed", source=self._source.name, route=self._source.route)
+        seconds = time.perf_counter() - started
+        self._metrics.count(self._source.name, outcome, response.status, seconds)
+        line.info("webhook", outcome=outcome, http=response.status, ms=round(seconds * 1000, 1))
+        return response
+
+    async def _receive(self, request: web.Request) -> tuple[Receipt, Notice | Content]:
+        admitted = self._source.admit(request.match_info)
+        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+            raise web.HTTPUnsupportedMediaType(reason="Content-Encoding is not accepted")
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(reason="The content type is application/json")
+
+        async with self._bodies.read(
+            request, limit=self._source.body_limit, seconds=self._read_timeout
+        ) as body:
+            read = self._prove_and_parse
+            if len(body) > _LARGE:
+                event, body_sha256 = await asyncio.to_thread(read, request, body, admitted)
+            else:
+                event, body_sha256 = read(request, body, admitted)
+
+            if isinstance(event, Notice):
+                receipt = await self._engine.receive_event(self._source.name, body_sha256, event)
+            else:
+                receipt = await self._take_content(body_sha256, event)
+        return receipt, event
+
+    def _prove_and_parse(
+        self, request: web.Request, body: bytes, admitted: Proof
+    ) -> tuple[Notice | Content, str]:
+        proof = self._source.verify(request.headers, body, time.time(), admitted)
+        return self._source.parse(body, proof), hashlib.sha256(body).hexdigest()
+
+    async def _take_content(self, body_sha256: str, content: Content) -> Receipt:
+        receipt = await self._engine.receive_content(self._source.name, body_sha256, content)
+        if receipt.job_id is None or receipt.ordinal is None or receipt.path is None:
+            return receipt
+        # The bytes are safe in Postgres from here on: the drain, or the sender's retry, finishes
+        # what fails now.
+        try:
+            async with asyncio.timeout(self._storage_deadline):
+                await self._storage.write(receipt.path, content.content)
+        except TimeoutError:
+            raise StorageError(f"no answer within {self._storage_deadline:g} s") from None
+        return await self._engine.finish_content(receipt.job_id, receipt.ordinal)
+
+
+def _answer(receipt: Receipt) -> web.Response:
+    if receipt.outcome == "unrecognised":
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, _UNRECOGNISED)
+    body = {
+        "success": True,
+        "message": _MESSAGES[receipt.outcome],
+        "job_id": _text(receipt.job_id),
+        "document_id": _text(receipt.document_id),
+        "processed_at": datetime.now(UTC).isoformat(),
+        "outcome": receipt.outcome,
+    }
+    return web.Response(body=json.dumps(body).encode(), content_type="application/json")
+
+
+def _identify(receipt: Receipt, event: Notice | Content) -> dict[str, object]:
+    found = {
+        "delivery_id": event.delivery_id,
+        "event_type": event.event_type,
+        "job_id": _text(receipt.job_id),
+        "document_id": _text(receipt.document_id),
+        "parse_job_id": event.parse_job_id,
+        "event_id": _text(receipt.event_id),
+        "status": receipt.status,
+        "bytes": len(event.content) if isinstance(event, Content) else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

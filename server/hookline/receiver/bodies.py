@@ -1,0 +1,66 @@
+"""Reading a request's body within limits: of one body, of all bodies in memory, and of time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from hookline.receiver.problems import TooBusy
+
+__all__ = ["BodyBudget"]
+
+# What a request costs beside its bytes; bounds how many empty-handed ones there can be.
+_OVERHEAD = 2**14
+
+
+class BodyBudget:
+    """The bytes of all bodies in memory, together at most `limit`.
+
+    Bytes are charged as they arrive, not as announced: a sender must send what it takes up.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.in_use = 0
+
+    @asynccontextmanager
+    async def read(
+        self, request: web.Request, *, limit: int, seconds: float
+    ) -> AsyncIterator[bytes]:
+        """The body, charged until the block ends.
+
+        Raises TooBusy, HTTPRequestEntityTooLarge over `limit` bytes, HTTPRequestTimeout after
+        `seconds`, HTTPBadRequest if the sender went away half-way.
+        """
+        announced = request.content_length
+        if announced is not None and announced > limit:
+            raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=announced)
+        charged = 0
+        try:
+            charged += self._charge(_OVERHEAD)
+            body = bytearray()
+            try:
+                async with asyncio.timeout(seconds):
+                    async for chunk in request.content.iter_any():
+                        charged += self._charge(len(chunk))
+                        body += chunk
+                        if len(body) > limit:
+                            raise web.HTTPRequestEntityTooLarge(
+                                max_size=limit, actual_size=len(body)
+                            )
+            except TimeoutError:
+                raise web.HTTPRequestTimeout from None
+            except (ConnectionError, web.RequestPayloadError) as error:
+                raise web.HTTPBadRequest from error
+            yield bytes(body)
+        finally:
+            self.in_use -= charged
+
+    def _charge(self, size: int) -> int:
+        if self.in_use + size > self._limit:
+            raise TooBusy
+        self.in_use += size
+        return size

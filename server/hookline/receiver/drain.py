@@ -1,0 +1,82 @@
+"""The drain: writes what storage refused before, deletes objects of erased documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import structlog
+
+from hookline.database import DatabaseError, UnknownJob
+from hookline.engine import Engine
+from hookline.receiver.metrics import Metrics
+from hookline.storage import Storage, StorageError
+
+__all__ = ["Drain"]
+
+log = structlog.get_logger("hookline.drain")
+
+_IDLE_SECONDS = 2.0
+_DELETIONS = 20
+
+
+class Drain:
+    """Any number may run at once, in any process: claims skip what others hold."""
+
+    def __init__(
+        self, *, engine: Engine, storage: Storage, metrics: Metrics, deadline: float
+    ) -> None:
+        self._engine = engine
+        self._storage = storage
+        self._metrics = metrics
+        self._deadline = deadline
+
+    async def run(self) -> None:
+        """Until cancelled. Postgres away, storage away: waits, and goes on by itself."""
+        while True:
+            try:
+                busy = await self.run_once()
+            except DatabaseError as error:
+                log.warning("drain_waits", reason=str(error))
+                busy = False
+            if not busy:
+                await asyncio.sleep(_IDLE_SECONDS)
+
+    async def run_once(self) -> bool:
+        """One content and some deletions; whether there was any. Raises DatabaseError."""
+        content = await self._engine.claim_content()
+        if content is not None:
+            ids = {
+                "job_id": str(content.job_id),
+                "ordinal": content.ordinal,
+                "tries": content.tries,
+            }
+            if await self._attempt(
+                "store", self._storage.write(content.path, content.content), ids
+            ):
+                try:
+                    receipt = await self._engine.finish_content(content.job_id, content.ordinal)
+                    log.info("content_stored", outcome=receipt.outcome, **ids)
+                except UnknownJob:
+                    # Erased meanwhile: the deletion queue has the path.
+                    log.info("content_stored", outcome="erased", **ids)
+
+        paths = await self._engine.claim_deletions(_DELETIONS)
+        for path in paths:
+            if await self._attempt("delete", self._storage.delete(path), {"path": path}):
+                await self._engine.finish_deletion(path)
+        return content is not None or bool(paths)
+
+    async def _attempt(self, what: str, operation: Awaitable[None], ids: dict[str, Any]) -> bool:
+        try:
+            async with asyncio.timeout(self._deadline):
+                await operation
+        except (StorageError, TimeoutError) as error:
+            self._metrics.count_drained("failed")
+            log.warning(
+                "storage_failed", what=what, reason=str(error) or "no answer in time", **ids
+            )
+            return False
+        self._metrics.count_drained("stored" if what == "store" else "deleted")
+        return True

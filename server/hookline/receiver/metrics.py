@@ -1,0 +1,55 @@
+"""What the receiver counts of itself, for Prometheus. What is true of jobs is asked of Postgres."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from hookline.receiver.bodies import BodyBudget
+
+__all__ = ["Metrics"]
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """One registry an application, so that two in one process do not mix."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._webhooks = Counter(
+            "hookline_webhooks",
+            "Deliveries answered",
+            ["source", "outcome", "http"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "hookline_webhook_seconds",
+            "Time from headers to answer",
+            ["source"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._drained = Counter(
+            "hookline_drained_total",
+            "Objects that the drain wrote, deleted or failed at",
+            ["result"],
+            registry=self._registry,
+        )
+        self._bodies = Gauge("hookline_bodies_bytes", "Bodies in memory", registry=self._registry)
+
+    def watch_bodies(self, bodies: BodyBudget) -> None:
+        """Show what `bodies` holds whenever somebody looks."""
+        self._bodies.set_function(lambda: bodies.in_use)
+
+    def count(self, source: str, outcome: str, http: int, seconds: float) -> None:
+        """One delivery answered."""
+        self._webhooks.labels(source, outcome, str(http)).inc()
+        self._seconds.labels(source).observe(seconds)
+
+    def count_drained(self, result: str) -> None:
+        """One object dealt with by the drain: stored, deleted or failed."""
+        self._drained.labels(result).inc()
+
+    def exposition(self) -> bytes:
+        """All of it in Prometheus' text format 0.0.4."""
+        return generate_latest(self._registry)

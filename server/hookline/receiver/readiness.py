@@ -1,0 +1,66 @@
+"""Ready means that a delivery could be taken now. Public: which part fails; admin side: why."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from aiohttp import web
+from psycopg_pool import AsyncConnectionPool
+
+from hookline.database import DatabaseError, transaction
+
+__all__ = ["Readiness"]
+
+_INGEST = ("receive_event", "receive_content", "finish_content")
+
+
+class Readiness:
+    """Asks Postgres at most one question at a time for whoever looks."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+        self.stopping = False
+
+    async def find_fault(self) -> str | None:
+        """One sentence about what is wrong, or None."""
+        if self.stopping:
+            return "The receiver is stopping."
+        try:
+            async with transaction(self._pool) as connection:
+                cursor = await connection.execute(
+                    "select count(*) from pg_catalog.pg_proc as p"
+                    " join pg_catalog.pg_namespace as n on n.oid = p.pronamespace"
+                    " where n.nspname = 'upload_pipeline' and p.proname = any(%s)"
+                    " and pg_catalog.has_schema_privilege(n.oid, 'usage')"
+                    " and pg_catalog.has_function_privilege(p.oid, 'execute')",
+                    [list(_INGEST)],
+                )
+                row = await cursor.fetchone()
+        except DatabaseError as error:
+            return f"Postgres does not answer: {error}."
+        if row is None or row[0] < len(_INGEST):
+            return (
+                "The database does not have Hookline, or this login role is not in hookline_ingest:"
+                " run `hookline doctor`."
+            )
+        return None
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """200, or 503 and the part that is at fault."""
+        fault = await self.find_fault()
+        return web.json_response(
+            {"ready": fault is None, "fault": None if fault is None else _part(fault)},
+            status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
+        )
+
+    async def answer_in_detail(self, request: web.Request) -> web.Response:
+        """As `answer`, with the whole sentence and the state of the pool."""
+        fault = await self.find_fault()
+        return web.json_response(
+            {"ready": fault is None, "fault": fault, "pool": self._pool.get_stats()},
+            status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
+        )
+
+
+def _part(fault: str) -> str:
+    return "stopping" if fault.startswith("The receiver") else "database"

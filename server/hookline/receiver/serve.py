@@ -1,0 +1,125 @@
+"""A running receiver: two listeners, the drain, and a stop that lets deliveries finish."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from aiohttp import web
+
+from hookline.database import open_pool
+from hookline.engine import Engine
+from hookline.receiver.application import make_application
+from hookline.receiver.drain import Drain
+from hookline.receiver.metrics import Metrics
+from hookline.receiver.readiness import Readiness
+from hookline.receiver.sources import configured_sources
+from hookline.settings import ConfigurationError, Settings
+from hookline.storage import open_storage
+
+__all__ = ["Receiver", "receiving"]
+
+log = structlog.get_logger("hookline.receiver")
+
+# From connecting to the last header, and between two requests: aiohttp has one time-out for both.
+_HEADER_TIMEOUT = 15.0
+
+
+class Receiver:
+    """What is listening: `url` of the public side, `admin_url` of the other."""
+
+    def __init__(self, url: str, admin_url: str) -> None:
+        self.url = url
+        self.admin_url = admin_url
+
+
+@asynccontextmanager
+async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
+    """A receiver, from the first delivery that it can take to the last that it has taken.
+
+    Raises ConfigurationError if the settings do not suffice or an address is taken. Postgres need
+    not be there yet: until it is, deliveries are answered 503.
+    """
+    settings.require_secrets()
+    storage = open_storage(settings.require_storage())
+    pool = open_pool(
+        settings.require_database(),
+        size=settings.pool_size,
+        prepare_threshold=settings.prepare_threshold,
+        name="hookline-receiver",
+    )
+    async with pool:
+        engine = Engine(pool)
+        metrics = Metrics()
+        readiness = Readiness(pool)
+        application = make_application(
+            settings=settings,
+            sources=configured_sources(settings),
+            engine=engine,
+            storage=storage,
+            readiness=readiness,
+            metrics=metrics,
+        )
+        drain = Drain(
+            engine=engine, storage=storage, metrics=metrics, deadline=settings.storage_deadline
+        )
+        public = _runner(application, settings.stop_timeout)
+        admin = _runner(_admin(readiness, metrics), settings.stop_timeout)
+        draining: asyncio.Task[None] | None = None
+        try:
+            url = await _listen(public, settings.host, settings.port, "HOOKLINE_PORT")
+            admin_url = await _listen(
+                admin, settings.admin_host, settings.admin_port, "HOOKLINE_ADMIN_PORT"
+            )
+            draining = asyncio.create_task(drain.run(), name="drain")
+            log.info("receiving", url=url, admin_url=admin_url)
+            yield Receiver(url, admin_url)
+        finally:
+            readiness.stopping = True
+            log.info("stopping")
+            await public.cleanup()
+            if draining is not None:
+                draining.cancel()
+                with suppress(asyncio.CancelledError):
+                    await draining
+            await admin.cleanup()
+
+
+def _admin(readiness: Readiness, metrics: Metrics) -> web.Application:
+    async def show(request: web.Request) -> web.Response:
+        return web.Response(
+            body=metrics.exposition(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    application = web.Application()
+    application.router.add_get("/metrics", show)
+    application.router.add_get("/readyz", readiness.answer_in_detail)
+    return application
+
+
+def _runner(application: web.Application, stop_timeout: float) -> web.AppRunner:
+    return web.AppRunner(
+        application,
+        # aiohttp's access log prints paths, and so tokens.
+        access_log=None,
+        auto_decompress=False,
+        keepalive_timeout=_HEADER_TIMEOUT,
+        shutdown_timeout=stop_timeout,
+    )
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, variable: str) -> str:
+    await runner.setup()
+    site = web.TCPSite(runner, host, port, backlog=1024)
+    try:
+        await site.start()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{variable}: cannot listen on {host}:{port}, {error.strerror}: choose another port."
+        ) from error
+    bound = runner.addresses[0]
+    name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+    return f"http://{name}:{bound[1]}"

@@ -1,0 +1,189 @@
+"""Configuration, read once from the environment into one frozen object.
+
+A wrong value stops the start with a sentence that names the variable and shows a right value.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hookline.sources.signatures import standard_key
+
+__all__ = ["ENV_FILE", "ConfigurationError", "Settings", "load"]
+
+# Written by `hookline up`, so that the other commands find it; the environment has the last word.
+ENV_FILE = Path(".hookline/env")
+
+_SHORTEST_SECRET = 16
+
+_EXAMPLES = {
+    "DATABASE_URL": "postgresql://receiver:password@db.example.com:5432/app",
+    "HOOKLINE_STORAGE_URL": "file:///var/lib/hookline/objects",
+    "HOOKLINE_LLAMAPARSE_SCHEME": "hex",
+    "HOOKLINE_LLAMAPARSE_SECRETS": "a-long-random-secret,the-one-before-it",
+    "HOOKLINE_LLAMACLOUD_SECRETS": "a-long-random-secret,the-one-before-it",
+    "HOOKLINE_PUSH_SECRETS": "a-long-random-secret,the-one-before-it",
+    "HOOKLINE_PUBLIC_URL": "https://hooks.example.com",
+    "HOOKLINE_HOST": "0.0.0.0",  # noqa: S104 - an example
+    "HOOKLINE_ADMIN_HOST": "127.0.0.1",
+    "HOOKLINE_PREPARE_THRESHOLD": "5, or off behind a transaction pooler",
+}
+_STANDARD_EXAMPLE = "whsec_ and 32 random bytes in base64"
+
+
+class ConfigurationError(Exception):
+    """The configuration is wrong; `str()` of it says which variable, why, and what is right."""
+
+
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What the environment says. Sizes are bytes, times seconds."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        populate_by_name=True,
+        case_sensitive=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    prepare_threshold: int | None = Field(5, alias="HOOKLINE_PREPARE_THRESHOLD", ge=0)
+    pool_size: int = Field(8, alias="HOOKLINE_POOL_SIZE", ge=2, le=1000)
+
+    storage_url: str | None = Field(None, alias="HOOKLINE_STORAGE_URL")
+    storage_deadline: float = Field(10.0, alias="HOOKLINE_STORAGE_DEADLINE", gt=0, le=25)
+
+    llamaparse_secrets: Secrets = Field((), alias="HOOKLINE_LLAMAPARSE_SECRETS")
+    llamaparse_scheme: Literal["hex", "standard"] = Field("hex", alias="HOOKLINE_LLAMAPARSE_SCHEME")
+    llamacloud_secrets: Secrets = Field((), alias="HOOKLINE_LLAMACLOUD_SECRETS")
+    push_secrets: Secrets = Field((), alias="HOOKLINE_PUSH_SECRETS")
+
+    host: str = Field("127.0.0.1", alias="HOOKLINE_HOST")
+    port: int = Field(8080, alias="HOOKLINE_PORT", ge=0, le=65535)
+    admin_host: str = Field("127.0.0.1", alias="HOOKLINE_ADMIN_HOST")
+    admin_port: int = Field(8081, alias="HOOKLINE_ADMIN_PORT", ge=0, le=65535)
+    public_url: str | None = Field(None, alias="HOOKLINE_PUBLIC_URL")
+
+    max_body: int = Field(32 * 2**20, alias="HOOKLINE_MAX_BODY", ge=2**16, le=2**30)
+    body_budget: int = Field(256 * 2**20, alias="HOOKLINE_BODY_BUDGET", ge=2**20)
+    read_timeout: float = Field(20.0, alias="HOOKLINE_READ_TIMEOUT", gt=0, le=600)
+    stop_timeout: float = Field(30.0, alias="HOOKLINE_STOP_TIMEOUT", gt=0, le=600)
+
+    @field_validator("llamaparse_secrets", "llamacloud_secrets", "push_secrets", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        secrets = tuple(part.strip() for part in value.split(","))
+        if any(len(secret) < _SHORTEST_SECRET for secret in secrets):
+            raise ValueError(
+                f"every secret has at least {_SHORTEST_SECRET} characters, with commas between them"
+            )
+        return secrets
+
+    @field_validator("prepare_threshold", mode="before")
+    @classmethod
+    def _read_off(cls, value: Any) -> Any:
+        return None if value == "off" else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and urlsplit(value.get_secret_value()).scheme not in ("postgres", "postgresql"):
+            raise ValueError("it is a postgresql:// URL")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _is_storage(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
+                raise ValueError("it is file:// and an absolute path")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_public(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            host = parts.hostname or ""
+            # LlamaParse refuses plain HTTP, addresses and private names.
+            if parts.scheme != "https" or not re.fullmatch(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]*", host):
+                raise ValueError("it is https:// and a public domain name")
+            if parts.query or parts.fragment or parts.username:
+                raise ValueError("it has no query, fragment or user")
+        return None if value is None else value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _keys_decode(self) -> Self:
+        if self.llamaparse_scheme == "standard":
+            for secret in self.llamaparse_secrets:
+                standard_key(secret.get_secret_value())
+        return self
+
+    @model_validator(mode="after")
+    def _one_body_fits(self) -> Self:
+        if self.body_budget < self.max_body:
+            raise ValueError("HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY")
+        return self
+
+    def require_database(self) -> str:
+        """DATABASE_URL, or a ConfigurationError that says how to set it."""
+        if self.database_url is None:
+            raise _missing("DATABASE_URL", "or run `hookline up` in this directory")
+        return self.database_url.get_secret_value()
+
+    def require_storage(self) -> str:
+        """HOOKLINE_STORAGE_URL, or a ConfigurationError that says how to set it."""
+        if self.storage_url is None:
+            raise _missing("HOOKLINE_STORAGE_URL")
+        return self.storage_url
+
+    def require_secrets(self) -> None:
+        """Raise a ConfigurationError unless some source has a secret: no receiver without one."""
+        if not (self.llamaparse_secrets or self.llamacloud_secrets or self.push_secrets):
+            raise _missing(
+                "HOOKLINE_LLAMAPARSE_SECRETS",
+                "or HOOKLINE_LLAMACLOUD_SECRETS, or HOOKLINE_PUSH_SECRETS: "
+                "a receiver accepts nothing that is not proven",
+            )
+
+
+def _missing(variable: str, more: str = "") -> ConfigurationError:
+    sentence = f"{variable} is not set: set it, for example to {_EXAMPLES[variable]}"
+    return ConfigurationError(f"{sentence}; {more}." if more else f"{sentence}.")
+
+
+def load(env_file: Path | None = ENV_FILE) -> Settings:
+    """The environment's settings, and under them those of `env_file` if it exists.
+
+    Raises ConfigurationError for the first wrong value.
+    """
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    except PermissionError as error:
+        raise ConfigurationError(f"{env_file} is there but cannot be read: {error}.") from error
+    reason = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        if reason.startswith("HOOKLINE_"):
+            raise ConfigurationError(f"{reason}.")
+        raise ConfigurationError(
+            f"HOOKLINE_LLAMAPARSE_SECRETS is wrong for the scheme `standard`: {reason}. "
+            f"A right one: {_STANDARD_EXAMPLE}."
+        )
+    variable = str(first["loc"][0])
+    example = _EXAMPLES.get(variable)
+    right = f" A right value: {example}." if example else ""
+    raise ConfigurationError(f"{variable} is wrong: {reason}.{right}")
