@@ -64,7 +64,7 @@ def make_application(
             read_timeout=settings.read_timeout,
             storage_deadline=settings.storage_deadline,
         )
-        application.router.add_post(source.route, handler)
+        application.router.add_post(source.route, handler.handle)
     application.router.add_get("/healthz", _alive)
     application.router.add_get("/readyz", readiness.answer)
     return application
@@ -110,7 +110,7 @@ class _Handler:
         self._read_timeout = read_timeout
         self._storage_deadline = storage_deadline
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
         # The template, never the path: a path may hold a token.
         line = log.bind(source=self._source.name, route=self._source.route)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -31,17 +32,24 @@ class Drain:
         self._storage = storage
         self._metrics = metrics
         self._deadline = deadline
+        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled. Postgres away, storage away: waits, and goes on by itself."""
-        while True:
+        """Until `stop`. Postgres away, storage away: waits, and goes on by itself."""
+        while not self._stopping.is_set():
             try:
                 busy = await self.run_once()
             except DatabaseError as error:
                 log.warning("drain_waits", reason=str(error))
                 busy = False
             if not busy:
-                await asyncio.sleep(_IDLE_SECONDS)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_IDLE_SECONDS):
+                        await self._stopping.wait()
+
+    def stop(self) -> None:
+        """Let `run` end what it is doing. A cancellation could get lost: asyncio.wait_for, 3.11."""
+        self._stopping.set()
 
     async def run_once(self) -> bool:
         """One content and some deletions; whether there was any. Raises DatabaseError."""

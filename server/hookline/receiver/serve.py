@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 from aiohttp import web
@@ -25,6 +25,8 @@ log = structlog.get_logger("hookline.receiver")
 
 # From connecting to the last header, and between two requests: aiohttp has one time-out for both.
 _HEADER_TIMEOUT = 15.0
+# How long a sender whose body was refused half-way may take to notice.
+_LINGERING = 2.0
 
 
 class Receiver:
@@ -81,9 +83,8 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
             log.info("stopping")
             await public.cleanup()
             if draining is not None:
-                draining.cancel()
-                with suppress(asyncio.CancelledError):
-                    await draining
+                drain.stop()
+                await draining
             await admin.cleanup()
 
 
@@ -107,6 +108,7 @@ def _runner(application: web.Application, stop_timeout: float) -> web.AppRunner:
         access_log=None,
         auto_decompress=False,
         keepalive_timeout=_HEADER_TIMEOUT,
+        lingering_time=_LINGERING,
         shutdown_timeout=stop_timeout,
     )
 

@@ -70,7 +70,7 @@ def _llamaparse(settings: Settings) -> Source:
         keys = _keys(settings.llamaparse_secrets)
 
         def verify(headers: Mapping[str, str], body: bytes, now: float, _: Proof) -> Proof:
-            verify_hex(one_header(headers, "X-Webhook-Signature"), body, keys)
+            verify_hex(one_header(headers, "x-webhook-signature"), body, keys)
 
     return Source(
         name="llamaparse",
@@ -83,7 +83,7 @@ def _llamaparse(settings: Settings) -> Source:
 
 def _llamacloud(keys: list[bytes]) -> Source:
     def verify(headers: Mapping[str, str], body: bytes, now: float, _: Proof) -> Proof:
-        verify_llamacloud(one_header(headers, "LC-Signature"), body, keys)
+        verify_llamacloud(one_header(headers, "lc-signature"), body, keys)
 
     return Source(
         name="llamacloud",

@@ -1,0 +1,206 @@
+"""Source `llamaparse`: the signed envelope that a parser sends with the text, or with its failure.
+
+The models are the contract: `envelope.schema.json` is generated from them.
+"""
+
+import hashlib
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
+
+from hookline.sources import Content, Malformed, Notice, Unprocessable
+from hookline.sources.strict_json import TEXT_LIMIT, as_object, as_text, is_storable, read
+
+NO_REASON: Final = "The parser gave no reason."
+"""The error of a failure that came without one."""
+
+_FIELDS_NAMED: Final = 5
+_TAGS: Final = ("markdown", "other")
+
+
+def _storable(text: str) -> str:
+    if not is_storable(text):
+        raise ValueError("not storable")
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("not printable")
+    return text
+
+
+def _kind(artifact: object) -> str:
+    kind = artifact.get("type") if isinstance(artifact, dict) else None
+    return "markdown" if kind == "markdown" else "other"
+
+
+_Id = Annotated[UUID, Field(strict=False)]
+_ParserWord = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
+
+
+class _Model(BaseModel):
+    # A sender may add fields before we know them; what we do know is not coerced.
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class Markdown(_Model):
+    """The document's text. It is kept as the UTF-8 bytes of `content`."""
+
+    type: Literal["markdown"]
+    # Content becomes bytes, so it may hold what a text column cannot. Any constraint here would
+    # make pydantic read it as UTF-8, which half of a surrogate pair is not.
+    content: str = Field(description="The text itself.")
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] = Field(
+        description="SHA-256 of the UTF-8 bytes of content, in hex."
+    )
+    size: int = Field(
+        alias="bytes", ge=0, le=2**31 - 1, description="How many UTF-8 bytes content has."
+    )
+
+
+class OtherArtifact(_Model):
+    """An artifact of another type: accepted and ignored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"properties": {"type": {"const": _TAGS[0]}}}}
+    )
+
+    type: Annotated[str, StringConstraints(max_length=200)]
+
+
+class Meta(_Model):
+    """What the parser says about itself and, after a failure, about the reason."""
+
+    parser_name: _ParserWord | None = None
+    parser_version: _ParserWord | None = None
+    error: Any = Field(
+        default=None,
+        description="Why parsing failed: a sentence, or any JSON value. "
+        f"The first {TEXT_LIMIT:,} characters are kept.",
+    )
+
+
+class Envelope(_Model):
+    """The body of POST /webhooks/llamaparse: what became of one parse job, with its text."""
+
+    model_config = ConfigDict(title="Hookline envelope")
+
+    job_id: _Id = Field(description="The job, as it was given by Hookline.")
+    document_id: _Id = Field(description="The job's document.")
+    parse_job_id: Annotated[
+        str, StringConstraints(min_length=1, max_length=200), AfterValidator(_storable)
+    ] = Field(description="The parser's own id of the job.")
+    status: Literal["parsed", "failed", "processing"] = Field(
+        description="parsed needs exactly one artifact of type markdown."
+    )
+    artifacts: list[
+        Annotated[
+            Annotated[Markdown, Tag("markdown")] | Annotated[OtherArtifact, Tag("other")],
+            Discriminator(_kind),
+        ]
+    ] = Field(default=[], max_length=100)
+    meta: Meta = Field(default=Meta())
+    correlation_id: (
+        Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+        | None
+    ) = Field(
+        default=None,
+        description="Printable characters that follow the document through all systems. "
+        "Without it, the job's own is used.",
+    )
+
+
+def parse(body: bytes, delivery_id: str | None = None) -> Notice | Content:
+    """What a proven envelope says: `Content` if parsed, else a `Notice`.
+
+    `delivery_id` is the signed one, where the scheme has one (Standard Webhooks `webhook-id`);
+    without it the delivery is known by the SHA-256 of its bytes. Raises Malformed, which names the
+    fields but never a value, and Unprocessable where parsed comes without exactly one markdown
+    artifact. Specification: `envelope.schema.json`.
+    """
+    envelope = _read(body)
+    if delivery_id is None:
+        delivery_id = hashlib.sha256(body).hexdigest()
+    if envelope.status == "parsed":
+        return _content(envelope, delivery_id)
+
+    payload: dict[str, Any] = {
+        "parse_job_id": envelope.parse_job_id,
+        "parser_name": envelope.meta.parser_name,
+        "parser_version": envelope.meta.parser_version,
+    }
+    failed = envelope.status == "failed"
+    if failed:
+        payload["error"] = as_text(envelope.meta.error, "meta.error") or NO_REASON
+    return Notice(
+        delivery_id=delivery_id,
+        event_type=envelope.status,
+        code="parse_failed" if failed else "parse_started",
+        job_id=envelope.job_id,
+        document_id=envelope.document_id,
+        parse_job_id=envelope.parse_job_id,
+        payload=payload,
+        correlation_id=envelope.correlation_id,
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """The envelope's contract as JSON Schema 2020-12; the committed `envelope.schema.json` is this.
+
+    It cannot say all: text must also be storable in Postgres, and `correlation_id` printable.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Envelope.model_json_schema(by_alias=True, mode="validation"),
+    }
+
+
+def _read(body: bytes) -> Envelope:
+    try:
+        return Envelope.model_validate(as_object(read(body)))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    paths = (".".join(str(p) for p in one["loc"] if p not in _TAGS) for one in found)
+    names = list(dict.fromkeys(paths))
+    more = len(names) - _FIELDS_NAMED
+    tail = f" and {more} more" if more > 0 else ""
+    raise Malformed(
+        f"The body does not fit the envelope's schema: {', '.join(names[:_FIELDS_NAMED])}{tail}."
+    )
+
+
+def _content(envelope: Envelope, delivery_id: str) -> Content:
+    found = [artifact for artifact in envelope.artifacts if isinstance(artifact, Markdown)]
+    if len(found) != 1:
+        raise Unprocessable(
+            f"A parsed envelope has exactly one markdown artifact; this one has {len(found)}."
+        )
+    markdown = found[0]
+    return Content(
+        delivery_id=delivery_id,
+        event_type=envelope.status,
+        job_id=envelope.job_id,
+        content=markdown.content.encode("utf-8", "surrogatepass"),
+        document_id=envelope.document_id,
+        parse_job_id=envelope.parse_job_id,
+        content_sha256=markdown.sha256.lower(),
+        content_bytes=markdown.size,
+        details={
+            "parse_job_id": envelope.parse_job_id,
+            "parser_name": envelope.meta.parser_name,
+            "parser_version": envelope.meta.parser_version,
+            "content_length": len(markdown.content),
+        },
+        correlation_id=envelope.correlation_id,
+    )

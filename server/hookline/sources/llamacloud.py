@@ -1,0 +1,109 @@
+"""Source `llamacloud`: LlamaCloud's event notifications, which say that a result can be fetched."""
+
+import hashlib
+from typing import Any, Final, NamedTuple, TypeGuard
+
+from hookline.sources import Malformed, Notice
+from hookline.sources.strict_json import as_object, as_text, read, storable
+
+NO_REASON: Final = "The provider gave no reason."
+"""The error of a failed parse that was reported without one."""
+
+_ID_LIMIT: Final = 200
+_LATEST_TIMESTAMP: Final = 10**12
+
+
+class _Meaning(NamedTuple):
+    event_type: str
+    code: str
+
+
+# Keyed by the type in lowercase with full stops only: PARSE_SUCCESS and parse.success are one.
+_MEANINGS: Final = {
+    "parse.pending": _Meaning("parse.pending", "parse_started"),
+    "parse.running": _Meaning("parse.running", "parse_started"),
+    "parse.success": _Meaning("parse.success", "parse_ready"),
+    "parse.partial.success": _Meaning("parse.partial_success", "parse_partial"),
+    "parse.error": _Meaning("parse.error", "parse_failed"),
+    "parse.cancelled": _Meaning("parse.cancelled", "parse_cancelled"),
+}
+
+
+def parse(body: bytes) -> Notice:
+    """What a proven notification says, whether it is an object or JSON inside a JSON string.
+
+    Types of other families, and unknown ones, give a `Notice` with code None: they come from other
+    applications on the same key. The delivery is known by `event_id` (1..200 characters), or else
+    by the SHA-256 of the body. Raises Malformed. Vendor: LlamaCloud docs, "Webhooks".
+    """
+    event = _read(body)
+    event_type = _short_text(event.get("event_type"))
+    if event_type is None:
+        raise Malformed("event_type is missing, or not a string of 1 to 200 characters.")
+    storable(event_type, "event_type")
+    delivery_id = _short_text(event.get("event_id"))
+    if delivery_id is None:
+        delivery_id = hashlib.sha256(body).hexdigest()
+    storable(delivery_id, "event_id")
+
+    payload: dict[str, Any] = {}
+    timestamp = event.get("timestamp")
+    if _is_number(timestamp) and 0 <= timestamp < _LATEST_TIMESTAMP:
+        payload["event_timestamp"] = timestamp
+
+    meaning = _MEANINGS.get(event_type.lower().replace("_", "."))
+    if meaning is None:
+        return Notice(delivery_id, event_type, code=None, payload=payload)
+
+    data = event.get("data")
+    if not isinstance(data, dict):
+        raise Malformed("data is not a JSON object.")
+    parse_job_id = _parse_job_id(data)
+    payload["parse_job_id"] = parse_job_id
+    payload |= _reason(data, failed=meaning.code == "parse_failed")
+    # The documented spelling, so that one event told twice in two spellings is one event.
+    return Notice(
+        delivery_id,
+        meaning.event_type,
+        meaning.code,
+        parse_job_id=parse_job_id,
+        payload=payload,
+    )
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    value = read(body)
+    # webhook_output_format "string", the provider's default: the object is inside a string.
+    if isinstance(value, str):
+        value = read(value)
+    return as_object(value)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _short_text(value: object) -> str | None:
+    return value if isinstance(value, str) and 1 <= len(value) <= _ID_LIMIT else None
+
+
+def _parse_job_id(data: dict[str, Any]) -> str:
+    # Some events were seen with data.id only; an empty job_id says no more than a missing one.
+    name = "job_id" if data.get("job_id") else "id"
+    parse_job_id = _short_text(data.get(name))
+    if parse_job_id is None:
+        raise Malformed("data has no job_id or id that is a string of 1 to 200 characters.")
+    return storable(parse_job_id, f"data.{name}")
+
+
+def _reason(data: dict[str, Any], *, failed: bool) -> dict[str, str]:
+    code = as_text(data.get("error_code"), "data.error_code")
+    error = (
+        as_text(data.get("error_message"), "data.error_message")
+        or as_text(data.get("error"), "data.error")
+        or code
+        or (NO_REASON if failed else None)
+    )
+    return {
+        name: text for name, text in (("error", error), ("error_code", code)) if text is not None
+    }

@@ -1,0 +1,126 @@
+"""Source `push`: LlamaParse v1's whole result at a `webhook_url`, proven by a token in the URL.
+
+The provider signs nothing and names no job: the URL that we gave it is all the proof there is.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from hookline.sources import Content, NotProven
+from hookline.sources.signatures import prove
+
+EVENT_TYPE: Final = "result_push"
+MAX_ATTEMPT: Final = 2**31 - 1
+
+_TOKEN: Final = re.compile(r"([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{43})")
+_DOMAIN: Final = b"hookline push token 1\0"
+
+
+def mint_token(secret: bytes, job_id: UUID, attempt: int) -> str:
+    """The proof for one attempt of a job: `{attempt}.{mac}`, at most 54 characters.
+
+    The mac is HMAC-SHA256 in base64url without padding, of a fixed prefix (so that it proves
+    nothing elsewhere), the job's 16 bytes and the attempt's 4: with this path, a URL stays under
+    LlamaParse's 200 characters for hosts of up to 78. Raises ValueError for an empty secret, or an
+    attempt outside 1..2147483647. Vendor: LlamaParse v1 docs, "Webhook", limits of `webhook_url`.
+    """
+    if not secret:
+        raise ValueError("a push token needs a secret that is not empty")
+    if not 1 <= attempt <= MAX_ATTEMPT:
+        raise ValueError(f"a push token is for an attempt from 1 to {MAX_ATTEMPT}, not {attempt}")
+    return f"{attempt}.{_mac(secret, job_id, attempt)}"
+
+
+def verify_token(token: str, job_id: UUID, secrets: Sequence[bytes]) -> int:
+    """The attempt that a token was minted for, under any of the active secrets.
+
+    Raises NotProven for every other token, however malformed, and without a secret.
+    """
+    match = _TOKEN.fullmatch(token)
+    if match is None or int(match[1]) > MAX_ATTEMPT:
+        raise NotProven("The address of this webhook is not one that was given out.")
+    attempt = int(match[1])
+    prove([match[2]], secrets, lambda secret: _mac(secret, job_id, attempt))
+    return attempt
+
+
+def parse(body: bytes, job_id: UUID, attempt: int) -> Content:
+    """The markdown of a proven result push, or the body itself where its shape is unknown.
+
+    Known are `{txt, md, json: [page], images}` and `{status: "OK", result: [page]}`, where a page
+    has `page` (its number) and `md`. The markdown is the text of `md`, or else of the pages in the
+    order of their numbers, a blank line between them. A known shape without any text is recognised
+    and empty.
+
+    All else is kept whole with `recognised=False`, for a person to decide: what is not JSON; text
+    without markdown (as markdown it would lose its structure silently); and a reported error, since
+    it is documented nowhere, and what really became of the job is asked of the provider.
+    Never raises. Vendor: LlamaParse v1 docs, "Webhook"; the second shape was seen in the field.
+    """
+    markdown = _markdown(body)
+    return Content(
+        # With the attempt: the provider's cache gives a later attempt the very same bytes.
+        delivery_id=f"{job_id}:{attempt}:{hashlib.sha256(body).hexdigest()}",
+        event_type=EVENT_TYPE,
+        job_id=job_id,
+        content=body if markdown is None else markdown.encode("utf-8", "surrogatepass"),
+        attempt=attempt,
+        details={} if markdown is None else {"content_length": len(markdown)},
+        recognised=markdown is not None,
+    )
+
+
+def _mac(secret: bytes, job_id: UUID, attempt: int) -> str:
+    message = _DOMAIN + job_id.bytes + attempt.to_bytes(4, "big")
+    mac = hmac.digest(secret, message, "sha256")
+    return base64.urlsafe_b64encode(mac).decode("ascii").rstrip("=")
+
+
+def _markdown(body: bytes) -> str | None:
+    # Read leniently: a NaN among the coordinates of an image must not cost the document.
+    try:
+        result = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(result, dict) or not _went_well(result):
+        return None
+    whole = result.get("md")
+    if whole is not None and not isinstance(whole, str):
+        return None
+    if whole and whole.strip():
+        return whole
+    pages = result.get("result", result.get("json"))
+    joined = whole if pages is None else _join(pages)
+    if joined is None or joined.strip():
+        return joined
+    # Nothing in markdown: then text elsewhere is all there is of the document, and is kept.
+    return None if any(map(_has_text, [result, *(pages or [])])) else ""
+
+
+def _join(pages: object) -> str | None:
+    if not isinstance(pages, list):
+        return None
+    texts: dict[int, str] = {}
+    for page in pages:
+        if not isinstance(page, dict) or not _went_well(page):
+            return None
+        number, text = page.get("page"), page.get("md")
+        if type(number) is not int or number in texts or not isinstance(text, str):
+            return None
+        texts[number] = text
+    return "\n\n".join(texts[number] for number in sorted(texts))
+
+
+def _went_well(part: dict[str, Any]) -> bool:
+    return part.get("status") in (None, "OK", "SUCCESS")
+
+
+def _has_text(part: dict[str, Any]) -> bool:
+    values = (part.get(name) for name in ("txt", "text", "parsed_content"))
+    return any(value.strip() if isinstance(value, str) else value for value in values)

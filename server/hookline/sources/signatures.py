@@ -1,0 +1,130 @@
+"""Who sent these bytes: the three signature schemes, as pure functions.
+
+Each returns if the sender knows one of the active secrets, and raises `NotProven`, nothing else,
+whatever the headers hold. Every secret is tried, in constant time, so that neither a secret nor its
+place in the list shows in the time taken. Without a secret, or with an empty one among them,
+nothing is proven: an empty key is a key that everybody has.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from hookline.sources import NotProven
+
+TOLERANCE_SECONDS: Final = 300
+"""How far a Standard Webhooks timestamp may be from our clock, in the past and in the future."""
+
+MAX_SIGNATURES: Final = 16
+"""How many entries of a Standard Webhooks signature list are looked at: rotation needs two."""
+
+_HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
+_V1: Final = re.compile(r"v1,([A-Za-z0-9+/]{43}=)")
+# Without a full stop, which delimits the signed parts: else an id could pose as id and timestamp.
+_MESSAGE_ID: Final = re.compile(r"[!-\-/-~]{1,200}")
+_SECONDS: Final = re.compile(r"[0-9]{1,12}")
+
+
+def one_header(headers: Mapping[str, str], name: str) -> str | None:
+    """The value of a header, or None without it. Names are compared without case.
+
+    Raises NotProven if the header was sent more than once: which of the values a proxy in front of
+    us read is unknown. `headers` may be a multidict, whose `items()` repeat a name.
+    """
+    values = [value for key, value in headers.items() if key.lower() == name.lower()]
+    if len(values) > 1:
+        raise NotProven(f"The header {name} was sent more than once.")
+    return values[0] if values else None
+
+
+def prove(given: Sequence[str], secrets: Sequence[bytes], sign: Callable[[bytes], str]) -> None:
+    """Return if one of the `given` ASCII texts is what `sign` makes with one of the `secrets`.
+
+    Raises NotProven if none is, if there is no secret, or if a secret is empty.
+    """
+    proven = False
+    for secret in secrets:
+        expected = sign(secret).encode("ascii")
+        for text in given:
+            proven |= hmac.compare_digest(expected, text.encode("ascii"))
+    if not proven or not all(secrets):
+        raise NotProven("The signature is missing or does not match.")
+
+
+def verify_hex(header_value: str | None, body: bytes, secrets: Sequence[bytes]) -> None:
+    """`X-Webhook-Signature`: the HMAC-SHA256 of the raw body, in hex, and nothing around it.
+
+    Hex of either case is accepted: both spell the same bytes. Raises NotProven.
+    The key is the secret's UTF-8 text. Specification: Hookline's signed envelope (`envelope.py`).
+    """
+    _verify_hex(header_value or "", body, secrets)
+
+
+def verify_llamacloud(header_value: str | None, body: bytes, secrets: Sequence[bytes]) -> None:
+    """`LC-Signature`: `sha256=` and the HMAC-SHA256 of the raw body, in hex of either case.
+
+    The key is the UTF-8 text of the secret as it was given to LlamaCloud, even where it looks like
+    `whsec_...`. Raises NotProven. Vendor: LlamaCloud docs, "Webhooks", signature verification.
+    """
+    prefix, _, signature = (header_value or "").partition("=")
+    _verify_hex(signature if prefix == "sha256" else "", body, secrets)
+
+
+def _verify_hex(signature: str, body: bytes, secrets: Sequence[bytes]) -> None:
+    given = [signature.lower()] if _HEX.fullmatch(signature) else []
+    prove(given, secrets, lambda secret: hmac.digest(secret, body, "sha256").hex())
+
+
+def verify_standard(
+    headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: float
+) -> str:
+    """Standard Webhooks v1: returns the `webhook-id`, 1..200 visible ASCII characters.
+
+    `secrets` are keys as `standard_key` decodes them; `now` is in seconds since 1970 (UTC). The id
+    holds no full stop, the timestamp is whole seconds within `TOLERANCE_SECONDS` of `now`. Of the
+    signature list the first `MAX_SIGNATURES` entries count; other versions than v1 (and entries
+    that are none) are skipped. Raises NotProven.
+    Specification: Standard Webhooks, "Signature scheme" and "Verifying signatures".
+    """
+    message_id = one_header(headers, "webhook-id") or ""
+    timestamp = one_header(headers, "webhook-timestamp") or ""
+    listed = one_header(headers, "webhook-signature") or ""
+    if not _MESSAGE_ID.fullmatch(message_id) or not _SECONDS.fullmatch(timestamp):
+        raise NotProven("webhook-id or webhook-timestamp is missing or malformed.")
+
+    entries = map(_V1.fullmatch, listed.split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES])
+    given = [entry[1] for entry in entries if entry]
+    prefix = f"{message_id}.{timestamp}.".encode("ascii")
+
+    def sign(secret: bytes) -> str:
+        mac = hmac.new(secret, prefix, hashlib.sha256)
+        mac.update(body)
+        return base64.b64encode(mac.digest()).decode("ascii")
+
+    prove(given, secrets, sign)
+    # After the signature, so that only a proven sender learns how far its clock is from ours.
+    if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
+        raise NotProven("webhook-timestamp is more than 5 minutes from the time of this server.")
+    return message_id
+
+
+def standard_key(secret: str) -> bytes:
+    """The key inside a Standard Webhooks secret: `whsec_` and base64, with or without padding.
+
+    Raises ValueError, with a sentence that does not hold the secret, for anything else.
+    Specification: Standard Webhooks, "Signature scheme", secret serialization.
+    """
+    encoded = secret.removeprefix("whsec_")
+    if encoded == secret:
+        raise ValueError("a Standard Webhooks secret starts with whsec_")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("a Standard Webhooks secret is base64 after whsec_") from None
+    if not key:
+        raise ValueError("a Standard Webhooks secret holds a key after whsec_")
+    return key

@@ -1,0 +1,57 @@
+"""Servers and databases for every test. A server starts with the first test that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pgtap import SERVERS, pytest_collect_file
+from servers import MAJORS, Server, Servers, skip_reason
+
+__all__ = ["pytest_collect_file"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SERVERS] = Servers()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[SERVERS].close()
+
+
+def _server(request: pytest.FixtureRequest, major: int) -> Server:
+    if reason := skip_reason(major):
+        pytest.skip(reason)
+    return request.config.stash[SERVERS].get(major)
+
+
+@pytest.fixture(scope="session")
+def postgres15(request: pytest.FixtureRequest) -> Server:
+    """Debian's PostgreSQL 15, the oldest that Hookline supports."""
+    return _server(request, 15)
+
+
+@pytest.fixture(scope="session")
+def postgres18(request: pytest.FixtureRequest) -> Server:
+    """The PostgreSQL 18 that `hookline up` runs."""
+    return _server(request, 18)
+
+
+@pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"pg{major}")
+def postgres(request: pytest.FixtureRequest) -> Server:
+    """Each PostgreSQL in turn."""
+    return _server(request, request.param)
+
+
+@pytest.fixture
+def database(postgres18: Server) -> Iterator[str]:
+    """A fresh database with Hookline in it, as the superuser's URL."""
+    with postgres18.create(template=postgres18.template) as url:
+        yield url
+
+
+@pytest.fixture
+def login(postgres18: Server, database: str) -> Callable[[str], str]:
+    """`login("worker")`: the URL of `database` for a role that is in hookline_worker alone."""
+    return lambda role: postgres18.login(database, role)

@@ -1,0 +1,127 @@
+"""kill -9 at the worst moment: what was acknowledged is there, and nothing is stuck."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import aiohttp
+import psycopg
+import pytest
+from test_outages import LATER, set_clock, until
+
+from hookline.embedded import ThrowawayPostgres
+from receiver_process import Spawn
+from sender import Sender, Start, envelope_of, event_of
+from servers import Server
+
+
+async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(
+    spawn: Spawn,
+) -> None:
+    async with spawn() as (receiver, sender):
+        job = sender.new_job()
+        # finish_content writes an event and receive_content does not: this stops it just there.
+        with psycopg.connect(sender.database) as barrier:
+            barrier.execute("lock table upload_pipeline.events in share mode")
+            sending = asyncio.create_task(sender.send_envelope(envelope_of(job, content="# kept")))
+            await until(lambda: bool(sender.query("select path from upload_pipeline.contents")))
+            path = sender.one("select path from upload_pipeline.contents")["path"]
+            await until(lambda: sender.file_of(path).exists())
+            receiver.process.kill()
+            with pytest.raises(aiohttp.ClientError):
+                await sending
+            # Its backend would go on and finish; a machine that dies takes both.
+            sender.query(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where application_name = 'hookline-receiver'"
+            )
+        assert sender.job(job)["status"] == "uploaded"
+        assert sender.one("select content from upload_pipeline.contents")["content"] == b"# kept"
+
+    async with spawn() as (_, sender):
+        set_clock(sender, LATER)
+        await until(lambda: sender.job(job)["status"] == "parsed")
+        assert (await sender.send_envelope(envelope_of(job, content="# kept")))[1]["outcome"] == (
+            "duplicate"
+        )
+        assert len(sender.events(job)) == 2
+        assert sender.query("select * from upload_pipeline.check_integrity()") == []
+
+
+@pytest.fixture
+async def durable(
+    start: Start, postgres18: Server
+) -> AsyncIterator[tuple[ThrowawayPostgres, Sender]]:
+    """A receiver over a server that syncs, which a test may kill."""
+    with ThrowawayPostgres(options={}) as postgres:
+        url = postgres.start()
+        postgres18.install(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create role receiver login password 'r' in role hookline_ingest")
+        login = f"postgresql://receiver:r@{url.rpartition('@')[2]}"
+        async with start(database_url=login) as sender:
+            sender.database = url
+            yield postgres, sender
+
+
+def _moved(sender: Sender) -> set[UUID]:
+    rows = sender.query(
+        "select job_id from upload_pipeline.upload_jobs where status in ('parse_ready', 'parsed')"
+    )
+    return {row["job_id"] for row in rows}
+
+
+async def test_postgres_killed_under_load_keeps_every_acknowledged_delivery(
+    durable: tuple[ThrowawayPostgres, Sender],
+) -> None:
+    postgres, sender = durable
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - to repeat a failure
+    dice = random.Random(seed)
+
+    jobs = [(sender.submitted(f"p-{number}"), f"p-{number}") for number in range(150)]
+    deliveries = [
+        (
+            job,
+            sender.send_envelope(envelope_of(job, content=f"# {parse_job_id}"))
+            if dice.random() < 0.5
+            else sender.send_event(event_of(parse_job_id, event_id=str(uuid4()))),
+        )
+        for job, parse_job_id in jobs
+    ]
+    dice.shuffle(deliveries)
+    waiting = iter(deliveries)
+    acknowledged = []
+    refused = []
+
+    async def send() -> None:
+        for job, delivery in waiting:
+            status, answer = await delivery
+            if status == 200:
+                acknowledged.append((job, answer["outcome"]))
+            else:
+                refused.append((job, status))
+
+    sending = [asyncio.create_task(send()) for _ in range(8)]
+    await until(lambda: len(acknowledged) > 20)
+    await asyncio.to_thread(postgres.kill)
+    sender.close()
+    await asyncio.sleep(0.2)
+    await asyncio.to_thread(postgres.start)
+    await asyncio.gather(*sending)
+
+    assert refused, "Postgres was away for some of them"
+    assert {status for _, status in refused} <= {500, 503}
+    assert {outcome for _, outcome in acknowledged} == {"applied"}
+    moved = _moved(sender)
+    assert {job.job_id for job, _ in acknowledged} <= moved
+    assert sender.query("select * from upload_pipeline.check_integrity()") == []
+
+    set_clock(sender, LATER)
+    for job, _ in refused:
+        await sender.send_envelope(envelope_of(job, content=f"# again {job.job_id}"))
+    await until(lambda: len(_moved(sender)) == len(jobs))
+    assert sender.query("select * from upload_pipeline.check_integrity()") == []

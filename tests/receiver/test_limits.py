@@ -1,0 +1,116 @@
+"""What is refused before any work is done, and with which answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sender import ENVELOPE_SECRET, Sender, Start, envelope_of, event_of, sign
+
+ROUTE = "/webhooks/llamaparse"
+
+
+def _signed(body: bytes) -> dict[str, str]:
+    return {"X_Webhook_Signature": sign(body, ENVELOPE_SECRET)}
+
+
+async def test_a_body_over_its_routes_limit_is_413(start: Start) -> None:
+    async with start(max_body=2**16, body_budget=2**20) as sender:
+        large = b"x" * (2**16 + 1)
+        status, answer = await sender.post(ROUTE, large, **_signed(large))
+        assert (status, answer["title"]) == (413, "Request Entity Too Large")
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(3):
+                yield b"x" * 2**15
+
+        async with sender.http.post(
+            sender.url + ROUTE, data=chunks(), headers={"Content-Type": "application/json"}
+        ) as response:
+            assert response.status == 413, "also where no length was announced"
+
+
+async def test_a_thin_route_takes_thin_bodies_only(sender: Sender) -> None:
+    assert (await sender.send_event(b" " * 2**18 + json.dumps(event_of("p")).encode()))[0] == 413
+
+
+async def test_a_compressed_body_is_415_and_never_inflated(sender: Sender) -> None:
+    body = gzip.compress(json.dumps(envelope_of(sender.new_job())).encode())
+    status, answer = await sender.post(ROUTE, body, Content_Encoding="gzip", **_signed(body))
+    assert (status, answer["detail"]) == (415, "Content-Encoding is not accepted")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+async def test_a_body_that_is_not_called_json_is_415(sender: Sender, content_type: str) -> None:
+    body = json.dumps(envelope_of(sender.new_job())).encode()
+    status, _ = await sender.post(ROUTE, body, Content_Type=content_type, **_signed(body))
+    assert status == 415
+
+
+async def test_other_methods_and_paths_are_problems_too(sender: Sender) -> None:
+    async with sender.http.get(sender.url + ROUTE) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "POST"
+        assert response.content_type == "application/problem+json"
+    async with sender.http.post(sender.url + "/webhooks/nobody") as response:
+        assert response.status == 404
+        assert (await response.json(content_type=None))["status"] == 404
+
+
+async def _open_upload(
+    sender: Sender, announced: int, sent: bytes
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host = sender.url.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    writer.write(
+        f"POST {ROUTE} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {announced}\r\n\r\n".encode()
+        + sent
+    )
+    await writer.drain()
+    return reader, writer
+
+
+async def _gauge(sender: Sender, name: str) -> float:
+    async with sender.http.get(sender.admin_url + "/metrics") as response:
+        lines = (await response.text()).splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
+
+
+async def test_bodies_in_memory_are_bounded_and_the_next_one_is_429(start: Start) -> None:
+    async with start(max_body=2**20, body_budget=2**20) as sender:
+        _, writer = await _open_upload(sender, 2**20, b"x" * (2**20 - 2**15))
+        async with asyncio.timeout(10):
+            while await _gauge(sender, "hookline_bodies_bytes") < 2**20 - 2**15:
+                await asyncio.sleep(0.01)
+
+        job = sender.new_job()
+        envelope = envelope_of(job, content="x" * 2**15)
+        async with sender.http.post(
+            sender.url + ROUTE,
+            data=(body := json.dumps(envelope).encode()),
+            headers={
+                "Content-Type": "application/json",
+                "X-Webhook-Signature": sign(body, ENVELOPE_SECRET),
+            },
+        ) as response:
+            assert response.status == 429
+            assert int(response.headers["Retry-After"]) > 0
+
+        writer.close()
+        async with asyncio.timeout(10):
+            while await _gauge(sender, "hookline_bodies_bytes") > 0:
+                await asyncio.sleep(0.01)
+        assert (await sender.send_envelope(envelope))[0] == 200, "the place is free again"
+
+
+async def test_a_body_that_does_not_come_is_408(start: Start) -> None:
+    async with start(read_timeout=0.2) as sender:
+        reader, writer = await _open_upload(sender, 100, b"{")
+        async with asyncio.timeout(5):
+            assert b" 408 " in await reader.readline()
+        writer.close()

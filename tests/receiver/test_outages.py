@@ -1,0 +1,157 @@
+"""Storage or Postgres away: nothing is acknowledged that is not durable, nothing kept is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from hookline.embedded import ThrowawayPostgres
+from sender import Sender, Start, envelope_of, event_of
+from servers import Server
+
+LATER = timedelta(minutes=1)
+
+
+def set_clock(sender: Sender, ahead: timedelta) -> None:
+    sender.query(
+        "create or replace function upload_pipeline.clock() returns timestamptz language sql"
+        f" volatile as $$ select clock_timestamp() + interval '{ahead.total_seconds()} seconds' $$"
+    )
+
+
+async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def test_storage_down_is_500_with_the_content_kept_and_the_drain_finishes_it(
+    sender: Sender,
+) -> None:
+    job = sender.new_job()
+    sender.objects.rename(sender.objects.with_name("gone"))
+    status, answer = await sender.send_envelope(envelope_of(job, content="# kept"))
+
+    assert (status, answer["detail"]) == (500, "Internal server error")
+    assert sender.job(job)["status"] == "uploaded"
+    assert len(sender.events(job)) == 1
+    kept = sender.one("select content, stored_at from upload_pipeline.contents")
+    assert kept == {"content": b"# kept", "stored_at": None}
+    assert sender.deliveries()[0]["outcome"] == "kept"
+
+    sender.objects.with_name("gone").rename(sender.objects)
+    set_clock(sender, LATER)
+    await until(lambda: sender.job(job)["status"] == "parsed")
+    assert sender.file_of(sender.job(job)["parsed_path"]).read_bytes() == b"# kept"
+    assert sender.one("select content from upload_pipeline.contents")["content"] is None
+    assert sender.deliveries()[0]["outcome"] == "applied"
+
+
+async def test_after_a_storage_outage_the_senders_retry_finishes_it_too(sender: Sender) -> None:
+    job = sender.new_job()
+    sender.objects.rename(sender.objects.with_name("gone"))
+    assert (await sender.send_envelope(envelope_of(job)))[0] == 500
+    assert (await sender.send_envelope(envelope_of(job)))[0] == 500
+
+    sender.objects.with_name("gone").rename(sender.objects)
+    status, answer = await sender.send_envelope(envelope_of(job))
+    assert (status, answer["outcome"]) == (200, "applied")
+    assert len(sender.events(job)) == 2
+    assert sender.query("select * from upload_pipeline.check_integrity()") == []
+
+
+async def test_a_storage_that_hangs_is_given_up_at_the_deadline(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hookline.storage.files import FileStorage
+
+    async def hang(self: FileStorage, path: str, content: bytes) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(FileStorage, "write", hang)
+    async with start(storage_deadline=0.2) as sender:
+        job = sender.new_job()
+        assert (await sender.send_envelope(envelope_of(job)))[0] == 500
+        assert sender.job(job)["status"] == "uploaded"
+
+
+async def test_objects_of_an_erased_document_are_deleted(sender: Sender) -> None:
+    job = sender.new_job()
+    await sender.send_envelope(envelope_of(job))
+    file = sender.file_of(sender.job(job)["parsed_path"])
+    assert file.exists()
+
+    sender.query("select upload_pipeline.erase_document(%s)", job.document_id)
+    assert file.exists(), "not before writes under way are over"
+    set_clock(sender, timedelta(minutes=6))
+    await until(lambda: not sender.query("select path from upload_pipeline.deletions"))
+    assert not file.exists()
+
+
+async def test_a_lock_that_a_dba_forgot_is_503_and_changes_nothing(sender: Sender) -> None:
+    job = sender.submitted("p-1")
+    with psycopg.connect(sender.database) as forgotten:
+        forgotten.execute(
+            "select from upload_pipeline.upload_jobs where job_id = %s for update", [job.job_id]
+        )
+        status, answer = await sender.send_event(event_of("p-1"))
+    assert (status, answer["title"]) == (503, "Service Unavailable")
+    assert sender.job(job)["status"] == "parse_queued"
+    assert sender.deliveries() == []
+
+
+@pytest.fixture
+async def fragile(
+    start: Start, postgres18: Server, database: str
+) -> AsyncIterator[tuple[ThrowawayPostgres, Sender]]:
+    """A receiver over a server of its own, which a test may kill."""
+    with ThrowawayPostgres(options={"fsync": "off"}) as postgres:
+        url = postgres.start()
+        postgres18.install(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create role receiver login password 'r' in role hookline_ingest")
+        login = f"postgresql://receiver:r@{url.rpartition('@')[2]}"
+        async with start(database_url=login) as sender:
+            sender.database = url
+            yield postgres, sender
+
+
+async def test_postgres_away_is_503_and_the_receiver_comes_back_by_itself(
+    fragile: tuple[ThrowawayPostgres, Sender],
+) -> None:
+    postgres, sender = fragile
+    job = sender.submitted("p-1")
+    assert (await sender.send_event(event_of("p-0")))[0] == 200
+
+    await asyncio.to_thread(postgres.kill)
+    sender.close()
+    async with sender.http.get(sender.url + "/healthz") as response:
+        assert response.status == 200
+    async with sender.http.get(sender.url + "/readyz") as response:
+        assert response.status == 503
+        assert await response.json() == {"ready": False, "fault": "database"}
+    status, answer = await sender.send_event(event_of("p-1"))
+    assert (status, answer["title"]) == (503, "Service Unavailable")
+
+    await asyncio.to_thread(postgres.start)
+    async with asyncio.timeout(30):
+        while (await sender.send_event(event_of("p-1")))[0] != 200:
+            await asyncio.sleep(0.1)
+    assert sender.job(job)["status"] == "parse_ready"
+    async with sender.http.get(sender.url + "/readyz") as response:
+        assert response.status == 200
+
+
+async def test_readiness_says_what_is_wrong(start: Start, login: Callable[[str], str]) -> None:
+    async with start(database_url=login("reader")) as sender:
+        async with sender.http.get(sender.url + "/readyz") as response:
+            assert (response.status, await response.json()) == (
+                503,
+                {"ready": False, "fault": "database"},
+            )
+        async with sender.http.get(sender.admin_url + "/readyz") as response:
+            assert "hookline_ingest" in (await response.json())["fault"]
