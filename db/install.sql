@@ -105,4 +105,7 @@ begin;
 
 \ir finish.sql
 
+-- What the Supabase CLI and `hookline migrate` look at
+\ir history.sql
+
 commit;

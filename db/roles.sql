@@ -3,6 +3,7 @@
 do $$
 declare
   v_role text;
+  v_installer constant text := current_user;
 begin
   foreach v_role in array array[
     'hookline_owner', 'hookline_ingest', 'hookline_worker', 'hookline_operator', 'hookline_reader'
@@ -10,7 +11,8 @@ begin
     begin
       execute format('create role %I nologin', v_role);
     exception
-      when duplicate_object then null;
+      -- The second: another database's installation was at it at the same time.
+      when duplicate_object or unique_violation then null;
     end;
   end loop;
 
@@ -22,10 +24,14 @@ begin
     grant hookline_reader to hookline_operator;
   end if;
 
-  -- Without superuser, creating objects for the owner takes membership in it.
-  if not pg_has_role(current_user, 'hookline_owner', 'member') then
-    grant hookline_owner to current_user;
-  end if;
+  -- Creating objects for the owner takes `set role`; being its creator does not suffice from 16 on.
+  begin
+    perform set_config('role', 'hookline_owner', true);
+    perform set_config('role', v_installer, true);
+  exception
+    when insufficient_privilege then
+      grant hookline_owner to current_user;
+  end;
   execute format('grant create on database %I to hookline_owner', current_database());
 end;
 $$;
