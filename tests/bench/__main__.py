@@ -1,0 +1,27 @@
+"""The measurements: `make bench`, or one of them by name: `make bench ARGS=webhooks`.
+
+Each compares two things within one run and prints their ratio: a figure alone says more about the
+machine than about the code. No test depends on a time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+BENCHES = ("webhooks",)
+
+
+def main(names: list[str]) -> None:
+    unknown = set(names) - set(BENCHES)
+    if unknown:
+        sys.exit(f"no such measurement: {', '.join(unknown)}; there are: {', '.join(BENCHES)}")
+    for name in names or BENCHES:
+        importlib.import_module(f"bench.{name}").main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

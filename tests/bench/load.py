@@ -1,0 +1,111 @@
+"""A sender that costs little: connections that each send the next delivery when answered.
+
+As a process of its own: `python load.py PORT CONNECTIONS FIRST COUNT SECRET`; prints JSON. Bodies
+are signed before the clock starts, so that only sending and being answered is measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import uvloop
+
+
+def requests(first: int, count: int, secret: str) -> list[bytes]:
+    made = []
+    for number in range(first, first + count):
+        body = json.dumps(
+            {
+                "event_id": f"event-{number}",
+                "event_type": "parse.success",
+                "timestamp": 1753985275.1154444,
+                "data": {"id": f"p-{number}", "job_id": f"p-{number}"},
+            }
+        ).encode()
+        mac = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        head = (
+            "POST /webhooks/llamacloud HTTP/1.1\r\nHost: bench\r\n"
+            "Content-Type: application/json\r\n"
+            f"LC-Signature: sha256={mac}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        made.append(head.encode() + body)
+    return made
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(
+        self, waiting: Iterator[bytes], answered: Counter[str], times: list[float]
+    ) -> None:
+        self._waiting = waiting
+        self._answered = answered
+        self._times = times
+        self._received = b""
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        request = next(self._waiting, None)
+        if request is None:
+            self._transport.close()
+            self.done.set_result(None)
+            return
+        self._sent = time.perf_counter()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, rest = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        if len(rest) < length:
+            return
+        self._received = b""
+        self._times.append(time.perf_counter() - self._sent)
+        outcome = json.loads(rest).get("outcome", head.split(b" ")[1].decode())
+        self._answered[outcome] += 1
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionError("the receiver hung up"))
+
+
+async def send(port: int, connections: int, made: list[bytes]) -> dict[str, Any]:
+    answered: Counter[str] = Counter()
+    times: list[float] = []
+    waiting = iter(made)
+    loop = asyncio.get_running_loop()
+    started = time.perf_counter()
+    opened = [
+        await loop.create_connection(
+            lambda: _Connection(waiting, answered, times), "127.0.0.1", port
+        )
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(protocol.done for _, protocol in opened))
+    seconds = time.perf_counter() - started
+    times.sort()
+    return {
+        "per_second": len(made) / seconds,
+        "p50_ms": times[len(times) // 2] * 1000,
+        "p99_ms": times[len(times) * 99 // 100] * 1000,
+        "outcomes": answered,
+    }
+
+
+if __name__ == "__main__":
+    port, connections, first, count = map(int, sys.argv[1:5])
+    print(json.dumps(uvloop.run(send(port, connections, requests(first, count, sys.argv[5])))))  # noqa: T201

@@ -1,0 +1,38 @@
+"""A project for `hookline up`, whose Postgres is quick to make and never outlives its test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from hookline.embedded import EmbeddedPostgres
+from hookline.embedded.programs import Programs
+
+SERVER = Path(__file__).resolve().parents[2] / "server"
+
+
+@contextmanager
+def project_in(directory: Path) -> Iterator[Path]:
+    """A project whose Postgres never waits for the disk: our kills are not power failures."""
+    postgres = EmbeddedPostgres(directory / ".hookline")
+    initdb = Programs.initdb
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Programs, "initdb", lambda *given, sync: initdb(*given, sync=False))
+        postgres.start()
+    try:
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute("alter system set fsync = off")
+        postgres.stop()
+        yield directory
+    finally:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            lines = (postgres.data_dir / "postmaster.pid").read_text().splitlines()
+            os.kill(int(lines[0]), signal.SIGQUIT)
+        shutil.rmtree(postgres.home, ignore_errors=True)

@@ -1,0 +1,166 @@
+"""What the local parser sends: an envelope that its receiver takes, until it is taken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+import standardwebhooks
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from hookline.delivery import Undelivered, Webhook, deliver, envelope_of, sign
+from hookline.embedded.programs import free_port
+from hookline.local_parser import Parsed, ParseFailed
+from hookline.sources import Content, Notice, envelope
+from hookline.sources.signatures import verify_hex
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+NOW = 1_790_000_000.0
+WEBHOOK = Webhook(b"{}", "msg_1", "hex", SECRET)
+
+Serve = Callable[..., Awaitable[TestServer]]
+
+
+class Sleeps(list[float]):
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+@pytest.fixture
+def receiver(aiohttp_server: Serve) -> Callable[..., Awaitable[str]]:
+    """A receiver that gives these answers in turn, the last of them for ever."""
+
+    async def start(*answers: tuple[int, dict[str, str]]) -> str:
+        left = list(answers)
+
+        async def answer(request: web.Request) -> web.Response:
+            status, headers = left.pop(0) if len(left) > 1 else left[0]
+            return web.json_response({"outcome": "applied"}, status=status, headers=headers)
+
+        application = web.Application()
+        application.router.add_post("/", answer)
+        return str((await aiohttp_server(application)).make_url("/"))
+
+    return start
+
+
+async def send(url: str, sleep: Sleeps, **options: int) -> tuple[int, int]:
+    async with aiohttp.ClientSession() as session:
+        answer = await deliver(session, url, WEBHOOK, sleep=sleep, clock=lambda: NOW, **options)
+    return answer.status, answer.tries
+
+
+async def test_a_webhook_is_sent_again_after_503_when_the_receiver_said(
+    receiver: Callable[..., Awaitable[str]],
+) -> None:
+    url = await receiver((503, {"Retry-After": "7"}), (503, {}), (200, {}))
+    sleeps = Sleeps()
+    assert await send(url, sleeps) == (200, 3)
+    assert sleeps == [7.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "pause"),
+    [
+        ("Mon, 21 Sep 2026 14:13:25 GMT", 5.0),
+        ("86400", 30.0),
+        ("0", 0.5),
+        ("Mon, 21 Sep 2020 14:13:25 GMT", 0.0),
+        ("soon", 0.5),
+        ("²", 0.5),
+    ],
+)
+async def test_a_pause_is_what_was_asked_for_within_bounds(
+    receiver: Callable[..., Awaitable[str]], retry_after: str, pause: float
+) -> None:
+    url = await receiver((429, {"Retry-After": retry_after}), (200, {}))
+    sleeps = Sleeps()
+    assert await send(url, sleeps) == (200, 2)
+    assert sleeps == [pause]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_the_tries_are_bounded(receiver: Callable[..., Awaitable[str]], status: int) -> None:
+    sleeps = Sleeps()
+    assert await send(await receiver((status, {})), sleeps, tries=4) == (status, 4)
+    assert sleeps == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 409, 413, 422, 302])
+async def test_what_another_try_would_not_change_is_sent_once(
+    receiver: Callable[..., Awaitable[str]], status: int
+) -> None:
+    assert await send(await receiver((status, {"Location": "/"})), Sleeps()) == (status, 1)
+
+
+async def test_a_receiver_that_is_away_is_tried_again_then_named() -> None:
+    url, sleeps = f"http://127.0.0.1:{free_port()}/", Sleeps()
+    with pytest.raises(Undelivered, match=f"{url} gave no answer in 3 tries"):
+        await send(url, sleeps, tries=3)
+    assert sleeps == [0.5, 1.0]
+
+
+def test_a_parsed_envelope_is_what_its_source_reads() -> None:
+    job_id, document_id = uuid4(), uuid4()
+    markdown = "# Ärger \N{PARTY POPPER}\n"
+    body = envelope_of(
+        Parsed(markdown, "liteparse", "2.18.0", 2),
+        job_id=job_id,
+        document_id=document_id,
+        parse_job_id="local-1",
+        correlation_id="trace-1",
+    )
+    read = envelope.parse(body)
+    assert isinstance(read, Content)
+    assert (read.job_id, read.document_id) == (job_id, document_id)
+    assert read.content == markdown.encode()
+    assert read.content_sha256 == hashlib.sha256(read.content).hexdigest()
+    assert read.content_bytes == len(read.content)
+    assert (read.parse_job_id, read.correlation_id) == ("local-1", "trace-1")
+    assert read.details["parser_name"] == "liteparse"
+    assert read.details["parser_version"] == "2.18.0"
+
+
+def test_a_failed_envelope_says_why() -> None:
+    body = envelope_of(
+        ParseFailed("password required"),
+        job_id=UUID(int=1),
+        document_id=UUID(int=2),
+        parse_job_id="local-1",
+    )
+    read = envelope.parse(body)
+    assert isinstance(read, Notice)
+    assert read.code == "parse_failed"
+    assert read.payload["error"] == "password required"
+    assert json.loads(body)["artifacts"] == []
+
+
+def test_hex_is_what_the_receiver_verifies() -> None:
+    headers = sign(b"body", SECRET, "hex", message_id="msg_1", now=NOW)
+    verify_hex(headers["X-Webhook-Signature"], b"body", [SECRET.encode()])
+
+
+def test_standard_webhooks_own_library_makes_the_same_signature() -> None:
+    from datetime import UTC, datetime
+
+    headers = sign(b"body", SECRET, "standard", message_id="msg_1", now=NOW)
+    expected = standardwebhooks.Webhook(SECRET).sign(
+        "msg_1", datetime.fromtimestamp(NOW, UTC), "body"
+    )
+    assert headers == {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(NOW)),
+        "webhook-signature": expected,
+    }
+
+
+def test_a_standard_signature_is_made_anew_for_each_try_of_the_same_message() -> None:
+    webhook = Webhook(b"body", "msg_1", "standard", SECRET)
+    first, later = webhook.headers(NOW), webhook.headers(NOW + 60)
+    assert first["webhook-id"] == later["webhook-id"]
+    assert first["webhook-signature"] != later["webhook-signature"]

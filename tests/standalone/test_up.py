@@ -1,0 +1,229 @@
+"""`hookline up` keeps what it was given, whatever ends it, and keeps its secrets to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import random
+import signal
+import socket
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import aiohttp
+import psycopg
+import pytest
+from dotenv import dotenv_values
+from pdfs import pdf, sample, text
+
+from hookline.embedded import EmbeddedPostgres
+from hookline.engine import Engine
+from hookline.settings import ConfigurationError, Settings, load
+from hookline.standalone import AlreadyRunning, standing
+from hookline.storage.files import FileStorage
+from hookline.submit import submit_files
+from hookline.views import Job, Views, connected
+
+Hookline = Callable[..., subprocess.Popen[str]]
+
+
+def settings_in(directory: Path) -> Settings:
+    return load(directory / ".hookline" / "env")
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+async def submit(settings: Settings, owner_id: UUID, *paths: Path) -> list[str | None]:
+    return [one.status async for one in submit_files(settings, list(paths), owner_id)]
+
+
+async def jobs_of(settings: Settings, owner_id: UUID) -> list[Job]:
+    async with connected(settings) as pool:
+        assert await Engine(pool).check_integrity() == []
+        return await Views(pool).jobs(owner_id=owner_id)
+
+
+def has_its_object(job: Job, objects: Path) -> bool:
+    assert job.parsed_path is not None
+    content = FileStorage(objects).file_of(job.parsed_path).read_bytes()
+    return hashlib.sha256(content).hexdigest() == job.parsed_sha256
+
+
+async def test_data_survives_kill_9(project: Path, tmp_path: Path, hookline: Hookline) -> None:
+    (tmp_path / "good.pdf").write_bytes(sample())
+    owner_id, objects = uuid4(), project / ".hookline" / "objects"
+    up = hookline(project, "up")
+    assert "Hookline is up" in first_line(up)
+    before = settings_in(project)
+    assert await submit(before, owner_id, tmp_path / "good.pdf") == ["parsed"]
+
+    up.kill()
+    up.wait()
+    up = hookline(project, "up")
+    assert "Hookline is up" in first_line(up)
+    after = settings_in(project)
+    [job] = await jobs_of(after, owner_id)
+    assert has_its_object(job, objects)
+    assert (after.llamaparse_secrets, after.push_secrets, after.port) == (
+        before.llamaparse_secrets,
+        before.push_secrets,
+        before.port,
+    )
+    up.send_signal(signal.SIGTERM)
+    output, _ = up.communicate(timeout=20)
+    assert up.returncode == 0
+    assert "Stopping" in output
+    for secret in (*after.llamaparse_secrets, *after.push_secrets, *after.llamacloud_secrets):
+        assert secret.get_secret_value() not in output
+    home = EmbeddedPostgres(project / ".hookline").home
+    assert not (home / "data" / "postmaster.pid").exists()
+
+
+async def test_kill_9_at_any_time_leaves_what_the_next_start_can_use(
+    project: Path, tmp_path: Path, hookline: Hookline
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201
+    chance = random.Random(seed)
+    files = []
+    for number in range(6):
+        files.append(tmp_path / f"{number}.pdf")
+        files[-1].write_bytes(pdf([text(f"File {number}", y=700)]))
+    owner_id = uuid4()
+
+    for _ in range(2):  # While it starts.
+        up = hookline(project, "up")
+        await asyncio.sleep(chance.uniform(0.2, 1.2))
+        up.kill()
+        up.wait()
+    up = hookline(project, "up")  # While it works.
+    assert "Hookline is up" in first_line(up)
+    submitting = hookline(project, "submit", "--owner", str(owner_id), *map(str, files))
+    await asyncio.sleep(chance.uniform(0.8, 2.0))
+    up.kill()
+    up.wait()
+    submitting.kill()
+
+    async with standing(project) as again:
+        assert await submit(again.settings, owner_id, *files) == ["parsed"] * len(files)
+        jobs = await jobs_of(again.settings, owner_id)
+        assert len(jobs) == len(files)
+        assert all(has_its_object(job, again.objects) for job in jobs)
+
+
+async def test_the_settings_are_private_and_hold_no_superuser(project: Path) -> None:
+    async with standing(project) as up:
+        file = project / ".hookline" / "env"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        password = (EmbeddedPostgres(project / ".hookline").home / "password").read_text()
+        assert password not in file.read_text()
+        url = dotenv_values(file)["DATABASE_URL"]
+        assert url is not None
+        assert urlsplit(url).username == "operator"
+        with psycopg.connect(url) as connection:
+            roles = connection.execute(
+                "select rolname, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls"
+                " from pg_roles where pg_has_role('operator', oid, 'member') order by 1"
+            ).fetchall()
+            receiver = connection.execute(
+                "select array_agg(rolname::text order by 1) from pg_roles"
+                " where pg_has_role('receiver', oid, 'member')"
+            ).fetchone()
+        assert roles == [
+            ("hookline_operator", False),
+            ("hookline_reader", False),
+            ("operator", False),
+        ]
+        assert receiver == (["hookline_ingest", "receiver"],)
+        assert up.settings == settings_in(project)
+        assert {one.name for one in file.parent.glob("env*")} == {"env"}
+
+
+async def test_lines_of_the_users_own_are_kept_and_the_environment_wins(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = project / ".hookline" / "env"
+    async with standing(project):
+        pass
+    before = file.read_text()
+    file.write_text(f"{before}# mine\nexport HOOKLINE_POOL_SIZE='5'\nLLAMA_CLOUD_API_KEY=\"a b\"\n")
+    for _ in range(2):
+        async with standing(project) as up:
+            assert up.settings.pool_size == 5
+    after = file.read_text()
+    assert after.endswith("# mine\nexport HOOKLINE_POOL_SIZE='5'\nLLAMA_CLOUD_API_KEY=\"a b\"\n")
+    assert after.count("# mine") == after.count("DATABASE_URL=") == 1
+    assert after.count("Written by") == 1
+
+    secret = 'it\'s # a `long` \\ "random" secret'
+    with monkeypatch.context() as environment:
+        environment.setenv("HOOKLINE_LLAMAPARSE_SECRETS", secret)
+        async with standing(project) as up:
+            assert [one.get_secret_value() for one in up.settings.llamaparse_secrets] == [secret]
+    # What the file says is what runs: the other commands sign with it.
+    assert [one.get_secret_value() for one in settings_in(project).llamaparse_secrets] == [secret]
+    with monkeypatch.context() as environment:
+        environment.setenv("HOOKLINE_PUSH_SECRETS", "a-secret-with-${HOME}-in-it")
+        with pytest.raises(ConfigurationError, match="HOOKLINE_PUSH_SECRETS holds"):
+            async with standing(project):
+                pass
+    file.write_text(before)
+
+
+async def test_two_directories_are_up_at_once(project: Path, other_project: Path) -> None:
+    async with standing(project) as one, standing(other_project) as other:
+        assert one.url != other.url
+        assert one.settings.llamaparse_secrets != other.settings.llamaparse_secrets
+        assert one.settings.database_url != other.settings.database_url
+        async with aiohttp.ClientSession() as session:
+            for up in (one, other):
+                for url in (f"{up.url}/readyz", f"{up.admin_url}/readyz"):
+                    async with session.get(url) as response:
+                        assert response.status == 200, await response.text()
+
+
+async def test_a_directory_is_up_once(
+    project: Path, hookline: Hookline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with standing(project) as first:
+        with pytest.raises(AlreadyRunning, match=f"already runs in .*process {os.getpid()}"):
+            async with standing(project):
+                pass
+        second = hookline(project, "up")
+        _, errors = second.communicate(timeout=20)
+        assert second.returncode == 2
+        assert errors.count("\n") == 1
+        assert f"`hookline up` already runs in {project}" in errors
+        monkeypatch.setenv("DATABASE_URL", "postgresql://production.example.com/app")
+        monkeypatch.setenv("HOOKLINE_LLAMAPARSE_SECRETS", "a-long-random-secret")
+        async with standing(project, join=True) as joined:
+            assert joined.url == first.url
+            assert joined.settings == first.settings
+        async with aiohttp.ClientSession() as session, session.get(first.url + "/readyz") as ready:
+            assert ready.status == 200
+
+
+async def test_a_port_is_kept_if_free_and_never_changed_if_it_was_asked_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with standing(project) as up:
+        port = up.settings.port
+    with socket.create_server(("127.0.0.1", port)):
+        async with standing(project) as up:
+            moved = up.settings.port
+        assert moved != port
+        monkeypatch.setenv("HOOKLINE_PORT", str(port))
+        with pytest.raises(ConfigurationError, match="HOOKLINE_PORT: cannot listen"):
+            async with standing(project):
+                pass
+    monkeypatch.delenv("HOOKLINE_PORT")
+    async with standing(project) as up:
+        assert up.settings.port == moved
