@@ -15,6 +15,7 @@ __all__ = [
     "DatabaseError",
     "DeliveryConflict",
     "DocumentMismatch",
+    "HistoryProtected",
     "IllegalTransition",
     "InvalidArgument",
     "StaleLease",

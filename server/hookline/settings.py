@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -67,9 +69,10 @@ class Settings(BaseSettings):
     llamacloud_secrets: Secrets = Field((), alias="HOOKLINE_LLAMACLOUD_SECRETS")
     push_secrets: Secrets = Field((), alias="HOOKLINE_PUSH_SECRETS")
 
-    host: str = Field("127.0.0.1", alias="HOOKLINE_HOST")
+    # Empty would be every address.
+    host: str = Field("127.0.0.1", alias="HOOKLINE_HOST", min_length=1)
     port: int = Field(8080, alias="HOOKLINE_PORT", ge=0, le=65535)
-    admin_host: str = Field("127.0.0.1", alias="HOOKLINE_ADMIN_HOST")
+    admin_host: str = Field("127.0.0.1", alias="HOOKLINE_ADMIN_HOST", min_length=1)
     admin_port: int = Field(8081, alias="HOOKLINE_ADMIN_PORT", ge=0, le=65535)
     public_url: str | None = Field(None, alias="HOOKLINE_PUBLIC_URL")
 
@@ -98,8 +101,14 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and urlsplit(value.get_secret_value()).scheme not in ("postgres", "postgresql"):
-            raise ValueError("it is a postgresql:// URL")
+        if value is not None:
+            scheme, _, rest = value.get_secret_value().partition("://")
+            if scheme not in ("postgres", "postgresql"):
+                raise ValueError("it is a postgresql:// URL")
+            # Else a part of the password is taken for a host or a port, and shown as such.
+            authority, _, path = rest.partition("?")[0].partition("/")
+            if authority.count("@") > 1 or "@" in path or not _readable(value.get_secret_value()):
+                raise ValueError("user and password are percent-encoded, port is a number")
         return value
 
     @field_validator("storage_url")
@@ -122,6 +131,8 @@ class Settings(BaseSettings):
                 raise ValueError("it is https:// and a public domain name")
             if parts.query or parts.fragment or parts.username:
                 raise ValueError("it has no query, fragment or user")
+            if not re.fullmatch(r"[^:]*(:[0-9]{1,5})?", parts.netloc):
+                raise ValueError("its port is a number")
         return None if value is None else value.rstrip("/")
 
     @model_validator(mode="after")
@@ -157,6 +168,14 @@ class Settings(BaseSettings):
                 "or HOOKLINE_LLAMACLOUD_SECRETS, or HOOKLINE_PUSH_SECRETS: "
                 "a receiver accepts nothing that is not proven",
             )
+
+
+def _readable(conninfo: str) -> bool:
+    try:
+        ports = str(conninfo_to_dict(conninfo).get("port") or "")
+    except ProgrammingError:
+        return False
+    return all(port == "" or port.isdecimal() for port in ports.split(","))
 
 
 def _missing(variable: str, more: str = "") -> ConfigurationError:

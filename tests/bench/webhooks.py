@@ -88,7 +88,8 @@ def _make_jobs(connection: psycopg.Connection, count: int) -> None:
               from generate_series(%s::int, %s::int) as n
               cross join lateral upload_pipeline.create_job(
                 owner_id => gen_random_uuid(), filename => 'report.pdf',
-                mime => 'application/pdf', bytes_len => 9, file_sha256 => repeat('a', 64),
+                mime => 'application/pdf', bytes_len => 9,
+                file_sha256 => encode(sha256(n::text::bytea), 'hex'),
                 raw_path => 'storage://raw/report.pdf'
               ) as j
             """,
@@ -158,6 +159,7 @@ def _run_server(port: int, connections: int, first: int, count: int) -> tuple[fl
         capture_output=True,
         text=True,
         check=True,
+        timeout=120,
     )
     result = json.loads(done.stdout)
     assert result["outcomes"] == {"applied": count}, result

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import errno
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from aiohttp import web
@@ -21,10 +23,15 @@ from hookline.storage import open_storage
 
 __all__ = ["Receiver", "receiving"]
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 log = structlog.get_logger("hookline.receiver")
 
 # From connecting to the last header, and between two requests: aiohttp has one time-out for both.
 _HEADER_TIMEOUT = 15.0
+
+# For a request that arrived on an open connection when all others had ended.
+_LAST_MOMENT = 2.0
 # How long a sender whose body was refused half-way may take to notice.
 _LINGERING = 2.0
 
@@ -67,13 +74,15 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         drain = Drain(
             engine=engine, storage=storage, metrics=metrics, deadline=settings.storage_deadline
         )
-        public = _runner(application, settings.stop_timeout)
-        admin = _runner(_admin(readiness, metrics), settings.stop_timeout)
+        under_way = _UnderWay()
+        application.middlewares.append(under_way.count)
+        public = _runner(application)
+        admin = _runner(_admin(readiness, metrics))
         draining: asyncio.Task[None] | None = None
         try:
-            url = await _listen(public, settings.host, settings.port, "HOOKLINE_PORT")
+            url = await _listen(public, settings.host, settings.port, "HOOKLINE_")
             admin_url = await _listen(
-                admin, settings.admin_host, settings.admin_port, "HOOKLINE_ADMIN_PORT"
+                admin, settings.admin_host, settings.admin_port, "HOOKLINE_ADMIN_"
             )
             draining = asyncio.create_task(drain.run(), name="drain")
             log.info("receiving", url=url, admin_url=admin_url)
@@ -81,11 +90,49 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         finally:
             readiness.stopping = True
             log.info("stopping")
+            for site in list(public.sites):
+                await site.stop()
+            await under_way.end(settings.stop_timeout)
             await public.cleanup()
             if draining is not None:
                 drain.stop()
                 await draining
             await admin.cleanup()
+
+
+class _UnderWay:
+    """Requests that are not answered yet.
+
+    They end before aiohttp's own shutdown begins: from then on it drops what a sender still sends,
+    and the body that it waits for never ends.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._none = asyncio.Event()
+        self._stopping = False
+
+    @web.middleware
+    async def count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._number += 1
+        try:
+            response = await handler(request)
+        finally:
+            self._number -= 1
+            if not self._number:
+                self._none.set()
+        if self._stopping:
+            response.force_close()
+        return response
+
+    async def end(self, seconds: float) -> None:
+        """Wait for them, but not for longer; connections are closed behind them."""
+        self._stopping = True
+        self._none.clear()
+        if self._number:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._none.wait()
 
 
 def _admin(readiness: Readiness, metrics: Metrics) -> web.Application:
@@ -101,7 +148,7 @@ def _admin(readiness: Readiness, metrics: Metrics) -> web.Application:
     return application
 
 
-def _runner(application: web.Application, stop_timeout: float) -> web.AppRunner:
+def _runner(application: web.Application) -> web.AppRunner:
     return web.AppRunner(
         application,
         # aiohttp's access log prints paths, and so tokens.
@@ -109,18 +156,22 @@ def _runner(application: web.Application, stop_timeout: float) -> web.AppRunner:
         auto_decompress=False,
         keepalive_timeout=_HEADER_TIMEOUT,
         lingering_time=_LINGERING,
-        shutdown_timeout=stop_timeout,
+        shutdown_timeout=_LAST_MOMENT,
     )
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int, variable: str) -> str:
+async def _listen(runner: web.AppRunner, host: str, port: int, prefix: str) -> str:
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=1024)
     try:
         await site.start()
     except OSError as error:
+        number = error.errno or 0
+        at_fault = "PORT" if number in (errno.EADDRINUSE, errno.EACCES) else "HOST"
+        # The event loop's own message repeats the address; a name's has no errno of the system.
+        reason = os.strerror(number) if number > 0 else error.strerror
         raise ConfigurationError(
-            f"{variable}: cannot listen on {host}:{port}, {error.strerror}: choose another port."
+            f"{prefix}{at_fault}: cannot listen on {host}:{port}, {reason}."
         ) from error
     bound = runner.addresses[0]
     name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]

@@ -1,0 +1,93 @@
+"""The command `hookline`. It ends with
+
+0 done; 1 the work failed, or `doctor` found a fault; 2 wrong usage or configuration; 3 the
+database or the storage is away, and the same command may succeed later; 130 interrupted.
+
+What went wrong is one sentence on standard error. A traceback is a bug of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from hookline import __version__
+from hookline.cli import diagram, doctor, jobs, local, migrate, retry, serve, url
+from hookline.cli.exits import FAILED, INTERRUPTED, WRONG, explain
+from hookline.cli.output import say
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="hookline",
+    help="Document-parsing webhooks become durable job state, inside Postgres.",
+    epilog="Exit codes: 0 done; 1 failed, or unhealthy; 2 wrong usage or configuration; "
+    "3 the database or the storage is away; 130 interrupted.",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for group, commands in {
+    "On this machine": (local.up, local.demo),
+    "Run": (serve.serve, migrate.migrate, doctor.doctor),
+    "Jobs": (local.submit, jobs.jobs, jobs.job, retry.retry, url.url),
+    "The machine": (diagram.diagram,),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=group)(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"hookline {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+
+
+def main() -> None:
+    """Run the command line of this process, and end it."""
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads on: the interpreter must not try again, and complain, at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or FAILED
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        code = app(prog_name="hookline", standalone_mode=False)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "hookline"
+        say(f"hookline: {error.format_message().rstrip('.')}: see `{path} --help`.")
+        return WRONG
+    except SystemExit:
+        raise
+    except Exception as error:
+        known = explain(error)
+        if known is None:
+            raise
+        code, sentence = known
+        say(f"hookline: {sentence}")
+    return code if isinstance(code, int) else 0

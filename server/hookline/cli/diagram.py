@@ -1,0 +1,80 @@
+"""`hookline diagram`: the state machine of a database, as Mermaid."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from hookline.settings import Settings, load
+from hookline.views import Status, Transition, Views, connected
+
+__all__ = ["diagram", "draw"]
+
+_CLASSES = {
+    "failed": "fill:#fde0dc,stroke:#b3261e,color:#000",
+    "terminal": "fill:#e6e6e6,stroke:#555,color:#000",
+    "claimable": "fill:#dcecfd,stroke:#1e5fb3,color:#000",
+}
+
+
+def diagram(
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Also steps that keep the status, and those that are disabled."),
+    ] = False,
+) -> None:
+    """Print the state machine that the database holds, as a Mermaid diagram.
+
+    Example: hookline diagram > machine.mmd
+    """
+    statuses, transitions = asyncio.run(_read(load()))
+    sys.stdout.write(draw(statuses, transitions, everything=everything))
+
+
+def draw(
+    statuses: Sequence[Status], transitions: Sequence[Transition], *, everything: bool = False
+) -> str:
+    """A stateDiagram-v2: the same rows, in whatever order, give the same text.
+
+    An arrow stands for all steps between two statuses. State diagrams have no dashed arrows, so
+    that the steps which are disabled say so, with `everything`.
+    """
+    lines = ["stateDiagram-v2"]
+    lines += [f"  classDef {name} {style}" for name, style in _CLASSES.items()]
+    lines += [f"  [*] --> {s.status}" for s in _by_name(statuses) if s.initial]
+    lines += [f"  {arrow}" for arrow in _arrows(transitions, everything)]
+    lines += [f"  {s.status} --> [*]" for s in _by_name(statuses) if s.terminal and not s.failed]
+    for name in _CLASSES:
+        if those := [s.status for s in _by_name(statuses) if _class_of(s) == name]:
+            lines.append(f"  class {','.join(those)} {name}")
+    return "\n".join(lines) + "\n"
+
+
+def _arrows(transitions: Sequence[Transition], everything: bool) -> list[str]:
+    labels: dict[tuple[str, str], set[str]] = {}
+    for step in transitions:
+        if everything or (step.enabled and step.from_status != step.to_status):
+            label = step.event_type if step.enabled else f"{step.event_type} (disabled)"
+            labels.setdefault((step.from_status, step.to_status), set()).add(label)
+    return [
+        f"{origin} --> {target}: {', '.join(sorted(words))}"
+        for (origin, target), words in sorted(labels.items())
+    ]
+
+
+def _class_of(status: Status) -> str | None:
+    return next((name for name in _CLASSES if getattr(status, name)), None)
+
+
+def _by_name(statuses: Sequence[Status]) -> list[Status]:
+    return sorted(statuses, key=lambda status: status.status)
+
+
+async def _read(settings: Settings) -> tuple[list[Status], list[Transition]]:
+    async with connected(settings) as pool:
+        views = Views(pool)
+        return await views.statuses(), await views.transitions()

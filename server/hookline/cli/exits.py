@@ -1,0 +1,56 @@
+"""What a command that could not do its work says, and the number that it ends with."""
+
+from __future__ import annotations
+
+from hookline.database import DatabaseError, Unavailable
+from hookline.embedded import EmbeddedPostgresError
+from hookline.migrations import MigrationError
+from hookline.settings import ConfigurationError
+from hookline.storage import StorageError
+from hookline.views import Unreachable
+
+__all__ = ["AWAY", "FAILED", "INTERRUPTED", "OK", "WRONG", "WrongUsage", "explain"]
+
+OK = 0
+FAILED = 1  # the work failed, or `doctor` found a fault
+WRONG = 2  # wrong usage or configuration: the same command cannot succeed
+AWAY = 3  # the database or the storage is away: the same command may succeed later
+INTERRUPTED = 130
+
+_NOT_INSTALLED = frozenset({"3F000", "42P01", "42703", "42883", "42704"})
+_NOT_ALLOWED = "42501"
+
+
+class WrongUsage(Exception):
+    """The arguments do not suffice or contradict each other; `str()` of it is a sentence."""
+
+
+def explain(error: Exception) -> tuple[int, str] | None:
+    """The exit code and the sentence for an error that is expected, None for a bug of ours."""
+    match error:
+        case ConfigurationError() | WrongUsage():
+            return WRONG, str(error)
+        case Unreachable():
+            return AWAY, str(error)
+        case Unavailable():
+            return AWAY, f"Postgres is away or busy: {error}."
+        case DatabaseError(sqlstate=state) if state == _NOT_ALLOWED:
+            return WRONG, (
+                f"The login role of DATABASE_URL may not do this ({error}): use one in"
+                " hookline_reader to look, in hookline_operator to change something."
+            )
+        case DatabaseError(sqlstate=state) if state in _NOT_INSTALLED:
+            return WRONG, (
+                f"This database does not have Hookline, or another version of it ({error}):"
+                " run `hookline migrate`."
+            )
+        case DatabaseError():
+            return FAILED, " ".join(filter(None, [f"{error}.", error.hint]))
+        case MigrationError():
+            return FAILED, str(error)
+        case EmbeddedPostgresError():
+            return AWAY, str(error)
+        case StorageError():
+            return AWAY, f"The storage failed: {error}."
+        case _:
+            return None

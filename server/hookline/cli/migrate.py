@@ -1,0 +1,41 @@
+"""`hookline migrate`: bring a database to this version."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import psycopg
+import typer
+from psycopg.conninfo import make_conninfo
+
+from hookline import migrations
+from hookline.cli.output import print_json, print_table, say
+from hookline.settings import load
+from hookline.views import CONNECT_TIMEOUT, unreachable
+
+__all__ = ["migrate"]
+
+
+def migrate(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each migration applied.")
+    ] = False,
+) -> None:
+    """Apply the migrations that the database does not have yet.
+
+    Needs a role with CREATE on the database and CREATEROLE. Safe to repeat, and at the same time.
+
+    Example: DATABASE_URL=postgresql://postgres:password@localhost/app hookline migrate
+    """
+    conninfo = load().require_database()
+    try:
+        applied = migrations.migrate(make_conninfo(conninfo, connect_timeout=CONNECT_TIMEOUT))
+    except psycopg.OperationalError as error:
+        raise unreachable(conninfo, error) from error
+    if as_json:
+        for migration in applied:
+            print_json({"version": migration.version, "name": migration.name})
+    elif applied:
+        print_table(["version", "applied"], [(one.version, one.name) for one in applied])
+    else:
+        say("Nothing to apply: the database is up to date.")

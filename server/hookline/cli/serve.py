@@ -1,0 +1,59 @@
+"""`hookline serve`: the receiver, until a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+
+from hookline.settings import Settings, load
+
+__all__ = ["loop_factory", "serve"]
+
+
+def serve() -> None:
+    """Receive webhooks until SIGTERM or SIGINT.
+
+    Deliveries under way are then finished (HOOKLINE_STOP_TIMEOUT); a second signal stops at once.
+    Logs are JSON lines on standard error.
+
+    Example: DATABASE_URL=postgresql://receiver:password@db.example.com/app
+    HOOKLINE_STORAGE_URL=file:///var/lib/hookline/objects
+    HOOKLINE_LLAMAPARSE_SECRETS=a-long-random-secret hookline serve
+    """
+    # What the other commands do not need takes longer to import than they take to run.
+    from hookline import logs
+
+    settings = load()
+    logs.configure()
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_receive_until_signal(settings))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where there is one."""
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+async def _receive_until_signal(settings: Settings) -> None:
+    from hookline.receiver.serve import receiving
+
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def begin_to_stop() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            # The next one kills: whatever was acknowledged is committed.
+            signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, begin_to_stop)
+    async with receiving(settings):
+        await stop.wait()

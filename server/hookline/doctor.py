@@ -1,0 +1,358 @@
+"""What is wrong, or soon will be, with a configuration, a database and a storage.
+
+Each check is a row: its name, how it stands, and a sentence that says what to do. Nothing is
+changed, but for a probe object that is written to the storage and deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+from uuid import uuid4
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+from hookline import migrations
+from hookline.database import DatabaseError, transaction
+from hookline.engine import Engine
+from hookline.migrations import MigrationError
+from hookline.settings import ConfigurationError, Settings
+from hookline.storage import StorageError, open_storage
+from hookline.views import CONNECT_TIMEOUT, Queue, Unreachable, Views, connected
+
+__all__ = ["Check", "examine", "unknown_variables"]
+
+State = Literal["ok", "warning", "fault"]
+
+_NOT_ALLOWED = "42501"
+
+# Each implies the roles on its right.
+_IMPLIED = {
+    "hookline_ingest": (),
+    "hookline_worker": ("hookline_ingest",),
+    "hookline_reader": (),
+    "hookline_operator": ("hookline_reader",),
+}
+_USE = {
+    "hookline_ingest": "`hookline serve`",
+    "hookline_worker": "a worker",
+    "hookline_reader": "looking",
+    "hookline_operator": "an operator",
+}
+
+# What to do about a queue that is no status.
+_ADVICE = {
+    "content: to store": "Storage refuses it: see the row storage, and storage_failed in the"
+    " receiver's log. Nothing is lost meanwhile.",
+    "content: to decide": "Its shape is unknown: look with upload_pipeline.read_content, then"
+    " accept_content or discard_content.",
+    "delivery: parked": "Nobody has recorded its provider job: call"
+    " upload_pipeline.record_submission, or let it expire if it is another application's.",
+    "object: to delete": "Storage refuses it: see the row storage, and storage_failed in the"
+    " receiver's log.",
+}
+_OVERDUE = "See `hookline jobs --overdue`: is a worker running? `hookline retry` sends a job back."
+
+_WHO = """
+with recursive membership (role) as (
+  select m.roleid from pg_catalog.pg_auth_members as m
+    join pg_catalog.pg_roles as r on r.oid = m.member
+   where r.rolname = session_user
+  union
+  select m.roleid from pg_catalog.pg_auth_members as m
+    join membership on m.member = membership.role
+)
+select session_user::text as name,
+       pg_catalog.current_database()::text as database,
+       pg_catalog.current_setting('server_version') as version,
+       pg_catalog.current_setting('server_version_num')::integer as version_number,
+       exists (
+         select from pg_catalog.pg_namespace as n where n.nspname = 'upload_pipeline'
+       ) as has_schema,
+       r.rolsuper as superuser,
+       r.rolbypassrls as bypassrls,
+       r.rolcreaterole as createrole,
+       array(
+         select h.rolname::text from membership
+           join pg_catalog.pg_roles as h on h.oid = membership.role
+          where h.rolname like 'hookline\\_%'
+          order by h.rolname
+       ) as roles
+  from pg_catalog.pg_roles as r
+ where r.rolname = session_user
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row of the report."""
+
+    name: str
+    state: State
+    sentence: str
+
+
+class _Login(NamedTuple):
+    name: str
+    database: str
+    version: str
+    version_number: int
+    has_schema: bool
+    superuser: bool
+    bypassrls: bool
+    createrole: bool
+    roles: list[str]
+
+
+async def examine(settings: Settings, *, integrity: bool = True) -> AsyncGenerator[Check, None]:
+    """Every check in turn, each as soon as it is known.
+
+    `integrity` reads every job and event once, which takes minutes where there are millions.
+    """
+    for check in _configuration(settings):
+        yield check
+    try:
+        async with (
+            connected(settings) as pool,
+            aclosing(_database(settings, pool, integrity)) as checks,
+        ):
+            async for check in checks:
+                yield check
+    except (ConfigurationError, Unreachable) as error:
+        yield Check("database", "fault", str(error))
+    except DatabaseError as error:
+        yield Check("database", "fault", f"Postgres failed while it was asked: {error}.")
+    yield await _storage(settings)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[Check]:
+    """A warning for each HOOKLINE_ variable that no setting reads: most are misspelled."""
+    known = [str(field.alias) for field in Settings.model_fields.values()]
+    for name in sorted(environment):
+        if name.startswith("HOOKLINE_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f": did you mean {near[0]}?" if near else ": remove it."
+            yield Check("configuration", "warning", f"{name} is not a setting{meant}")
+
+
+def _configuration(settings: Settings) -> Iterator[Check]:
+    yield Check("configuration", "ok", "Every value is valid.")
+    sources = {
+        f"llamaparse ({settings.llamaparse_scheme})": settings.llamaparse_secrets,
+        "llamacloud": settings.llamacloud_secrets,
+        "push": settings.push_secrets,
+    }
+    if any(sources.values()):
+        counts = ", ".join(
+            f"{name}: {_count(len(secrets), 'secret') if secrets else 'none, answers 401'}"
+            for name, secrets in sources.items()
+        )
+        if settings.push_secrets and settings.public_url is None:
+            counts += "; `hookline url` needs HOOKLINE_PUBLIC_URL, too"
+        yield Check("sources", "ok", f"{counts}.")
+    else:
+        yield Check(
+            "sources",
+            "warning",
+            "No source has a secret, so that `hookline serve` does not start: set"
+            " HOOKLINE_LLAMAPARSE_SECRETS, HOOKLINE_LLAMACLOUD_SECRETS or HOOKLINE_PUSH_SECRETS.",
+        )
+
+
+async def _database(
+    settings: Settings, pool: AsyncConnectionPool, integrity: bool
+) -> AsyncGenerator[Check, None]:
+    login = await _who(pool)
+    try:
+        migrations.require_supported(login.version_number)
+    except MigrationError as error:
+        yield Check("database", "fault", str(error))
+        return
+    if not login.has_schema:
+        yield Check(
+            "database",
+            "fault",
+            f"Database {login.database} (PostgreSQL {login.version}) does not have Hookline:"
+            " run `hookline migrate`.",
+        )
+        return
+    yield Check("database", "ok", f"Hookline is in {login.database}, PostgreSQL {login.version}.")
+    yield await asyncio.to_thread(_migrations, settings.require_database())
+    for check in _rights(login, receives=_receives(settings)):
+        yield check
+    for check in await _queues(Views(pool)):
+        yield check
+    if integrity:
+        for check in await _integrity(Engine(pool)):
+            yield check
+
+
+async def _who(pool: AsyncConnectionPool) -> _Login:
+    async with transaction(pool) as connection:
+        cursor = connection.cursor(row_factory=class_row(_Login))
+        await cursor.execute(_WHO)
+        login = await cursor.fetchone()
+    assert login is not None  # noqa: S101 - whoever is connected has a row in pg_roles
+    return login
+
+
+def _migrations(conninfo: str) -> Check:
+    try:
+        with psycopg.connect(
+            conninfo, connect_timeout=CONNECT_TIMEOUT, prepare_threshold=None
+        ) as connection:
+            pending = migrations.pending(connection)
+    except MigrationError as error:
+        # A newer database is a fault; not being allowed to look is not.
+        unread = isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege)
+        return Check("migrations", "warning" if unread else "fault", str(error))
+    except psycopg.Error as error:
+        return Check("migrations", "fault", f"The history cannot be read: {type(error).__name__}.")
+    if pending:
+        return Check(
+            "migrations",
+            "fault",
+            f"{_count(len(pending), 'migration')} to apply, {pending[0].version}_{pending[0].name}"
+            " first: run `hookline migrate`.",
+        )
+    return Check("migrations", "ok", "The database is of this version of Hookline.")
+
+
+def _rights(login: _Login, *, receives: bool) -> Iterator[Check]:
+    chosen = [role for role in login.roles if role in _IMPLIED]
+    implied = {under for role in chosen for under in _IMPLIED[role]}
+    chosen = [role for role in chosen if role not in implied]
+
+    excess = [
+        words
+        for words, has in (
+            ("is a superuser", login.superuser),
+            ("bypasses row security", login.bypassrls and not login.superuser),
+            ("may create roles", login.createrole and not login.superuser),
+            ("is in hookline_owner", "hookline_owner" in login.roles),
+            (f"is in {' and '.join(chosen)}", len(chosen) > 1),
+        )
+        if has
+    ]
+    if excess:
+        right = "hookline_ingest" if receives else "the one that its process needs"
+        yield Check(
+            "rights",
+            "warning",
+            f"Role {login.name} has rights in excess: it {', '.join(excess)}. Give each process a"
+            f" login role of its own, in one hookline role alone: {right}.",
+        )
+    elif not chosen:
+        yield Check(
+            "rights",
+            "fault",
+            f"Role {login.name} is in no hookline role and may do nothing: as an administrator,"
+            f" `grant hookline_ingest to {login.name}` for `hookline serve`, or another of"
+            f" {', '.join(_IMPLIED)}.",
+        )
+    elif receives and "hookline_ingest" in implied:
+        yield Check(
+            "rights",
+            "warning",
+            f"Role {login.name} is in {chosen[0]}: right for {_USE[chosen[0]]}. If this is for"
+            " `hookline serve`, that needs hookline_ingest alone.",
+        )
+    else:
+        serve = "" if chosen == ["hookline_ingest"] else "; `hookline serve` needs hookline_ingest"
+        yield Check(
+            "rights",
+            "ok",
+            f"Role {login.name} is in {chosen[0]} alone: right for {_USE[chosen[0]]}"
+            f"{serve if receives else ''}.",
+        )
+
+
+async def _queues(views: Views) -> list[Check]:
+    try:
+        queues = await views.queue_health()
+    except DatabaseError as error:
+        if error.sqlstate != _NOT_ALLOWED:
+            raise
+        return [_unseen("queues", "hookline_reader")]
+    late = [queue for queue in queues if queue.overdue or queue.lease_expired]
+    if not late:
+        waiting = _count(sum(queue.waiting for queue in queues), "piece")
+        return [Check("queues", "ok", f"{waiting} of work waiting, none too long.")]
+    return [Check("queues", "warning", _late(queue)) for queue in late]
+
+
+def _late(queue: Queue) -> str:
+    parts = [
+        f"{_count(queue.overdue, 'piece')} of work too long here" if queue.overdue else "",
+        f"{_count(queue.lease_expired, 'lease')} expired" if queue.lease_expired else "",
+    ]
+    advice = _ADVICE.get(queue.queue, _OVERDUE)
+    return f"{queue.queue}: {', '.join(filter(None, parts))}. {advice}"
+
+
+async def _integrity(engine: Engine) -> list[Check]:
+    try:
+        violations = await engine.check_integrity()
+    except DatabaseError as error:
+        if error.sqlstate != _NOT_ALLOWED:
+            raise
+        return [_unseen("integrity", "hookline_operator")]
+    if not violations:
+        return [Check("integrity", "ok", "No invariant is violated.")]
+    kinds: dict[str, list[Mapping[str, object]]] = {}
+    for violation in violations:
+        kinds.setdefault(str(violation["violation"]), []).append(violation)
+    return [
+        Check(
+            "integrity",
+            "fault",
+            f"{kind}: {_count(len(rows), 'row')}, job {rows[0]['job_id']} first"
+            f" ({rows[0]['detail']}). upload_pipeline.check_integrity() names all: restore these"
+            " jobs from a backup.",
+        )
+        for kind, rows in sorted(kinds.items())
+    ]
+
+
+async def _storage(settings: Settings) -> Check:
+    try:
+        url = settings.require_storage()
+    except ConfigurationError as error:
+        return Check("storage", "warning", f"{error} `hookline serve` does not start without it.")
+    path = f"storage://doctor/{uuid4()}"
+    try:
+        async with asyncio.timeout(settings.storage_deadline):
+            storage = open_storage(url)
+            await storage.write(path, b"Written by hookline doctor.\n")
+            await storage.delete(path)
+    except (StorageError, TimeoutError) as error:
+        reason = str(error) or f"no answer within {settings.storage_deadline:g} s"
+        return Check(
+            "storage",
+            "fault",
+            f"An object cannot be written to {url} and deleted: {reason}. The directory must exist,"
+            " and this user must be allowed to write there.",
+        )
+    return Check("storage", "ok", f"An object was written to {url} and deleted.")
+
+
+def _receives(settings: Settings) -> bool:
+    return bool(settings.llamaparse_secrets or settings.llamacloud_secrets or settings.push_secrets)
+
+
+def _unseen(name: str, role: str) -> Check:
+    return Check(
+        name,
+        "warning",
+        f"Not looked at, which this role may not: run `hookline doctor` as a login role in {role}.",
+    )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,281 @@
+"""`hookline doctor` finds what is wrong, and says what to do."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Cli, Database, objects
+
+from servers import ROOT, Server
+
+SECRET = "the-secret-of-the-sender"
+Examine = Callable[..., tuple[int, list[dict[str, Any]]]]
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> str:
+    directory = tmp_path / "objects"
+    directory.mkdir()
+    return directory.as_uri()
+
+
+@pytest.fixture
+def examine(cli: Cli, db: Database, storage: str) -> Examine:
+    """Run `hookline doctor --json`; an operator may read the history of migrations."""
+    db.run((ROOT / "db/history.sql").read_text())
+    db.run("grant usage on schema supabase_migrations to hookline_operator")
+    db.run("grant select on supabase_migrations.schema_migrations to hookline_operator")
+
+    def examine(url: str, *options: str, **variables: str) -> tuple[int, list[dict[str, Any]]]:
+        given = {"DATABASE_URL": url, "HOOKLINE_STORAGE_URL": storage, **variables}
+        done = cli("doctor", "--json", *options, **given)
+        assert done.stderr == ""
+        assert SECRET not in done.stdout
+        return done.returncode, objects(done)
+
+    return examine
+
+
+def rows(checks: list[dict[str, Any]], name: str) -> list[tuple[str, str]]:
+    return [(check["state"], check["sentence"]) for check in checks if check["name"] == name]
+
+
+def states(checks: list[dict[str, Any]]) -> dict[str, str]:
+    return {check["name"]: check["state"] for check in checks}
+
+
+def test_a_healthy_installation_has_no_fault(examine: Examine, operator: str) -> None:
+    code, checks = examine(operator, HOOKLINE_LLAMAPARSE_SECRETS=f"{SECRET},{SECRET}")
+    assert code == 0
+    assert states(checks) == dict.fromkeys(
+        (
+            *("configuration", "sources", "database", "migrations", "rights", "queues"),
+            *("integrity", "storage"),
+        ),
+        "ok",
+    )
+    [(_, told)] = rows(checks, "sources")
+    assert told.startswith("llamaparse (hex): 2 secrets, llamacloud: none, answers 401, push: none")
+    [(_, told)] = rows(checks, "rights")
+    assert "test_operator is in hookline_operator alone: right for an operator" in told
+
+
+def test_it_is_a_table_for_people(cli: Cli, db: Database, operator: str, storage: str) -> None:
+    done = cli("doctor", DATABASE_URL=operator, HOOKLINE_STORAGE_URL=storage)
+    header, first, *_ = done.stdout.splitlines()
+    assert header.split() == ["check", "state"]
+    assert first.split() == ["configuration", "ok", "Every", "value", "is", "valid."]
+    assert done.stderr == ""
+
+
+def test_whoever_reads_may_stop_reading(cli: Cli, operator: str) -> None:
+    with cli.start("doctor", "--json", DATABASE_URL=operator) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        json.loads(process.stdout.readline())
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(30) != 0
+
+
+def test_a_receivers_role_is_right_and_sees_little(
+    examine: Examine, login: Callable[[str], str]
+) -> None:
+    code, checks = examine(login("ingest"), HOOKLINE_LLAMAPARSE_SECRETS=SECRET)
+    assert code == 0
+    assert rows(checks, "rights") == [
+        ("ok", "Role test_ingest is in hookline_ingest alone: right for `hookline serve`.")
+    ]
+    [(state, told)] = rows(checks, "migrations")
+    assert state == "warning"
+    assert "test_ingest cannot read the migration history" in told
+    for name, role in (("queues", "hookline_reader"), ("integrity", "hookline_operator")):
+        [(state, told)] = rows(checks, name)
+        assert state == "warning"
+        assert told.endswith(f"run `hookline doctor` as a login role in {role}.")
+
+
+def test_rights_in_excess_are_named(examine: Examine, db: Database, postgres18: Server) -> None:
+    code, checks = examine(db.url)
+    assert code == 0
+    [(state, told)] = rows(checks, "rights")
+    assert state == "warning"
+    assert "Role postgres has rights in excess: it is a superuser" in told
+
+    db.run("create role much login createrole bypassrls password 'much'")
+    try:
+        db.run("grant hookline_owner, hookline_worker, hookline_ingest, hookline_reader to much")
+        much = postgres18.url(
+            db.url.rpartition("/")[2].partition("?")[0], user="much", password="much"
+        )
+        _, checks = examine(much)
+        [(state, told)] = rows(checks, "rights")
+        assert state == "warning"
+        assert told.startswith(
+            "Role much has rights in excess: it bypasses row security, may create roles,"
+            " is in hookline_owner, is in hookline_reader and hookline_worker."
+        )
+    finally:
+        db.run("drop role much")
+
+
+def test_a_role_without_rights_is_a_fault(
+    examine: Examine, db: Database, postgres18: Server
+) -> None:
+    db.run("create role little login password 'little'")
+    try:
+        little = postgres18.url(
+            db.url.rpartition("/")[2].partition("?")[0], user="little", password="little"
+        )
+        code, checks = examine(little)
+        assert code == 1
+        [(state, told)] = rows(checks, "rights")
+        assert state == "fault"
+        assert "`grant hookline_ingest to little` for `hookline serve`" in told
+    finally:
+        db.run("drop role little")
+
+
+def test_a_database_without_hookline_is_a_fault(examine: Examine, postgres18: Server) -> None:
+    with postgres18.create() as url:
+        code, checks = examine(url)
+    assert code == 1
+    [(state, told)] = rows(checks, "database")
+    assert state == "fault"
+    assert "does not have Hookline: run `hookline migrate`" in told
+    assert states(checks)["storage"] == "ok"
+
+
+def test_a_migration_to_apply_is_a_fault(examine: Examine, db: Database, operator: str) -> None:
+    db.run("delete from supabase_migrations.schema_migrations")
+    code, checks = examine(operator)
+    assert code == 1
+    [(state, told)] = rows(checks, "migrations")
+    assert state == "fault"
+    assert told.startswith("1 migration to apply, 20")
+    assert told.endswith(" first: run `hookline migrate`.")
+
+
+def test_a_newer_database_is_a_fault(examine: Examine, db: Database, operator: str) -> None:
+    db.run(
+        "insert into supabase_migrations.schema_migrations (version, name)"
+        " values ('29990101000000', 'hookline__later')"
+    )
+    code, checks = examine(operator)
+    assert code == 1
+    [(state, told)] = rows(checks, "migrations")
+    assert state == "fault"
+    assert "upgrade the hookline package" in told
+
+
+def test_postgres_that_is_away_is_a_fault_and_the_rest_is_examined(examine: Examine) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        code, checks = examine(f"postgresql://app:{SECRET}@127.0.0.1:{port}/app")
+    assert code == 1
+    assert states(checks) == {
+        "configuration": "ok",
+        "sources": "warning",
+        "database": "fault",
+        "storage": "ok",
+    }
+
+
+def test_a_configuration_that_is_wrong_is_a_fault(cli: Cli) -> None:
+    done = cli("doctor", "--json", HOOKLINE_PORT="many")
+    assert done.returncode == 1
+    [check] = objects(done)
+    assert (check["name"], check["state"]) == ("configuration", "fault")
+    assert check["sentence"].startswith("HOOKLINE_PORT is wrong: ")
+
+
+def test_without_any_configuration_the_database_is_asked_for(cli: Cli) -> None:
+    done = cli("doctor", "--json")
+    assert done.returncode == 1
+    checks = objects(done)
+    assert states(checks) == {
+        "configuration": "ok",
+        "sources": "warning",
+        "database": "fault",
+        "storage": "warning",
+    }
+    [(_, told)] = rows(checks, "database")
+    assert told.startswith("DATABASE_URL is not set: ")
+
+
+def test_a_misspelled_variable_is_named(examine: Examine, operator: str) -> None:
+    code, checks = examine(operator, HOOKLINE_LLAMAPARSE_SECRET=SECRET)
+    assert code == 0
+    assert rows(checks, "configuration")[0] == (
+        "warning",
+        "HOOKLINE_LLAMAPARSE_SECRET is not a setting: did you mean HOOKLINE_LLAMAPARSE_SECRETS?",
+    )
+
+
+def test_a_storage_that_cannot_be_written_is_a_fault(
+    examine: Examine, operator: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for where in (tmp_path / "absent", tmp_path / "file" / "below", tmp_path / "file"):
+        code, checks = examine(operator, HOOKLINE_STORAGE_URL=where.as_uri())
+        assert code == 1
+        [(state, told)] = rows(checks, "storage")
+        assert state == "fault"
+        assert told.startswith(f"An object cannot be written to {where.as_uri()} and deleted: ")
+
+
+def test_the_probe_leaves_no_object(examine: Examine, operator: str, tmp_path: Path) -> None:
+    examine(operator)
+    assert [path for path in (tmp_path / "objects").rglob("*") if path.is_file()] == []
+
+
+def test_damage_is_a_fault_with_the_job_it_is_in(
+    examine: Examine, db: Database, operator: str
+) -> None:
+    job_id = db.make_job()
+    db.run("alter table upload_pipeline.upload_jobs disable trigger user")
+    db.run("update upload_pipeline.upload_jobs set version = 7")
+    code, checks = examine(operator)
+    assert code == 1
+    [(state, told)] = rows(checks, "integrity")
+    assert state == "fault"
+    assert told.startswith(f"history_has_gaps: 1 row, job {job_id} first (version 7, 1 events")
+
+    code, checks = examine(operator, "--quick")
+    assert code == 0
+    assert rows(checks, "integrity") == []
+
+
+def test_work_that_waits_too_long_is_a_warning(
+    examine: Examine, db: Database, operator: str
+) -> None:
+    job_id = db.make_job()
+    db.run(
+        "update upload_pipeline.upload_jobs set deadline_at = upload_pipeline.clock()"
+        " - interval '1 hour'"
+    )
+    db.run(
+        "select upload_pipeline.receive_content(source => 'llamaparse_push', delivery_id => 'one',"
+        " body_sha256 => repeat('0', 64), event_type => 'result_push', job_id => %(job_id)s,"
+        " content => 'shapeless', recognised => false)",
+        job_id=job_id,
+    )
+    db.run(
+        "select upload_pipeline.receive_event(source => 'llamacloud', delivery_id => 'two',"
+        " body_sha256 => repeat('0', 64), event_type => 'parse.success', code => 'parse_ready',"
+        " parse_job_id => 'nobodys')"
+    )
+    db.run("update upload_pipeline.webhook_deliveries set first_seen = first_seen - interval '1 h'")
+    code, checks = examine(operator)
+    assert code == 0
+    told = dict(sentence.split(": 1 piece of work", 1) for _, sentence in rows(checks, "queues"))
+    assert set(told) == {"uploaded", "content: to decide", "delivery: parked"}
+    assert "hookline jobs --overdue" in told["uploaded"]
+    assert "accept_content or discard_content" in told["content: to decide"]
+    assert "record_submission" in told["delivery: parked"]

@@ -1,0 +1,164 @@
+"""What goes wrong is one sentence and an exit code; never a traceback, never a secret."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from commands import Cli, sentence_of
+
+from hookline import __version__
+from servers import Server
+
+READS = (["jobs"], ["job", "0123abcd"], ["retry", "--failed"], ["diagram"])
+NEEDS_A_DATABASE = (*READS, ["migrate"])
+COMMANDS = (
+    *("up", "demo", "serve", "migrate", "doctor", "submit", "jobs", "job", "retry", "url"),
+    "diagram",
+)
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """A port that is bound and at which nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port: int = bound.getsockname()[1]
+        yield port
+
+
+@pytest.mark.parametrize("arguments", NEEDS_A_DATABASE, ids=lambda a: a[0])
+def test_without_a_database_url_it_is_asked_for(cli: Cli, arguments: list[str]) -> None:
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert sentence_of(done).startswith("DATABASE_URL is not set: set it, for example to ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://app:{}@localhost/app",
+        "app:{}",
+        "postgresql://app:{}%zz@localhost/app",
+        "postgresql://app:{}/1@localhost/app",
+        "postgresql://app:{}@1@localhost/app",
+        "postgresql://app:{}@localhost:port/app",
+        "postgresql://app:1/{}@localhost/app",
+        "postgresql://app:{}@[::1/app",
+        "postgresql://app:{}@localhost/app?nonsense=1",
+        "postgresql://app:{}\N{DOUBLE QUESTION MARK}@localhost:x/app",
+    ],
+)
+def test_a_wrong_url_is_named_and_not_shown(cli: Cli, url: str) -> None:
+    done = cli("jobs", DATABASE_URL=url.format(PASSWORD))
+    assert done.returncode == 2
+    assert sentence_of(done).startswith("DATABASE_URL is wrong: ")
+    assert PASSWORD not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", NEEDS_A_DATABASE, ids=lambda a: a[0])
+def test_postgres_that_is_away_is_told_with_its_address(
+    cli: Cli, arguments: list[str], nobody: int
+) -> None:
+    url = f"postgresql://app:{PASSWORD}@127.0.0.1:{nobody}/app"
+    done = cli(*arguments, DATABASE_URL=url)
+    assert done.returncode == 3
+    assert sentence_of(done) == (
+        f"There is no connection to Postgres at 127.0.0.1:{nobody}: Connection refused."
+        " Check DATABASE_URL, and that the server runs."
+    )
+
+
+def test_a_host_that_is_none_is_told(cli: Cli) -> None:
+    done = cli("jobs", DATABASE_URL=f"postgresql://app:{PASSWORD}@nowhere.invalid/app")
+    assert done.returncode == 3
+    assert "no connection to Postgres at nowhere.invalid:5432: " in sentence_of(done)
+    assert PASSWORD not in done.stderr
+
+
+def test_a_wrong_password_is_told_and_not_shown(cli: Cli, database: str) -> None:
+    parts = urlsplit(database)
+    url = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{parts.port}{parts.path}"
+    for command in ("jobs", "migrate"):
+        done = cli(command, DATABASE_URL=url)
+        assert done.returncode == 3
+        assert 'password authentication failed for user "postgres"' in sentence_of(done)
+        assert PASSWORD not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", READS, ids=lambda a: a[0])
+def test_a_database_without_hookline_is_told_what_to_run(
+    cli: Cli, arguments: list[str], postgres18: Server
+) -> None:
+    with postgres18.create() as url:
+        done = cli(*arguments, DATABASE_URL=url)
+    assert done.returncode == 2
+    assert sentence_of(done).startswith("This database does not have Hookline")
+    assert "run `hookline migrate`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], "No such command 'nonsense': see `hookline --help`."),
+        (["jobs", "--nonsense"], "No such option: --nonsense: see `hookline jobs --help`."),
+        (["jobs", "--owner", "me"], "Input should be a valid UUID"),
+        (["jobs", "--limit", "0"], "greater than or equal to 1: see `hookline jobs --help`."),
+        (["job"], "Missing argument 'ID': see `hookline job --help`."),
+        (["submit"], "Missing argument 'FILE...': see `hookline submit --help`."),
+    ],
+)
+def test_wrong_usage_is_one_sentence(cli: Cli, arguments: list[str], told: str) -> None:
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert told in sentence_of(done)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_with_an_example(cli: Cli, command: str) -> None:
+    done = cli(command, "--help", COLUMNS="200")
+    assert done.returncode == 0
+    example = re.search(r"Example: (.*)", done.stdout, re.DOTALL)
+    assert example is not None
+    assert f"hookline {command}" in example[1]
+
+
+def test_the_help_lists_every_command_and_the_exit_codes(cli: Cli) -> None:
+    done = cli(COLUMNS="200")
+    assert done.returncode == 0
+    assert set(COMMANDS) <= set(re.findall(r"^│ (\w+) ", done.stdout, re.MULTILINE))
+    assert "3 the database or the storage is away" in done.stdout
+
+
+def test_the_version_is_shown(cli: Cli) -> None:
+    done = cli("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"hookline {__version__}\n", "")
+
+
+def test_an_interrupt_is_quiet(cli: Cli) -> None:
+    # A server that takes connections and says nothing.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        process = cli.start("jobs", DATABASE_URL=f"postgresql://a:b@127.0.0.1:{port}/app")
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            out, told = process.communicate(timeout=30)
+    assert (process.returncode, out, told) == (130, "", "")
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://a:b@127.0.0.1:{silent.getsockname()[1]}/app"
+        started = time.monotonic()
+        for command in ("jobs", "migrate"):
+            done = cli(command, DATABASE_URL=url)
+            assert done.returncode == 3
+            assert "There is no connection to Postgres" in sentence_of(done)
+        assert time.monotonic() - started < 30

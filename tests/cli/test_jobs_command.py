@@ -1,0 +1,169 @@
+"""`hookline jobs` and `hookline job` show what the reader's views hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from uuid import UUID, uuid4
+
+from commands import Cli, Database, objects, sentence_of
+
+from hookline.views import Job
+
+
+def test_jobs_are_listed_newest_first(cli: Cli, db: Database, reader: str) -> None:
+    ids = [db.make_job(name) for name in ("first.pdf", "second.pdf")]
+    done = cli("jobs", DATABASE_URL=reader)
+    assert (done.returncode, done.stderr) == (0, "")
+    header, *rows = done.stdout.splitlines()
+    assert header.split() == [
+        *("job", "file", "status", "attempt", "created", "(UTC)", "moved", "(UTC)", "remark")
+    ]
+    assert [row.split()[:4] for row in rows] == [
+        [str(ids[1]), "second.pdf", "uploaded", "1/3"],
+        [str(ids[0]), "first.pdf", "uploaded", "1/3"],
+    ]
+
+
+def test_a_failed_job_is_listed_with_its_reason(cli: Cli, db: Database, reader: str) -> None:
+    db.make_failed_job()
+    assert "parse_failed: PDF_IS_BROKEN" in cli("jobs", DATABASE_URL=reader).stdout
+
+
+def test_json_is_a_whole_row_of_the_view_a_line(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_failed_job("Ünï.pdf")
+    [row] = objects(cli("jobs", "--json", DATABASE_URL=reader))
+    assert list(row) == [field.name for field in fields(Job)]
+    [(whole,)] = db.run("select to_jsonb(v) from upload_pipeline.job_overview as v")
+    times = {"created_at", "updated_at", "run_after"}
+    assert {name: row[name] for name in row.keys() - times} == {
+        name: whole[name] for name in whole.keys() - times
+    }
+    assert row["job_id"] == str(job_id)
+    assert row["created_at"].endswith("+00:00")
+
+
+def test_a_filter_keeps_only_its_jobs(cli: Cli, db: Database, reader: str) -> None:
+    owner = uuid4()
+    failed, owned, late = db.make_failed_job(), db.make_job(owner=owner), db.make_job()
+    db.run(
+        "update upload_pipeline.upload_jobs set deadline_at = upload_pipeline.clock()"
+        " - interval '1 s' where job_id = %(job_id)s",
+        job_id=late,
+    )
+
+    def listed(*filters: object) -> list[UUID]:
+        rows = objects(cli("jobs", "--json", *filters, DATABASE_URL=reader))
+        return [UUID(row["job_id"]) for row in rows]
+
+    assert listed("--status", "failed_parse") == [failed]
+    assert listed("--failed") == [failed]
+    assert listed("--owner", owner) == [owned]
+    assert listed("--overdue") == [late]
+    assert listed("--overdue", "--failed") == []
+    assert listed("--limit", 2) == [late, owned]
+    assert listed() == [late, owned, failed]
+
+
+def test_a_limit_that_is_reached_is_told_of(cli: Cli, db: Database, reader: str) -> None:
+    db.make_job(), db.make_job()
+    assert "--limit shows more" in cli("jobs", "--limit", 2, DATABASE_URL=reader).stderr
+    assert cli("jobs", "--limit", 3, DATABASE_URL=reader).stderr == ""
+
+
+def test_a_status_that_is_none_is_refused_with_those_there_are(cli: Cli, reader: str) -> None:
+    done = cli("jobs", "--status", "pasred", DATABASE_URL=reader)
+    assert done.returncode == 2
+    assert "pasred is not a status: there are cancelled, complete," in sentence_of(done)
+
+
+def test_no_jobs_is_no_failure(cli: Cli, reader: str) -> None:
+    done = cli("jobs", DATABASE_URL=reader)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "No such jobs.\n")
+    done = cli("jobs", "--json", DATABASE_URL=reader)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_filename_cannot_steer_the_terminal(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_job("\x1b[2J\x9b31m[red]\n.pdf")
+    for arguments in (["jobs"], ["job", job_id], ["jobs", "--json"]):
+        shown = cli(*arguments, DATABASE_URL=reader).stdout
+        assert "\x1b" not in shown
+        assert "\x9b" not in shown
+        assert "[red]" in shown
+
+
+def test_a_job_is_shown_with_every_step(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_failed_job()
+    done = cli("job", job_id, DATABASE_URL=reader)
+    assert (done.returncode, done.stderr) == (0, "")
+    overview, timeline = done.stdout.split("\n\n")
+    assert f"job         {job_id}" in overview
+    assert "status      failed_parse" in overview
+    assert "last error  code=parse_failed error=PDF_IS_BROKEN" in overview
+    header, birth, failure = timeline.splitlines()
+    assert header.split()[:3] == ["#", "time", "(UTC)"]
+    assert birth.split()[0] == "1"
+    assert "-> uploaded" in birth
+    assert "filename=broken.pdf" in birth
+    assert "uploaded -> failed_parse  stage_error    error     parse_failed  error=PDF" in failure
+    assert " ms " in failure
+
+
+def test_json_of_a_job_holds_its_timeline(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_failed_job()
+    [shown] = objects(cli("job", job_id, "--json", DATABASE_URL=reader))
+    assert (shown["job_id"], shown["status"]) == (str(job_id), "failed_parse")
+    assert [event["version"] for event in shown["timeline"]] == [1, 2]
+    assert [event["code"] for event in shown["timeline"]] == ["job_created", "parse_failed"]
+    [first, second] = [event["after_the_last"] for event in shown["timeline"]]
+    assert first is None
+    assert 0 < second < 60
+
+
+def test_a_beginning_that_one_id_has_is_enough(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_job()
+    for beginning in (str(job_id)[:4], str(job_id)[:13].upper(), job_id.hex[:20], job_id):
+        [shown] = objects(cli("job", beginning, "--json", DATABASE_URL=reader))
+        assert shown["job_id"] == str(job_id)
+
+
+def test_a_beginning_that_several_ids_have_is_refused(cli: Cli, db: Database, reader: str) -> None:
+    first, second = sorted([db.make_job(), db.make_job()])
+    done = cli("job", str(first)[:4], DATABASE_URL=reader)
+    assert done.returncode == 2
+    assert f"more than one job id, {first} and {second} among them" in sentence_of(done)
+
+
+def test_an_id_that_nothing_has_says_so(cli: Cli, reader: str) -> None:
+    done = cli("job", uuid4(), DATABASE_URL=reader)
+    assert done.returncode == 1
+    assert "no job's id is or starts with" in sentence_of(done)
+
+
+def test_what_is_no_id_says_what_is_one(cli: Cli, reader: str) -> None:
+    for text in ("123", "nonsense", f"{uuid4()}0", "%", "00000000\x1b"):
+        done = cli("job", text, DATABASE_URL=reader)
+        assert done.returncode == 2
+        assert "is no job id: give at least its first 4 hex digits" in sentence_of(done)
+
+
+def test_a_role_that_may_not_look_is_told_which_may(cli: Cli, login: Callable[[str], str]) -> None:
+    done = cli("jobs", DATABASE_URL=login("ingest"))
+    assert done.returncode == 2
+    assert "use one in hookline_reader to look" in sentence_of(done)
+
+
+def test_whoever_reads_may_stop_reading(cli: Cli, db: Database, reader: str) -> None:
+    db.run(
+        "select upload_pipeline.create_job(gen_random_uuid(), repeat('x', 400), 'a/b', 1,"
+        " repeat('0', 64), 'storage://raw/a') from generate_series(1, 500)"
+    )
+    with cli.start("jobs", "--json", "--limit", 1000, DATABASE_URL=reader) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        json.loads(process.stdout.readline())
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(30) != 0

@@ -1,0 +1,51 @@
+"""`hookline migrate` makes a database Hookline's, and says what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from commands import Cli, objects, sentence_of
+
+from hookline import migrations
+from servers import Server
+
+
+@pytest.fixture
+def empty(postgres18: Server) -> Iterator[str]:
+    """A database without Hookline, as the superuser's URL."""
+    with postgres18.create() as url:
+        yield url
+
+
+def test_what_is_applied_is_listed_and_then_there_is_nothing_to_do(cli: Cli, empty: str) -> None:
+    done = cli("migrate", DATABASE_URL=empty)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert rows == [
+        ["version", "applied"],
+        *([one.version, one.name] for one in migrations.available()),
+    ]
+    assert len(rows) > 1
+
+    again = cli("migrate", DATABASE_URL=empty)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert again.stderr == "Nothing to apply: the database is up to date.\n"
+    assert cli("jobs", DATABASE_URL=empty).stderr == "No such jobs.\n"
+
+
+def test_json_is_a_migration_a_line(cli: Cli, empty: str) -> None:
+    assert objects(cli("migrate", "--json", DATABASE_URL=empty)) == [
+        {"version": one.version, "name": one.name} for one in migrations.available()
+    ]
+    done = cli("migrate", "--json", DATABASE_URL=empty)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_role_that_may_not_install_is_told_what_it_lacks(
+    cli: Cli, empty: str, postgres18: Server
+) -> None:
+    assert postgres18.template  # makes the login roles
+    done = cli("migrate", DATABASE_URL=postgres18.login(empty, "reader"))
+    assert done.returncode == 1
+    assert "Role test_reader may not install Hookline" in sentence_of(done)

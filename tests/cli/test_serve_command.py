@@ -1,0 +1,247 @@
+"""`hookline serve` takes deliveries until it is told to stop, and finishes what it has begun."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import queue
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+from commands import Cli, Database, sentence_of
+
+SECRET = "the-secret-of-the-sender"
+
+
+@dataclass
+class Serving:
+    """A process that serves; `lines` are what it logged so far."""
+
+    process: subprocess.Popen[str]
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    _arriving: queue.Queue[str | None] = field(default_factory=queue.Queue)
+
+    def __post_init__(self) -> None:
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._arriving.put(line)
+        self._arriving.put(None)
+
+    def wait_for(self, event: str) -> dict[str, Any]:
+        while True:
+            line = self._arriving.get(timeout=30)
+            assert line is not None, f"it ended before {event}: {self.lines}"
+            self.lines.append(json.loads(line))
+            if self.lines[-1]["event"] == event:
+                return self.lines[-1]
+
+    def end(self) -> int:
+        code = self.process.wait(30)
+        while (line := self._arriving.get(timeout=30)) is not None:
+            self.lines.append(json.loads(line))
+        return code
+
+
+@pytest.fixture
+def variables(login: Callable[[str], str], tmp_path: Path) -> dict[str, str]:
+    objects = tmp_path / "objects"
+    objects.mkdir()
+    return {
+        "DATABASE_URL": login("ingest"),
+        "HOOKLINE_STORAGE_URL": objects.as_uri(),
+        "HOOKLINE_LLAMAPARSE_SECRETS": SECRET,
+        "HOOKLINE_PORT": "0",
+        "HOOKLINE_ADMIN_PORT": "0",
+    }
+
+
+@contextmanager
+def serving(cli: Cli, variables: dict[str, str]) -> Iterator[tuple[Serving, str, str]]:
+    """A receiver that listens, with its two addresses as host:port."""
+    with cli.start("serve", **variables) as process:
+        try:
+            served = Serving(process)
+            ready = served.wait_for("receiving")
+            yield served, urlsplit(ready["url"]).netloc, urlsplit(ready["admin_url"]).netloc
+        finally:
+            process.kill()
+
+
+def get(address: str, path: str) -> tuple[int, Any]:
+    connection = http.client.HTTPConnection(address, timeout=30)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return response.status, json.loads(body)
+
+
+class Slow:
+    """A delivery whose body comes in two halves."""
+
+    def __init__(self, address: str, body: bytes) -> None:
+        self._rest = body[len(body) // 2 :]
+        self._connection = http.client.HTTPConnection(address, timeout=30)
+        self._connection.putrequest("POST", "/webhooks/llamaparse")
+        self._connection.putheader("Content-Type", "application/json")
+        self._connection.putheader("Content-Length", str(len(body)))
+        signature = hmac.digest(SECRET.encode(), body, "sha256").hex()
+        self._connection.putheader("X-Webhook-Signature", signature)
+        self._connection.endheaders(body[: len(body) // 2])
+
+    def finish(self) -> tuple[int, Any]:
+        self._connection.send(self._rest)
+        response = self._connection.getresponse()
+        answer = response.status, json.loads(response.read())
+        self.close()
+        return answer
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def envelope(db: Database, job_id: UUID) -> bytes:
+    [(document_id,)] = db.run(
+        "select document_id from upload_pipeline.upload_jobs where job_id = %(id)s", id=job_id
+    )
+    content = "# Title\n"
+    artifact = {
+        "type": "markdown",
+        "content": content,
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "bytes": len(content),
+    }
+    return json.dumps(
+        {
+            "job_id": str(job_id),
+            "document_id": str(document_id),
+            "parse_job_id": "one",
+            "status": "parsed",
+            "artifacts": [artifact],
+            "meta": {"parser_name": "test", "parser_version": "1"},
+        }
+    ).encode()
+
+
+def test_it_starts_and_answers_for_its_health(cli: Cli, variables: dict[str, str]) -> None:
+    with serving(cli, variables) as (served, address, admin):
+        assert get(address, "/healthz") == (200, {"alive": True})
+        assert get(address, "/readyz") == (200, {"ready": True, "fault": None})
+        assert get(admin, "/readyz")[0] == 200
+        served.process.send_signal(signal.SIGTERM)
+        assert served.end() == 0
+        assert SECRET not in json.dumps(served.lines)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_a_delivery_finish_and_takes_no_other(
+    cli: Cli, db: Database, variables: dict[str, str], number: signal.Signals
+) -> None:
+    job_id = db.make_job()
+    with serving(cli, variables) as (served, address, _):
+        slow = Slow(address, envelope(db, job_id))
+        # The half is with the handler once a request behind it was answered.
+        assert get(address, "/healthz")[0] == 200
+        served.process.send_signal(number)
+        served.wait_for("stopping")
+        wait_until_refused(address)
+        status, answer = slow.finish()
+        assert (status, answer.get("outcome")) == (200, "applied"), answer
+        assert served.end() == 0
+    assert db.run("select status from upload_pipeline.upload_jobs") == [("parsed",)]
+
+
+def wait_until_refused(address: str) -> None:
+    """The listener closes in the moment after `stopping` is logged."""
+    host, _, port = address.rpartition(":")
+    for _ in range(1000):
+        try:
+            socket.create_connection((host, int(port)), timeout=30).close()
+        except ConnectionRefusedError:
+            return
+        except ConnectionResetError:
+            continue  # half-way through the handshake
+    raise AssertionError(f"{address} still takes connections")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_stops_at_once(
+    cli: Cli, db: Database, variables: dict[str, str], number: signal.Signals
+) -> None:
+    job_id = db.make_job()
+    with serving(cli, variables) as (served, address, _):
+        slow = Slow(address, envelope(db, job_id))
+        assert get(address, "/healthz")[0] == 200
+        served.process.send_signal(number)
+        served.wait_for("stopping")
+        served.process.send_signal(number)
+        assert served.end() == -number
+        slow.close()
+    assert db.run("select status from upload_pipeline.upload_jobs") == [("uploaded",)]
+
+
+def test_it_starts_without_postgres_and_says_that_it_is_not_ready(
+    cli: Cli, variables: dict[str, str]
+) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        variables["DATABASE_URL"] = f"postgresql://a:b@127.0.0.1:{port}/app"
+        with serving(cli, variables) as (served, address, admin):
+            assert get(address, "/healthz") == (200, {"alive": True})
+            assert get(address, "/readyz") == (503, {"ready": False, "fault": "database"})
+            assert "Postgres does not answer" in get(admin, "/readyz")[1]["fault"]
+            served.process.send_signal(signal.SIGTERM)
+            assert served.end() == 0
+
+
+@pytest.mark.parametrize("variable", ["HOOKLINE_PORT", "HOOKLINE_ADMIN_PORT"])
+def test_a_taken_port_is_named(cli: Cli, variables: dict[str, str], variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        variables[variable] = str(taken.getsockname()[1])
+        told = without_logs(cli, variables)
+    assert told == [
+        f"hookline: {variable}: cannot listen on 127.0.0.1:{variables[variable]}, Address already"
+        " in use."
+    ]
+
+
+@pytest.mark.parametrize("variable", ["HOOKLINE_HOST", "HOOKLINE_ADMIN_HOST"])
+def test_an_address_that_is_none_of_ours_is_named(
+    cli: Cli, variables: dict[str, str], variable: str
+) -> None:
+    for host in ("192.0.2.1", "nowhere.invalid"):
+        [told] = without_logs(cli, variables | {variable: host})
+        assert told.startswith(f"hookline: {variable}: cannot listen on {host}:0, ")
+
+
+@pytest.mark.parametrize(
+    "variable", ["DATABASE_URL", "HOOKLINE_STORAGE_URL", "HOOKLINE_LLAMAPARSE_SECRETS"]
+)
+def test_what_it_needs_is_asked_for(cli: Cli, variables: dict[str, str], variable: str) -> None:
+    del variables[variable]
+    done = cli("serve", **variables)
+    assert done.returncode == 2
+    assert sentence_of(done).startswith(f"{variable} is not set: ")
+
+
+def without_logs(cli: Cli, variables: dict[str, str]) -> Sequence[str]:
+    """The sentences of a `serve` that does not start."""
+    done = cli("serve", **variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    return [line for line in done.stderr.splitlines() if not line.startswith("{")]

@@ -1,0 +1,190 @@
+"""A fact is defined in SQL. Wherever Python repeats one, it says the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+import hookline.sources
+from hookline import database as connections
+from hookline import doctor, engine, views
+from hookline.cli import jobs
+from hookline.engine import KeptContent, Receipt
+from hookline.receiver.application import _MESSAGES
+from hookline.receiver.readiness import _INGEST
+from hookline.receiver.sources import configured_sources
+from hookline.settings import load
+
+VIEWS = {
+    "job_overview": views.Job,
+    "job_timeline": views.Event,
+    "failed_jobs": views.FailedJob,
+    "queue_health": views.Queue,
+    "statuses": views.Status,
+    "transitions": views.Transition,
+}
+LOADS = {"uuid": "UUID", "timestamptz": "datetime", "interval": "timedelta", "jsonb": "dict"}
+LOADS |= {"text": "str", "bool": "bool", "int4": "int", "int8": "int"}
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    with psycopg.connect(database) as connection:
+        yield connection
+
+
+def words(connection: psycopg.Connection[tuple[Any, ...]], domain: str) -> set[str]:
+    """The values that a domain of upload_pipeline lists."""
+    rows = connection.execute(
+        "select pg_get_constraintdef(oid) from pg_constraint"
+        " where contypid = ('upload_pipeline.' || %s)::regtype",
+        [domain],
+    ).fetchall()
+    return {word for (definition,) in rows for word in re.findall(r"'([a-z_]+)'", definition)}
+
+
+def test_every_sqlstate_of_ours_has_the_exception_of_its_name(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    rows = connection.execute("select sqlstate, name from upload_pipeline.error_codes").fetchall()
+    assert len(rows) >= 10
+    assert {
+        sqlstate: kind.__name__
+        for sqlstate, kind in connections.ERRORS.items()
+        if sqlstate.startswith("UP")
+    } == {sqlstate: name.title().replace("_", "") for sqlstate, name in rows}
+
+
+def test_every_exception_is_public_and_means_an_sqlstate() -> None:
+    kinds = {
+        kind
+        for kind in vars(connections).values()
+        if isinstance(kind, type) and issubclass(kind, connections.DatabaseError)
+    }
+    assert kinds - {connections.DatabaseError} == set(connections.ERRORS.values())
+    assert {kind.__name__ for kind in kinds} <= set(connections.__all__)
+
+
+def test_outcomes_are_those_of_the_domain(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    assert words(connection, "outcome") == engine.OUTCOMES
+    # `unrecognised` is answered by a problem, and `kept` becomes another one before the answer.
+    assert set(_MESSAGES) == engine.OUTCOMES - {"unrecognised", "kept"}
+
+
+def test_a_receipt_has_the_attributes_of_its_type(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    cursor = connection.execute("select (null::upload_pipeline.receipt).*")
+    names = [column.name for column in cursor.description or ()]
+    assert names == [field.name for field in fields(Receipt)]
+
+
+def test_a_claimed_content_has_the_columns_of_its_function(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    cursor = connection.execute("select * from upload_pipeline.claim_contents()")
+    assert tuple(column.name for column in cursor.description or ()) == KeptContent._fields
+
+
+def test_severities_are_those_of_the_domain(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    assert words(connection, "severity") == set(jobs._STYLES)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_row_has_the_columns_of_its_view_and_their_types(
+    connection: psycopg.Connection[tuple[Any, ...]], view: str
+) -> None:
+    kind = VIEWS[view]
+    columns = connection.execute(
+        "select a.attname, b.typname from pg_attribute as a"
+        " join pg_type as t on t.oid = a.atttypid"
+        " join pg_type as b on b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)"
+        " where a.attrelid = ('upload_pipeline.' || %s)::regclass and a.attnum > 0"
+        " and not a.attisdropped order by a.attnum",
+        [view],
+    ).fetchall()
+    written = [
+        (field.name, re.sub(r"\[.*| \| None", "", str(field.type))) for field in fields(kind)
+    ]
+    assert written == [(name, LOADS[typename]) for name, typename in columns]
+
+
+def test_codes_of_the_sources_are_event_codes(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    known = {code for (code,) in connection.execute("select code from upload_pipeline.event_codes")}
+    said = set(codes_in_sources())
+    assert {"parse_started", "parse_ready", "parse_failed"} <= said
+    assert said <= known
+
+
+def codes_in_sources() -> Iterator[str]:
+    """Every word that a source gives as a code: `code=...`, or the code of a `_Meaning`."""
+    for path in Path(hookline.sources.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                given = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+                if isinstance(node.func, ast.Name) and node.func.id == "_Meaning":
+                    given += node.args[1:]
+                for value in given:
+                    for part in ast.walk(value):
+                        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                            yield part.value
+
+
+def test_a_sources_name_can_be_that_of_a_delivery(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    names = [source.name for source in configured_sources(load(None))]
+    assert len(set(names)) == len(names) == 3
+    for name in names:
+        connection.execute(
+            "select upload_pipeline.receive_event(%s, 'one', repeat('0', 64), 'any')", [name]
+        )
+
+
+def test_readiness_asks_for_functions_that_the_endpoint_may_call(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    rows = connection.execute(
+        "select proname from pg_proc where pronamespace = 'upload_pipeline'::regnamespace"
+        " and proname = any(%s) and has_function_privilege('hookline_ingest', oid, 'execute')",
+        [list(_INGEST)],
+    ).fetchall()
+    assert {name for (name,) in rows} == set(_INGEST)
+    assert len(rows) == len(_INGEST)
+
+
+def test_the_doctor_knows_the_roles_and_what_they_imply(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    rows = connection.execute(
+        "select r.rolname, array(select h.rolname::text from pg_auth_members as m"
+        " join pg_roles as h on h.oid = m.roleid where m.member = r.oid"
+        " and h.rolname like 'hookline\\_%' order by 1)"
+        " from pg_roles as r where r.rolname like 'hookline\\_%'"
+        " and r.rolname <> 'hookline_owner'"
+    ).fetchall()
+    assert {name: tuple(implied) for name, implied in rows} == doctor._IMPLIED
+    assert set(doctor._USE) == set(doctor._IMPLIED)
+
+
+def test_the_doctor_has_advice_for_every_place_that_is_no_status(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    rows = connection.execute(
+        "select queue from upload_pipeline.queue_health"
+        " except select status from upload_pipeline.statuses"
+    ).fetchall()
+    assert {queue for (queue,) in rows} == set(doctor._ADVICE)

@@ -1,0 +1,220 @@
+"""A wrong value is refused with a sentence that names its variable, and no secret is ever shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from hookline.settings import ConfigurationError, Settings, load
+
+SECRET = "a-secret-that-nobody-may-see"
+KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+RIGHT = {
+    "DATABASE_URL": [
+        "postgresql://app:pass@db.example.com:5432/app",
+        "postgres://app@db.example.com/app?sslmode=require",
+        "postgresql://app:p%40ss%2Fword@db.example.com/app",
+        "postgresql://app:pass@one:5432,two:5433/app",
+        "postgresql://app:pass@[::1]:5432/app",
+        "postgresql:///app?host=/run/postgresql",
+    ],
+    "HOOKLINE_PREPARE_THRESHOLD": ["0", "5", "off"],
+    "HOOKLINE_POOL_SIZE": ["2", "1000"],
+    "HOOKLINE_STORAGE_URL": ["file:///var/lib/hookline", "file:///with%20space"],
+    "HOOKLINE_STORAGE_DEADLINE": ["0.5", "25"],
+    "HOOKLINE_LLAMAPARSE_SECRETS": [SECRET, f"{SECRET},{SECRET}", f"{SECRET} , {SECRET}"],
+    "HOOKLINE_LLAMAPARSE_SCHEME": ["hex", "standard"],
+    "HOOKLINE_LLAMACLOUD_SECRETS": [SECRET],
+    "HOOKLINE_PUSH_SECRETS": [SECRET],
+    "HOOKLINE_HOST": ["0.0.0.0", "::1", "localhost"],  # noqa: S104 - an example
+    "HOOKLINE_PORT": ["0", "65535"],
+    "HOOKLINE_ADMIN_HOST": ["127.0.0.1"],
+    "HOOKLINE_ADMIN_PORT": ["0", "65535"],
+    "HOOKLINE_PUBLIC_URL": [
+        "https://hooks.example.com",
+        "https://hooks.example.com:8443/base/",
+        "https://HOOKS.example.com",
+    ],
+    "HOOKLINE_MAX_BODY": ["65536", "268435456"],
+    "HOOKLINE_BODY_BUDGET": ["33554432"],
+    "HOOKLINE_READ_TIMEOUT": ["0.1", "600"],
+    "HOOKLINE_STOP_TIMEOUT": ["0.1", "600"],
+}
+
+WRONG = {
+    "DATABASE_URL": [
+        "",
+        "db.example.com",
+        "mysql://app@db.example.com/app",
+        f"postgresql://app:{SECRET}%zz@db.example.com/app",
+        f"postgresql://app:{SECRET}@1@db.example.com/app",
+        f"postgresql://app:{SECRET}/1@db.example.com/app",
+        f"postgresql://app:1/{SECRET}@db.example.com/app",
+        "postgresql://app@db.example.com:port/app",
+        "postgresql://app@db.example.com/app?nonsense=1",
+        "postgresql://app@[::1/app",
+    ],
+    "HOOKLINE_PREPARE_THRESHOLD": ["", "-1", "on", "1.5"],
+    "HOOKLINE_POOL_SIZE": ["", "1", "1001", "many"],
+    "HOOKLINE_STORAGE_URL": ["", "/var/lib", "file://var/lib", "file:var", "s3://bucket"],
+    "HOOKLINE_STORAGE_DEADLINE": ["", "0", "-1", "26", "nan", "inf", "soon"],
+    "HOOKLINE_LLAMAPARSE_SECRETS": ["", "short", f"{SECRET},", f",{SECRET}", f"{SECRET},short"],
+    "HOOKLINE_LLAMAPARSE_SCHEME": ["", "HEX", "none"],
+    "HOOKLINE_LLAMACLOUD_SECRETS": ["", "short", f"{SECRET},"],
+    "HOOKLINE_PUSH_SECRETS": ["", "short", f"{SECRET},"],
+    "HOOKLINE_HOST": [""],
+    "HOOKLINE_PORT": ["", "-1", "65536", "http"],
+    "HOOKLINE_ADMIN_HOST": [""],
+    "HOOKLINE_ADMIN_PORT": ["", "-1", "65536", "http"],
+    "HOOKLINE_PUBLIC_URL": [
+        "",
+        "hooks.example.com",
+        "http://hooks.example.com",
+        "https://localhost",
+        "https://192.0.2.1",
+        "https://[::1]",
+        "https://hooks.example.com:port",
+        "https://hooks.example.com/?query",
+        "https://hooks.example.com/#fragment",
+        f"https://user:{SECRET}@hooks.example.com",
+    ],
+    "HOOKLINE_MAX_BODY": ["", "65535", "1073741825", "32MB"],
+    "HOOKLINE_BODY_BUDGET": ["", "1048575", "1048576", "256MB"],
+    "HOOKLINE_READ_TIMEOUT": ["", "0", "601", "nan"],
+    "HOOKLINE_STOP_TIMEOUT": ["", "0", "601", "nan"],
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith(("HOOKLINE_", "DATABASE_URL", "PG")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def cases(values: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(variable, value) for variable, listed in values.items() for value in listed]
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as refused:
+        load()
+    # A traceback shows the whole chain.
+    chain: BaseException | None = refused.value
+    while chain is not None:
+        assert SECRET not in str(chain)
+        chain = None if chain.__suppress_context__ else chain.__cause__ or chain.__context__
+    return str(refused.value)
+
+
+def test_every_variable_is_tested_here() -> None:
+    variables = {field.alias for field in Settings.model_fields.values()}
+    assert variables == set(RIGHT) == set(WRONG)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = load()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert (settings.admin_host, settings.admin_port) == ("127.0.0.1", 8081)
+
+
+@pytest.mark.parametrize(("variable", "value"), cases(RIGHT))
+def test_a_right_value_is_taken(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    if variable == "HOOKLINE_LLAMAPARSE_SCHEME":
+        monkeypatch.setenv("HOOKLINE_LLAMAPARSE_SECRETS", KEY)
+    monkeypatch.setenv(variable, value)
+    load()
+
+
+@pytest.mark.parametrize(("variable", "value"), cases(WRONG))
+def test_a_wrong_value_is_refused_by_its_variables_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    sentence = refusal(monkeypatch, **{variable: value})
+    assert sentence.startswith(variable)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(("variable", "value"), cases(WRONG))
+def test_the_example_in_a_refusal_is_right(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    example = re.search(
+        r"A right value: (\S+?),? ?(or .*)?\.$", refusal(monkeypatch, **{variable: value})
+    )
+    if example:
+        monkeypatch.setenv(variable, example[1])
+        load()
+
+
+def test_secrets_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOKLINE_PUSH_SECRETS", f" {SECRET} ,the-one-before-it")
+    secrets = [secret.get_secret_value() for secret in load().push_secrets]
+    assert secrets == [SECRET, "the-one-before-it"]
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://app:{SECRET}@db.example.com/app")
+    for name in ("LLAMAPARSE", "LLAMACLOUD", "PUSH"):
+        monkeypatch.setenv(f"HOOKLINE_{name}_SECRETS", SECRET)
+    settings = load()
+    shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    assert SECRET not in shown
+
+
+@pytest.mark.parametrize(
+    "secret", [SECRET, f"whsec_{SECRET}!", "whsec_0123456789abc", f"{KEY},{SECRET}"]
+)
+def test_a_key_that_standard_webhooks_cannot_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    sentence = refusal(
+        monkeypatch, HOOKLINE_LLAMAPARSE_SCHEME="standard", HOOKLINE_LLAMAPARSE_SECRETS=secret
+    )
+    assert sentence.startswith("HOOKLINE_LLAMAPARSE_SECRETS is wrong for the scheme `standard`: ")
+    assert secret not in sentence
+
+
+def test_a_budget_below_one_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = refusal(monkeypatch, HOOKLINE_MAX_BODY="2097152", HOOKLINE_BODY_BUDGET="2097151")
+    assert sentence == "HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY."
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load().port = 1
+
+
+def test_the_file_of_hookline_up_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".hookline").mkdir()
+    (tmp_path / ".hookline/env").write_text("HOOKLINE_PORT=1111\nHOOKLINE_ADMIN_PORT=2222\n")
+    monkeypatch.setenv("HOOKLINE_PORT", "3333")
+    assert (load().port, load().admin_port) == (3333, 2222)
+    assert load(None).admin_port == 8081
+
+
+def test_what_is_missing_is_asked_for_with_an_example() -> None:
+    settings = load()
+    for require, variable in (
+        (settings.require_database, "DATABASE_URL"),
+        (settings.require_storage, "HOOKLINE_STORAGE_URL"),
+        (settings.require_secrets, "HOOKLINE_LLAMAPARSE_SECRETS"),
+    ):
+        with pytest.raises(ConfigurationError, match=rf"^{variable} is not set: .*example"):
+            require()
+
+
+@pytest.mark.parametrize("source", ["LLAMAPARSE", "LLAMACLOUD", "PUSH"])
+def test_one_source_with_a_secret_is_enough(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.setenv(f"HOOKLINE_{source}_SECRETS", SECRET)
+    load().require_secrets()
