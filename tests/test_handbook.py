@@ -10,7 +10,9 @@ import pytest
 from servers import ROOT
 
 HANDBOOK = (ROOT / "db" / "README.md").read_text()
-ENTRY = re.compile(r"^#### `(\w+)\(([^\n]*)\) → ([^\n]*)`\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL)
+ENTRY = re.compile(
+    r"^#### `(\w+)\(([^\n]*)\) → ([^\n]*)`\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
+)
 
 FUNCTIONS = """
 select p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),

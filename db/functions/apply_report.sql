@@ -12,7 +12,6 @@ language plpgsql
 as $$
 declare
   v_failed boolean;
-  v_event upload_pipeline.events;
 begin
   select s.failed into v_failed
     from upload_pipeline.next_step(job.status, apply_report.code) as s;
@@ -23,22 +22,15 @@ begin
   end if;
 
   if v_failed then
-    job.last_error := jsonb_build_object('code', apply_report.code) || apply_report.payload;
+    job.last_error := apply_report.payload || jsonb_build_object('code', apply_report.code);
   end if;
 
-  v_event := upload_pipeline.try_transition(
+  return upload_pipeline.try_transition(
     job => job,
     code => apply_report.code,
     payload => apply_report.payload,
     correlation_id => apply_report.correlation_id
   );
-  if v_event.event_id is null then
-    return null;
-  end if;
-
-  perform upload_pipeline.note_provider_job(apply_report.parse_job_id, job.job_id, job.attempt);
-
-  return v_event;
 end;
 $$;
 

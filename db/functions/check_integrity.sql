@@ -69,7 +69,10 @@ as $$
   select 'parsed_path_is_not_ours', j.job_id, j.parsed_path
     from upload_pipeline.upload_jobs as j
     left join upload_pipeline.contents as c
-      on c.job_id = j.job_id and c.path = j.parsed_path and c.content_sha256 = j.parsed_sha256
+      on c.job_id = j.job_id
+     and c.path = j.parsed_path
+     and c.content_sha256 = j.parsed_sha256
+     and c.content_bytes = j.parsed_bytes
    where j.parsed_path is not null
      and c.job_id is null
   union all

@@ -8,19 +8,21 @@ security definer
 set search_path = ''
 set lock_timeout = '2s'
 as $$
+  -- A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  with due as (
+    select d.job_id, d.ordinal
+      from upload_pipeline.contents as d
+     where d.path is not null
+       and d.stored_at is null
+       and d.run_after <= upload_pipeline.clock()
+     order by d.run_after
+     limit greatest(coalesce(claim_contents.batch, 1), 1)
+       for no key update skip locked
+  )
   update upload_pipeline.contents as c
      set tries = c.tries + 1,
          run_after = upload_pipeline.clock() + interval '30 seconds' + upload_pipeline.backoff(c.tries)
-    from (
-      select d.job_id, d.ordinal
-        from upload_pipeline.contents as d
-       where d.path is not null
-         and d.stored_at is null
-         and d.run_after <= upload_pipeline.clock()
-       order by d.run_after
-       limit greatest(coalesce(claim_contents.batch, 1), 1)
-         for no key update skip locked
-    ) as due
+    from due
    where c.job_id = due.job_id
      and c.ordinal = due.ordinal
   returning c.job_id, c.ordinal, c.path, c.content, c.tries;

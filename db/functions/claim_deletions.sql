@@ -1,3 +1,4 @@
+-- A raw file that was uploaded again meanwhile is a document's, whose own erasure will queue it.
 -- Locks: deletion, skipping what others hold.
 create function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
@@ -6,18 +7,26 @@ security definer
 set search_path = ''
 set lock_timeout = '2s'
 as $$
+  -- A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  with due as (
+    select e.path
+      from upload_pipeline.deletions as e
+     where e.run_after <= upload_pipeline.clock()
+     order by e.run_after
+     limit greatest(coalesce(claim_deletions.batch, 1), 1)
+       for update skip locked
+  ), needed as (
+    delete from upload_pipeline.deletions as d
+     using due
+     where d.path = due.path
+       and exists (select from upload_pipeline.documents as n where n.raw_path = d.path)
+  )
   update upload_pipeline.deletions as d
      set tries = d.tries + 1,
          run_after = upload_pipeline.clock() + interval '30 seconds' + upload_pipeline.backoff(d.tries)
-    from (
-      select e.path
-        from upload_pipeline.deletions as e
-       where e.run_after <= upload_pipeline.clock()
-       order by e.run_after
-       limit greatest(coalesce(claim_deletions.batch, 1), 1)
-         for no key update skip locked
-    ) as due
+    from due
    where d.path = due.path
+     and not exists (select from upload_pipeline.documents as n where n.raw_path = d.path)
   returning d.path, d.tries;
 $$;
 

@@ -1,4 +1,4 @@
--- The confirmation is the document's; keys carry it into its jobs. Locks: document, job.
+-- The confirmation is the document's; keys carry it into its jobs. Locks: document, its jobs.
 create function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
 language plpgsql
@@ -15,6 +15,11 @@ begin
    where d.document_id = (
      select j.document_id from upload_pipeline.upload_jobs as j where j.job_id = confirm_upload.job_id
    )
+     for update;
+  -- All of them before any is written: the retry of an older one would wait for the newer one's new row.
+  perform
+    from upload_pipeline.upload_jobs as j
+   where j.document_id = v_document.document_id
      for no key update;
   v_job := upload_pipeline.lock_job(job_id);
 

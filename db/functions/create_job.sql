@@ -1,4 +1,5 @@
--- The rules for a document stand in its CHECKs; here they only get a sentence.
+-- The rules for a document stand in its CHECKs; here they only get a sentence. What is said of a file counts
+-- until its upload is confirmed.
 -- Locks: document. The unique index over unfinished jobs decides between two at once.
 create function upload_pipeline.create_job(
   owner_id uuid,
@@ -28,28 +29,35 @@ begin
     create_job.raw_path
   )
   on conflict on constraint one_document_a_file_of_an_owner do update
-     set raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
+     set filename = case when d.upload_confirmed then d.filename else excluded.filename end,
+         mime = case when d.upload_confirmed then d.mime else excluded.mime end,
+         bytes_len = case when d.upload_confirmed then d.bytes_len else excluded.bytes_len end,
+         raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
   returning d.document_id, d.upload_confirmed into v_document;
 
-  insert into upload_pipeline.upload_jobs (
-    job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
-    run_after, deadline_at, created_at, updated_at
-  )
-  select v_job_id, v_document.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content,
-         v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
-         v_now, v_now + s.overdue_after, v_now, v_now
-    from upload_pipeline.statuses as s
-   where s.initial
-  on conflict (document_id) where not terminal do nothing
-  returning * into v_job;
+  loop
+    insert into upload_pipeline.upload_jobs (
+      job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
+      run_after, deadline_at, created_at, updated_at
+    )
+    select v_job_id, v_document.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content,
+           v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
+           v_now, v_now + s.overdue_after, v_now, v_now
+      from upload_pipeline.statuses as s
+     where s.initial
+    on conflict (document_id) where not terminal do nothing
+    returning * into v_job;
+    exit when found;
 
-  if not found then
     select j.* into v_job
       from upload_pipeline.upload_jobs as j
      where j.document_id = v_document.document_id
        and not j.terminal;
-    return upload_pipeline.receipt_of('duplicate', v_job);
-  end if;
+    if found then
+      return upload_pipeline.receipt_of('duplicate', v_job);
+    end if;
+    -- The job in the way has finished in between: try again.
+  end loop;
 
   insert into upload_pipeline.events (
     job_id, version, document_id, to_status, type, severity, code, payload, correlation_id, ts

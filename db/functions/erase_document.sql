@@ -1,5 +1,5 @@
 -- Rows now, objects through the deletion queue, five minutes later: a receiver may be writing one this
--- moment, and gives up long before that. Locks: document, its jobs.
+-- moment, and gives up long before that. Locks: document, its jobs, raw path (advisory).
 create function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
@@ -27,6 +27,9 @@ begin
        where j.document_id = erase_document.document_id
          for update
     ) as locked;
+
+  -- Two documents of one raw file, erased at once, would each leave it to the other.
+  perform pg_advisory_xact_lock(hashtextextended(v_raw_path, 1));
 
   insert into upload_pipeline.deletions (path, run_after)
   select p.path, upload_pipeline.clock() + interval '5 minutes'

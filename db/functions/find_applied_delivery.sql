@@ -1,10 +1,12 @@
 -- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
--- is the same if its type and provider job are: providers may re-serialise it for a retry.
+-- is the same if its type and provider job are: providers may re-serialise it for a retry. Nobody is answered
+-- with the receipt of another job.
 create function upload_pipeline.find_applied_delivery(
   source text,
   delivery_id text,
   body_sha256 text,
   event_type text,
+  job_id uuid,
   parse_job_id text
 )
 returns upload_pipeline.receipt
@@ -23,12 +25,14 @@ begin
     return null;
   end if;
 
-  if v_delivery.body_sha256 <> find_applied_delivery.body_sha256 and not (
-    v_delivery.content_ordinal is null
-    and v_delivery.event_type = find_applied_delivery.event_type
-    and v_delivery.parse_job_id is not distinct from find_applied_delivery.parse_job_id
-    and v_delivery.parse_job_id is not null
-  ) then
+  if v_delivery.job_id <> find_applied_delivery.job_id
+    or v_delivery.body_sha256 <> find_applied_delivery.body_sha256 and not (
+      v_delivery.content_ordinal is null
+      and v_delivery.event_type = find_applied_delivery.event_type
+      and v_delivery.parse_job_id is not distinct from find_applied_delivery.parse_job_id
+      and v_delivery.parse_job_id is not null
+    )
+  then
     raise exception 'delivery % of % was applied before, with other content',
       find_applied_delivery.delivery_id, find_applied_delivery.source
       using errcode = 'UP007',
@@ -50,7 +54,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.find_applied_delivery(text, text, text, text, text) is
+comment on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text) is
   'The receipt `duplicate` if this delivery was applied before, else null. Raises UP007.';
 
-revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, text) from public;
+revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text) from public;

@@ -59,7 +59,7 @@ begin
      set outcome = v_outcome
    where d.job_id = finish_content.job_id
      and d.content_ordinal = finish_content.ordinal
-     and d.outcome = 'kept';
+     and d.outcome in ('kept', 'unrecognised');
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event, ordinal, v_content.path);
 end;

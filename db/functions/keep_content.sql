@@ -39,7 +39,7 @@ begin
     v_now, v_now + interval '30 seconds'
   )
   on conflict on constraint one_row_a_content do update
-     set attempt = excluded.attempt,
+     set attempt = greatest(c.attempt, excluded.attempt),
          content = excluded.content,
          path = coalesce(c.path, excluded.path),
          details = excluded.details,

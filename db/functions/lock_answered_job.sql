@@ -1,12 +1,30 @@
 -- Locks the job that a delivery answers and checks that the ids named together belong together.
+-- Locks: document (where something is parked), job.
 create function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs
 language plpgsql
 as $$
 declare
-  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(lock_answered_job.job_id);
+  v_job upload_pipeline.upload_jobs;
   v_other_job_id uuid;
 begin
+  -- Parked deliveries will be applied in this transaction, and a second write of a job's row checks its keys
+  -- again: that locks the document, which has to come before the job.
+  if exists (
+    select
+      from upload_pipeline.webhook_deliveries as d
+     where d.parse_job_id = lock_answered_job.parse_job_id
+       and d.outcome = 'parked'
+  ) then
+    perform
+      from upload_pipeline.documents as d
+     where d.document_id = (
+       select j.document_id from upload_pipeline.upload_jobs as j where j.job_id = lock_answered_job.job_id
+     )
+       for key share;
+  end if;
+  v_job := upload_pipeline.lock_job(lock_answered_job.job_id);
+
   if lock_answered_job.document_id <> v_job.document_id then
     raise exception 'document % is not the document of job %', lock_answered_job.document_id, v_job.job_id
       using errcode = 'UP004',

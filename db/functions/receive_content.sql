@@ -1,6 +1,6 @@
 -- One proven delivery with content: the bytes are in Postgres when this commits, whatever storage does later.
 -- The job's status does not change here; finish_content changes it once the object is written.
--- Locks: provider job (advisory), job, content, delivery.
+-- Locks: provider job (advisory), document (where something is parked), job, content, deliveries.
 create function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -28,6 +28,7 @@ declare
   v_receipt upload_pipeline.receipt;
   v_job upload_pipeline.upload_jobs;
   v_content upload_pipeline.contents;
+  v_attempt integer;
   v_outcome text;
 begin
   if coalesce(octet_length(content), 0) = 0
@@ -41,38 +42,48 @@ begin
   end if;
 
   perform upload_pipeline.require_delivery(source, delivery_id, body_sha256, event_type, correlation_id, details);
-  perform upload_pipeline.require_report('parse_completed', receive_content.job_id, parse_job_id, attempt);
+  perform upload_pipeline.require_report('parse_completed', receive_content.job_id, parse_job_id, attempt, true);
   perform upload_pipeline.lock_provider_job(parse_job_id);
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
-  v_receipt := upload_pipeline.find_applied_delivery(source, delivery_id, body_sha256, event_type, parse_job_id);
+  v_receipt := upload_pipeline.find_applied_delivery(
+    source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id
+  );
   if v_receipt.outcome is not null then
     return v_receipt;
   end if;
 
   v_outcome := case
-    when not recognised then 'unrecognised'
+    when recognised is false then 'unrecognised'
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
     when upload_pipeline.accepts_content(v_job, attempt, parse_job_id) then 'kept'
     else 'stale'
   end;
 
   if v_outcome in ('kept', 'unrecognised') then
+    v_attempt := coalesce(
+      receive_content.attempt,
+      (select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_content.parse_job_id),
+      v_job.attempt
+    );
     v_content := upload_pipeline.keep_content(
       job => v_job,
-      attempt => coalesce(receive_content.attempt, v_job.attempt),
+      attempt => v_attempt,
       content => receive_content.content,
-      recognised => receive_content.recognised,
+      recognised => v_outcome = 'kept',
       details => receive_content.details,
       correlation_id => receive_content.correlation_id
     );
-    perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
   end if;
 
   perform upload_pipeline.record_delivery(
     source, delivery_id, body_sha256, event_type, v_outcome, v_job.job_id, v_content.ordinal, parse_job_id,
     'parse_completed', details, correlation_id
   );
+
+  if v_content.ordinal is not null then
+    perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, v_attempt);
+  end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);
 end;

@@ -1,5 +1,5 @@
 -- One proven delivery without content: counted once, its job locked, moved and told of, in one call.
--- Locks: provider job (advisory), job, delivery.
+-- Locks: provider job (advisory), document (where something is parked), job, deliveries.
 create function upload_pipeline.receive_event(
   source text,
   delivery_id text,
@@ -27,13 +27,16 @@ declare
   v_outcome text;
 begin
   perform upload_pipeline.require_delivery(source, delivery_id, body_sha256, event_type, correlation_id, payload);
-  perform upload_pipeline.require_report(code, v_job_id, parse_job_id, attempt);
+  perform upload_pipeline.require_report(code, v_job_id, parse_job_id, attempt, false);
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
-  if v_job_id is null then
-    select p.job_id into v_job_id
+  if v_job_id is null and code is not null then
+    -- Locked while it is looked up: a job that is purged or erased meanwhile is as good as never known.
+    select j.job_id into v_job_id
       from upload_pipeline.provider_jobs as p
-     where p.parse_job_id = receive_event.parse_job_id;
+      join upload_pipeline.upload_jobs as j on j.job_id = p.job_id
+     where p.parse_job_id = receive_event.parse_job_id
+       for no key update of j;
   end if;
 
   if code is null then
@@ -43,7 +46,9 @@ begin
   else
     v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
 
-    v_receipt := upload_pipeline.find_applied_delivery(source, delivery_id, body_sha256, event_type, parse_job_id);
+    v_receipt := upload_pipeline.find_applied_delivery(
+      source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id
+    );
     if v_receipt.outcome is not null then
       return v_receipt;
     end if;
@@ -56,6 +61,10 @@ begin
     source, delivery_id, body_sha256, event_type, v_outcome, v_job.job_id, null, parse_job_id, code, payload,
     correlation_id
   );
+
+  if v_outcome = 'applied' then
+    perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
+  end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event);
 end;

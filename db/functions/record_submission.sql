@@ -1,5 +1,5 @@
 -- Keeps the provider's id whatever became of the job meanwhile, and applies what was parked for it.
--- Locks: provider job (advisory), job, deliveries.
+-- Locks: provider job (advisory), document (where something is parked), job, deliveries.
 create function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
@@ -16,7 +16,6 @@ declare
   v_job upload_pipeline.upload_jobs;
   v_event upload_pipeline.events;
   v_submitted upload_pipeline.events;
-  v_delivery record;
 begin
   if record_submission.parse_job_id is null or length(record_submission.parse_job_id) not between 1 and 200
     or record_submission.attempt is null or record_submission.attempt < 1
@@ -30,45 +29,19 @@ begin
 
   perform upload_pipeline.lock_provider_job(parse_job_id);
   v_job := upload_pipeline.lock_answered_job(job_id, null, parse_job_id);
-  perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, attempt);
 
   if attempt >= v_job.attempt then
-    v_event := upload_pipeline.try_transition(
+    v_submitted := upload_pipeline.try_transition(
       job => v_job,
       code => 'parse_submitted',
       payload => jsonb_build_object('parse_job_id', parse_job_id, 'attempt', attempt),
       correlation_id => record_submission.correlation_id
     );
-    v_submitted := v_event;
   end if;
 
-  for v_delivery in
-    select d.source, d.delivery_id, d.code, d.payload, d.correlation_id
-      from upload_pipeline.webhook_deliveries as d
-     where d.parse_job_id = record_submission.parse_job_id
-       and d.outcome = 'parked'
-     order by d.first_seen
-       for no key update
-  loop
-    v_job := upload_pipeline.lock_job(record_submission.job_id);
-    v_event := upload_pipeline.apply_report(
-      job => v_job,
-      code => v_delivery.code,
-      attempt => record_submission.attempt,
-      parse_job_id => record_submission.parse_job_id,
-      payload => v_delivery.payload,
-      correlation_id => v_delivery.correlation_id
-    );
-
-    update upload_pipeline.webhook_deliveries as d
-       set outcome = case when v_event.event_id is null then 'stale' else 'applied' end,
-           job_id = v_job.job_id
-     where d.source = v_delivery.source
-       and d.delivery_id = v_delivery.delivery_id;
-  end loop;
+  perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
-  v_event := null;
   v_event.event_id := v_submitted.event_id;
 
   return upload_pipeline.receipt_of(

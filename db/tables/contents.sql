@@ -17,7 +17,7 @@ create table upload_pipeline.contents (
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
   constraint one_row_a_content unique (job_id, content_sha256),
   constraint path_belongs_to_one_content unique (path),
-  constraint job_path_and_hash_belong_together unique (job_id, path, content_sha256),
+  constraint job_path_hash_and_size_belong_together unique (job_id, path, content_sha256, content_bytes),
   constraint path_is_ours check (path like 'storage://parsed/%'),
   constraint content_is_not_empty check (content_bytes > 0),
   constraint content_has_its_size check (octet_length(content) = content_bytes),
@@ -34,8 +34,8 @@ create index contents_to_decide on upload_pipeline.contents (received_at)
 -- Deferred: a restore loads one of the two tables before the other.
 alter table upload_pipeline.upload_jobs
   add constraint parsed_path_is_of_the_jobs_own_content
-  foreign key (job_id, parsed_path, parsed_sha256)
-  references upload_pipeline.contents (job_id, path, content_sha256)
+  foreign key (job_id, parsed_path, parsed_sha256, parsed_bytes)
+  references upload_pipeline.contents (job_id, path, content_sha256, content_bytes)
   deferrable initially deferred;
 
 comment on table upload_pipeline.contents is

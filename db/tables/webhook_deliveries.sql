@@ -29,6 +29,8 @@ create table upload_pipeline.webhook_deliveries (
   constraint kept_delivery_names_its_content check (
     outcome not in ('kept', 'unrecognised') or content_ordinal is not null
   ),
+  -- A null job_id would slip past the key to contents.
+  constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
 );
 

@@ -26,7 +26,6 @@ begin
       ) as step
       left join upload_pipeline.statuses as s on s.status = step.to_status
     having count(*) = v_job.version
-       and min(step.version) = 1
        and max(step.version) = v_job.version
        and bool_and(step.from_status is not distinct from step.previous_status)
        and bool_and(s.initial) filter (where step.version = 1)

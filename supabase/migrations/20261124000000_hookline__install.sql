@@ -583,6 +583,8 @@ create table upload_pipeline.webhook_deliveries (
   constraint kept_delivery_names_its_content check (
     outcome not in ('kept', 'unrecognised') or content_ordinal is not null
   ),
+  -- A null job_id would slip past the key to contents.
+  constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
 );
 
@@ -707,7 +709,6 @@ begin
       ) as step
       left join upload_pipeline.statuses as s on s.status = step.to_status
     having count(*) = v_job.version
-       and min(step.version) = 1
        and max(step.version) = v_job.version
        and bool_and(step.from_status is not distinct from step.previous_status)
        and bool_and(s.initial) filter (where step.version = 1)
@@ -2647,7 +2648,10 @@ as $$
   select 'parsed_path_is_not_ours', j.job_id, j.parsed_path
     from upload_pipeline.upload_jobs as j
     left join upload_pipeline.contents as c
-      on c.job_id = j.job_id and c.path = j.parsed_path and c.content_sha256 = j.parsed_sha256
+      on c.job_id = j.job_id
+     and c.path = j.parsed_path
+     and c.content_sha256 = j.parsed_sha256
+     and c.content_bytes = j.parsed_bytes
    where j.parsed_path is not null
      and c.job_id is null
   union all
