@@ -23,7 +23,7 @@ demo: $(user_venv)  ## a PDF becomes durable job state, on this machine, without
 	@.venv/bin/hookline demo
 
 test: $(test_venv) $(node_modules)  ## all tests; make test ARGS='-k migrate' for some
-	@$(run) -m pytest $(ARGS)
+	@$(run) -m pytest --numprocesses=auto $(ARGS)
 
 lint: $(test_venv)  ## style, types, and generated files that are up to date
 	@$(run) -m ruff check --quiet

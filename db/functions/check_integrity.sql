@@ -81,6 +81,20 @@ as $$
    where c.content is not null
      and encode(sha256(c.content), 'hex') <> c.content_sha256
   union all
+  select 'guard_is_off', null, format('trigger %s of %s', g.name, g.relation)
+    from (
+      values ('upload_jobs', 'job_moves_by_events'),
+             ('upload_jobs', 'job_is_born_with_its_history'),
+             ('events', 'event_moves_its_job'),
+             ('events', 'events_are_append_only'),
+             ('events', 'events_are_never_truncated')
+    ) as g (relation, name)
+    left join pg_catalog.pg_trigger as t
+      on t.tgrelid = format('upload_pipeline.%s', g.relation)::regclass
+     and t.tgname = g.name
+     and t.tgenabled = 'A'
+   where t.oid is null
+  union all
   select 'parked_though_known', p.job_id, format('delivery %s of %s', d.delivery_id, d.source)
     from upload_pipeline.webhook_deliveries as d
     join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id

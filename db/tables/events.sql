@@ -16,9 +16,8 @@ create table upload_pipeline.events (
     references upload_pipeline.upload_jobs (job_id, document_id) on delete cascade,
   constraint step_is_a_transition foreign key (from_status, to_status, type)
     references upload_pipeline.transitions (from_status, to_status, event_type),
-  constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status),
   constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
-  -- A null from_status would slip past the key to transitions.
+  -- A null from_status would slip past the key to transitions; a birth is the birth trigger's to judge.
   constraint only_a_birth_comes_from_nowhere check ((from_status is null) = (version = 1)),
   constraint version_counts_from_one check (version >= 1),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')

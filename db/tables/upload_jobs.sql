@@ -23,7 +23,8 @@ create table upload_pipeline.upload_jobs (
   created_at timestamptz not null default upload_pipeline.clock(),
   updated_at timestamptz not null default upload_pipeline.clock(),
   constraint upload_jobs_pkey primary key (job_id),
-  constraint job_and_document_are_a_pair unique (job_id, document_id),
+  -- document_id leads: the index also finds the jobs of a document.
+  constraint job_and_document_are_a_pair unique (document_id, job_id),
   -- A partial index cannot read another table, so what claiming needs stands in the row, kept true by keys.
   constraint status_is_known foreign key (status, terminal, failed, claimable, has_content)
     references upload_pipeline.statuses (status, terminal, failed, claimable, has_content)
@@ -50,8 +51,6 @@ create table upload_pipeline.upload_jobs (
 
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
-
-create index upload_jobs_by_document on upload_pipeline.upload_jobs (document_id);
 
 -- In-flight, finished and unconfirmed jobs stay out: a claim reads only what it can take.
 create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)

@@ -391,7 +391,8 @@ create table upload_pipeline.upload_jobs (
   created_at timestamptz not null default upload_pipeline.clock(),
   updated_at timestamptz not null default upload_pipeline.clock(),
   constraint upload_jobs_pkey primary key (job_id),
-  constraint job_and_document_are_a_pair unique (job_id, document_id),
+  -- document_id leads: the index also finds the jobs of a document.
+  constraint job_and_document_are_a_pair unique (document_id, job_id),
   -- A partial index cannot read another table, so what claiming needs stands in the row, kept true by keys.
   constraint status_is_known foreign key (status, terminal, failed, claimable, has_content)
     references upload_pipeline.statuses (status, terminal, failed, claimable, has_content)
@@ -418,8 +419,6 @@ create table upload_pipeline.upload_jobs (
 
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
-
-create index upload_jobs_by_document on upload_pipeline.upload_jobs (document_id);
 
 -- In-flight, finished and unconfirmed jobs stay out: a claim reads only what it can take.
 create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
@@ -465,9 +464,8 @@ create table upload_pipeline.events (
     references upload_pipeline.upload_jobs (job_id, document_id) on delete cascade,
   constraint step_is_a_transition foreign key (from_status, to_status, type)
     references upload_pipeline.transitions (from_status, to_status, event_type),
-  constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status),
   constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
-  -- A null from_status would slip past the key to transitions.
+  -- A null from_status would slip past the key to transitions; a birth is the birth trigger's to judge.
   constraint only_a_birth_comes_from_nowhere check ((from_status is null) = (version = 1)),
   constraint version_counts_from_one check (version >= 1),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
@@ -2659,6 +2657,20 @@ as $$
     from upload_pipeline.contents as c
    where c.content is not null
      and encode(sha256(c.content), 'hex') <> c.content_sha256
+  union all
+  select 'guard_is_off', null, format('trigger %s of %s', g.name, g.relation)
+    from (
+      values ('upload_jobs', 'job_moves_by_events'),
+             ('upload_jobs', 'job_is_born_with_its_history'),
+             ('events', 'event_moves_its_job'),
+             ('events', 'events_are_append_only'),
+             ('events', 'events_are_never_truncated')
+    ) as g (relation, name)
+    left join pg_catalog.pg_trigger as t
+      on t.tgrelid = format('upload_pipeline.%s', g.relation)::regclass
+     and t.tgname = g.name
+     and t.tgenabled = 'A'
+   where t.oid is null
   union all
   select 'parked_though_known', p.job_id, format('delivery %s of %s', d.delivery_id, d.source)
     from upload_pipeline.webhook_deliveries as d

@@ -44,8 +44,7 @@ select pg_temp.only_guard(
   'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events', 'UP010',
   'a status under another name', $$
     update upload_pipeline.statuses set status = 'being_parsed' where status = 'parse_queued'$$,
-  besides => 'alter table upload_pipeline.events drop constraint to_status_is_known,
-                drop constraint step_is_a_transition;
+  besides => 'alter table upload_pipeline.events drop constraint step_is_a_transition;
               alter table upload_pipeline.transitions drop constraint from_status_is_known,
                 drop constraint to_status_is_known;
               alter table upload_pipeline.event_codes drop constraint to_status_is_known'

@@ -6,6 +6,8 @@ select plan(4);
 select pg_temp.make_job('a');
 select pg_temp.make_job('b');
 select pg_temp.make_job('c');
+select pg_temp.make_job('cancelled');
+select upload_pipeline.cancel_job(job_id => pg_temp.job('cancelled'));
 select pg_temp.set_clock('2030-01-01 12:00+00');
 select pg_temp.tell(
   delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), payload => '{"error": "blank page", "code": "theirs"}'
@@ -23,13 +25,9 @@ select results_eq(
   'the dead letters, each with the code of its event and what the parser said'
 );
 select set_eq(
-  $$with retried as materialized (
-      select r.job_id, r.outcome, r.status
-        from upload_pipeline.failed_jobs as f
-       cross join lateral upload_pipeline.retry_job(job_id => f.job_id) as r
-    )
-    select r.outcome::text, n.name, r.status
-      from retried as r
+  $$select r.outcome::text, n.name, r.status
+      from upload_pipeline.failed_jobs as f
+     cross join lateral upload_pipeline.retry_job(job_id => f.job_id) as r
       join named_jobs as n on n.job_id = r.job_id$$,
   $$values ('applied', 'a', 'uploaded'), ('applied', 'b', 'uploaded')$$,
   'all of them, in one statement'

@@ -6,12 +6,13 @@ select plan(12);
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
 select pg_temp.make_job('held');
 select pg_temp.make_job('lost');
+select pg_temp.make_job('lost too');
 update upload_pipeline.upload_jobs
    set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = '2026-01-01 13:30:00+00'
  where job_id = pg_temp.job('held');
 update upload_pipeline.upload_jobs
    set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = '2026-01-01 12:30:00+00'
- where job_id = pg_temp.job('lost');
+ where job_id in (pg_temp.job('lost'), pg_temp.job('lost too'));
 select pg_temp.make_job('ready');
 select pg_temp.tell(delivery_id => 'd0', code => 'parse_ready', job_id => pg_temp.job('ready'));
 select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('ready'), content => 'one');
@@ -35,7 +36,7 @@ select results_eq(
   queue
 )
   from (values
-    ('uploaded', 3, 2, 1, 0, '1 hour'),
+    ('uploaded', 4, 3, 2, 0, '1 hour'),
     ('parse_queued', 0, 0, 0, 0, null),
     ('parse_ready', 1, 0, 0, 0, '1 hour'),
     ('parsed', 0, 0, 0, 0, null),
@@ -46,8 +47,8 @@ select results_eq(
   ) as h (queue, waiting, leased, expired, overdue, oldest);
 select is((select count(*) from upload_pipeline.queue_health), 8::bigint, 'a row for each place, and no more');
 select pg_temp.set_clock('2026-01-01 13:00:00.001+00');
-select is((select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 2::bigint, 'past its deadline a job is overdue');
-select is((select count(*) from upload_pipeline.job_overview where overdue), 3::bigint, 'the overview says which');
+select is((select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 3::bigint, 'past its deadline a job is overdue');
+select is((select count(*) from upload_pipeline.job_overview where overdue), 4::bigint, 'the overview says which');
 select is(
   (select overdue from upload_pipeline.job_overview where job_id = pg_temp.job('done')), null, 'what has no deadline is not'
 );
