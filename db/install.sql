@@ -10,6 +10,7 @@
 begin;
 
 \ir roles.sql
+\ir as_owner.sql
 \ir schema.sql
 
 -- Words
@@ -103,7 +104,7 @@ begin;
 \ir views/stage_latency.sql
 \ir views/delivery_log.sql
 
-\ir finish.sql
+\ir as_installer.sql
 
 -- What the Supabase CLI and `hookline migrate` look at
 \ir history.sql

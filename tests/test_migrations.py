@@ -359,7 +359,7 @@ def test_a_change_becomes_a_migration_of_its_own(tree: Tree) -> None:
             r"install.sql:\d+: a migration has no psql to run \\g",
         ),
         ("db/install.sql", "\\ir gone.sql\n", "includes a file that is not there: .*gone.sql"),
-        ("db/finish.sql", "\\ir install.sql\n", "includes itself"),
+        ("db/as_installer.sql", "\\ir install.sql\n", "includes itself"),
         ("db/changes/add_a_column.sql", "select 1;", "must be named <14 digits>_hookline__<what>"),
         ("db/changes/20200101000000_hookline__x.sql", "select 1;", "needs a version of its own"),
         ("supabase/migrations/99990101000000_hookline__x.sql", "select 1;", "has no source in db/"),

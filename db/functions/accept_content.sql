@@ -1,6 +1,6 @@
 -- An operator read content of unknown shape and says what its markdown is. From here it goes the way of all
 -- content: kept, stored by the drain, finished. Locks: job, content.
-create function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
+create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
 security definer

@@ -1,5 +1,5 @@
 -- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
-create function upload_pipeline.accepts_content(
+create or replace function upload_pipeline.accepts_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
   parse_job_id text

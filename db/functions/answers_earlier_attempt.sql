@@ -1,7 +1,7 @@
 -- A provider job that nobody recorded is taken for the current attempt's: its callback overtook our own
 -- bookkeeping. Only a failure is distrusted, where the attempt is known under another provider job: it
 -- would end work that goes on.
-create function upload_pipeline.answers_earlier_attempt(
+create or replace function upload_pipeline.answers_earlier_attempt(
   job upload_pipeline.upload_jobs,
   attempt integer,
   parse_job_id text,

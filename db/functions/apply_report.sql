@@ -1,5 +1,5 @@
 -- What a provider's report does to the job it answers, whichever way it came: by webhook, parked, or asked for.
-create function upload_pipeline.apply_report(
+create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
   attempt integer,

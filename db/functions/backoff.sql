@@ -1,4 +1,4 @@
-create function upload_pipeline.backoff(tries integer)
+create or replace function upload_pipeline.backoff(tries integer)
 returns interval
 language sql
 volatile

@@ -1,6 +1,6 @@
 -- Each row is something that the constraints and triggers make impossible. Rows appear after DDL took one
 -- away, after a load with foreign keys off, or from a fault of the disk.
-create function upload_pipeline.check_integrity()
+create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
 stable

@@ -1,7 +1,7 @@
 -- The drain's work. Whoever claims has the next try to himself until run_after; two who write at once
 -- write the same bytes at the same path, so no fencing token is needed.
 -- Locks: content, skipping what others hold.
-create function upload_pipeline.claim_contents(batch integer default 1)
+create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
 language sql
 security definer

@@ -1,6 +1,6 @@
 -- A raw file that was uploaded again meanwhile is a document's, whose own erasure will queue it.
 -- Locks: deletion, skipping what others hold.
-create function upload_pipeline.claim_deletions(batch integer default 10)
+create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
 language sql
 security definer

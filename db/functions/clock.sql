@@ -1,6 +1,6 @@
 -- The only source of time. clock_timestamp(), not now(): after waiting for a lock, now() is older than
 -- the event written before it. No setting can shift it; tests replace the function.
-create function upload_pipeline.clock()
+create or replace function upload_pipeline.clock()
 returns timestamptz
 language sql
 volatile

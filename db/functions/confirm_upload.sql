@@ -1,5 +1,5 @@
 -- The confirmation is the document's; keys carry it into its jobs. Locks: document, its jobs.
-create function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
+create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
 language plpgsql
 security definer

@@ -1,7 +1,7 @@
 -- The rules for a document stand in its CHECKs; here they only get a sentence. What is said of a file counts
 -- until its upload is confirmed.
 -- Locks: document. The unique index over unfinished jobs decides between two at once.
-create function upload_pipeline.create_job(
+create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
   mime text,

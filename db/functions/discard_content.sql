@@ -1,5 +1,5 @@
 -- Locks: job, content, deliveries.
-create function upload_pipeline.discard_content(job_id uuid, ordinal integer)
+create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
 security definer

@@ -1,6 +1,6 @@
 -- Rows now, objects through the deletion queue, five minutes later: a receiver may be writing one this
 -- moment, and gives up long before that. Locks: document, its jobs, raw path (advisory).
-create function upload_pipeline.erase_document(document_id uuid)
+create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
 security definer

@@ -1,7 +1,7 @@
 -- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
 -- is the same if its type and provider job are: providers may re-serialise it for a retry. Nobody is answered
 -- with the receipt of another job.
-create function upload_pipeline.find_applied_delivery(
+create or replace function upload_pipeline.find_applied_delivery(
   source text,
   delivery_id text,
   body_sha256 text,

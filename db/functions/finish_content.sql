@@ -1,6 +1,6 @@
 -- The object is written: the job is parsed, the event says so, the bytes here go. Safe to call twice.
 -- Locks: job, content, deliveries.
-create function upload_pipeline.finish_content(job_id uuid, ordinal integer)
+create or replace function upload_pipeline.finish_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
 security definer

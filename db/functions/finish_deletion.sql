@@ -1,4 +1,4 @@
-create function upload_pipeline.finish_deletion(path text)
+create or replace function upload_pipeline.finish_deletion(path text)
 returns void
 language sql
 security definer

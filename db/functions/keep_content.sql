@@ -1,6 +1,6 @@
 -- A path is minted once for one exact content of a job; the same content again gets the same row and path.
 -- The receiver's own write has 30 seconds before the drain tries.
-create function upload_pipeline.keep_content(
+create or replace function upload_pipeline.keep_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
   content bytea,

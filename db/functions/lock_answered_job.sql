@@ -1,6 +1,6 @@
 -- Locks the job that a delivery answers and checks that the ids named together belong together.
 -- Locks: document (where something is parked), job.
-create function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
+create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs
 language plpgsql
 as $$

@@ -1,5 +1,5 @@
 -- Takes the row lock of the job. Everywhere the order is: provider id (advisory), document, job, content, delivery.
-create function upload_pipeline.lock_job(job_id uuid)
+create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
 as $$

@@ -1,6 +1,6 @@
 -- A delivery parks while the submission commits its provider id: each looks for the other's row and both
 -- miss. This lock puts one before the other. It is the first lock that anybody takes.
-create function upload_pipeline.lock_provider_job(parse_job_id text)
+create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void
 language plpgsql
 as $$

@@ -1,5 +1,5 @@
 -- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step.
-create function upload_pipeline.next_step(from_status text, code text, to_status text default null)
+create or replace function upload_pipeline.next_step(from_status text, code text, to_status text default null)
 returns table (
   status text,
   terminal boolean,

@@ -1,7 +1,7 @@
 -- Remembers which attempt a provider job is of and applies what was parked for it. An attempt that was only
 -- inferred from a callback gives way to the one that was submitted. The caller holds the provider job's lock.
 -- Locks: job, deliveries.
-create function upload_pipeline.note_provider_job(
+create or replace function upload_pipeline.note_provider_job(
   parse_job_id text,
   job_id uuid,
   attempt integer,

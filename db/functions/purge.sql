@@ -1,6 +1,6 @@
 -- Whole histories go with their jobs, by key; objects in storage stay. A job whose content still waits for
 -- storage or for a decision is left. Locks: job, skipping what others hold.
-create function upload_pipeline.purge(older_than interval, batch integer default 1000)
+create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
 security definer

@@ -1,4 +1,4 @@
-create function upload_pipeline.read_content(job_id uuid, ordinal integer)
+create or replace function upload_pipeline.read_content(job_id uuid, ordinal integer)
 returns bytea
 language plpgsql
 stable

@@ -1,4 +1,4 @@
-create function upload_pipeline.receipt_of(
+create or replace function upload_pipeline.receipt_of(
   outcome text,
   job upload_pipeline.upload_jobs,
   event upload_pipeline.events default null,

@@ -1,7 +1,7 @@
 -- One proven delivery with content: the bytes are in Postgres when this commits, whatever storage does later.
 -- The job's status does not change here; finish_content changes it once the object is written.
 -- Locks: provider job (advisory), document (where something is parked), job, content, deliveries.
-create function upload_pipeline.receive_content(
+create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
   body_sha256 text,

@@ -1,6 +1,6 @@
 -- One proven delivery without content: counted once, its job locked, moved and told of, in one call.
 -- Locks: provider job (advisory), document (where something is parked), job, deliveries.
-create function upload_pipeline.receive_event(
+create or replace function upload_pipeline.receive_event(
   source text,
   delivery_id text,
   body_sha256 text,

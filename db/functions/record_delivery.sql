@@ -1,6 +1,6 @@
 -- Written last, with the outcome known. A delivery that another transaction applied to another job in the
 -- meantime is not overwritten: the same id with two contents.
-create function upload_pipeline.record_delivery(
+create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
   body_sha256 text,

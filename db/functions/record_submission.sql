@@ -1,6 +1,6 @@
 -- Keeps the provider's id whatever became of the job meanwhile, and applies what was parked for it.
 -- Locks: provider job (advisory), document (where something is parked), job, deliveries.
-create function upload_pipeline.record_submission(
+create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
   parse_job_id text,

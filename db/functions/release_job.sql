@@ -1,5 +1,5 @@
 -- Locks: job.
-create function upload_pipeline.release_job(job_id uuid, reason text default null)
+create or replace function upload_pipeline.release_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
 security definer

@@ -1,5 +1,5 @@
 -- The constraints of webhook_deliveries would refuse these too, but by a name, without saying what to do.
-create function upload_pipeline.require_delivery(
+create or replace function upload_pipeline.require_delivery(
   source text,
   delivery_id text,
   body_sha256 text,

@@ -1,4 +1,4 @@
-create function upload_pipeline.require_report(
+create or replace function upload_pipeline.require_report(
   code text,
   job_id uuid,
   parse_job_id text,

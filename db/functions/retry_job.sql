@@ -1,7 +1,7 @@
 -- Where to is the machine's to say: the one retry out of the job's status. Attempts are never counted back,
 -- since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
 -- Locks: job.
-create function upload_pipeline.retry_job(job_id uuid, reason text default null)
+create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
 security definer

@@ -1,4 +1,4 @@
-create function upload_pipeline.settle_undecided_content(job_id uuid, ordinal integer)
+create or replace function upload_pipeline.settle_undecided_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents
 language plpgsql
 as $$

@@ -1,7 +1,7 @@
 -- The one place where a job moves. The caller has locked the job and passes it with the columns it wants
 -- changed (attempt, run_after, parsed_*, last_error); the event goes in first, then the row follows it.
 -- Any step ends a lease: its holder learns so by UP003.
-create function upload_pipeline.take_step(
+create or replace function upload_pipeline.take_step(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,

@@ -1,4 +1,4 @@
-create function upload_pipeline.transition(
+create or replace function upload_pipeline.transition(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,

@@ -1,6 +1,6 @@
 -- A step out of a finished status (a late success, a retry) may meet a newer job of the same document.
 -- The unique index has the word; only such a step pays for the subtransaction.
-create function upload_pipeline.try_transition(
+create or replace function upload_pipeline.try_transition(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,

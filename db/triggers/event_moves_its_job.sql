@@ -1,6 +1,6 @@
 -- At commit, the job has taken the step that the event tells of. Versions are taken one at a time and each
 -- needs its own event, so an event beyond the job's version is one that nothing happened for.
-create function upload_pipeline.event_moves_its_job()
+create or replace function upload_pipeline.event_moves_its_job()
 returns trigger
 language plpgsql
 security definer

@@ -1,5 +1,5 @@
 -- A delete passes only when the job's row is gone: a whole history may go with its job, a part never.
-create function upload_pipeline.events_are_append_only()
+create or replace function upload_pipeline.events_are_append_only()
 returns trigger
 language plpgsql
 security definer

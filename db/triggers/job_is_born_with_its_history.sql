@@ -1,6 +1,6 @@
 -- At commit, the events of a new job are an unbroken chain from an initial status to the status it has.
 -- A birth needs one event; a restore brings a whole history, so the chain is checked, not version 1.
-create function upload_pipeline.job_is_born_with_its_history()
+create or replace function upload_pipeline.job_is_born_with_its_history()
 returns trigger
 language plpgsql
 security definer

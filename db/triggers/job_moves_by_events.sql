@@ -1,6 +1,6 @@
 -- A job's status and version move together, by exactly one step, and only to where an event of that step
 -- already says. The event goes in first; this looks for it.
-create function upload_pipeline.job_moves_by_events()
+create or replace function upload_pipeline.job_moves_by_events()
 returns trigger
 language plpgsql
 security definer

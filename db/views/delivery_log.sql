@@ -1,4 +1,4 @@
-create view upload_pipeline.delivery_log as
+create or replace view upload_pipeline.delivery_log as
 select d.source,
        d.delivery_id,
        d.outcome,

@@ -1,4 +1,4 @@
-create view upload_pipeline.job_overview as
+create or replace view upload_pipeline.job_overview as
 select j.job_id,
        j.document_id,
        d.owner_id,

@@ -1,4 +1,4 @@
-create view upload_pipeline.job_timeline as
+create or replace view upload_pipeline.job_timeline as
 select e.job_id,
        e.version,
        e.ts,

@@ -1,4 +1,4 @@
-create view upload_pipeline.queue_health as
+create or replace view upload_pipeline.queue_health as
 with clock as materialized (
   select upload_pipeline.clock() as now
 )

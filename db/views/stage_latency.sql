@@ -1,4 +1,4 @@
-create view upload_pipeline.stage_latency as
+create or replace view upload_pipeline.stage_latency as
 select stay.status,
        count(*) as stays,
        percentile_cont(0.5) within group (order by stay.seconds) as p50_seconds,

@@ -47,18 +47,19 @@ begin
 end;
 $$;
 
--- db/schema.sql
--- Everything below is created as hookline_owner. The installer's own role is remembered, because it may
--- itself be a `set role` (Supabase's CLI does that), and given back by finish.sql.
+-- db/as_owner.sql
+-- What follows is created as hookline_owner. The installer's own role is remembered, because it may itself be
+-- a `set role` (Supabase's CLI does that); as_installer.sql gives it back.
 do $$
 begin
   perform set_config('hookline.installer', current_user, true);
 end;
 $$;
 
-create schema upload_pipeline authorization hookline_owner;
-
 set local role hookline_owner;
+
+-- db/schema.sql
+create schema upload_pipeline;
 
 comment on schema upload_pipeline is
   'Hookline: document-parsing webhooks as durable job state. Call the functions; the tables are theirs.';
@@ -130,7 +131,7 @@ comment on type upload_pipeline.receipt is
 -- db/functions/clock.sql
 -- The only source of time. clock_timestamp(), not now(): after waiting for a lock, now() is older than
 -- the event written before it. No setting can shift it; tests replace the function.
-create function upload_pipeline.clock()
+create or replace function upload_pipeline.clock()
 returns timestamptz
 language sql
 volatile
@@ -147,7 +148,7 @@ grant execute on function upload_pipeline.clock() to hookline_reader;
 -- db/functions/uuid7.sql
 -- Time-ordered ids keep primary-key inserts at the right edge of their index. uuidv7() exists only from
 -- Postgres 18 on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, 74 random bits.
-create function upload_pipeline.uuid7()
+create or replace function upload_pipeline.uuid7()
 returns uuid
 language sql
 volatile
@@ -623,7 +624,7 @@ comment on column upload_pipeline.deletions.run_after is
 -- db/triggers/job_moves_by_events.sql
 -- A job's status and version move together, by exactly one step, and only to where an event of that step
 -- already says. The event goes in first; this looks for it.
-create function upload_pipeline.job_moves_by_events()
+create or replace function upload_pipeline.job_moves_by_events()
 returns trigger
 language plpgsql
 security definer
@@ -681,7 +682,7 @@ alter table upload_pipeline.upload_jobs enable always trigger job_moves_by_event
 -- db/triggers/job_is_born_with_its_history.sql
 -- At commit, the events of a new job are an unbroken chain from an initial status to the status it has.
 -- A birth needs one event; a restore brings a whole history, so the chain is checked, not version 1.
-create function upload_pipeline.job_is_born_with_its_history()
+create or replace function upload_pipeline.job_is_born_with_its_history()
 returns trigger
 language plpgsql
 security definer
@@ -738,7 +739,7 @@ alter table upload_pipeline.upload_jobs enable always trigger job_is_born_with_i
 -- db/triggers/event_moves_its_job.sql
 -- At commit, the job has taken the step that the event tells of. Versions are taken one at a time and each
 -- needs its own event, so an event beyond the job's version is one that nothing happened for.
-create function upload_pipeline.event_moves_its_job()
+create or replace function upload_pipeline.event_moves_its_job()
 returns trigger
 language plpgsql
 security definer
@@ -776,7 +777,7 @@ alter table upload_pipeline.events enable always trigger event_moves_its_job;
 
 -- db/triggers/events_are_append_only.sql
 -- A delete passes only when the job's row is gone: a whole history may go with its job, a part never.
-create function upload_pipeline.events_are_append_only()
+create or replace function upload_pipeline.events_are_append_only()
 returns trigger
 language plpgsql
 security definer
@@ -819,7 +820,7 @@ alter table upload_pipeline.events enable always trigger events_are_never_trunca
 
 -- db/functions/lock_job.sql
 -- Takes the row lock of the job. Everywhere the order is: provider id (advisory), document, job, content, delivery.
-create function upload_pipeline.lock_job(job_id uuid)
+create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
 as $$
@@ -848,7 +849,7 @@ revoke all on function upload_pipeline.lock_job(uuid) from public;
 
 -- db/functions/next_step.sql
 -- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step.
-create function upload_pipeline.next_step(from_status text, code text, to_status text default null)
+create or replace function upload_pipeline.next_step(from_status text, code text, to_status text default null)
 returns table (
   status text,
   terminal boolean,
@@ -882,7 +883,7 @@ revoke all on function upload_pipeline.next_step(text, text, text) from public;
 -- The one place where a job moves. The caller has locked the job and passes it with the columns it wants
 -- changed (attempt, run_after, parsed_*, last_error); the event goes in first, then the row follows it.
 -- Any step ends a lease: its holder learns so by UP003.
-create function upload_pipeline.take_step(
+create or replace function upload_pipeline.take_step(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,
@@ -947,7 +948,7 @@ revoke all on function upload_pipeline.take_step(upload_pipeline.upload_jobs, te
 -- db/functions/try_transition.sql
 -- A step out of a finished status (a late success, a retry) may meet a newer job of the same document.
 -- The unique index has the word; only such a step pays for the subtransaction.
-create function upload_pipeline.try_transition(
+create or replace function upload_pipeline.try_transition(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,
@@ -979,7 +980,7 @@ revoke all on function upload_pipeline.try_transition(upload_pipeline.upload_job
   from public;
 
 -- db/functions/transition.sql
-create function upload_pipeline.transition(
+create or replace function upload_pipeline.transition(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,
@@ -1025,7 +1026,7 @@ comment on function upload_pipeline.transition(upload_pipeline.upload_jobs, text
 revoke all on function upload_pipeline.transition(upload_pipeline.upload_jobs, text, jsonb, text, text) from public;
 
 -- db/functions/receipt_of.sql
-create function upload_pipeline.receipt_of(
+create or replace function upload_pipeline.receipt_of(
   outcome text,
   job upload_pipeline.upload_jobs,
   event upload_pipeline.events default null,
@@ -1059,7 +1060,7 @@ revoke all on function upload_pipeline.receipt_of(
 
 -- db/functions/require_delivery.sql
 -- The constraints of webhook_deliveries would refuse these too, but by a name, without saying what to do.
-create function upload_pipeline.require_delivery(
+create or replace function upload_pipeline.require_delivery(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -1097,7 +1098,7 @@ comment on function upload_pipeline.require_delivery(text, text, text, text, tex
 revoke all on function upload_pipeline.require_delivery(text, text, text, text, text, jsonb) from public;
 
 -- db/functions/require_report.sql
-create function upload_pipeline.require_report(
+create or replace function upload_pipeline.require_report(
   code text,
   job_id uuid,
   parse_job_id text,
@@ -1145,7 +1146,7 @@ revoke all on function upload_pipeline.require_report(text, uuid, text, integer,
 -- db/functions/lock_provider_job.sql
 -- A delivery parks while the submission commits its provider id: each looks for the other's row and both
 -- miss. This lock puts one before the other. It is the first lock that anybody takes.
-create function upload_pipeline.lock_provider_job(parse_job_id text)
+create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void
 language plpgsql
 as $$
@@ -1164,7 +1165,7 @@ revoke all on function upload_pipeline.lock_provider_job(text) from public;
 -- db/functions/lock_answered_job.sql
 -- Locks the job that a delivery answers and checks that the ids named together belong together.
 -- Locks: document (where something is parked), job.
-create function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
+create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs
 language plpgsql
 as $$
@@ -1220,7 +1221,7 @@ revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from 
 -- Remembers which attempt a provider job is of and applies what was parked for it. An attempt that was only
 -- inferred from a callback gives way to the one that was submitted. The caller holds the provider job's lock.
 -- Locks: job, deliveries.
-create function upload_pipeline.note_provider_job(
+create or replace function upload_pipeline.note_provider_job(
   parse_job_id text,
   job_id uuid,
   attempt integer,
@@ -1280,7 +1281,7 @@ revoke all on function upload_pipeline.note_provider_job(text, uuid, integer, bo
 -- A provider job that nobody recorded is taken for the current attempt's: its callback overtook our own
 -- bookkeeping. Only a failure is distrusted, where the attempt is known under another provider job: it
 -- would end work that goes on.
-create function upload_pipeline.answers_earlier_attempt(
+create or replace function upload_pipeline.answers_earlier_attempt(
   job upload_pipeline.upload_jobs,
   attempt integer,
   parse_job_id text,
@@ -1323,7 +1324,7 @@ revoke all on function upload_pipeline.answers_earlier_attempt(
 -- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
 -- is the same if its type and provider job are: providers may re-serialise it for a retry. Nobody is answered
 -- with the receipt of another job.
-create function upload_pipeline.find_applied_delivery(
+create or replace function upload_pipeline.find_applied_delivery(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -1384,7 +1385,7 @@ revoke all on function upload_pipeline.find_applied_delivery(text, text, text, t
 -- db/functions/record_delivery.sql
 -- Written last, with the outcome known. A delivery that another transaction applied to another job in the
 -- meantime is not overwritten: the same id with two contents.
-create function upload_pipeline.record_delivery(
+create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -1444,7 +1445,7 @@ revoke all on function upload_pipeline.record_delivery(
 
 -- db/functions/apply_report.sql
 -- What a provider's report does to the job it answers, whichever way it came: by webhook, parked, or asked for.
-create function upload_pipeline.apply_report(
+create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
   attempt integer,
@@ -1489,7 +1490,7 @@ revoke all on function upload_pipeline.apply_report(
 
 -- db/functions/accepts_content.sql
 -- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
-create function upload_pipeline.accepts_content(
+create or replace function upload_pipeline.accepts_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
   parse_job_id text
@@ -1516,7 +1517,7 @@ revoke all on function upload_pipeline.accepts_content(upload_pipeline.upload_jo
 -- db/functions/keep_content.sql
 -- A path is minted once for one exact content of a job; the same content again gets the same row and path.
 -- The receiver's own write has 30 seconds before the drain tries.
-create function upload_pipeline.keep_content(
+create or replace function upload_pipeline.keep_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
   content bytea,
@@ -1577,7 +1578,7 @@ revoke all on function upload_pipeline.keep_content(
 ) from public;
 
 -- db/functions/settle_undecided_content.sql
-create function upload_pipeline.settle_undecided_content(job_id uuid, ordinal integer)
+create or replace function upload_pipeline.settle_undecided_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents
 language plpgsql
 as $$
@@ -1608,7 +1609,7 @@ comment on function upload_pipeline.settle_undecided_content(uuid, integer) is
 revoke all on function upload_pipeline.settle_undecided_content(uuid, integer) from public;
 
 -- db/functions/backoff.sql
-create function upload_pipeline.backoff(tries integer)
+create or replace function upload_pipeline.backoff(tries integer)
 returns interval
 language sql
 volatile
@@ -1626,7 +1627,7 @@ revoke all on function upload_pipeline.backoff(integer) from public;
 -- db/functions/receive_event.sql
 -- One proven delivery without content: counted once, its job locked, moved and told of, in one call.
 -- Locks: provider job (advisory), document (where something is parked), job, deliveries.
-create function upload_pipeline.receive_event(
+create or replace function upload_pipeline.receive_event(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -1716,7 +1717,7 @@ grant execute on function upload_pipeline.receive_event(
 -- One proven delivery with content: the bytes are in Postgres when this commits, whatever storage does later.
 -- The job's status does not change here; finish_content changes it once the object is written.
 -- Locks: provider job (advisory), document (where something is parked), job, content, deliveries.
-create function upload_pipeline.receive_content(
+create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -1823,7 +1824,7 @@ grant execute on function upload_pipeline.receive_content(
 -- db/functions/finish_content.sql
 -- The object is written: the job is parsed, the event says so, the bytes here go. Safe to call twice.
 -- Locks: job, content, deliveries.
-create function upload_pipeline.finish_content(job_id uuid, ordinal integer)
+create or replace function upload_pipeline.finish_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -1900,7 +1901,7 @@ grant execute on function upload_pipeline.finish_content(uuid, integer) to hookl
 -- The drain's work. Whoever claims has the next try to himself until run_after; two who write at once
 -- write the same bytes at the same path, so no fencing token is needed.
 -- Locks: content, skipping what others hold.
-create function upload_pipeline.claim_contents(batch integer default 1)
+create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
 language sql
 security definer
@@ -1937,7 +1938,7 @@ grant execute on function upload_pipeline.claim_contents(integer) to hookline_in
 -- db/functions/claim_deletions.sql
 -- A raw file that was uploaded again meanwhile is a document's, whose own erasure will queue it.
 -- Locks: deletion, skipping what others hold.
-create function upload_pipeline.claim_deletions(batch integer default 10)
+create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
 language sql
 security definer
@@ -1975,7 +1976,7 @@ revoke all on function upload_pipeline.claim_deletions(integer) from public;
 grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;
 
 -- db/functions/finish_deletion.sql
-create function upload_pipeline.finish_deletion(path text)
+create or replace function upload_pipeline.finish_deletion(path text)
 returns void
 language sql
 security definer
@@ -1996,7 +1997,7 @@ grant execute on function upload_pipeline.finish_deletion(text) to hookline_inge
 -- db/functions/record_submission.sql
 -- Keeps the provider's id whatever became of the job meanwhile, and applies what was parked for it.
 -- Locks: provider job (advisory), document (where something is parked), job, deliveries.
-create function upload_pipeline.record_submission(
+create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
   parse_job_id text,
@@ -2061,7 +2062,7 @@ grant execute on function upload_pipeline.record_submission(uuid, integer, text,
 -- The rules for a document stand in its CHECKs; here they only get a sentence. What is said of a file counts
 -- until its upload is confirmed.
 -- Locks: document. The unique index over unfinished jobs decides between two at once.
-create function upload_pipeline.create_job(
+create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
   mime text,
@@ -2152,7 +2153,7 @@ grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, t
 
 -- db/functions/confirm_upload.sql
 -- The confirmation is the document's; keys carry it into its jobs. Locks: document, its jobs.
-create function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
+create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -2221,7 +2222,7 @@ grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to 
 -- Where to is the machine's to say: the one retry out of the job's status. Attempts are never counted back,
 -- since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
 -- Locks: job.
-create function upload_pipeline.retry_job(job_id uuid, reason text default null)
+create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -2262,7 +2263,7 @@ grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_oper
 
 -- db/functions/cancel_job.sql
 -- Locks: job.
-create function upload_pipeline.cancel_job(job_id uuid, reason text default null)
+create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -2289,7 +2290,7 @@ grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_ope
 
 -- db/functions/release_job.sql
 -- Locks: job.
-create function upload_pipeline.release_job(job_id uuid, reason text default null)
+create or replace function upload_pipeline.release_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -2322,7 +2323,7 @@ revoke all on function upload_pipeline.release_job(uuid, text) from public;
 grant execute on function upload_pipeline.release_job(uuid, text) to hookline_operator;
 
 -- db/functions/read_content.sql
-create function upload_pipeline.read_content(job_id uuid, ordinal integer)
+create or replace function upload_pipeline.read_content(job_id uuid, ordinal integer)
 returns bytea
 language plpgsql
 stable
@@ -2357,7 +2358,7 @@ grant execute on function upload_pipeline.read_content(uuid, integer) to hooklin
 -- db/functions/accept_content.sql
 -- An operator read content of unknown shape and says what its markdown is. From here it goes the way of all
 -- content: kept, stored by the drain, finished. Locks: job, content.
-create function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
+create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -2406,7 +2407,7 @@ grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) t
 
 -- db/functions/discard_content.sql
 -- Locks: job, content, deliveries.
-create function upload_pipeline.discard_content(job_id uuid, ordinal integer)
+create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -2436,7 +2437,7 @@ grant execute on function upload_pipeline.discard_content(uuid, integer) to hook
 -- db/functions/purge.sql
 -- Whole histories go with their jobs, by key; objects in storage stay. A job whose content still waits for
 -- storage or for a decision is left. Locks: job, skipping what others hold.
-create function upload_pipeline.purge(older_than interval, batch integer default 1000)
+create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
 security definer
@@ -2507,7 +2508,7 @@ grant execute on function upload_pipeline.purge(interval, integer) to hookline_o
 -- db/functions/erase_document.sql
 -- Rows now, objects through the deletion queue, five minutes later: a receiver may be writing one this
 -- moment, and gives up long before that. Locks: document, its jobs, raw path (advisory).
-create function upload_pipeline.erase_document(document_id uuid)
+create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
 security definer
@@ -2577,7 +2578,7 @@ grant execute on function upload_pipeline.erase_document(uuid) to hookline_opera
 -- db/functions/check_integrity.sql
 -- Each row is something that the constraints and triggers make impossible. Rows appear after DDL took one
 -- away, after a load with foreign keys off, or from a fault of the disk.
-create function upload_pipeline.check_integrity()
+create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
 stable
@@ -2687,7 +2688,7 @@ grant execute on function upload_pipeline.check_integrity() to hookline_operator
 -- hookline_reader
 
 -- db/views/job_overview.sql
-create view upload_pipeline.job_overview as
+create or replace view upload_pipeline.job_overview as
 select j.job_id,
        j.document_id,
        d.owner_id,
@@ -2720,7 +2721,7 @@ revoke all on upload_pipeline.job_overview from public;
 grant select on upload_pipeline.job_overview to hookline_reader;
 
 -- db/views/job_timeline.sql
-create view upload_pipeline.job_timeline as
+create or replace view upload_pipeline.job_timeline as
 select e.job_id,
        e.version,
        e.ts,
@@ -2742,7 +2743,7 @@ revoke all on upload_pipeline.job_timeline from public;
 grant select on upload_pipeline.job_timeline to hookline_reader;
 
 -- db/views/failed_jobs.sql
-create view upload_pipeline.failed_jobs as
+create or replace view upload_pipeline.failed_jobs as
 select j.job_id,
        j.document_id,
        d.owner_id,
@@ -2765,7 +2766,7 @@ revoke all on upload_pipeline.failed_jobs from public;
 grant select on upload_pipeline.failed_jobs to hookline_reader;
 
 -- db/views/queue_health.sql
-create view upload_pipeline.queue_health as
+create or replace view upload_pipeline.queue_health as
 with clock as materialized (
   select upload_pipeline.clock() as now
 )
@@ -2810,7 +2811,7 @@ revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;
 
 -- db/views/stage_latency.sql
-create view upload_pipeline.stage_latency as
+create or replace view upload_pipeline.stage_latency as
 select stay.status,
        count(*) as stays,
        percentile_cont(0.5) within group (order by stay.seconds) as p50_seconds,
@@ -2836,7 +2837,7 @@ revoke all on upload_pipeline.stage_latency from public;
 grant select on upload_pipeline.stage_latency to hookline_reader;
 
 -- db/views/delivery_log.sql
-create view upload_pipeline.delivery_log as
+create or replace view upload_pipeline.delivery_log as
 select d.source,
        d.delivery_id,
        d.outcome,
@@ -2858,8 +2859,8 @@ comment on view upload_pipeline.delivery_log is 'A row a delivery: what came, ho
 revoke all on upload_pipeline.delivery_log from public;
 grant select on upload_pipeline.delivery_log to hookline_reader;
 
--- db/finish.sql
--- finish.sql gives the installer's role back; schema.sql took it.
+-- db/as_installer.sql
+-- Gives back the role that as_owner.sql took.
 do $$
 begin
   perform set_config('role', current_setting('hookline.installer'), true);

@@ -114,3 +114,16 @@ async def test_a_body_that_does_not_come_is_408(start: Start) -> None:
         async with asyncio.timeout(5):
             assert b" 408 " in await reader.readline()
         writer.close()
+
+
+async def test_headers_that_do_not_come_are_not_waited_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookline.receiver.serve._HEADER_TIMEOUT", 0.2)
+    async with start() as sender:
+        host = sender.url.removeprefix("http://")
+        reader, writer = await asyncio.open_connection(*host.split(":"))
+        writer.write(f"POST {ROUTE} HTTP/1.1\r\nHost: {host}\r\nX-Slow".encode())
+        async with asyncio.timeout(5):
+            assert await reader.read() == b"", "hung up"
+        writer.close()

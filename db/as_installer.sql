@@ -1,4 +1,4 @@
--- finish.sql gives the installer's role back; schema.sql took it.
+-- Gives back the role that as_owner.sql took.
 do $$
 begin
   perform set_config('role', current_setting('hookline.installer'), true);
