@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -152,6 +154,23 @@ def event_of(parse_job_id: str, event_type: str = "parse.success", event_id: str
         "timestamp": 1753985275.1154444,
         "data": {"id": parse_job_id, "job_id": parse_job_id},
     }
+
+
+# Past the grace that the receiver's own write has before the drain tries.
+LATER = timedelta(minutes=1)
+
+
+def set_clock(sender: Sender, ahead: timedelta) -> None:
+    sender.query(
+        "create or replace function upload_pipeline.clock() returns timestamptz language sql"
+        f" volatile as $$ select clock_timestamp() + interval '{ahead.total_seconds()} seconds' $$"
+    )
+
+
+async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
 
 
 Start = Callable[..., AbstractAsyncContextManager[Sender]]

@@ -10,11 +10,10 @@ from uuid import UUID, uuid4
 import aiohttp
 import psycopg
 import pytest
-from test_outages import LATER, set_clock, until
 
 from hookline.embedded import ThrowawayPostgres
 from receiver_process import Spawn
-from sender import Sender, Start, envelope_of, event_of
+from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
 from servers import Server
 
 

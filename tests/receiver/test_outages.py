@@ -10,23 +10,8 @@ import psycopg
 import pytest
 
 from hookline.embedded import ThrowawayPostgres
-from sender import Sender, Start, envelope_of, event_of
+from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
 from servers import Server
-
-LATER = timedelta(minutes=1)
-
-
-def set_clock(sender: Sender, ahead: timedelta) -> None:
-    sender.query(
-        "create or replace function upload_pipeline.clock() returns timestamptz language sql"
-        f" volatile as $$ select clock_timestamp() + interval '{ahead.total_seconds()} seconds' $$"
-    )
-
-
-async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 async def test_storage_down_is_500_with_the_content_kept_and_the_drain_finishes_it(
