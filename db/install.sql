@@ -71,6 +71,7 @@ begin;
 \ir functions/keep_content.sql
 \ir functions/settle_undecided_content.sql
 \ir functions/backoff.sql
+\ir functions/queue_deletion.sql
 
 -- hookline_ingest
 \ir functions/receive_event.sql

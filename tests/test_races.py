@@ -697,7 +697,7 @@ def test_a_purge_passes_by_a_job_that_is_being_rescued(world: World) -> None:
     job_id = _failed_job(world)
     hook, operator = world.session(), world.session("operator")
     hook.call("receive_event", **told("d1", "parse_ready", job_id=job_id))
-    assert operator.call("purge", older_than="0")["jobs"] == 0
+    assert operator.start("purge", older_than="0").result(DEADLINE)["jobs"] == 0
     operator.commit()
     hook.commit()
     assert world.status(job_id) == "parse_ready"

@@ -60,7 +60,10 @@ WRONG = {
     ],
     "HOOKLINE_PREPARE_THRESHOLD": ["", "-1", "on", "1.5"],
     "HOOKLINE_POOL_SIZE": ["", "1", "1001", "many"],
-    "HOOKLINE_STORAGE_URL": ["", "/var/lib", "file://var/lib", "file:var", "s3://bucket"],
+    "HOOKLINE_STORAGE_URL": [
+        *("", "/var/lib", "file://var/lib", "file:var", "s3://bucket"),
+        *("file:///var/lib?a=1", "file:///var/lib?", "file:///var/lib#a", "file:///var%00/lib"),
+    ],
     "HOOKLINE_STORAGE_DEADLINE": ["", "0", "-1", "26", "nan", "inf", "soon"],
     "HOOKLINE_LLAMAPARSE_SECRETS": ["", "short", f"{SECRET},", f",{SECRET}", f"{SECRET},short"],
     "HOOKLINE_LLAMAPARSE_SCHEME": ["", "HEX", "none"],
@@ -150,6 +153,7 @@ def test_the_example_in_a_refusal_is_right(
     example = re.search(
         r"A right value: (\S+?),? ?(or .*)?\.$", refusal(monkeypatch, **{variable: value})
     )
+    assert example or (variable, value) == ("HOOKLINE_BODY_BUDGET", "1048576")
     if example:
         monkeypatch.setenv(variable, example[1])
         load()
@@ -171,7 +175,8 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", [SECRET, f"whsec_{SECRET}!", "whsec_0123456789abc", f"{KEY},{SECRET}"]
+    "secret",
+    [SECRET, f"whsec_{SECRET}!", "whsec_0123456789abc", f"{KEY},{SECRET}", "whsec_AAAA", "short"],
 )
 def test_a_key_that_standard_webhooks_cannot_use_is_refused(
     monkeypatch: pytest.MonkeyPatch, secret: str
@@ -180,12 +185,13 @@ def test_a_key_that_standard_webhooks_cannot_use_is_refused(
         monkeypatch, HOOKLINE_LLAMAPARSE_SCHEME="standard", HOOKLINE_LLAMAPARSE_SECRETS=secret
     )
     assert sentence.startswith("HOOKLINE_LLAMAPARSE_SECRETS is wrong for the scheme `standard`: ")
+    assert sentence.endswith("A right one: whsec_ and 32 random bytes in base64.")
     assert secret not in sentence
 
 
 def test_a_budget_below_one_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = refusal(monkeypatch, HOOKLINE_MAX_BODY="2097152", HOOKLINE_BODY_BUDGET="2097151")
-    assert sentence == "HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY."
+    assert sentence == "HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY, here 2097152."
 
 
 def test_settings_do_not_change() -> None:
@@ -201,6 +207,22 @@ def test_the_file_of_hookline_up_is_read_and_the_environment_wins(
     monkeypatch.setenv("HOOKLINE_PORT", "3333")
     assert (load().port, load().admin_port) == (3333, 2222)
     assert load(None).admin_port == 8081
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    env = tmp_path / ".hookline/env"
+    env.parent.mkdir()
+    env.write_bytes(b"\xff\xfe\x80HOOKLINE_PORT=1111\n")
+    with pytest.raises(
+        ConfigurationError, match=r"^\.hookline/env is damaged, it is no text: .*\.$"
+    ):
+        load()
+    env.unlink()
+    env.mkdir()
+    with pytest.raises(
+        ConfigurationError, match=r"^\.hookline/env .*cannot be read: Is a dir.*\.$"
+    ):
+        load()
 
 
 def test_what_is_missing_is_asked_for_with_an_example() -> None:

@@ -1,10 +1,10 @@
 -- An operator read content of unknown shape and says what its markdown is. From here it goes the way of all
--- content: kept, stored by the drain, finished. Locks: job, content.
+-- content: kept, stored by the drain, finished. Locks: job, content, deliveries.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -19,6 +19,13 @@ begin
   end if;
 
   v_undecided := upload_pipeline.settle_undecided_content(job_id, ordinal);
+  if not upload_pipeline.accepts_content(v_job, v_undecided.attempt, null) then
+    raise exception 'job % is % (attempt %) and cannot take content of attempt %',
+      v_job.job_id, v_job.status, v_job.attempt, v_undecided.attempt
+      using errcode = 'UP002',
+            detail = 'The content would be stored and never become the job''s. Nothing was changed.',
+            hint = 'Call upload_pipeline.retry_job or wait for the job''s own answer, or upload_pipeline.discard_content.';
+  end if;
 
   v_content := upload_pipeline.keep_content(
     job => v_job,
@@ -42,7 +49,7 @@ $$;
 
 comment on function upload_pipeline.accept_content(uuid, integer, bytea) is
   'Decides on content of unknown shape: its markdown is this. The drain stores it and the job becomes parsed. '
-  'Outcome: kept. Raises UP001, UP008.';
+  'Outcome: kept. Raises UP001, UP002, UP008.';
 
 revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from public;
 grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) to hookline_operator;

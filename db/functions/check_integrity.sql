@@ -1,11 +1,11 @@
--- Each row is something that the constraints and triggers make impossible. Rows appear after DDL took one
--- away, after a load with foreign keys off, or from a fault of the disk.
+-- A row appears after DDL took a constraint or trigger away, after a load with foreign keys off, after a step
+-- written by hand with a time of its own, or from a fault of the disk.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select 'history_has_gaps', j.job_id,
          format('version %s, %s events, the last of version %s', j.version, count(e.version), max(e.version))
@@ -81,6 +81,21 @@ as $$
    where c.content is not null
      and encode(sha256(c.content), 'hex') <> c.content_sha256
   union all
+  select 'row_without_job', r.job_id, r.what
+    from (
+      select p.job_id, format('provider job %s', p.parse_job_id) as what
+        from upload_pipeline.provider_jobs as p
+      union all
+      select c.job_id, format('content %s', c.ordinal)
+        from upload_pipeline.contents as c
+      union all
+      select d.job_id, format('delivery %s of %s', d.delivery_id, d.source)
+        from upload_pipeline.webhook_deliveries as d
+       where d.job_id is not null
+    ) as r
+    left join upload_pipeline.upload_jobs as j on j.job_id = r.job_id
+   where j.job_id is null
+  union all
   select 'guard_is_off', null, format('trigger %s of %s', g.name, g.relation)
     from (
       values ('upload_jobs', 'job_moves_by_events'),
@@ -102,7 +117,7 @@ as $$
 $$;
 
 comment on function upload_pipeline.check_integrity() is
-  'A row for each violated invariant: empty is healthy. Reads every job and event once.';
+  'A row for each violated invariant: empty is healthy. Reads all jobs and events, several times.';
 
 revoke all on function upload_pipeline.check_integrity() from public;
 grant execute on function upload_pipeline.check_integrity() to hookline_operator;

@@ -5,16 +5,16 @@ create or replace function upload_pipeline.claim_contents(batch integer default 
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
 language sql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  -- A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  -- The clock in a subquery, asked once, or the index cannot be used. A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
   with due as (
     select d.job_id, d.ordinal
       from upload_pipeline.contents as d
      where d.path is not null
        and d.stored_at is null
-       and d.run_after <= upload_pipeline.clock()
+       and d.run_after <= (select upload_pipeline.clock())
      order by d.run_after
      limit greatest(coalesce(claim_contents.batch, 1), 1)
        for no key update skip locked

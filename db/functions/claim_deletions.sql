@@ -4,14 +4,14 @@ create or replace function upload_pipeline.claim_deletions(batch integer default
 returns table (path text, tries integer)
 language sql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  -- A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  -- The clock in a subquery, asked once, or the index cannot be used. A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
   with due as (
     select e.path
       from upload_pipeline.deletions as e
-     where e.run_after <= upload_pipeline.clock()
+     where e.run_after <= (select upload_pipeline.clock())
      order by e.run_after
      limit greatest(coalesce(claim_deletions.batch, 1), 1)
        for update skip locked

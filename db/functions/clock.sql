@@ -1,4 +1,4 @@
--- The only source of time. clock_timestamp(), not now(): after waiting for a lock, now() is older than
+-- The only source of time but for ids. clock_timestamp(), not now(): after waiting for a lock, now() is older than
 -- the event written before it. No setting can shift it; tests replace the function.
 create or replace function upload_pipeline.clock()
 returns timestamptz

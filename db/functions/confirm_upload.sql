@@ -3,7 +3,7 @@ create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_document record;

@@ -13,9 +13,10 @@ create or replace function upload_pipeline.create_job(
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_previous record;
   v_document record;
   v_job_id uuid := upload_pipeline.uuid7();
   v_now timestamptz := upload_pipeline.clock();
@@ -23,6 +24,12 @@ declare
   v_event upload_pipeline.events;
   v_reason text;
 begin
+  select d.raw_path, d.upload_confirmed into v_previous
+    from upload_pipeline.documents as d
+   where d.owner_id = create_job.owner_id
+     and d.file_sha256 = create_job.file_sha256
+     for no key update;
+
   insert into upload_pipeline.documents as d (owner_id, filename, mime, bytes_len, file_sha256, raw_path)
   values (
     create_job.owner_id, create_job.filename, create_job.mime, create_job.bytes_len, create_job.file_sha256,
@@ -34,6 +41,11 @@ begin
          bytes_len = case when d.upload_confirmed then d.bytes_len else excluded.bytes_len end,
          raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
   returning d.document_id, d.upload_confirmed into v_document;
+
+  if not v_previous.upload_confirmed and v_previous.raw_path <> create_job.raw_path then
+    -- Something may have been uploaded there, and no document knows of it any more.
+    perform upload_pipeline.queue_deletion(v_previous.raw_path);
+  end if;
 
   loop
     insert into upload_pipeline.upload_jobs (

@@ -3,7 +3,7 @@ create or replace function upload_pipeline.discard_content(job_id uuid, ordinal 
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);

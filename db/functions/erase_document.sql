@@ -1,10 +1,9 @@
--- Rows now, objects through the deletion queue, five minutes later: a receiver may be writing one this
--- moment, and gives up long before that. Locks: document, its jobs, raw path (advisory).
+-- Rows now, objects through the deletion queue. Locks: document, its jobs, raw path (advisory).
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_raw_path text;
@@ -31,13 +30,13 @@ begin
   -- Two documents of one raw file, erased at once, would each leave it to the other.
   perform pg_advisory_xact_lock(hashtextextended(v_raw_path, 1));
 
-  insert into upload_pipeline.deletions (path, run_after)
-  select p.path, upload_pipeline.clock() + interval '5 minutes'
+  select count(*) filter (where upload_pipeline.queue_deletion(p.path)) into objects
     from (
       select c.path
         from upload_pipeline.contents as c
         join upload_pipeline.upload_jobs as j on j.job_id = c.job_id
        where j.document_id = erase_document.document_id
+         and c.path is not null
       union
       select v_raw_path
        where not exists (
@@ -46,11 +45,8 @@ begin
           where d.raw_path = v_raw_path
             and d.document_id <> erase_document.document_id
        )
-    ) as p
-   where p.path like 'storage://%'
-  on conflict on constraint deletions_pkey do update
-     set run_after = excluded.run_after;
-  get diagnostics objects = row_count;
+       order by 1
+    ) as p;
 
   delete from upload_pipeline.documents as d
    where d.document_id = erase_document.document_id;

@@ -7,7 +7,8 @@ create or replace function upload_pipeline.find_applied_delivery(
   body_sha256 text,
   event_type text,
   job_id uuid,
-  parse_job_id text
+  parse_job_id text,
+  with_content boolean
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -28,6 +29,7 @@ begin
   if v_delivery.job_id <> find_applied_delivery.job_id
     or v_delivery.body_sha256 <> find_applied_delivery.body_sha256 and not (
       v_delivery.content_ordinal is null
+      and not find_applied_delivery.with_content
       and v_delivery.event_type = find_applied_delivery.event_type
       and v_delivery.parse_job_id is not distinct from find_applied_delivery.parse_job_id
       and v_delivery.parse_job_id is not null
@@ -54,7 +56,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text) is
+comment on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) is
   'The receipt `duplicate` if this delivery was applied before, else null. Raises UP007.';
 
-revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text) from public;
+revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) from public;

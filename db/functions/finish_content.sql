@@ -4,7 +4,7 @@ create or replace function upload_pipeline.finish_content(job_id uuid, ordinal i
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare

@@ -4,10 +4,11 @@ create or replace function upload_pipeline.purge(older_than interval, batch inte
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_before timestamptz := upload_pipeline.clock() - older_than;
+  v_before timestamptz;
+  v_due uuid[];
 begin
   if older_than is null or older_than < interval '0' or batch is null or batch < 1 then
     raise exception 'cannot purge what is older than %, % at a time',
@@ -16,6 +17,9 @@ begin
             detail = 'older_than is an interval of 0 or more; batch is 1 or more.',
             hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days'');';
   end if;
+
+  -- Calendar arithmetic may leave the range of a timestamp: then nothing is that old.
+  v_before := upload_pipeline.clock() - least(older_than, interval '1000 years');
 
   with due as (
     select j.job_id
@@ -31,10 +35,19 @@ begin
      order by j.updated_at
      limit batch
        for update skip locked
-  ), gone as (
+  )
+  select array_agg(due.job_id) into v_due from due;
+
+  -- Asked again, now that the jobs are locked: content may have come since the statement above began.
+  with gone as (
     delete from upload_pipeline.upload_jobs as j
-     using due
-     where j.job_id = due.job_id
+     where j.job_id = any (v_due)
+       and not exists (
+         select
+           from upload_pipeline.contents as c
+          where c.job_id = j.job_id
+            and c.content is not null
+       )
     returning j.job_id
   )
   select count(*) into jobs from gone;

@@ -20,7 +20,7 @@ create or replace function upload_pipeline.receive_content(
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
@@ -47,13 +47,21 @@ begin
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
   v_receipt := upload_pipeline.find_applied_delivery(
-    source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id
+    source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, true
   );
   if v_receipt.outcome is not null then
     return v_receipt;
   end if;
 
   v_outcome := case
+    when recognised is false and exists (
+      select
+        from upload_pipeline.contents as c
+       where c.job_id = v_job.job_id
+         and c.content_sha256 = v_sha256
+         and c.path is null
+         and c.content is null
+    ) then 'ignored'
     when recognised is false then 'unrecognised'
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
     when upload_pipeline.accepts_content(v_job, attempt, parse_job_id) then 'kept'
@@ -95,7 +103,7 @@ comment on function upload_pipeline.receive_content(
   'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims, '
   'checked if given; attempt, where the sender proves it, overrides what is known of parse_job_id; details goes '
   'into the parse_completed event. recognised => false keeps bytes of unknown shape for an operator. '
-  'Outcomes: kept (write the object at `path`, then call finish_content), unrecognised, duplicate, stale. '
+  'Outcomes: kept (write the object at `path`, then call finish_content), unrecognised, ignored (an operator has decided on these bytes), duplicate, stale. '
   'Raises UP001, UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_content(

@@ -16,7 +16,7 @@ create or replace function upload_pipeline.receive_event(
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
@@ -47,7 +47,7 @@ begin
     v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
 
     v_receipt := upload_pipeline.find_applied_delivery(
-      source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id
+      source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, false
     );
     if v_receipt.outcome is not null then
       return v_receipt;

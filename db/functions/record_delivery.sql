@@ -1,5 +1,5 @@
--- Written last, with the outcome known. A delivery that another transaction applied to another job in the
--- meantime is not overwritten: the same id with two contents.
+-- Written last, with the outcome known. A delivery that was applied, or is another job's, is not overwritten: the
+-- same id with two contents.
 create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
@@ -38,10 +38,11 @@ begin
          code = excluded.code,
          payload = excluded.payload,
          correlation_id = excluded.correlation_id
-   where d.outcome <> 'applied';
+   where d.outcome <> 'applied'
+     and (d.job_id is null or d.job_id is not distinct from excluded.job_id);
 
   if not found then
-    raise exception 'delivery % of % was applied at the same time, with other content',
+    raise exception 'delivery % of % came before, with other content',
       record_delivery.delivery_id, record_delivery.source
       using errcode = 'UP007',
             detail = 'Nothing was changed.',

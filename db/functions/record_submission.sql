@@ -9,7 +9,7 @@ create or replace function upload_pipeline.record_submission(
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare

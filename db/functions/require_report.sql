@@ -19,8 +19,7 @@ declare
       select
         from upload_pipeline.event_codes as c
        where c.code = require_report.code
-         and c.event_type in ('stage_started', 'stage_done', 'stage_error')
-         and c.to_status is not null
+         and c.reported
     ) then 'code'
     when job_id is null and parse_job_id is null then 'job_id'
   end;
@@ -30,9 +29,9 @@ begin
       coalesce(quote_literal(left(code, 63)), 'null'), coalesce(job_id::text, 'null'),
       coalesce(quote_literal(left(parse_job_id, 200)), 'null'), v_wrong
       using errcode = 'UP006',
-            detail = 'code: one of upload_pipeline.event_codes that a stage started, is done or failed, or null, and '
-              'parse_completed only with content; parse_job_id: 1 to 200 characters; attempt: from 1; a report that '
-              'means something names its job by job_id or parse_job_id.',
+            detail = 'code: one of upload_pipeline.event_codes that is reported, or null, and parse_completed only with content; '
+              'parse_job_id: 1 to 200 characters; attempt: from 1; a report that means something names its job by '
+              'job_id or parse_job_id.',
             hint = format('Pass %s as described.', v_wrong);
   end if;
 end;

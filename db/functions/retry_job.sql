@@ -5,12 +5,24 @@ create or replace function upload_pipeline.retry_job(job_id uuid, reason text de
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
   v_event upload_pipeline.events;
+  v_waiting record;
 begin
+  select c.ordinal, c.path into v_waiting
+    from upload_pipeline.contents as c
+   where c.job_id = v_job.job_id
+     and c.attempt >= v_job.attempt
+     and c.path is not null
+     and c.stored_at is null
+   limit 1;
+  if found and upload_pipeline.accepts_content(v_job, v_job.attempt, null) then
+    return upload_pipeline.receipt_of('kept', v_job, ordinal => v_waiting.ordinal, path => v_waiting.path);
+  end if;
+
   v_job.attempt := v_job.attempt + 1;
   v_job.max_attempts := greatest(v_job.max_attempts, v_job.attempt);
   v_job.run_after := upload_pipeline.clock();
@@ -34,7 +46,8 @@ $$;
 
 comment on function upload_pipeline.retry_job(uuid, text) is
   'Sends a failed or stuck job back for another attempt, at once. What an earlier attempt still answers is stale '
-  'from now on. Outcome: applied. Raises UP001, UP002, UP009. Many at once: '
+  'from now on. Outcomes: applied, kept (its content is here and waits for storage: nothing was done, the drain '
+  'will finish it). Raises UP001, UP002, UP009. Many at once: '
   'select r.* from upload_pipeline.failed_jobs as f cross join lateral upload_pipeline.retry_job(f.job_id) as r;';
 
 revoke all on function upload_pipeline.retry_job(uuid, text) from public;

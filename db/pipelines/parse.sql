@@ -39,18 +39,18 @@ insert into upload_pipeline.transitions (from_status, to_status, event_type) val
   ('failed_parse', 'cancelled', 'operator')
 on conflict do nothing;
 
-insert into upload_pipeline.event_codes (code, event_type, severity, to_status, description) values
-  ('job_created', 'stage_started', 'info', 'uploaded', 'The job was born.'),
-  ('upload_confirmed', 'stage_done', 'info', null, 'The raw file is there, with its size and hash.'),
-  ('parse_submitted', 'stage_started', 'info', 'parse_queued', 'The provider took it and gave it an id.'),
-  ('parse_started', 'stage_started', 'info', 'parse_queued', 'The parser says that it works on it.'),
-  ('parse_ready', 'stage_done', 'info', 'parse_ready', 'The parser has the result.'),
-  ('parse_partial', 'stage_done', 'warn', 'parse_ready', 'The parser has a result that is not whole.'),
-  ('parse_completed', 'stage_done', 'info', 'parsed', 'The content is stored.'),
-  ('parse_failed', 'stage_error', 'error', 'failed_parse', 'The parser could not parse it.'),
-  ('parse_cancelled', 'stage_error', 'error', 'failed_parse', 'The parse was cancelled at the provider.'),
-  ('job_completed', 'finalized', 'info', 'complete', 'Nothing more to do.'),
-  ('job_retried', 'retry', 'info', null, 'An operator sent it back for another attempt.'),
-  ('job_released', 'operator', 'warn', null, 'An operator ended its lease.'),
-  ('job_cancelled', 'operator', 'warn', 'cancelled', 'An operator ended it.')
+insert into upload_pipeline.event_codes (code, event_type, severity, to_status, reported, description) values
+  ('job_created', 'stage_started', 'info', 'uploaded', false, 'The job was born.'),
+  ('upload_confirmed', 'stage_done', 'info', null, false, 'The raw file is there, with its size and hash.'),
+  ('parse_submitted', 'stage_started', 'info', 'parse_queued', false, 'The provider took it and gave it an id.'),
+  ('parse_started', 'stage_started', 'info', 'parse_queued', true, 'The parser says that it works on it.'),
+  ('parse_ready', 'stage_done', 'info', 'parse_ready', true, 'The parser has the result.'),
+  ('parse_partial', 'stage_done', 'warn', 'parse_ready', true, 'The parser has a result that is not whole.'),
+  ('parse_completed', 'stage_done', 'info', 'parsed', true, 'The content is stored.'),
+  ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse it.'),
+  ('parse_cancelled', 'stage_error', 'error', 'failed_parse', true, 'The parse was cancelled at the provider.'),
+  ('job_completed', 'finalized', 'info', 'complete', false, 'Nothing more to do.'),
+  ('job_retried', 'retry', 'info', null, false, 'An operator sent it back for another attempt.'),
+  ('job_released', 'operator', 'warn', null, false, 'An operator ended its lease.'),
+  ('job_cancelled', 'operator', 'warn', 'cancelled', false, 'An operator ended it.')
 on conflict do nothing;

@@ -14,8 +14,12 @@ create table upload_pipeline.documents (
   constraint filename_is_1_to_500_characters check (length(filename) between 1 and 500),
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),
-  constraint raw_path_is_1_to_1000_characters check (length(raw_path) between 1 and 1000)
+  constraint raw_path_is_1_to_1000_characters check (length(raw_path) between 1 and 1000),
+  -- Or erasing this document would delete another one's content.
+  constraint raw_path_is_not_of_parsed_content check (raw_path not like 'storage://parsed/%')
 );
+
+create index documents_by_raw_path on upload_pipeline.documents (raw_path);
 
 comment on table upload_pipeline.documents is
   'A file of an owner. Two owners with the same file have two documents: nothing leaks between them.';

@@ -8,7 +8,7 @@ create table upload_pipeline.error_codes (
 );
 
 comment on table upload_pipeline.error_codes is
-  'Every SQLSTATE that Hookline raises. A caller branches on it, never on a message.';
+  'Hookline''s own SQLSTATEs. A caller branches on them, never on a message. UP003 and UP005 are of the worker functions.';
 comment on column upload_pipeline.error_codes.sqlstate is 'Class UP: I to Z are free for applications.';
 
 insert into upload_pipeline.error_codes (sqlstate, name, description) values

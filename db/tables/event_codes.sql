@@ -3,6 +3,7 @@ create table upload_pipeline.event_codes (
   event_type upload_pipeline.event_type not null,
   severity upload_pipeline.severity not null,
   to_status text,
+  reported boolean not null default false,
   description text not null,
   constraint event_codes_pkey primary key (code),
   constraint code_is_a_word check (code ~ '^[a-z][a-z_]{0,62}$'),
@@ -12,6 +13,8 @@ create table upload_pipeline.event_codes (
 comment on table upload_pipeline.event_codes is
   'What can be said to have happened, and what it means for a job. The functions name a code; type, severity '
   'and where it leads follow from here.';
+comment on column upload_pipeline.event_codes.reported is
+  'A provider may say it: the endpoint takes these codes and no others.';
 comment on column upload_pipeline.event_codes.to_status is
   'Where this leads. Null: the job keeps its status, or the function says where (retry_job, by transitions).';
 

@@ -62,11 +62,14 @@ create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
 create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (deadline_at)
   where deadline_at is not null;
 
+create index upload_jobs_finished on upload_pipeline.upload_jobs (updated_at)
+  where terminal;
+
 create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;
 
 comment on table upload_pipeline.upload_jobs is
-  'One run of a document through the pipeline. Moved only by upload_pipeline.transition; the database refuses '
+  'One run of a document through the pipeline. Moved only by upload_pipeline.take_step; the database refuses '
   'a status without its event.';
 comment on column upload_pipeline.upload_jobs.version is 'Steps taken; each is the event of the same version.';
 comment on column upload_pipeline.upload_jobs.attempt is 'The attempt under way, from 1. An answer to an earlier one is stale.';

@@ -39,6 +39,9 @@ create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (jo
 create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (parse_job_id)
   where outcome = 'parked';
 
+create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
+  where outcome = 'unrecognised';
+
 create index webhook_deliveries_without_a_job on upload_pipeline.webhook_deliveries (last_seen)
   where job_id is null;
 

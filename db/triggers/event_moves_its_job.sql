@@ -4,7 +4,7 @@ create or replace function upload_pipeline.event_moves_its_job()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if exists (

@@ -3,7 +3,7 @@ create or replace function upload_pipeline.events_are_append_only()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'DELETE' and not exists (

@@ -4,7 +4,7 @@ create or replace function upload_pipeline.job_is_born_with_its_history()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job record;

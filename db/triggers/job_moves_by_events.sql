@@ -4,7 +4,7 @@ create or replace function upload_pipeline.job_moves_by_events()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.job_id <> old.job_id or new.document_id <> old.document_id or new.created_at <> old.created_at then

@@ -90,7 +90,7 @@ create domain upload_pipeline.outcome as text
   );
 
 comment on domain upload_pipeline.outcome is
-  'What a call did. applied: the job moved. kept: content is safe here and waits for storage. '
+  'What a call did. applied: the job moved, or what was asked is done. kept: content is safe here and waits for storage. '
   'unrecognised: kept, but its shape is unknown and an operator decides. duplicate: this was applied '
   'before. stale: of an earlier attempt, or the job has moved past it. ignored: nothing to do. '
   'parked: of a provider job not known yet; record_submission applies it.';
@@ -129,7 +129,7 @@ comment on type upload_pipeline.receipt is
 -- Time and ids
 
 -- db/functions/clock.sql
--- The only source of time. clock_timestamp(), not now(): after waiting for a lock, now() is older than
+-- The only source of time but for ids. clock_timestamp(), not now(): after waiting for a lock, now() is older than
 -- the event written before it. No setting can shift it; tests replace the function.
 create or replace function upload_pipeline.clock()
 returns timestamptz
@@ -186,7 +186,7 @@ create table upload_pipeline.error_codes (
 );
 
 comment on table upload_pipeline.error_codes is
-  'Every SQLSTATE that Hookline raises. A caller branches on it, never on a message.';
+  'Hookline''s own SQLSTATEs. A caller branches on them, never on a message. UP003 and UP005 are of the worker functions.';
 comment on column upload_pipeline.error_codes.sqlstate is 'Class UP: I to Z are free for applications.';
 
 insert into upload_pipeline.error_codes (sqlstate, name, description) values
@@ -266,6 +266,7 @@ create table upload_pipeline.event_codes (
   event_type upload_pipeline.event_type not null,
   severity upload_pipeline.severity not null,
   to_status text,
+  reported boolean not null default false,
   description text not null,
   constraint event_codes_pkey primary key (code),
   constraint code_is_a_word check (code ~ '^[a-z][a-z_]{0,62}$'),
@@ -275,6 +276,8 @@ create table upload_pipeline.event_codes (
 comment on table upload_pipeline.event_codes is
   'What can be said to have happened, and what it means for a job. The functions name a code; type, severity '
   'and where it leads follow from here.';
+comment on column upload_pipeline.event_codes.reported is
+  'A provider may say it: the endpoint takes these codes and no others.';
 comment on column upload_pipeline.event_codes.to_status is
   'Where this leads. Null: the job keeps its status, or the function says where (retry_job, by transitions).';
 
@@ -322,20 +325,20 @@ insert into upload_pipeline.transitions (from_status, to_status, event_type) val
   ('failed_parse', 'cancelled', 'operator')
 on conflict do nothing;
 
-insert into upload_pipeline.event_codes (code, event_type, severity, to_status, description) values
-  ('job_created', 'stage_started', 'info', 'uploaded', 'The job was born.'),
-  ('upload_confirmed', 'stage_done', 'info', null, 'The raw file is there, with its size and hash.'),
-  ('parse_submitted', 'stage_started', 'info', 'parse_queued', 'The provider took it and gave it an id.'),
-  ('parse_started', 'stage_started', 'info', 'parse_queued', 'The parser says that it works on it.'),
-  ('parse_ready', 'stage_done', 'info', 'parse_ready', 'The parser has the result.'),
-  ('parse_partial', 'stage_done', 'warn', 'parse_ready', 'The parser has a result that is not whole.'),
-  ('parse_completed', 'stage_done', 'info', 'parsed', 'The content is stored.'),
-  ('parse_failed', 'stage_error', 'error', 'failed_parse', 'The parser could not parse it.'),
-  ('parse_cancelled', 'stage_error', 'error', 'failed_parse', 'The parse was cancelled at the provider.'),
-  ('job_completed', 'finalized', 'info', 'complete', 'Nothing more to do.'),
-  ('job_retried', 'retry', 'info', null, 'An operator sent it back for another attempt.'),
-  ('job_released', 'operator', 'warn', null, 'An operator ended its lease.'),
-  ('job_cancelled', 'operator', 'warn', 'cancelled', 'An operator ended it.')
+insert into upload_pipeline.event_codes (code, event_type, severity, to_status, reported, description) values
+  ('job_created', 'stage_started', 'info', 'uploaded', false, 'The job was born.'),
+  ('upload_confirmed', 'stage_done', 'info', null, false, 'The raw file is there, with its size and hash.'),
+  ('parse_submitted', 'stage_started', 'info', 'parse_queued', false, 'The provider took it and gave it an id.'),
+  ('parse_started', 'stage_started', 'info', 'parse_queued', true, 'The parser says that it works on it.'),
+  ('parse_ready', 'stage_done', 'info', 'parse_ready', true, 'The parser has the result.'),
+  ('parse_partial', 'stage_done', 'warn', 'parse_ready', true, 'The parser has a result that is not whole.'),
+  ('parse_completed', 'stage_done', 'info', 'parsed', true, 'The content is stored.'),
+  ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse it.'),
+  ('parse_cancelled', 'stage_error', 'error', 'failed_parse', true, 'The parse was cancelled at the provider.'),
+  ('job_completed', 'finalized', 'info', 'complete', false, 'Nothing more to do.'),
+  ('job_retried', 'retry', 'info', null, false, 'An operator sent it back for another attempt.'),
+  ('job_released', 'operator', 'warn', null, false, 'An operator ended its lease.'),
+  ('job_cancelled', 'operator', 'warn', 'cancelled', false, 'An operator ended it.')
 on conflict do nothing;
 
 -- Jobs and their history
@@ -357,8 +360,12 @@ create table upload_pipeline.documents (
   constraint filename_is_1_to_500_characters check (length(filename) between 1 and 500),
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),
-  constraint raw_path_is_1_to_1000_characters check (length(raw_path) between 1 and 1000)
+  constraint raw_path_is_1_to_1000_characters check (length(raw_path) between 1 and 1000),
+  -- Or erasing this document would delete another one's content.
+  constraint raw_path_is_not_of_parsed_content check (raw_path not like 'storage://parsed/%')
 );
+
+create index documents_by_raw_path on upload_pipeline.documents (raw_path);
 
 comment on table upload_pipeline.documents is
   'A file of an owner. Two owners with the same file have two documents: nothing leaks between them.';
@@ -431,11 +438,14 @@ create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
 create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (deadline_at)
   where deadline_at is not null;
 
+create index upload_jobs_finished on upload_pipeline.upload_jobs (updated_at)
+  where terminal;
+
 create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;
 
 comment on table upload_pipeline.upload_jobs is
-  'One run of a document through the pipeline. Moved only by upload_pipeline.transition; the database refuses '
+  'One run of a document through the pipeline. Moved only by upload_pipeline.take_step; the database refuses '
   'a status without its event.';
 comment on column upload_pipeline.upload_jobs.version is 'Steps taken; each is the event of the same version.';
 comment on column upload_pipeline.upload_jobs.attempt is 'The attempt under way, from 1. An answer to an earlier one is stale.';
@@ -592,6 +602,9 @@ create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (jo
 create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (parse_job_id)
   where outcome = 'parked';
 
+create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
+  where outcome = 'unrecognised';
+
 create index webhook_deliveries_without_a_job on upload_pipeline.webhook_deliveries (last_seen)
   where job_id is null;
 
@@ -628,7 +641,7 @@ create or replace function upload_pipeline.job_moves_by_events()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if new.job_id <> old.job_id or new.document_id <> old.document_id or new.created_at <> old.created_at then
@@ -686,7 +699,7 @@ create or replace function upload_pipeline.job_is_born_with_its_history()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job record;
@@ -743,7 +756,7 @@ create or replace function upload_pipeline.event_moves_its_job()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if exists (
@@ -781,7 +794,7 @@ create or replace function upload_pipeline.events_are_append_only()
 returns trigger
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'DELETE' and not exists (
@@ -1119,8 +1132,7 @@ declare
       select
         from upload_pipeline.event_codes as c
        where c.code = require_report.code
-         and c.event_type in ('stage_started', 'stage_done', 'stage_error')
-         and c.to_status is not null
+         and c.reported
     ) then 'code'
     when job_id is null and parse_job_id is null then 'job_id'
   end;
@@ -1130,9 +1142,9 @@ begin
       coalesce(quote_literal(left(code, 63)), 'null'), coalesce(job_id::text, 'null'),
       coalesce(quote_literal(left(parse_job_id, 200)), 'null'), v_wrong
       using errcode = 'UP006',
-            detail = 'code: one of upload_pipeline.event_codes that a stage started, is done or failed, or null, and '
-              'parse_completed only with content; parse_job_id: 1 to 200 characters; attempt: from 1; a report that '
-              'means something names its job by job_id or parse_job_id.',
+            detail = 'code: one of upload_pipeline.event_codes that is reported, or null, and parse_completed only with content; '
+              'parse_job_id: 1 to 200 characters; attempt: from 1; a report that means something names its job by '
+              'job_id or parse_job_id.',
             hint = format('Pass %s as described.', v_wrong);
   end if;
 end;
@@ -1330,7 +1342,8 @@ create or replace function upload_pipeline.find_applied_delivery(
   body_sha256 text,
   event_type text,
   job_id uuid,
-  parse_job_id text
+  parse_job_id text,
+  with_content boolean
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -1351,6 +1364,7 @@ begin
   if v_delivery.job_id <> find_applied_delivery.job_id
     or v_delivery.body_sha256 <> find_applied_delivery.body_sha256 and not (
       v_delivery.content_ordinal is null
+      and not find_applied_delivery.with_content
       and v_delivery.event_type = find_applied_delivery.event_type
       and v_delivery.parse_job_id is not distinct from find_applied_delivery.parse_job_id
       and v_delivery.parse_job_id is not null
@@ -1377,14 +1391,14 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text) is
+comment on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) is
   'The receipt `duplicate` if this delivery was applied before, else null. Raises UP007.';
 
-revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text) from public;
+revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
 
 -- db/functions/record_delivery.sql
--- Written last, with the outcome known. A delivery that another transaction applied to another job in the
--- meantime is not overwritten: the same id with two contents.
+-- Written last, with the outcome known. A delivery that was applied, or is another job's, is not overwritten: the
+-- same id with two contents.
 create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
@@ -1423,10 +1437,11 @@ begin
          code = excluded.code,
          payload = excluded.payload,
          correlation_id = excluded.correlation_id
-   where d.outcome <> 'applied';
+   where d.outcome <> 'applied'
+     and (d.job_id is null or d.job_id is not distinct from excluded.job_id);
 
   if not found then
-    raise exception 'delivery % of % was applied at the same time, with other content',
+    raise exception 'delivery % of % came before, with other content',
       record_delivery.delivery_id, record_delivery.source
       using errcode = 'UP007',
             detail = 'Nothing was changed.',
@@ -1622,6 +1637,30 @@ comment on function upload_pipeline.backoff(integer) is
 
 revoke all on function upload_pipeline.backoff(integer) from public;
 
+-- db/functions/queue_deletion.sql
+-- Five minutes from now: a receiver may be writing the object this moment, and gives up long before that. What is
+-- not in our storage is its uploader's to delete. A deletion that is under way no longer counts (tries).
+create or replace function upload_pipeline.queue_deletion(path text)
+returns boolean
+language plpgsql
+as $$
+begin
+  insert into upload_pipeline.deletions as d (path, run_after)
+  select queue_deletion.path, upload_pipeline.clock() + interval '5 minutes'
+   where queue_deletion.path like 'storage://%'
+  on conflict on constraint deletions_pkey do update
+     set run_after = excluded.run_after,
+         tries = d.tries + 1;
+
+  return found;
+end;
+$$;
+
+comment on function upload_pipeline.queue_deletion(text) is
+  'Has an object deleted from storage, unless a document needs it by then. False: it is not in our storage.';
+
+revoke all on function upload_pipeline.queue_deletion(text) from public;
+
 -- hookline_ingest
 
 -- db/functions/receive_event.sql
@@ -1643,7 +1682,7 @@ create or replace function upload_pipeline.receive_event(
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
@@ -1674,7 +1713,7 @@ begin
     v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
 
     v_receipt := upload_pipeline.find_applied_delivery(
-      source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id
+      source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, false
     );
     if v_receipt.outcome is not null then
       return v_receipt;
@@ -1736,7 +1775,7 @@ create or replace function upload_pipeline.receive_content(
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
@@ -1763,13 +1802,21 @@ begin
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
   v_receipt := upload_pipeline.find_applied_delivery(
-    source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id
+    source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, true
   );
   if v_receipt.outcome is not null then
     return v_receipt;
   end if;
 
   v_outcome := case
+    when recognised is false and exists (
+      select
+        from upload_pipeline.contents as c
+       where c.job_id = v_job.job_id
+         and c.content_sha256 = v_sha256
+         and c.path is null
+         and c.content is null
+    ) then 'ignored'
     when recognised is false then 'unrecognised'
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
     when upload_pipeline.accepts_content(v_job, attempt, parse_job_id) then 'kept'
@@ -1811,7 +1858,7 @@ comment on function upload_pipeline.receive_content(
   'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims, '
   'checked if given; attempt, where the sender proves it, overrides what is known of parse_job_id; details goes '
   'into the parse_completed event. recognised => false keeps bytes of unknown shape for an operator. '
-  'Outcomes: kept (write the object at `path`, then call finish_content), unrecognised, duplicate, stale. '
+  'Outcomes: kept (write the object at `path`, then call finish_content), unrecognised, ignored (an operator has decided on these bytes), duplicate, stale. '
   'Raises UP001, UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_content(
@@ -1828,7 +1875,7 @@ create or replace function upload_pipeline.finish_content(job_id uuid, ordinal i
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
@@ -1905,16 +1952,16 @@ create or replace function upload_pipeline.claim_contents(batch integer default 
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
 language sql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  -- A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  -- The clock in a subquery, asked once, or the index cannot be used. A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
   with due as (
     select d.job_id, d.ordinal
       from upload_pipeline.contents as d
      where d.path is not null
        and d.stored_at is null
-       and d.run_after <= upload_pipeline.clock()
+       and d.run_after <= (select upload_pipeline.clock())
      order by d.run_after
      limit greatest(coalesce(claim_contents.batch, 1), 1)
        for no key update skip locked
@@ -1942,14 +1989,14 @@ create or replace function upload_pipeline.claim_deletions(batch integer default
 returns table (path text, tries integer)
 language sql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  -- A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  -- The clock in a subquery, asked once, or the index cannot be used. A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
   with due as (
     select e.path
       from upload_pipeline.deletions as e
-     where e.run_after <= upload_pipeline.clock()
+     where e.run_after <= (select upload_pipeline.clock())
      order by e.run_after
      limit greatest(coalesce(claim_deletions.batch, 1), 1)
        for update skip locked
@@ -1976,21 +2023,25 @@ revoke all on function upload_pipeline.claim_deletions(integer) from public;
 grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;
 
 -- db/functions/finish_deletion.sql
-create or replace function upload_pipeline.finish_deletion(path text)
+-- Only the try that is still the last one may say so: a path queued again meanwhile has another object.
+create or replace function upload_pipeline.finish_deletion(path text, tries integer)
 returns void
 language sql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  delete from upload_pipeline.deletions as d where d.path = finish_deletion.path;
+  delete from upload_pipeline.deletions as d
+   where d.path = finish_deletion.path
+     and d.tries = finish_deletion.tries;
 $$;
 
-comment on function upload_pipeline.finish_deletion(text) is
-  'Says that an object of an erased document is gone, or was never there. Safe to call twice.';
+comment on function upload_pipeline.finish_deletion(text, integer) is
+  'Says that an object of an erased document is gone, or was never there; tries is what claim_deletions answered. '
+  'Safe to call twice.';
 
-revoke all on function upload_pipeline.finish_deletion(text) from public;
-grant execute on function upload_pipeline.finish_deletion(text) to hookline_ingest;
+revoke all on function upload_pipeline.finish_deletion(text, integer) from public;
+grant execute on function upload_pipeline.finish_deletion(text, integer) to hookline_ingest;
 
 -- hookline_worker
 
@@ -2006,7 +2057,7 @@ create or replace function upload_pipeline.record_submission(
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
@@ -2074,9 +2125,10 @@ create or replace function upload_pipeline.create_job(
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_previous record;
   v_document record;
   v_job_id uuid := upload_pipeline.uuid7();
   v_now timestamptz := upload_pipeline.clock();
@@ -2084,6 +2136,12 @@ declare
   v_event upload_pipeline.events;
   v_reason text;
 begin
+  select d.raw_path, d.upload_confirmed into v_previous
+    from upload_pipeline.documents as d
+   where d.owner_id = create_job.owner_id
+     and d.file_sha256 = create_job.file_sha256
+     for no key update;
+
   insert into upload_pipeline.documents as d (owner_id, filename, mime, bytes_len, file_sha256, raw_path)
   values (
     create_job.owner_id, create_job.filename, create_job.mime, create_job.bytes_len, create_job.file_sha256,
@@ -2095,6 +2153,11 @@ begin
          bytes_len = case when d.upload_confirmed then d.bytes_len else excluded.bytes_len end,
          raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
   returning d.document_id, d.upload_confirmed into v_document;
+
+  if not v_previous.upload_confirmed and v_previous.raw_path <> create_job.raw_path then
+    -- Something may have been uploaded there, and no document knows of it any more.
+    perform upload_pipeline.queue_deletion(v_previous.raw_path);
+  end if;
 
   loop
     insert into upload_pipeline.upload_jobs (
@@ -2157,7 +2220,7 @@ create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_document record;
@@ -2226,12 +2289,24 @@ create or replace function upload_pipeline.retry_job(job_id uuid, reason text de
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
   v_event upload_pipeline.events;
+  v_waiting record;
 begin
+  select c.ordinal, c.path into v_waiting
+    from upload_pipeline.contents as c
+   where c.job_id = v_job.job_id
+     and c.attempt >= v_job.attempt
+     and c.path is not null
+     and c.stored_at is null
+   limit 1;
+  if found and upload_pipeline.accepts_content(v_job, v_job.attempt, null) then
+    return upload_pipeline.receipt_of('kept', v_job, ordinal => v_waiting.ordinal, path => v_waiting.path);
+  end if;
+
   v_job.attempt := v_job.attempt + 1;
   v_job.max_attempts := greatest(v_job.max_attempts, v_job.attempt);
   v_job.run_after := upload_pipeline.clock();
@@ -2255,7 +2330,8 @@ $$;
 
 comment on function upload_pipeline.retry_job(uuid, text) is
   'Sends a failed or stuck job back for another attempt, at once. What an earlier attempt still answers is stale '
-  'from now on. Outcome: applied. Raises UP001, UP002, UP009. Many at once: '
+  'from now on. Outcomes: applied, kept (its content is here and waits for storage: nothing was done, the drain '
+  'will finish it). Raises UP001, UP002, UP009. Many at once: '
   'select r.* from upload_pipeline.failed_jobs as f cross join lateral upload_pipeline.retry_job(f.job_id) as r;';
 
 revoke all on function upload_pipeline.retry_job(uuid, text) from public;
@@ -2267,7 +2343,7 @@ create or replace function upload_pipeline.cancel_job(job_id uuid, reason text d
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -2294,7 +2370,7 @@ create or replace function upload_pipeline.release_job(job_id uuid, reason text 
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -2328,7 +2404,7 @@ returns bytea
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_content bytea;
@@ -2357,12 +2433,12 @@ grant execute on function upload_pipeline.read_content(uuid, integer) to hooklin
 
 -- db/functions/accept_content.sql
 -- An operator read content of unknown shape and says what its markdown is. From here it goes the way of all
--- content: kept, stored by the drain, finished. Locks: job, content.
+-- content: kept, stored by the drain, finished. Locks: job, content, deliveries.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -2377,6 +2453,13 @@ begin
   end if;
 
   v_undecided := upload_pipeline.settle_undecided_content(job_id, ordinal);
+  if not upload_pipeline.accepts_content(v_job, v_undecided.attempt, null) then
+    raise exception 'job % is % (attempt %) and cannot take content of attempt %',
+      v_job.job_id, v_job.status, v_job.attempt, v_undecided.attempt
+      using errcode = 'UP002',
+            detail = 'The content would be stored and never become the job''s. Nothing was changed.',
+            hint = 'Call upload_pipeline.retry_job or wait for the job''s own answer, or upload_pipeline.discard_content.';
+  end if;
 
   v_content := upload_pipeline.keep_content(
     job => v_job,
@@ -2400,7 +2483,7 @@ $$;
 
 comment on function upload_pipeline.accept_content(uuid, integer, bytea) is
   'Decides on content of unknown shape: its markdown is this. The drain stores it and the job becomes parsed. '
-  'Outcome: kept. Raises UP001, UP008.';
+  'Outcome: kept. Raises UP001, UP002, UP008.';
 
 revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from public;
 grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) to hookline_operator;
@@ -2411,7 +2494,7 @@ create or replace function upload_pipeline.discard_content(job_id uuid, ordinal 
 returns upload_pipeline.receipt
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -2441,10 +2524,11 @@ create or replace function upload_pipeline.purge(older_than interval, batch inte
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_before timestamptz := upload_pipeline.clock() - older_than;
+  v_before timestamptz;
+  v_due uuid[];
 begin
   if older_than is null or older_than < interval '0' or batch is null or batch < 1 then
     raise exception 'cannot purge what is older than %, % at a time',
@@ -2453,6 +2537,9 @@ begin
             detail = 'older_than is an interval of 0 or more; batch is 1 or more.',
             hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days'');';
   end if;
+
+  -- Calendar arithmetic may leave the range of a timestamp: then nothing is that old.
+  v_before := upload_pipeline.clock() - least(older_than, interval '1000 years');
 
   with due as (
     select j.job_id
@@ -2468,10 +2555,19 @@ begin
      order by j.updated_at
      limit batch
        for update skip locked
-  ), gone as (
+  )
+  select array_agg(due.job_id) into v_due from due;
+
+  -- Asked again, now that the jobs are locked: content may have come since the statement above began.
+  with gone as (
     delete from upload_pipeline.upload_jobs as j
-     using due
-     where j.job_id = due.job_id
+     where j.job_id = any (v_due)
+       and not exists (
+         select
+           from upload_pipeline.contents as c
+          where c.job_id = j.job_id
+            and c.content is not null
+       )
     returning j.job_id
   )
   select count(*) into jobs from gone;
@@ -2506,13 +2602,12 @@ revoke all on function upload_pipeline.purge(interval, integer) from public;
 grant execute on function upload_pipeline.purge(interval, integer) to hookline_operator;
 
 -- db/functions/erase_document.sql
--- Rows now, objects through the deletion queue, five minutes later: a receiver may be writing one this
--- moment, and gives up long before that. Locks: document, its jobs, raw path (advisory).
+-- Rows now, objects through the deletion queue. Locks: document, its jobs, raw path (advisory).
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_raw_path text;
@@ -2539,13 +2634,13 @@ begin
   -- Two documents of one raw file, erased at once, would each leave it to the other.
   perform pg_advisory_xact_lock(hashtextextended(v_raw_path, 1));
 
-  insert into upload_pipeline.deletions (path, run_after)
-  select p.path, upload_pipeline.clock() + interval '5 minutes'
+  select count(*) filter (where upload_pipeline.queue_deletion(p.path)) into objects
     from (
       select c.path
         from upload_pipeline.contents as c
         join upload_pipeline.upload_jobs as j on j.job_id = c.job_id
        where j.document_id = erase_document.document_id
+         and c.path is not null
       union
       select v_raw_path
        where not exists (
@@ -2554,11 +2649,8 @@ begin
           where d.raw_path = v_raw_path
             and d.document_id <> erase_document.document_id
        )
-    ) as p
-   where p.path like 'storage://%'
-  on conflict on constraint deletions_pkey do update
-     set run_after = excluded.run_after;
-  get diagnostics objects = row_count;
+       order by 1
+    ) as p;
 
   delete from upload_pipeline.documents as d
    where d.document_id = erase_document.document_id;
@@ -2576,14 +2668,14 @@ revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
 
 -- db/functions/check_integrity.sql
--- Each row is something that the constraints and triggers make impossible. Rows appear after DDL took one
--- away, after a load with foreign keys off, or from a fault of the disk.
+-- A row appears after DDL took a constraint or trigger away, after a load with foreign keys off, after a step
+-- written by hand with a time of its own, or from a fault of the disk.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
   select 'history_has_gaps', j.job_id,
          format('version %s, %s events, the last of version %s', j.version, count(e.version), max(e.version))
@@ -2659,6 +2751,21 @@ as $$
    where c.content is not null
      and encode(sha256(c.content), 'hex') <> c.content_sha256
   union all
+  select 'row_without_job', r.job_id, r.what
+    from (
+      select p.job_id, format('provider job %s', p.parse_job_id) as what
+        from upload_pipeline.provider_jobs as p
+      union all
+      select c.job_id, format('content %s', c.ordinal)
+        from upload_pipeline.contents as c
+      union all
+      select d.job_id, format('delivery %s of %s', d.delivery_id, d.source)
+        from upload_pipeline.webhook_deliveries as d
+       where d.job_id is not null
+    ) as r
+    left join upload_pipeline.upload_jobs as j on j.job_id = r.job_id
+   where j.job_id is null
+  union all
   select 'guard_is_off', null, format('trigger %s of %s', g.name, g.relation)
     from (
       values ('upload_jobs', 'job_moves_by_events'),
@@ -2680,7 +2787,7 @@ as $$
 $$;
 
 comment on function upload_pipeline.check_integrity() is
-  'A row for each violated invariant: empty is healthy. Reads every job and event once.';
+  'A row for each violated invariant: empty is healthy. Reads all jobs and events, several times.';
 
 revoke all on function upload_pipeline.check_integrity() from public;
 grant execute on function upload_pipeline.check_integrity() to hookline_operator;

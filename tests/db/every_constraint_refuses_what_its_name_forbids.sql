@@ -57,8 +57,8 @@ insert into attack (relation, guard, sqlstate, statements) values
     update documents set owner_id = '00000000-0000-0000-0000-000000000000'$$),
   ('error_codes', 'sqlstate_is_of_class_up', '23514', $$insert into error_codes values ('P0001', 'x', 'x')$$),
   ('error_codes', 'name_is_unique', '23505', $$insert into error_codes values ('UP999', 'unknown_job', 'x')$$),
-  ('event_codes', 'code_is_a_word', '23514', $$insert into event_codes values ('Not A Word', 'retry', 'info', null, 'x')$$),
-  ('event_codes', 'to_status_is_known', '23503', $$insert into event_codes values ('x', 'retry', 'info', 'nowhere', 'x')$$),
+  ('event_codes', 'code_is_a_word', '23514', $$insert into event_codes values ('Not A Word', 'retry', 'info', null, false, 'x')$$),
+  ('event_codes', 'to_status_is_known', '23503', $$insert into event_codes values ('x', 'retry', 'info', 'nowhere', false, 'x')$$),
   ('provider_jobs', 'attempt_counts_from_one', '23514', 'update provider_jobs set attempt = 0'),
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$update provider_jobs set parse_job_id = ''$$),
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$
@@ -139,6 +139,8 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('webhook_deliveries', 'payload_is_an_object', '23514', $$update webhook_deliveries set payload = '[]'$$),
   ('webhook_deliveries', 'source_is_a_word', '23514', $$update webhook_deliveries set source = 'Not a word'$$),
   ('webhook_deliveries', 'times_seen_counts_from_one', '23514', 'update webhook_deliveries set times_seen = 0'),
+  ('documents', 'raw_path_is_not_of_parsed_content', '23514', $$
+    update documents set raw_path = 'storage://parsed/a/b.md'$$),
   ('webhook_deliveries', 'brought_content_is_of_a_job', '23514', $$
     update webhook_deliveries set content_ordinal = 1, job_id = null$$),
   ('webhook_deliveries', 'code_is_known', '23503', $$update webhook_deliveries set code = 'whatever'$$),

@@ -50,7 +50,7 @@ select is_empty(
   'nothing private has'
 );
 select is_empty(
-  $$select function, proconfig from function where prosecdef and not coalesce(proconfig @> array['search_path=""'], false)$$,
+  $$select function, proconfig from function where prosecdef and not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false)$$,
   'whatever has pins its search_path'
 );
 select is_empty(
@@ -63,7 +63,7 @@ select is_empty(
 select is_empty(
   $$select function, setting
       from function, unnest(proconfig) as setting
-     where setting not in ('search_path=""', 'lock_timeout=2s')$$,
+     where setting not in ('search_path=pg_catalog, pg_temp', 'lock_timeout=2s')$$,
   'no other setting is changed'
 );
 select is_empty(

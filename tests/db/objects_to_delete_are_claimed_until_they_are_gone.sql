@@ -1,7 +1,7 @@
 begin;
 \ir helpers.psql
 \ir jobs.psql
-select plan(7);
+select plan(8);
 
 select pg_temp.make_job('a');
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
@@ -18,8 +18,10 @@ select pg_temp.set_clock('2026-01-01 12:15:00+00');
 select results_eq(
   'select path, tries from upload_pipeline.claim_deletions()', $$values ('storage://raw/ada/a.pdf', 2)$$, 'and again, if it is not done'
 );
-select lives_ok($$select upload_pipeline.finish_deletion(path => 'storage://raw/ada/a.pdf')$$, 'until it is');
-select lives_ok($$select upload_pipeline.finish_deletion(path => 'storage://raw/ada/a.pdf')$$, 'which may be said twice');
+select upload_pipeline.finish_deletion(path => 'storage://raw/ada/a.pdf', tries => 1);
+select is((select count(*) from upload_pipeline.deletions), 1::bigint, 'an earlier try does not have the word');
+select lives_ok($$select upload_pipeline.finish_deletion(path => 'storage://raw/ada/a.pdf', tries => 2)$$, 'until it is');
+select lives_ok($$select upload_pipeline.finish_deletion(path => 'storage://raw/ada/a.pdf', tries => 2)$$, 'which may be said twice');
 select is_empty('select * from upload_pipeline.deletions', 'nothing is left to delete');
 
 select * from finish();

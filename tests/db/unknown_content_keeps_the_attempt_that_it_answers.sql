@@ -1,7 +1,7 @@
 begin;
 \ir helpers.psql
 \ir jobs.psql
-select plan(3);
+select plan(4);
 
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
@@ -16,10 +16,12 @@ select results_eq(
   'select parse_job_id, attempt from upload_pipeline.provider_jobs order by 1', $$values ('p1', 1), ('p2', 1)$$,
   'a provider job that nobody recorded is of that attempt, too'
 );
-select upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd');
+select throws_ok(
+  $$select upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd')$$, 'UP002', null,
+  'accepting it would not make it the new attempt''s, so that is refused'
+);
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 3)), 'stale uploaded 4 #3 + .md',
-  'accepting it does not make it the new attempt''s'
+  upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1), '{"odd": 1}'::bytea, 'and nothing is lost'
 );
 
 select * from finish();
