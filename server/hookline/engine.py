@@ -108,18 +108,20 @@ class Engine:
             row = await cursor.fetchone()
         return KeptContent._make(row) if row else None
 
-    async def claim_deletions(self, batch: int) -> list[str]:
-        """Paths of objects of erased documents that are to be deleted now."""
+    async def claim_deletions(self, batch: int) -> list[tuple[str, int]]:
+        """(path, tries) of objects of erased documents that are to be deleted now."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
-                "select path from upload_pipeline.claim_deletions(batch => %s)", [batch]
+                "select path, tries from upload_pipeline.claim_deletions(batch => %s)", [batch]
             )
-            return [path for (path,) in await cursor.fetchall()]
+            return [(path, tries) for path, tries in await cursor.fetchall()]
 
-    async def finish_deletion(self, path: str) -> None:
-        """Say that an object of an erased document is gone."""
+    async def finish_deletion(self, path: str, tries: int) -> None:
+        """Say that an object of an erased document is gone, with the `tries` of its claim."""
         async with transaction(self._pool) as connection:
-            await connection.execute("select upload_pipeline.finish_deletion(path => %s)", [path])
+            await connection.execute(
+                "select upload_pipeline.finish_deletion(path => %s, tries => %s)", [path, tries]
+            )
 
     async def create_job(
         self,

@@ -44,6 +44,18 @@ async def test_a_compressed_body_is_415_and_never_inflated(sender: Sender) -> No
     assert (status, answer["detail"]) == (415, "Content-Encoding is not accepted")
 
 
+async def test_a_second_content_encoding_is_looked_at_too(sender: Sender) -> None:
+    body = json.dumps(envelope_of(sender.new_job())).encode()
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Encoding", "identity"),
+        ("Content-Encoding", "gzip"),
+        *_signed(body).items(),
+    ]
+    async with sender.http.post(sender.url + ROUTE, data=body, headers=headers) as response:
+        assert response.status == 415
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 async def test_a_body_that_is_not_called_json_is_415(sender: Sender, content_type: str) -> None:
     body = json.dumps(envelope_of(sender.new_job())).encode()
@@ -108,6 +120,12 @@ async def test_bodies_in_memory_are_bounded_and_the_next_one_is_429(start: Start
         assert (await sender.send_envelope(envelope))[0] == 200, "the place is free again"
 
 
+async def test_the_largest_body_fits_into_a_budget_of_its_size(start: Start) -> None:
+    async with start(max_body=2**20, body_budget=2**20) as sender:
+        body = json.dumps(envelope_of(sender.new_job())).encode().ljust(2**20)
+        assert (await sender.send_envelope(body))[0] == 200
+
+
 async def test_a_body_that_does_not_come_is_408(start: Start) -> None:
     async with start(read_timeout=0.2) as sender:
         reader, writer = await _open_upload(sender, 100, b"{")
@@ -119,7 +137,7 @@ async def test_a_body_that_does_not_come_is_408(start: Start) -> None:
 async def test_headers_that_do_not_come_are_not_waited_for(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hookline.receiver.serve._HEADER_TIMEOUT", 0.2)
+    monkeypatch.setattr("hookline.receiver.connections._HEADER_TIMEOUT", 0.2)
     async with start() as sender:
         host = sender.url.removeprefix("http://")
         reader, writer = await asyncio.open_connection(*host.split(":"))

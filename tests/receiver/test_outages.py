@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
+from hookline.database import transaction
 from hookline.embedded import ThrowawayPostgres
 from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
 from servers import Server
@@ -127,8 +130,38 @@ async def test_postgres_away_is_503_and_the_receiver_comes_back_by_itself(
         while (await sender.send_event(event_of("p-1")))[0] != 200:
             await asyncio.sleep(0.1)
     assert sender.job(job)["status"] == "parse_ready"
-    async with sender.http.get(sender.url + "/readyz") as response:
-        assert response.status == 200
+
+    async def ready() -> bool:
+        async with sender.http.get(sender.url + "/readyz") as response:
+            return response.status == 200
+
+    async with asyncio.timeout(10):
+        while not await ready():
+            await asyncio.sleep(0.1)
+
+
+async def test_many_who_ask_whether_it_is_ready_are_one_question_to_postgres(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = []
+
+    def count(pool: AsyncConnectionPool) -> AbstractAsyncContextManager[psycopg.AsyncConnection]:
+        questions.append(pool)
+        return transaction(pool)
+
+    monkeypatch.setattr("hookline.receiver.readiness.transaction", count)
+
+    async def ask() -> int:
+        async with sender.http.get(sender.url + "/readyz") as response:
+            return response.status
+
+    assert set(await asyncio.gather(*(ask() for _ in range(30)))) == {200}
+    assert len(questions) == 1
+
+    monkeypatch.setattr("hookline.receiver.readiness._SECONDS", 0.0)
+    monkeypatch.setattr("hookline.receiver.readiness._now", lambda: float("inf"))
+    assert await ask() == 200
+    assert len(questions) == 2, "an answer serves for a while only"
 
 
 async def test_readiness_says_what_is_wrong(start: Start, login: Callable[[str], str]) -> None:

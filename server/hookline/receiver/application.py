@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from uuid import UUID
@@ -51,7 +50,7 @@ def make_application(
     metrics: Metrics,
 ) -> web.Application:
     """The application of the public listener. It reads no environment and opens nothing."""
-    application = web.Application(middlewares=[_problems])
+    application = web.Application()
     bodies = BodyBudget(settings.body_budget)
     metrics.watch_bodies(bodies)
     for source in sources:
@@ -74,18 +73,16 @@ async def _alive(request: web.Request) -> web.Response:
     return web.json_response({"alive": True})
 
 
-@web.middleware
-async def _problems(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """aiohttp's own refusals (404, 405, 413, ...) as problems, too."""
-    try:
-        return await handler(request)
-    except web.HTTPError as error:
-        response = problem(HTTPStatus(error.status), error.reason)
-        if allow := error.headers.get(hdrs.ALLOW):
-            response.headers[hdrs.ALLOW] = allow
-        return response
+class _Done:
+    """What has been done so far for a delivery: committed, whatever fails after it."""
+
+    def __init__(self) -> None:
+        self.outcome = "refused"
+        self.ids: dict[str, object] = {}
+
+    def take(self, receipt: Receipt, event: Notice | Content) -> None:
+        self.outcome = receipt.outcome
+        self.ids = _identify(receipt, event)
 
 
 class _Handler:
@@ -114,12 +111,9 @@ class _Handler:
         started = time.perf_counter()
         # The template, never the path: a path may hold a token.
         line = log.bind(source=self._source.name, route=self._source.route)
-        outcome = "refused"
+        done = _Done()
         try:
-            receipt, event = await self._receive(request)
-            outcome = receipt.outcome
-            line = line.bind(**_identify(receipt, event))
-            response = _answer(receipt)
+            response = _answer(await self._receive(request, done))
         except EXPECTED as error:
             response = problem_of(error)
             line = line.bind(reason=str(error))
@@ -131,13 +125,20 @@ class _Handler:
             line = line.bind(reason=INTERNAL)
             log.exception("webhook_failed", source=self._source.name, route=self._source.route)
         seconds = time.perf_counter() - started
-        self._metrics.count(self._source.name, outcome, response.status, seconds)
-        line.info("webhook", outcome=outcome, http=response.status, ms=round(seconds * 1000, 1))
+        self._metrics.count(self._source.name, done.outcome, response.status, seconds)
+        line.info(
+            "webhook",
+            outcome=done.outcome,
+            http=response.status,
+            ms=round(seconds * 1000, 1),
+            **done.ids,
+        )
         return response
 
-    async def _receive(self, request: web.Request) -> tuple[Receipt, Notice | Content]:
+    async def _receive(self, request: web.Request, done: _Done) -> Receipt:
         admitted = self._source.admit(request.match_info)
-        if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        encodings = request.headers.getall(hdrs.CONTENT_ENCODING, ())
+        if any(encoding.lower() != "identity" for encoding in encodings):
             raise web.HTTPUnsupportedMediaType(reason="Content-Encoding is not accepted")
         if request.content_type != "application/json":
             raise web.HTTPUnsupportedMediaType(reason="The content type is application/json")
@@ -154,8 +155,9 @@ class _Handler:
             if isinstance(event, Notice):
                 receipt = await self._engine.receive_event(self._source.name, body_sha256, event)
             else:
-                receipt = await self._take_content(body_sha256, event)
-        return receipt, event
+                receipt = await self._take_content(body_sha256, event, done)
+            done.take(receipt, event)
+        return receipt
 
     def _prove_and_parse(
         self, request: web.Request, body: bytes, admitted: Proof
@@ -163,8 +165,9 @@ class _Handler:
         proof = self._source.verify(request.headers, body, time.time(), admitted)
         return self._source.parse(body, proof), hashlib.sha256(body).hexdigest()
 
-    async def _take_content(self, body_sha256: str, content: Content) -> Receipt:
+    async def _take_content(self, body_sha256: str, content: Content, done: _Done) -> Receipt:
         receipt = await self._engine.receive_content(self._source.name, body_sha256, content)
+        done.take(receipt, content)
         if receipt.job_id is None or receipt.ordinal is None or receipt.path is None:
             return receipt
         # The bytes are safe in Postgres from here on: the drain, or the sender's retry, finishes

@@ -12,7 +12,8 @@ from hookline.receiver.problems import TooBusy
 
 __all__ = ["BodyBudget"]
 
-# What a request costs beside its bytes; bounds how many empty-handed ones there can be.
+# What a request costs however small; bounds how many empty-handed ones there can be. A large body
+# is not charged beside it: the largest must fit into a budget of its own size.
 _OVERHEAD = 2**14
 
 
@@ -45,12 +46,11 @@ class BodyBudget:
             try:
                 async with asyncio.timeout(seconds):
                     async for chunk in request.content.iter_any():
-                        charged += self._charge(len(chunk))
+                        size = len(body) + len(chunk)
+                        if size > limit:
+                            raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
+                        charged += self._charge(max(0, size - charged))
                         body += chunk
-                        if len(body) > limit:
-                            raise web.HTTPRequestEntityTooLarge(
-                                max_size=limit, actual_size=len(body)
-                            )
             except TimeoutError:
                 raise web.HTTPRequestTimeout from None
             except (ConnectionError, web.RequestPayloadError) as error:

@@ -42,6 +42,10 @@ class Drain:
             except DatabaseError as error:
                 log.warning("drain_waits", reason=str(error))
                 busy = False
+            except Exception:
+                # The outermost loop: who would start it again?
+                log.exception("drain_failed")
+                busy = False
             if not busy:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_IDLE_SECONDS):
@@ -70,11 +74,17 @@ class Drain:
                     # Erased meanwhile: the deletion queue has the path.
                     log.info("content_stored", outcome="erased", **ids)
 
-        paths = await self._engine.claim_deletions(_DELETIONS)
-        for path in paths:
-            if await self._attempt("delete", self._storage.delete(path), {"path": path}):
-                await self._engine.finish_deletion(path)
-        return content is not None or bool(paths)
+        if self._stopping.is_set():
+            return content is not None
+        deletions = await self._engine.claim_deletions(_DELETIONS)
+        for path, tries in deletions:
+            # A storage that hangs takes the deadline for each.
+            if self._stopping.is_set():
+                break
+            ids = {"path": path, "tries": tries}
+            if await self._attempt("delete", self._storage.delete(path), ids):
+                await self._engine.finish_deletion(path, tries)
+        return content is not None or bool(deletions)
 
     async def _attempt(self, what: str, operation: Awaitable[None], ids: dict[str, Any]) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from aiohttp import web
@@ -11,6 +12,9 @@ from hookline.database import DatabaseError, transaction
 
 __all__ = ["Readiness"]
 
+# An answer serves this long, so that those who look cannot take up the pool.
+_SECONDS = 1.0
+
 _INGEST = ("receive_event", "receive_content", "finish_content")
 
 
@@ -19,12 +23,26 @@ class Readiness:
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
+        self._question: asyncio.Task[str | None] | None = None
+        self._stale_at = 0.0
         self.stopping = False
 
     async def find_fault(self) -> str | None:
         """One sentence about what is wrong, or None."""
         if self.stopping:
             return "The receiver is stopping."
+        if self._question is None or (self._question.done() and _now() >= self._stale_at):
+            self._question = asyncio.create_task(self._ask(), name="readiness")
+        # One who no longer waits must not end the question of the others.
+        return await asyncio.shield(self._question)
+
+    async def _ask(self) -> str | None:
+        try:
+            return await self._look()
+        finally:
+            self._stale_at = _now() + _SECONDS
+
+    async def _look(self) -> str | None:
         try:
             async with transaction(self._pool) as connection:
                 cursor = await connection.execute(
@@ -60,6 +78,10 @@ class Readiness:
             {"ready": fault is None, "fault": fault, "pool": self._pool.get_stats()},
             status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
         )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _part(fault: str) -> str:

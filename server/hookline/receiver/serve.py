@@ -14,6 +14,7 @@ from aiohttp import web
 from hookline.database import open_pool
 from hookline.engine import Engine
 from hookline.receiver.application import make_application
+from hookline.receiver.connections import make_runner
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import Metrics
 from hookline.receiver.readiness import Readiness
@@ -26,14 +27,6 @@ __all__ = ["Receiver", "receiving"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger("hookline.receiver")
-
-# From connecting to the last header, and between two requests: aiohttp has one time-out for both.
-_HEADER_TIMEOUT = 15.0
-
-# For a request that arrived on an open connection when all others had ended.
-_LAST_MOMENT = 2.0
-# How long a sender whose body was refused half-way may take to notice.
-_LINGERING = 2.0
 
 
 class Receiver:
@@ -76,8 +69,8 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         )
         under_way = _UnderWay()
         application.middlewares.append(under_way.count)
-        public = _runner(application)
-        admin = _runner(_admin(readiness, metrics))
+        public = make_runner(application)
+        admin = make_runner(_admin(readiness, metrics))
         draining: asyncio.Task[None] | None = None
         try:
             url = await _listen(public, settings.host, settings.port, "HOOKLINE_")
@@ -90,14 +83,16 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         finally:
             readiness.stopping = True
             log.info("stopping")
-            for site in list(public.sites):
-                await site.stop()
-            await under_way.end(settings.stop_timeout)
-            await public.cleanup()
-            if draining is not None:
-                drain.stop()
-                await draining
-            await admin.cleanup()
+            drain.stop()
+            try:
+                for site in list(public.sites):
+                    await site.stop()
+                await under_way.end(settings.stop_timeout)
+                await public.cleanup()
+                if draining is not None:
+                    await draining
+            finally:
+                await admin.cleanup()
 
 
 class _UnderWay:
@@ -146,18 +141,6 @@ def _admin(readiness: Readiness, metrics: Metrics) -> web.Application:
     application.router.add_get("/metrics", show)
     application.router.add_get("/readyz", readiness.answer_in_detail)
     return application
-
-
-def _runner(application: web.Application) -> web.AppRunner:
-    return web.AppRunner(
-        application,
-        # aiohttp's access log prints paths, and so tokens.
-        access_log=None,
-        auto_decompress=False,
-        keepalive_timeout=_HEADER_TIMEOUT,
-        lingering_time=_LINGERING,
-        shutdown_timeout=_LAST_MOMENT,
-    )
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int, prefix: str) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from hookline.storage import StorageError, object_key
+from hookline.storage.threads import Threads
 
 __all__ = ["FileStorage"]
+
+# More than a disk can do at a time, and few enough to lose all of them to one that hangs.
+_CALLS = 8
 
 
 class FileStorage:
@@ -18,30 +22,29 @@ class FileStorage:
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
+        self._threads = Threads(_CALLS)
 
     async def write(self, path: str, content: bytes) -> None:
         """Temporary file, fsync, rename, fsync of the directories. Raises StorageError."""
         target = self._root / object_key(path)
-        try:
-            await asyncio.to_thread(self._write, target, content)
-        except OSError as error:
-            raise StorageError(
-                f"{error.strerror or type(error).__name__} ({error.errno})"
-            ) from error
+        await self._call(lambda: self._write(target, content))
 
     async def delete(self, path: str) -> None:
         """Remove the file, and make its absence durable. Raises StorageError."""
         target = self._root / object_key(path)
-        try:
-            await asyncio.to_thread(self._delete, target)
-        except OSError as error:
-            raise StorageError(
-                f"{error.strerror or type(error).__name__} ({error.errno})"
-            ) from error
+        await self._call(lambda: self._delete(target))
 
     def file_of(self, path: str) -> Path:
         """Where the object of a path is on disk."""
         return self._root / object_key(path)
+
+    async def _call(self, function: Callable[[], None]) -> None:
+        try:
+            await self._threads.call(function)
+        except OSError as error:
+            raise StorageError(
+                f"{error.strerror or type(error).__name__} ({error.errno})"
+            ) from error
 
     def _write(self, target: Path, content: bytes) -> None:
         self._make_directory(target.parent)

@@ -1,0 +1,95 @@
+"""aiohttp's server, except that neither its log nor its answers repeat what a request said.
+
+A path may hold a token, and what cannot be parsed as a request may still hold a path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from aiohttp import hdrs, web
+
+from hookline.receiver.problems import INTERNAL, problem
+
+__all__ = ["make_runner"]
+
+log = structlog.get_logger("hookline.receiver")
+
+# From connecting to the last header, and between two requests: aiohttp has one time-out for both.
+_HEADER_TIMEOUT = 15.0
+
+# For a request that arrived on an open connection when all others had ended.
+_LAST_MOMENT = 2.0
+# How long a sender whose body was refused half-way may take to notice.
+_LINGERING = 2.0
+
+
+def make_runner(application: web.Application) -> web.AppRunner:
+    """What listens for an application. Not set up yet."""
+    return _Runner(application, shutdown_timeout=_LAST_MOMENT)
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+
+        async def answer(request: web.BaseRequest) -> web.StreamResponse:
+            """aiohttp's own refusals (404, 405, 417, ...) as problems, too."""
+            try:
+                return await server.request_handler(request)
+            except web.HTTPError as error:
+                response = problem(HTTPStatus(error.status), error.reason)
+                if allow := error.headers.get(hdrs.ALLOW):
+                    response.headers[hdrs.ALLOW] = allow
+                return response
+
+        return _Server(answer, request_factory=server.request_factory)
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            # aiohttp's access log prints paths.
+            access_log=None,  # type: ignore[arg-type]  # its way to say none
+            auto_decompress=False,
+            keepalive_timeout=_HEADER_TIMEOUT,
+            lingering_time=_LINGERING,
+        )
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A problem for what was not parsed or not caught. `message` would quote the request."""
+        found = HTTPStatus(status)
+        event = "bad_request" if found < HTTPStatus.INTERNAL_SERVER_ERROR else "request_failed"
+        log.warning(event, http=status, error=_name(exc))
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun")
+        response = problem(found, "This is not HTTP/1.1." if event == "bad_request" else INTERNAL)
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """The exception's name; its message and its traceback may quote the request."""
+        log.error("connection_failed", error=_name(sys.exc_info()[1]))
+
+    def log_debug(self, *args: Any, **kw: Any) -> None:
+        """Nothing."""
+
+
+def _name(error: object) -> str | None:
+    return type(error).__name__ if isinstance(error, BaseException) else None

@@ -1,0 +1,75 @@
+"""Blocking calls that may hang, in a few threads that nobody shares or has to wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from hookline.storage import StorageError
+
+__all__ = ["Threads"]
+
+_Answer = TypeVar("_Answer")
+
+
+class Threads:
+    """At most `limit` calls at a time. A call that hangs keeps its place, not the process.
+
+    asyncio's own executor would be used up by hanging calls, and joined at exit.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._free = asyncio.Semaphore(limit)
+        self._stuck = 0
+
+    async def call(self, function: Callable[[], _Answer]) -> _Answer:
+        """What `function` returns or raises; StorageError at once if all places hang.
+
+        A cancelled call runs on, and has its place until it ends.
+        """
+        if self._stuck >= self._limit:
+            raise StorageError(f"all {self._limit} calls under way were given up, and still hang")
+        await self._free.acquire()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_Answer] = loop.create_future()
+
+        def end(settle: Callable[[], None]) -> None:
+            self._free.release()
+            if answer.cancelled():
+                self._stuck -= 1
+            else:
+                settle()
+
+        def run() -> None:
+            try:
+                value = function()
+            except BaseException as error:
+                settle = _raising(answer, error)
+            else:
+                settle = _returning(answer, value)
+            # The loop may be closed by now, and nobody is waiting any more.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(end, settle)
+
+        try:
+            threading.Thread(target=run, name="storage", daemon=True).start()
+        except RuntimeError as error:
+            self._free.release()
+            raise StorageError("no thread could be started") from error
+        try:
+            return await answer
+        finally:
+            if answer.cancelled():
+                self._stuck += 1
+
+
+def _returning(answer: asyncio.Future[_Answer], value: _Answer) -> Callable[[], None]:
+    return lambda: answer.set_result(value)
+
+
+def _raising(answer: asyncio.Future[_Answer], error: BaseException) -> Callable[[], None]:
+    return lambda: answer.set_exception(error)
