@@ -38,6 +38,10 @@ begin
        where j.document_id = erase_document.document_id
          and c.path is not null
       union
+      select unnest(d.purged_paths)
+        from upload_pipeline.documents as d
+       where d.document_id = erase_document.document_id
+      union
       select v_raw_path
        where not exists (
          select

@@ -1,5 +1,5 @@
 -- Whole histories go with their jobs, by key; objects in storage stay. A job whose content still waits for
--- storage or for a decision is left. Locks: job, skipping what others hold.
+-- storage or for a decision is left. Locks: document and job, skipping what others hold.
 create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
@@ -24,6 +24,7 @@ begin
   with due as (
     select j.job_id
       from upload_pipeline.upload_jobs as j
+      join upload_pipeline.documents as d on d.document_id = j.document_id
      where j.terminal
        and j.updated_at < v_before
        and not exists (
@@ -34,9 +35,21 @@ begin
        )
      order by j.updated_at
      limit batch
-       for update skip locked
+       for update of j, d skip locked
   )
   select array_agg(due.job_id) into v_due from due;
+
+  update upload_pipeline.documents as d
+     set purged_paths = d.purged_paths || purged.paths
+    from (
+      select j.document_id, array_agg(c.path) as paths
+        from upload_pipeline.upload_jobs as j
+        join upload_pipeline.contents as c on c.job_id = j.job_id
+       where j.job_id = any (v_due)
+         and c.path is not null
+       group by j.document_id
+    ) as purged
+   where d.document_id = purged.document_id;
 
   -- Asked again, now that the jobs are locked: content may have come since the statement above began.
   with gone as (

@@ -7,6 +7,7 @@ create table upload_pipeline.documents (
   file_sha256 upload_pipeline.sha256_hex not null,
   raw_path text not null,
   upload_confirmed boolean not null default false,
+  purged_paths text[] not null default '{}',
   created_at timestamptz not null default upload_pipeline.clock(),
   constraint documents_pkey primary key (document_id),
   constraint one_document_a_file_of_an_owner unique (owner_id, file_sha256),
@@ -14,7 +15,7 @@ create table upload_pipeline.documents (
   constraint filename_is_1_to_500_characters check (length(filename) between 1 and 500),
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),
-  constraint raw_path_is_1_to_1000_characters check (length(raw_path) between 1 and 1000),
+  constraint raw_path_is_1_to_1000_bytes check (octet_length(raw_path) between 1 and 1000),
   -- Or erasing this document would delete another one's content.
   constraint raw_path_is_not_of_parsed_content check (raw_path not like 'storage://parsed/%')
 );
@@ -24,5 +25,7 @@ create index documents_by_raw_path on upload_pipeline.documents (raw_path);
 comment on table upload_pipeline.documents is
   'A file of an owner. Two owners with the same file have two documents: nothing leaks between them.';
 comment on column upload_pipeline.documents.raw_path is 'Where the raw file is. storage:// paths are Hookline''s to erase.';
+comment on column upload_pipeline.documents.purged_paths is
+  'Objects of jobs that were purged: they stay until erase_document.';
 comment on column upload_pipeline.documents.upload_confirmed is
   'The raw file is there, with this size and hash. Copied into its jobs by key.';

@@ -37,7 +37,8 @@ select 'object: to delete', count(*), 0, 0, count(*) filter (where e.tries > 3),
   cross join upload_pipeline.deletions as e;
 
 comment on view upload_pipeline.queue_health is
-  'A row for each place where work can wait: how much, held by whom, how much of it too long, and the oldest.';
+  'A row for each place where work can wait: how much (held by a worker or not), how much of it '
+  'too long, and how long ago the oldest took its last step.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;

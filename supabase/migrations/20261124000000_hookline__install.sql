@@ -353,6 +353,7 @@ create table upload_pipeline.documents (
   file_sha256 upload_pipeline.sha256_hex not null,
   raw_path text not null,
   upload_confirmed boolean not null default false,
+  purged_paths text[] not null default '{}',
   created_at timestamptz not null default upload_pipeline.clock(),
   constraint documents_pkey primary key (document_id),
   constraint one_document_a_file_of_an_owner unique (owner_id, file_sha256),
@@ -360,7 +361,7 @@ create table upload_pipeline.documents (
   constraint filename_is_1_to_500_characters check (length(filename) between 1 and 500),
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),
-  constraint raw_path_is_1_to_1000_characters check (length(raw_path) between 1 and 1000),
+  constraint raw_path_is_1_to_1000_bytes check (octet_length(raw_path) between 1 and 1000),
   -- Or erasing this document would delete another one's content.
   constraint raw_path_is_not_of_parsed_content check (raw_path not like 'storage://parsed/%')
 );
@@ -370,6 +371,8 @@ create index documents_by_raw_path on upload_pipeline.documents (raw_path);
 comment on table upload_pipeline.documents is
   'A file of an owner. Two owners with the same file have two documents: nothing leaks between them.';
 comment on column upload_pipeline.documents.raw_path is 'Where the raw file is. storage:// paths are Hookline''s to erase.';
+comment on column upload_pipeline.documents.purged_paths is
+  'Objects of jobs that were purged: they stay until erase_document.';
 comment on column upload_pipeline.documents.upload_confirmed is
   'The raw file is there, with this size and hash. Copied into its jobs by key.';
 
@@ -2519,7 +2522,7 @@ grant execute on function upload_pipeline.discard_content(uuid, integer) to hook
 
 -- db/functions/purge.sql
 -- Whole histories go with their jobs, by key; objects in storage stay. A job whose content still waits for
--- storage or for a decision is left. Locks: job, skipping what others hold.
+-- storage or for a decision is left. Locks: document and job, skipping what others hold.
 create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
@@ -2544,6 +2547,7 @@ begin
   with due as (
     select j.job_id
       from upload_pipeline.upload_jobs as j
+      join upload_pipeline.documents as d on d.document_id = j.document_id
      where j.terminal
        and j.updated_at < v_before
        and not exists (
@@ -2554,9 +2558,21 @@ begin
        )
      order by j.updated_at
      limit batch
-       for update skip locked
+       for update of j, d skip locked
   )
   select array_agg(due.job_id) into v_due from due;
+
+  update upload_pipeline.documents as d
+     set purged_paths = d.purged_paths || purged.paths
+    from (
+      select j.document_id, array_agg(c.path) as paths
+        from upload_pipeline.upload_jobs as j
+        join upload_pipeline.contents as c on c.job_id = j.job_id
+       where j.job_id = any (v_due)
+         and c.path is not null
+       group by j.document_id
+    ) as purged
+   where d.document_id = purged.document_id;
 
   -- Asked again, now that the jobs are locked: content may have come since the statement above began.
   with gone as (
@@ -2641,6 +2657,10 @@ begin
         join upload_pipeline.upload_jobs as j on j.job_id = c.job_id
        where j.document_id = erase_document.document_id
          and c.path is not null
+      union
+      select unnest(d.purged_paths)
+        from upload_pipeline.documents as d
+       where d.document_id = erase_document.document_id
       union
       select v_raw_path
        where not exists (
@@ -2912,7 +2932,8 @@ select 'object: to delete', count(*), 0, 0, count(*) filter (where e.tries > 3),
   cross join upload_pipeline.deletions as e;
 
 comment on view upload_pipeline.queue_health is
-  'A row for each place where work can wait: how much, held by whom, how much of it too long, and the oldest.';
+  'A row for each place where work can wait: how much (held by a worker or not), how much of it '
+  'too long, and how long ago the oldest took its last step.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;

@@ -11,7 +11,7 @@ insert into bad values
   ('bytes_len', null, 'bytes_len'), ('bytes_len', '0', 'bytes_len_is_positive'), ('bytes_len', '-1', 'bytes_len_is_positive'),
   ('file_sha256', null, 'file_sha256'), ('file_sha256', 'abc', 'sha256_is_64_lowercase_hex_digits'),
   ('file_sha256', repeat('A', 64), 'sha256_is_64_lowercase_hex_digits'),
-  ('raw_path', null, 'raw_path'), ('raw_path', '', 'raw_path_is_1_to_1000_characters'),
+  ('raw_path', null, 'raw_path'), ('raw_path', '', 'raw_path_is_1_to_1000_bytes'),
   ('correlation_id', '', 'correlation_id_is_1_to_200_printable_characters'),
   ('correlation_id', E'a\nb', 'correlation_id_is_1_to_200_printable_characters'),
   ('correlation_id', repeat('c', 201), 'correlation_id_is_1_to_200_printable_characters');

@@ -51,8 +51,8 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('documents', 'mime_is_a_media_type', '23514', $$update documents set mime = 'pdf'$$),
   ('documents', 'mime_is_a_media_type', '23514', $$update documents set mime = 'text/html; charset=utf-8'$$),
   ('documents', 'mime_is_a_media_type', '23514', $$update documents set mime = 'text/' || repeat('x', 196)$$),
-  ('documents', 'raw_path_is_1_to_1000_characters', '23514', $$update documents set raw_path = ''$$),
-  ('documents', 'raw_path_is_1_to_1000_characters', '23514', $$update documents set raw_path = repeat('x', 1001)$$),
+  ('documents', 'raw_path_is_1_to_1000_bytes', '23514', $$update documents set raw_path = ''$$),
+  ('documents', 'raw_path_is_1_to_1000_bytes', '23514', $$update documents set raw_path = repeat('x', 1001)$$),
   ('documents', 'one_document_a_file_of_an_owner', '23505', $$
     update documents set owner_id = '00000000-0000-0000-0000-000000000000'$$),
   ('error_codes', 'sqlstate_is_of_class_up', '23514', $$insert into error_codes values ('P0001', 'x', 'x')$$),
