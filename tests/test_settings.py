@@ -213,15 +213,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     env = tmp_path / ".hookline/env"
     env.parent.mkdir()
     env.write_bytes(b"\xff\xfe\x80HOOKLINE_PORT=1111\n")
-    with pytest.raises(
-        ConfigurationError, match=r"^\.hookline/env is damaged, it is no text: .*\.$"
-    ):
+    with pytest.raises(ConfigurationError, match=r"^\.hookline/env is damaged, it is no text: "):
         load()
     env.unlink()
     env.mkdir()
-    with pytest.raises(
-        ConfigurationError, match=r"^\.hookline/env .*cannot be read: Is a dir.*\.$"
-    ):
+    with pytest.raises(ConfigurationError, match=r"^\.hookline/env .*cannot be read: Is a dir"):
         load()
 
 

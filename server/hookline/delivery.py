@@ -9,7 +9,7 @@ import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -61,10 +61,10 @@ class Answer:
 class Webhook:
     """An envelope, and what is needed to sign it. `id` is the same for every try."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     id: str
     scheme: Scheme
-    secret: str
+    secret: str = field(repr=False)
 
     def headers(self, now: float) -> dict[str, str]:
         """The headers of a try at `now`, in Unix seconds."""

@@ -5,14 +5,24 @@ A wrong value stops the start with a sentence that names the variable and shows 
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hookline.sources.signatures import standard_key
@@ -33,8 +43,16 @@ _EXAMPLES = {
     "HOOKLINE_PUSH_SECRETS": "a-long-random-secret,the-one-before-it",
     "HOOKLINE_PUBLIC_URL": "https://hooks.example.com",
     "HOOKLINE_HOST": "0.0.0.0",  # noqa: S104 - an example
+    "HOOKLINE_PORT": "8080",
     "HOOKLINE_ADMIN_HOST": "127.0.0.1",
+    "HOOKLINE_ADMIN_PORT": "8081",
     "HOOKLINE_PREPARE_THRESHOLD": "5, or off behind a transaction pooler",
+    "HOOKLINE_POOL_SIZE": "8",
+    "HOOKLINE_STORAGE_DEADLINE": "10",
+    "HOOKLINE_MAX_BODY": "33554432",
+    "HOOKLINE_BODY_BUDGET": "268435456",
+    "HOOKLINE_READ_TIMEOUT": "20",
+    "HOOKLINE_STOP_TIMEOUT": "30",
 }
 _STANDARD_EXAMPLE = "whsec_ and 32 random bytes in base64"
 
@@ -64,8 +82,9 @@ class Settings(BaseSettings):
     storage_url: str | None = Field(None, alias="HOOKLINE_STORAGE_URL")
     storage_deadline: float = Field(10.0, alias="HOOKLINE_STORAGE_DEADLINE", gt=0, le=25)
 
-    llamaparse_secrets: Secrets = Field((), alias="HOOKLINE_LLAMAPARSE_SECRETS")
+    # Before the secrets: what they are depends on it.
     llamaparse_scheme: Literal["hex", "standard"] = Field("hex", alias="HOOKLINE_LLAMAPARSE_SCHEME")
+    llamaparse_secrets: Secrets = Field((), alias="HOOKLINE_LLAMAPARSE_SECRETS")
     llamacloud_secrets: Secrets = Field((), alias="HOOKLINE_LLAMACLOUD_SECRETS")
     push_secrets: Secrets = Field((), alias="HOOKLINE_PUSH_SECRETS")
 
@@ -83,14 +102,14 @@ class Settings(BaseSettings):
 
     @field_validator("llamaparse_secrets", "llamacloud_secrets", "push_secrets", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
+    def _split(cls, value: Any, others: ValidationInfo) -> Any:
         if not isinstance(value, str):
             return value
         secrets = tuple(part.strip() for part in value.split(","))
-        if any(len(secret) < _SHORTEST_SECRET for secret in secrets):
-            raise ValueError(
-                f"every secret has at least {_SHORTEST_SECRET} characters, with commas between them"
-            )
+        is_standard = others.data.get("llamaparse_scheme") == "standard"
+        # Those of the scheme `standard` have a sentence of their own: see _keys_decode.
+        if not (is_standard and others.field_name == "llamaparse_secrets"):
+            _require_length(secrets)
         return secrets
 
     @field_validator("prepare_threshold", mode="before")
@@ -118,6 +137,8 @@ class Settings(BaseSettings):
             parts = urlsplit(value)
             if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
                 raise ValueError("it is file:// and an absolute path")
+            if "?" in value or "#" in value or "\0" in unquote(parts.path):
+                raise ValueError("it has no query, fragment or null byte; %3F is ?, %23 is #")
         return value
 
     @field_validator("public_url")
@@ -138,14 +159,18 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _keys_decode(self) -> Self:
         if self.llamaparse_scheme == "standard":
-            for secret in self.llamaparse_secrets:
-                standard_key(secret.get_secret_value())
+            secrets = [secret.get_secret_value() for secret in self.llamaparse_secrets]
+            _require_length(secrets)
+            for secret in secrets:
+                standard_key(secret)
         return self
 
     @model_validator(mode="after")
     def _one_body_fits(self) -> Self:
         if self.body_budget < self.max_body:
-            raise ValueError("HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY")
+            raise ValueError(
+                f"HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY, here {self.max_body}"
+            )
         return self
 
     def require_database(self) -> str:
@@ -170,6 +195,13 @@ class Settings(BaseSettings):
             )
 
 
+def _require_length(secrets: Iterable[str]) -> None:
+    if any(len(secret) < _SHORTEST_SECRET for secret in secrets):
+        raise ValueError(
+            f"every secret has at least {_SHORTEST_SECRET} characters, with commas between them"
+        )
+
+
 def _readable(conninfo: str) -> bool:
     try:
         ports = str(conninfo_to_dict(conninfo).get("port") or "")
@@ -189,11 +221,18 @@ def load(env_file: Path | None = ENV_FILE) -> Settings:
     Raises ConfigurationError for the first wrong value.
     """
     try:
+        if env_file is not None and env_file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         return Settings(_env_file=env_file)  # type: ignore[call-arg]
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    except PermissionError as error:
-        raise ConfigurationError(f"{env_file} is there but cannot be read: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{env_file} is damaged, it is no text: remove it, `hookline up` writes it anew."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigurationError(f"{env_file} is there but cannot be read: {reason}.") from error
     reason = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
         if reason.startswith("HOOKLINE_"):

@@ -1,4 +1,7 @@
-"""`hookline up`: Postgres, file storage and the receiver in one process, all in `.hookline/`.
+"""`hookline up`: Postgres, file storage and the receiver in one process, for one directory.
+
+What it keeps is in `.hookline/` there; root's Postgres, which may not run as root, has its data in
+/var/lib/hookline (see EmbeddedPostgres), and belongs to the objects in `.hookline/` all the same.
 
 Nothing in there depends on how the process ended. Postgres outlives a kill -9 and is joined by the
 next start; the lock is the kernel's; files are written under another name first. Only what must
@@ -16,8 +19,13 @@ import re
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -31,11 +39,12 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 
 from hookline import logs
-from hookline.embedded import EmbeddedPostgres
+from hookline.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from hookline.migrations import migrate
 from hookline.receiver.serve import receiving
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
-from hookline.submit import receiver_url
+from hookline.submit import address, reached_at
+from hookline.views import Unreachable
 
 __all__ = ["AlreadyRunning", "Standing", "run", "standing"]
 
@@ -44,6 +53,14 @@ _DATABASE = "hookline"
 _LOGINS = {"receiver": "hookline_ingest", "operator": "hookline_operator"}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _DIRECTORY_IS_OURS = 0o700
+# What the lock's file says when the settings' file is of the lock's holder.
+_READY = "ready"
+# How long another process may take to start, or to end, in seconds.
+_OTHERS_SECONDS = 30.0
+_RETRY_SECONDS = 0.05
+# How often `up` looks whether its Postgres still listens, and how long that may take.
+_LOOKS_EVERY = 1.0
+_ANSWERS_WITHIN = 5.0
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_@%+=:,./?-]+")
 
 _HEADER = """\
@@ -73,25 +90,46 @@ async def standing(directory: Path, *, join: bool = False) -> AsyncIterator[Stan
     """Everything, running, in `directory`/.hookline; stopped again at the end of the block.
 
     The first start takes a second, later ones half of it. If it runs in another process already,
-    `join` uses that one; else AlreadyRunning. Raises ConfigurationError, EmbeddedPostgresError,
-    MigrationError.
+    `join` uses that one, once it is ready; else AlreadyRunning. With `join`, whoever has started it
+    waits at the end of the block for those who joined. Raises ConfigurationError,
+    EmbeddedPostgresError, MigrationError, and Unreachable if the other process is never ready.
     """
     home = _home(directory)
     env_file = home / ENV_FILE.name
-    async with AsyncExitStack() as stack:
+    deadline = asyncio.get_running_loop().time() + _OTHERS_SECONDS
+    while True:
         try:
-            stack.enter_context(_alone(home))
-        except AlreadyRunning:
+            with _alone(home) as ready:
+                async with _started(home, env_file) as up:
+                    with ready():
+                        yield up
+                    if join:
+                        await _left_by_all(home)
+                return
+        except _Held as held:
             if not join:
-                raise
-            up = _joined(home, env_file)
-        else:
-            up = await stack.enter_async_context(_started(home, env_file))
-        yield up
+                raise AlreadyRunning(
+                    f"`hookline up` already runs in {home.parent} (process {held.process}): "
+                    "use it from there, or stop it first."
+                ) from None
+            process = held.process
+        with _joining(home) as is_ready:
+            if is_ready:
+                yield _joined(home, env_file)
+                return
+        if asyncio.get_running_loop().time() > deadline:
+            raise Unreachable(
+                f"Process {process} starts or stops Hookline in {home.parent}, and was not done "
+                f"within {_OTHERS_SECONDS:g} s: wait for it, or stop it."
+            )
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def run(directory: Path) -> None:
-    """`hookline up`: until SIGINT or SIGTERM. Raises what `standing` raises."""
+    """`hookline up`: until SIGINT or SIGTERM.
+
+    Raises what `standing` raises, and EmbeddedPostgresError when its Postgres has ended.
+    """
     logs.configure()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -108,8 +146,32 @@ async def run(directory: Path) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     async with standing(directory) as up:
         console.print(_summary(up))
-        await stopped.wait()
+        while not await _set_within(stopped, _LOOKS_EVERY):
+            await _require_postgres(up)
         console.print("Stopping.")
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+async def _require_postgres(up: Standing) -> None:
+    # Its process may be a zombie, or its pid another's; its port is closed as soon as it is dead.
+    where = urlsplit(up.settings.require_database())
+    try:
+        async with asyncio.timeout(_ANSWERS_WITHIN):
+            _, writer = await asyncio.open_connection(where.hostname, where.port)
+    except TimeoutError:
+        return  # Busy is not dead.
+    except OSError as error:
+        raise EmbeddedPostgresError(
+            f"The PostgreSQL in {up.database_home} has ended, and so does `hookline up`: "
+            f"see {up.database_home / 'server.log'}, and start it again."
+        ) from error
+    writer.close()
 
 
 def _summary(up: Standing) -> str:
@@ -136,12 +198,18 @@ def _summary(up: Standing) -> str:
 
 @asynccontextmanager
 async def _started(home: Path, env_file: Path) -> AsyncIterator[Standing]:
-    chosen = load(env_file)
+    chosen = _chosen(env_file)
     objects = home / "objects"
+    postgres = EmbeddedPostgres(home)
     with _named(home):
+        # They come before the database: it has jobs whose objects are nowhere.
+        if postgres.data_dir.exists() and not objects.exists():
+            raise ConfigurationError(
+                f"{postgres.home} has this project's database, but {objects} with its objects is "
+                f"gone: put that back, or remove {postgres.home}, too, to begin anew."
+            )
         objects.mkdir(exist_ok=True)
         (home / ".gitignore").write_text("*\n")
-    postgres = EmbeddedPostgres(home)
     try:
         superuser = await asyncio.to_thread(postgres.start)
         logins = await asyncio.to_thread(_prepare, superuser)
@@ -160,7 +228,9 @@ async def _started(home: Path, env_file: Path) -> AsyncIterator[Standing]:
             settings = ours.model_copy(
                 update={
                     "database_url": SecretStr(logins["operator"]),
+                    "host": reached_at(ours.host),
                     "port": urlsplit(receiver.url).port,
+                    "admin_host": reached_at(ours.admin_host),
                     "admin_port": urlsplit(receiver.admin_url).port,
                 }
             )
@@ -175,12 +245,24 @@ def _home(directory: Path) -> Path:
     return (directory.absolute() / ENV_FILE).parent
 
 
+def _chosen(env_file: Path) -> Settings:
+    """The settings to start with."""
+    chosen = load(env_file)
+    # The file says where it listened last, for the commands: no wish to be exposed once more.
+    forgotten = {
+        name: field.default
+        for name, field in Settings.model_fields.items()
+        if name in ("host", "admin_host") and field.alias not in os.environ
+    }
+    return chosen.model_copy(update=forgotten)
+
+
 def _joined(home: Path, env_file: Path) -> Standing:
     # Not of the environment, which may name another database than the one that runs here.
-    recorded = {name: value for name, value in dotenv_values(env_file).items() if value}
     try:
+        recorded = {name: value for name, value in dotenv_values(env_file).items() if value}
         settings = Settings(**recorded)  # type: ignore[arg-type]
-    except ValidationError as error:
+    except (ValidationError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"{env_file} is not as `hookline up` wrote it: start that again."
         ) from error
@@ -191,33 +273,81 @@ def _joined(home: Path, env_file: Path) -> Standing:
 def _standing(home: Path, settings: Settings) -> Standing:
     return Standing(
         settings=settings,
-        url=receiver_url(settings),
-        admin_url=f"http://{settings.admin_host}:{settings.admin_port}",
+        url=address(settings.host, settings.port),
+        admin_url=address(settings.admin_host, settings.admin_port),
         home=home,
         objects=home / "objects",
         database_home=EmbeddedPostgres(home).home,
     )
 
 
+class _Held(Exception):
+    """Another process holds the directory."""
+
+    def __init__(self, process: str) -> None:
+        self.process = process
+
+
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Hold the directory. The kernel takes the lock back from whoever is killed."""
+def _alone(home: Path) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Hold the directory. The kernel takes the lock back from whoever is killed.
+
+    What is given tells others that they may join, for as long as it is entered. Raises _Held.
+    """
     with _named(home):
         home.mkdir(mode=_DIRECTORY_IS_OURS, parents=True, exist_ok=True)
         descriptor = os.open(home / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     with open(descriptor, "r+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            process = lock.read().strip() or "unknown"
-            raise AlreadyRunning(
-                f"`hookline up` already runs in {home.parent} (process {process}): "
-                "use it from there, or stop it first."
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield
+        if not _locked(descriptor):
+            raise _Held(lock.readline().strip() or "unknown")
+
+        def say(*words: str) -> None:
+            lock.seek(0)
+            lock.truncate()
+            lock.write("".join(f"{word}\n" for word in (str(os.getpid()), *words)))
+            lock.flush()
+
+        @contextmanager
+        def ready() -> Iterator[None]:
+            say(_READY)
+            try:
+                yield
+            finally:
+                say()
+
+        say()
+        yield ready
+
+
+@contextmanager
+def _joining(home: Path) -> Iterator[bool]:
+    """Use what another process runs, if it is ready.
+
+    The lock comes before the look, and the other way round in the process that ends: either it
+    waits for us, or we see that it ends.
+    """
+    with _named(home):
+        descriptor = os.open(home / "joined.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with open(descriptor, "r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield _READY in (home / "up.lock").read_text().split()
+
+
+async def _left_by_all(home: Path) -> None:
+    """Wait for those who have joined, but not for longer than is decent."""
+    for _ in range(round(_OTHERS_SECONDS / _RETRY_SECONDS)):
+        with open(home / "joined.lock", "a") as lock:  # noqa: ASYNC230 - never read
+            if _locked(lock.fileno()):
+                return
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _prepare(superuser: str) -> dict[str, str]:
@@ -293,7 +423,9 @@ def _environment(settings: Settings) -> dict[str, str]:
     return {
         "DATABASE_URL": settings.require_database(),
         "HOOKLINE_STORAGE_URL": settings.require_storage(),
+        "HOOKLINE_HOST": settings.host,
         "HOOKLINE_PORT": str(settings.port),
+        "HOOKLINE_ADMIN_HOST": settings.admin_host,
         "HOOKLINE_ADMIN_PORT": str(settings.admin_port),
         "HOOKLINE_LLAMAPARSE_SCHEME": settings.llamaparse_scheme,
         "HOOKLINE_LLAMAPARSE_SECRETS": listed(settings.llamaparse_secrets),

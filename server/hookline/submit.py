@@ -28,13 +28,16 @@ __all__ = [
     "RawFile",
     "Submitted",
     "Unreadable",
+    "address",
     "make_job",
     "parse_raw",
+    "reached_at",
     "read_raw",
     "receiver_url",
     "require_local_parser",
     "submit_files",
     "webhook_of",
+    "webhook_url",
 ]
 
 _ROUTE = "/webhooks/llamaparse"
@@ -191,8 +194,17 @@ def secret_of(settings: Settings) -> str:
 
 def receiver_url(settings: Settings) -> str:
     """Where the receiver of these settings is reached from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - to be replaced
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return address(reached_at(settings.host), settings.port)
+
+
+def reached_at(host: str) -> str:
+    """Where this machine reaches what listens at `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to be replaced
+
+
+def address(host: str, port: int) -> str:
+    """The URL of a host, by name or by address, and a port."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def webhook_url(receiver: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from uuid import UUID, uuid4
@@ -130,10 +131,24 @@ def test_a_beginning_that_one_id_has_is_enough(cli: Cli, db: Database, reader: s
 
 
 def test_a_beginning_that_several_ids_have_is_refused(cli: Cli, db: Database, reader: str) -> None:
-    first, second = sorted([db.make_job(), db.make_job()])
-    done = cli("job", str(first)[:4], DATABASE_URL=reader)
+    made = {db.make_job(f"{name}.pdf"): f"{name}.pdf" for name in "abcde"}
+    done = cli("job", str(min(made))[:4], DATABASE_URL=reader)
     assert done.returncode == 2
-    assert f"more than one job id, {first} and {second} among them" in sentence_of(done)
+    told = sentence_of(done)
+    assert "is the beginning of more than one job id: give " in told
+    choices = re.findall(r"([0-9a-f-]+) for (\w\.pdf)", told)
+    assert len(choices) == len(made)
+    for beginning, filename in choices:
+        [(job_id, _)] = [one for one in made.items() if str(one[0]).startswith(beginning)]
+        assert made[job_id] == filename
+        assert not beginning.endswith("-")
+        [shown] = objects(cli("job", beginning, "--json", DATABASE_URL=reader))
+        assert shown["job_id"] == str(job_id)
+
+    db.make_job("f.pdf")
+    assert sentence_of(cli("job", str(min(made))[:4], DATABASE_URL=reader)).endswith(
+        ", or more of another."
+    )
 
 
 def test_an_id_that_nothing_has_says_so(cli: Cli, reader: str) -> None:

@@ -40,11 +40,11 @@ def hookline() -> Iterator[Hookline]:
     """`hookline(directory, "up")`: the command, as a process that does not outlive the test."""
     processes: list[subprocess.Popen[str]] = []
 
-    def start(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+    def start(directory: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "hookline", *arguments],
             cwd=directory,
-            env={**os.environ, "PYTHONPATH": str(SERVER)},
+            env={**os.environ, "PYTHONPATH": str(SERVER), **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -30,6 +30,7 @@ def project_in(directory: Path) -> Iterator[Path]:
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("alter system set fsync = off")
         postgres.stop()
+        (directory / ".hookline" / "objects").mkdir()
         yield directory
     finally:
         with suppress(FileNotFoundError, ProcessLookupError):

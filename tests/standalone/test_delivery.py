@@ -140,6 +140,13 @@ def test_a_failed_envelope_says_why() -> None:
     assert json.loads(body)["artifacts"] == []
 
 
+def test_what_is_shown_of_a_webhook_is_no_secret_and_no_text() -> None:
+    shown = repr(Webhook(b"the document's text", "msg_1", "hex", SECRET))
+    assert "msg_1" in shown
+    assert SECRET not in shown
+    assert "text" not in shown
+
+
 def test_hex_is_what_the_receiver_verifies() -> None:
     headers = sign(b"body", SECRET, "hex", message_id="msg_1", now=NOW)
     verify_hex(headers["X-Webhook-Signature"], b"body", [SECRET.encode()])

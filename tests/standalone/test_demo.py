@@ -10,15 +10,20 @@ from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
+import aiohttp
 import pytest
 from rich.console import Console
 
-from hookline import demo
+from hookline import demo, standalone
 from hookline.delivery import Answer, deliver
 from hookline.local_parser import ParseFailed
 from hookline.standalone import standing
+from hookline.views import Unreachable
 
 Hookline = Callable[..., subprocess.Popen[str]]
+
+# Fresh projects would all begin with the same one, at the same time.
+ANY_PORT = {"HOOKLINE_PORT": "0", "HOOKLINE_ADMIN_PORT": "0"}
 
 
 def markdown_in(output: str, directory: Path) -> Path:
@@ -48,6 +53,49 @@ async def test_the_demo_does_the_whole_job_each_time(project: Path, hookline: Ho
         assert markdown.read_text().splitlines()[0] in output
         documents.add(markdown)
     assert len(documents) == 2
+
+
+def test_two_demos_at_once_both_do_the_whole_job(other_project: Path, hookline: Hookline) -> None:
+    for _ in ("no settings are there", "those of the last time are"):
+        demos = [hookline(other_project, "demo", **ANY_PORT) for _ in range(3)]
+        for run in demos:
+            output, errors = run.communicate(timeout=60)
+            assert (run.returncode, errors) == (0, ""), output
+            assert output.count("✓") == 8
+
+
+async def test_whoever_joins_is_waited_for(project: Path) -> None:
+    ended = asyncio.Event()
+
+    async def first() -> None:
+        async with standing(project, join=True):
+            started.set()
+            await asyncio.sleep(0)
+            await joined.wait()
+        ended.set()
+
+    started, joined = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(first())
+    await started.wait()
+    async with standing(project, join=True) as up:
+        joined.set()
+        await asyncio.sleep(0.3)
+        assert not ended.is_set()
+        async with aiohttp.ClientSession() as session, session.get(f"{up.url}/readyz") as ready:
+            assert ready.status == 200
+    await running
+
+
+async def test_a_start_that_never_ends_is_not_waited_for_for_ever(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standalone, "_OTHERS_SECONDS", 0.2)
+    with (
+        standalone._alone(project / ".hookline"),
+        pytest.raises(Unreachable, match=f"Process {os.getpid()} starts or stops Hookline in"),
+    ):
+        async with standing(project, join=True):
+            pass
 
 
 async def test_the_demo_fails_if_the_parser_does(

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import random
+import shutil
 import signal
 import socket
 import stat
@@ -30,6 +31,9 @@ from hookline.submit import submit_files
 from hookline.views import Job, Views, connected
 
 Hookline = Callable[..., subprocess.Popen[str]]
+
+# Fresh projects would all begin with the same one, at the same time.
+ANY_PORT = {"HOOKLINE_PORT": "0", "HOOKLINE_ADMIN_PORT": "0"}
 
 
 def settings_in(directory: Path) -> Settings:
@@ -227,3 +231,69 @@ async def test_a_port_is_kept_if_free_and_never_changed_if_it_was_asked_for(
     monkeypatch.delenv("HOOKLINE_PORT")
     async with standing(project) as up:
         assert up.settings.port == moved
+
+
+async def test_the_commands_go_where_it_listens_and_an_exposed_address_does_not_stick(
+    project: Path, tmp_path: Path, hookline: Hookline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.pdf"
+    file.write_bytes(pdf([text("Where it listens", y=700)]))
+    monkeypatch.setenv("HOOKLINE_HOST", "127.0.0.2")
+    monkeypatch.setenv("HOOKLINE_ADMIN_HOST", "127.0.0.3")
+    async with standing(project) as up:
+        monkeypatch.delenv("HOOKLINE_HOST")
+        monkeypatch.delenv("HOOKLINE_ADMIN_HOST")
+        assert up.url.startswith("http://127.0.0.2:")
+        assert up.admin_url.startswith("http://127.0.0.3:")
+        with socket.create_server(("127.0.0.1", up.settings.port)):  # Another's receiver.
+            assert await submit(settings_in(project), uuid4(), file) == ["parsed"]
+            async with standing(project, join=True) as joined:
+                assert (joined.url, joined.admin_url) == (up.url, up.admin_url)
+
+    monkeypatch.setenv("HOOKLINE_HOST", "0.0.0.0")  # noqa: S104 - to see that it does not stick
+    async with standing(project) as up:
+        assert up.url == f"http://127.0.0.1:{up.settings.port}"
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(("127.0.0.4", up.settings.port))
+    monkeypatch.delenv("HOOKLINE_HOST")
+    async with standing(project) as up:
+        assert up.url == f"http://127.0.0.1:{up.settings.port}"
+        socket.create_server(("127.0.0.4", up.settings.port)).close()
+
+
+def test_up_ends_with_its_postgres(other_project: Path, hookline: Hookline) -> None:
+    up = hookline(other_project, "up", **ANY_PORT)
+    assert "Hookline is up" in first_line(up)
+    home = EmbeddedPostgres(other_project / ".hookline").home
+    postmaster = (home / "data" / "postmaster.pid").read_text().splitlines()[0]
+    os.kill(int(postmaster), signal.SIGKILL)
+    _, errors = up.communicate(timeout=20)
+    assert up.returncode == 3
+    last = errors.splitlines()[-1]
+    assert last.startswith(f"hookline: The PostgreSQL in {home} has ended, and so does")
+    assert "Traceback" not in errors
+    run = hookline(other_project, "demo", **ANY_PORT)
+    output, errors = run.communicate(timeout=60)
+    assert (run.returncode, errors) == (0, ""), output
+
+
+def test_a_database_whose_objects_are_gone_is_refused(
+    other_project: Path, hookline: Hookline
+) -> None:
+    run = hookline(other_project, "demo", **ANY_PORT)
+    run.communicate(timeout=60)
+    home = EmbeddedPostgres(other_project / ".hookline").home
+    objects = other_project / ".hookline" / "objects"
+    shutil.rmtree(objects)
+    for _ in range(2):
+        run = hookline(other_project, "demo", **ANY_PORT)
+        output, errors = run.communicate(timeout=60)
+        assert (run.returncode, output) == (2, "")
+        assert errors == (
+            f"hookline: {home} has this project's database, but {objects} with its objects is "
+            f"gone: put that back, or remove {home}, too, to begin anew.\n"
+        )
+    shutil.rmtree(home)
+    run = hookline(other_project, "demo", **ANY_PORT)
+    output, errors = run.communicate(timeout=60)
+    assert (run.returncode, errors) == (0, ""), output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from dataclasses import asdict
 from typing import Annotated
@@ -28,6 +29,8 @@ from hookline.views import Event, Job, Views, connected
 
 __all__ = ["Id", "find_job", "job", "jobs"]
 
+# Of ids with the same beginning.
+_SHOWN = 5
 _PREFIX = re.compile(r"[0-9a-f]{4,32}")
 _STYLES = {"error": "red", "warn": "yellow", "info": ""}
 
@@ -96,17 +99,34 @@ async def find_job(views: Views, text: str) -> Job:
             " `hookline jobs` shows them."
         )
     first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
-    found = await views.jobs_between(first, last, limit=2)
+    found = await views.jobs_between(first, last, limit=_SHOWN + 1)
     if not found:
         raise UnknownJob(
             f"no job's id is or starts with {text}", hint="See `hookline jobs` for those there are."
         )
     if len(found) > 1:
         raise WrongUsage(
-            f"{text} is the beginning of more than one job id, {found[0].job_id} and"
-            f" {found[1].job_id} among them: give more of it."
+            f"{text} is the beginning of more than one job id: give"
+            f" {', '.join(_choices(found)[:_SHOWN])}"
+            f"{', or more of another' if len(found) > _SHOWN else ''}."
         )
     return found[0]
+
+
+def _choices(found: list[Job]) -> list[str]:
+    """The shortest beginning that only this one has, and its file, of jobs in order of their ids.
+
+    Ids begin with the time, so that jobs of one second share most of what people look at first.
+    """
+    ids = [str(one.job_id) for one in found]
+    shared = [
+        next(place for place, pair in enumerate(zip(*both, strict=True)) if pair[0] != pair[1])
+        for both in itertools.pairwise(ids)
+    ]
+    return [
+        f"{text[: max(before, after) + 1]} for {printable(one.filename)}"
+        for one, text, before, after in zip(found, ids, [0, *shared], [*shared, 0], strict=True)
+    ]
 
 
 async def _find_jobs(

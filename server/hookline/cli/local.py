@@ -27,14 +27,15 @@ _NOBODY = "00000000-0000-0000-0000-000000000000"
 
 Directory = Annotated[
     Path,
-    typer.Option(file_okay=False, help="The project: its data is in .hookline/ there."),
+    typer.Option(file_okay=False, help="The project: what is kept is in .hookline/ there."),
 ]
 
 
 def up(directory: Directory = Path()) -> None:
     """Run a private Postgres, file storage and the receiver in one process, until Ctrl-C.
 
-    The data stays in .hookline/; the other commands find it there, without any environment.
+    What it keeps is in .hookline/ (for root, the database is in /var/lib/hookline/); the other
+    commands find it there, without any environment.
 
     Example: hookline up
     """

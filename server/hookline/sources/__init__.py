@@ -35,7 +35,7 @@ class Unprocessable(Refusal):
 class Notice:
     """An event without content: the arguments of SQL `receive_event`.
 
-    `code` is a word of the database's `codes` table, or None where the event is none of our
+    `code` is a word of the database's `event_codes` table, or None where the event is none of our
     business and is only written down as ignored. Every string here is storable as text and jsonb.
     """
 
