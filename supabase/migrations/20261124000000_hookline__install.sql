@@ -2335,7 +2335,8 @@ comment on function upload_pipeline.retry_job(uuid, text) is
   'Sends a failed or stuck job back for another attempt, at once. What an earlier attempt still answers is stale '
   'from now on. Outcomes: applied, kept (its content is here and waits for storage: nothing was done, the drain '
   'will finish it). Raises UP001, UP002, UP009. Many at once: '
-  'select r.* from upload_pipeline.failed_jobs as f cross join lateral upload_pipeline.retry_job(f.job_id) as r;';
+  'with due as materialized (select job_id from upload_pipeline.failed_jobs) '
+  'select r.* from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
 
 revoke all on function upload_pipeline.retry_job(uuid, text) from public;
 grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;

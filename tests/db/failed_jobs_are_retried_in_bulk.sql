@@ -25,9 +25,15 @@ select results_eq(
   'the dead letters, each with the code of its event and what the parser said'
 );
 select set_eq(
-  $$select r.outcome::text, n.name, r.status
-      from upload_pipeline.failed_jobs as f
-     cross join lateral upload_pipeline.retry_job(job_id => f.job_id) as r
+  $$with due as materialized (
+      select f.job_id from upload_pipeline.failed_jobs as f
+    ), retried as materialized (
+      select r.job_id, r.outcome, r.status
+        from due
+       cross join lateral upload_pipeline.retry_job(job_id => due.job_id) as r
+    )
+    select r.outcome::text, n.name, r.status
+      from retried as r
       join named_jobs as n on n.job_id = r.job_id$$,
   $$values ('applied', 'a', 'uploaded'), ('applied', 'b', 'uploaded')$$,
   'all of them, in one statement'
