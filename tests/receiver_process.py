@@ -1,15 +1,19 @@
-"""A receiver in a process of its own, for tests that kill it or read what it logs."""
+"""A receiver whose process or Postgres is its own: for tests that kill it or read its log."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sender import Sender
+import psycopg
+
+from hookline.embedded import ThrowawayPostgres
+from sender import Sender, Start
+from servers import Server
 
 
 class Spawned:
@@ -31,3 +35,19 @@ class Spawned:
 
 
 Spawn = Callable[..., AbstractAsyncContextManager[tuple[Spawned, Sender]]]
+
+
+@asynccontextmanager
+async def over_own_postgres(
+    start: Start, installer: Server, options: Mapping[str, str]
+) -> AsyncIterator[tuple[ThrowawayPostgres, Sender]]:
+    """A receiver as `start` makes it, over a server of its own with these settings."""
+    with ThrowawayPostgres(options=options) as postgres:
+        url = postgres.start()
+        installer.install(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create role receiver login password 'r' in role hookline_ingest")
+        login = f"postgresql://receiver:r@{url.rpartition('@')[2]}"
+        async with start(database_url=login) as sender:
+            sender.database = url
+            yield postgres, sender

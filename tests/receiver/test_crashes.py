@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from hookline.embedded import ThrowawayPostgres
-from receiver_process import Spawn
+from receiver_process import Spawn, over_own_postgres
 from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
 from servers import Server
 
@@ -55,15 +55,8 @@ async def durable(
     start: Start, postgres18: Server
 ) -> AsyncIterator[tuple[ThrowawayPostgres, Sender]]:
     """A receiver over a server that syncs, which a test may kill."""
-    with ThrowawayPostgres(options={}) as postgres:
-        url = postgres.start()
-        postgres18.install(url)
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("create role receiver login password 'r' in role hookline_ingest")
-        login = f"postgresql://receiver:r@{url.rpartition('@')[2]}"
-        async with start(database_url=login) as sender:
-            sender.database = url
-            yield postgres, sender
+    async with over_own_postgres(start, postgres18, {}) as both:
+        yield both
 
 
 def _moved(sender: Sender) -> set[UUID]:

@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from hookline.database import transaction
 from hookline.embedded import ThrowawayPostgres
+from receiver_process import over_own_postgres
 from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
 from servers import Server
 
@@ -94,18 +95,11 @@ async def test_a_lock_that_a_dba_forgot_is_503_and_changes_nothing(sender: Sende
 
 @pytest.fixture
 async def fragile(
-    start: Start, postgres18: Server, database: str
+    start: Start, postgres18: Server
 ) -> AsyncIterator[tuple[ThrowawayPostgres, Sender]]:
     """A receiver over a server of its own, which a test may kill."""
-    with ThrowawayPostgres(options={"fsync": "off"}) as postgres:
-        url = postgres.start()
-        postgres18.install(url)
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("create role receiver login password 'r' in role hookline_ingest")
-        login = f"postgresql://receiver:r@{url.rpartition('@')[2]}"
-        async with start(database_url=login) as sender:
-            sender.database = url
-            yield postgres, sender
+    async with over_own_postgres(start, postgres18, {"fsync": "off"}) as both:
+        yield both
 
 
 async def test_postgres_away_is_503_and_the_receiver_comes_back_by_itself(
