@@ -9,5 +9,6 @@ alter table supabase_migrations.schema_migrations add column if not exists name 
 
 insert into supabase_migrations.schema_migrations (version, name)
 values
-  ('20261124000000', 'hookline__install')
+  ('20261124000000', 'hookline__install'),
+  ('20261125000000', 'hookline__supabase')
 on conflict (version) do nothing;

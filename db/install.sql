@@ -42,6 +42,7 @@ begin;
 \ir tables/contents.sql
 \ir tables/webhook_deliveries.sql
 \ir tables/deletions.sql
+\ir tables/row_security.sql
 
 -- A status and its event are one
 \ir triggers/job_moves_by_events.sql
@@ -104,8 +105,12 @@ begin;
 \ir views/queue_health.sql
 \ir views/stage_latency.sql
 \ir views/delivery_log.sql
+\ir views/stored_objects.sql
 
 \ir as_installer.sql
+
+-- At home in Supabase; nothing on a plain Postgres
+\ir supabase/install.sql
 
 -- What the Supabase CLI and `hookline migrate` look at
 \ir history.sql

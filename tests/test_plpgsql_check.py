@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from servers import Server
 
@@ -42,8 +43,13 @@ def _findings(conn: psycopg.Connection) -> list[str]:
     return [row[0] for row in conn.execute(_FINDINGS).fetchall()]
 
 
-def test_no_function_has_a_finding(postgres15: Server) -> None:
+@pytest.mark.parametrize("files", [(), ("tests/platform.psql", "db/supabase/install.sql")])
+def test_no_function_has_a_finding(postgres15: Server, files: tuple[str, ...]) -> None:
+    """On a plain Postgres, and with what Supabase adds."""
     with postgres15.create(template=postgres15.template) as url, psycopg.connect(url) as conn:
+        for path in files:
+            done = postgres15.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, url)
+            assert done.returncode == 0, done.stderr
         conn.execute("create schema plpgsql_check")
         conn.execute("create extension plpgsql_check with schema plpgsql_check")
         assert _findings(conn) == []

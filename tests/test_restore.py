@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -269,3 +271,53 @@ def test_a_whole_database_is_restored_with_its_guards(
         assert ask(empty, "select * from upload_pipeline.check_integrity()") == []
         assert ask(empty, GUARDS) == ask(source, GUARDS)
         assert {row[2] for row in ask(empty, GUARDS)} == {"A"}
+
+
+@contextmanager
+def member_of(server: Server, url: str, role: str) -> Iterator[str]:
+    """The same database, for a login role that is a member of `role` and nothing else."""
+    server.execute(f"create role backup login password 'backup' in role {role}")
+    try:
+        yield server.url(urlsplit(url).path[1:], user="backup", password="backup")
+    finally:
+        server.execute("drop role backup")
+
+
+def test_a_member_of_the_owner_dumps_every_row(
+    postgres: Server, source: str, target: str, tmp_path: Path
+) -> None:
+    with member_of(postgres, source, "hookline_owner") as url:
+        dump(postgres, url, tmp_path / "data.sql", "--data-only")
+    done = postgres.run("psql", "-1", *RESTORE, tmp_path / "data.sql", target)
+    assert done.returncode == 0, done.stderr
+    assert rows(target) == rows(source)
+
+
+def test_who_may_read_everything_but_is_no_member_gets_an_error_and_no_empty_dump(
+    postgres: Server, source: str, tmp_path: Path
+) -> None:
+    with member_of(postgres, source, "pg_read_all_data") as url:
+        options = ("--data-only", "--schema=upload_pipeline", "--file", tmp_path / "data.sql")
+        done = postgres.run("pg_dump", *options, "--dbname", url)
+    assert done.returncode != 0
+    assert "row-level security policy" in done.stderr
+
+
+def test_a_restore_on_supabase_is_announced_to_nobody_while_the_trigger_is_off(
+    postgres: Server, source: str, target: str, tmp_path: Path
+) -> None:
+    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    for path in ("tests/platform.psql", "db/supabase/install.sql"):
+        done = postgres.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, target)
+        assert done.returncode == 0, done.stderr
+    switch = "alter table upload_pipeline.events {} trigger events_are_broadcast"
+    postgres.execute(switch.format("disable"), urlsplit(target).path[1:])
+    done = postgres.run("psql", "-1", *RESTORE, tmp_path / "data.sql", target)
+    assert done.returncode == 0, done.stderr
+    postgres.execute(switch.format("enable"), urlsplit(target).path[1:])
+    assert rows(target) == rows(source)
+    assert ask(target, "select count(*) from realtime.messages") == [(0,)]
+
+    with psycopg.connect(target) as conn:
+        Story(conn).job("announced", confirmed=False)
+    assert ask(target, "select count(*) from realtime.messages") == [(1,)]

@@ -11,6 +11,7 @@ import pytest
 from hookline.settings import ConfigurationError, Settings, load
 
 SECRET = "a-secret-that-nobody-may-see"
+PROJECT = "https://abcdefghijklmnopqrst.supabase.co"
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 RIGHT = {
@@ -24,7 +25,21 @@ RIGHT = {
     ],
     "HOOKLINE_PREPARE_THRESHOLD": ["0", "5", "off"],
     "HOOKLINE_POOL_SIZE": ["2", "1000"],
-    "HOOKLINE_STORAGE_URL": ["file:///var/lib/hookline", "file:///with%20space"],
+    "HOOKLINE_STORAGE_URL": [
+        "file:///var/lib/hookline",
+        "file:///with%20space",
+        "supabase://parsed",
+    ],
+    "SUPABASE_URL": [
+        PROJECT,
+        f"{PROJECT}/",
+        "https://files.example.com:8443",
+        "http://127.0.0.1:54321",
+        "http://localhost:54321",
+        "http://kong:8000",
+        "http://[::1]:54321",
+    ],
+    "SUPABASE_SERVICE_ROLE_KEY": [SECRET, "eyJhbGciOiJI.eyJyb2xlIjoi.c2lnbmF0dXJl-_"],
     "HOOKLINE_STORAGE_DEADLINE": ["0.5", "25"],
     "HOOKLINE_LLAMAPARSE_SECRETS": [SECRET, f"{SECRET},{SECRET}", f"{SECRET} , {SECRET}"],
     "HOOKLINE_LLAMAPARSE_SCHEME": ["hex", "standard"],
@@ -63,6 +78,17 @@ WRONG = {
     "HOOKLINE_STORAGE_URL": [
         *("", "/var/lib", "file://var/lib", "file:var", "s3://bucket"),
         *("file:///var/lib?a=1", "file:///var/lib?", "file:///var/lib#a", "file:///var%00/lib"),
+        *("supabase://", "supabase://a/b", "supabase://a?b", "supabase://raw", "supabase:a"),
+        *("supabase://user@parsed", "supabase://parsed:1", "supabase://../a"),
+    ],
+    "SUPABASE_URL": [
+        *("", "abcdefghijklmnopqrst", "abcdefghijklmnopqrst.supabase.co", "ftp://example.com"),
+        *("http://abcdefghijklmnopqrst.supabase.co", "http://192.0.2.1", "http://[2001:db8::1]"),
+        *(f"{PROJECT}/storage/v1", f"{PROJECT}?a", f"{PROJECT}#a", f"{PROJECT}:port"),
+        *(f"https://user:{SECRET}@example.com", f"http://127.0.0.1:{SECRET}@example.com"),
+    ],
+    "SUPABASE_SERVICE_ROLE_KEY": [
+        *("", "short", f"{SECRET} ", f"{SECRET}\n", f"Bearer {SECRET}", f"{SECRET}é"),
     ],
     "HOOKLINE_STORAGE_DEADLINE": ["", "0", "-1", "26", "nan", "inf", "soon"],
     "HOOKLINE_LLAMAPARSE_SECRETS": ["", "short", f"{SECRET},", f",{SECRET}", f"{SECRET},short"],
@@ -95,7 +121,7 @@ WRONG = {
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.environ:
-        if name.startswith(("HOOKLINE_", "DATABASE_URL", "PG")):
+        if name.startswith(("HOOKLINE_", "SUPABASE_", "DATABASE_URL", "PG")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -132,6 +158,9 @@ def test_nothing_needs_to_be_set() -> None:
 def test_a_right_value_is_taken(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     if variable == "HOOKLINE_LLAMAPARSE_SCHEME":
         monkeypatch.setenv("HOOKLINE_LLAMAPARSE_SECRETS", KEY)
+    if value.startswith("supabase:"):
+        monkeypatch.setenv("SUPABASE_URL", PROJECT)
+        monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", SECRET)
     monkeypatch.setenv(variable, value)
     load()
 
@@ -169,6 +198,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", f"postgresql://app:{SECRET}@db.example.com/app")
     for name in ("LLAMAPARSE", "LLAMACLOUD", "PUSH"):
         monkeypatch.setenv(f"HOOKLINE_{name}_SECRETS", SECRET)
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", SECRET)
     settings = load()
     shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
     assert SECRET not in shown
@@ -192,6 +222,18 @@ def test_a_key_that_standard_webhooks_cannot_use_is_refused(
 def test_a_budget_below_one_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = refusal(monkeypatch, HOOKLINE_MAX_BODY="2097152", HOOKLINE_BODY_BUDGET="2097151")
     assert sentence == "HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY, here 2097152."
+
+
+def test_supabase_needs_its_url_and_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", SECRET)
+    sentence = refusal(monkeypatch, HOOKLINE_STORAGE_URL="supabase://parsed")
+    assert sentence == (
+        "SUPABASE_URL is not set, and HOOKLINE_STORAGE_URL=supabase://parsed needs it: set it, for"
+        f" example to {PROJECT}."
+    )
+    monkeypatch.delenv("SUPABASE_SERVICE_ROLE_KEY")
+    sentence = refusal(monkeypatch, SUPABASE_URL=PROJECT)
+    assert sentence.startswith("SUPABASE_SERVICE_ROLE_KEY is not set, and HOOKLINE_STORAGE_URL=")
 
 
 def test_settings_do_not_change() -> None:

@@ -7,6 +7,7 @@ create or replace function upload_pipeline.accepts_content(
 returns boolean
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
   select exists (select from upload_pipeline.next_step(job.status, 'parse_completed'))
      and not upload_pipeline.answers_earlier_attempt(job, accepts_content.attempt, accepts_content.parse_job_id, false)

@@ -10,6 +10,7 @@ create or replace function upload_pipeline.answers_earlier_attempt(
 returns boolean
 language plpgsql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_attempt integer := answers_earlier_attempt.attempt;

@@ -9,6 +9,7 @@ create or replace function upload_pipeline.apply_report(
 )
 returns upload_pipeline.events
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_failed boolean;

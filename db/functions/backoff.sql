@@ -2,6 +2,7 @@ create or replace function upload_pipeline.backoff(tries integer)
 returns interval
 language sql
 volatile
+set search_path = pg_catalog, pg_temp
 as $$
   select make_interval(secs => least(300, 3 * 2 ^ least(greatest(tries, 0), 16)) * (0.75 + random() / 2));
 $$;

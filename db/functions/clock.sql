@@ -4,6 +4,7 @@ create or replace function upload_pipeline.clock()
 returns timestamptz
 language sql
 volatile
+set search_path = pg_catalog, pg_temp
 as $$
   select clock_timestamp();
 $$;

@@ -12,6 +12,7 @@ create or replace function upload_pipeline.find_applied_delivery(
 )
 returns upload_pipeline.receipt
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_delivery record;

@@ -10,6 +10,7 @@ create or replace function upload_pipeline.keep_content(
 )
 returns upload_pipeline.contents
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := upload_pipeline.clock();

@@ -3,6 +3,7 @@
 create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs;

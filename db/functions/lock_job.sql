@@ -2,6 +2,7 @@
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs;

@@ -3,6 +3,7 @@
 create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if parse_job_id is not null then

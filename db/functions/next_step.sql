@@ -12,6 +12,7 @@ returns table (
 )
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
   select s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
     from upload_pipeline.event_codes as c

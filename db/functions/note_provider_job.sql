@@ -9,6 +9,7 @@ create or replace function upload_pipeline.note_provider_job(
 )
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_delivery record;

@@ -3,6 +3,7 @@
 create or replace function upload_pipeline.queue_deletion(path text)
 returns boolean
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into upload_pipeline.deletions as d (path, run_after)

@@ -8,6 +8,7 @@ create or replace function upload_pipeline.receipt_of(
 returns upload_pipeline.receipt
 language sql
 immutable
+set search_path = pg_catalog, pg_temp
 as $$
   select row(
     outcome,

@@ -15,6 +15,7 @@ create or replace function upload_pipeline.record_delivery(
 )
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into upload_pipeline.webhook_deliveries as d (

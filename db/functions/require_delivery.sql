@@ -9,6 +9,7 @@ create or replace function upload_pipeline.require_delivery(
 )
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_wrong text := case

@@ -8,6 +8,7 @@ create or replace function upload_pipeline.require_report(
 returns void
 language plpgsql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_wrong text := case

@@ -1,6 +1,7 @@
 create or replace function upload_pipeline.settle_undecided_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_content upload_pipeline.contents;

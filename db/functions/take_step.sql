@@ -10,6 +10,7 @@ create or replace function upload_pipeline.take_step(
 )
 returns upload_pipeline.events
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := greatest(upload_pipeline.clock(), job.updated_at);

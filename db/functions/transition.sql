@@ -7,6 +7,7 @@ create or replace function upload_pipeline.transition(
 )
 returns upload_pipeline.events
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_event upload_pipeline.events := upload_pipeline.try_transition(job, code, payload, correlation_id, to_status);

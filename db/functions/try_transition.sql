@@ -9,6 +9,7 @@ create or replace function upload_pipeline.try_transition(
 )
 returns upload_pipeline.events
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not job.terminal then

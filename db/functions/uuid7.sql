@@ -4,6 +4,7 @@ create or replace function upload_pipeline.uuid7()
 returns uuid
 language sql
 volatile
+set search_path = pg_catalog, pg_temp
 as $$
   select encode(
     set_bit(

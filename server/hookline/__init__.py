@@ -1,3 +1,3 @@
 """Hookline: document-parsing webhooks become durable job state, inside Postgres."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

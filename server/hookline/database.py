@@ -103,6 +103,9 @@ ERRORS: dict[str, type[DatabaseError]] = {
     "UP010": HistoryProtected,
     "22": InvalidArgument,
     "08": Unavailable,
+    # A transaction pooler without prepared statements: HOOKLINE_PREPARE_THRESHOLD=off.
+    "26000": Unavailable,
+    "42P05": Unavailable,
     "25006": Unavailable,  # read-only: a standby, or a primary being switched
     "40001": Unavailable,
     "40P01": Unavailable,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import difflib
 import functools
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
@@ -20,6 +22,7 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from hookline import migrations
+from hookline.comparison import Comparison, Difference
 from hookline.database import DatabaseError, transaction
 from hookline.engine import Engine
 from hookline.migrations import MigrationError
@@ -32,6 +35,8 @@ __all__ = ["Check", "examine", "unknown_variables"]
 State = Literal["ok", "warning", "fault"]
 
 _NOT_ALLOWED = "42501"
+_NO_VIEW = "42P01"
+_COMPARED = "comparison"
 
 # Each implies the roles on its right.
 _IMPLIED = {
@@ -111,10 +116,17 @@ class _Login(NamedTuple):
     roles: list[str]
 
 
-async def examine(settings: Settings, *, integrity: bool = True) -> AsyncGenerator[Check, None]:
+async def examine(
+    settings: Settings,
+    *,
+    integrity: bool = True,
+    compare: bool = False,
+    progress: Callable[[str], None] = lambda sentence: None,
+) -> AsyncGenerator[Check, None]:
     """Every check in turn, each as soon as it is known.
 
-    `integrity` reads every job and event once, which takes minutes where there are millions.
+    `integrity` reads every job and event once, which takes minutes where there are millions;
+    `compare` reads every object of parsed content, and says by `progress` how far it is.
     """
     for check in _configuration(settings):
         yield check
@@ -129,7 +141,12 @@ async def examine(settings: Settings, *, integrity: bool = True) -> AsyncGenerat
         yield Check("database", "fault", str(error))
     except DatabaseError as error:
         yield Check("database", "fault", f"Postgres failed while it was asked: {error}.")
-    yield await _storage(settings)
+    storage = await _storage(settings)
+    yield storage
+    if compare and storage.state == "ok":
+        async with aclosing(_comparison(settings, progress)) as checks:
+            async for check in checks:
+                yield check
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[Check]:
@@ -336,21 +353,88 @@ async def _storage(settings: Settings) -> Check:
         url = settings.require_storage()
     except ConfigurationError as error:
         return Check("storage", "warning", f"{error} `hookline serve` does not start without it.")
-    path = f"storage://doctor/{uuid4()}"
+    path = f"storage://parsed/doctor/{uuid4()}.md"
     try:
-        async with asyncio.timeout(settings.storage_deadline):
-            storage = open_storage(url)
+        async with asyncio.timeout(settings.storage_deadline), open_storage(settings) as storage:
+            await storage.check()
             await storage.write(path, b"Written by hookline doctor.\n")
             await storage.delete(path)
+    except ConfigurationError as error:
+        return Check("storage", "fault", str(error))
     except (StorageError, TimeoutError) as error:
         reason = str(error) or f"no answer within {settings.storage_deadline:g} s"
         return Check(
-            "storage",
-            "fault",
-            f"An object cannot be written to {url} and deleted: {reason}. The directory must exist,"
-            " and this user must be allowed to write there.",
+            "storage", "fault", f"An object cannot be written to {url} and deleted: {reason}."
         )
     return Check("storage", "ok", f"An object was written to {url} and deleted.")
+
+
+async def _comparison(
+    settings: Settings, progress: Callable[[str], None]
+) -> AsyncGenerator[Check, None]:
+    found: Counter[str] = Counter()
+    try:
+        async with connected(settings) as pool, open_storage(settings) as storage:
+            comparison = Comparison(storage, Views(pool), datetime.now(UTC), progress)
+            async with aclosing(comparison.differences()) as differences:
+                async for difference in differences:
+                    found[difference.kind] += 1
+                    yield _different(difference)
+    except (ConfigurationError, Unreachable) as error:
+        yield Check(_COMPARED, "fault", f"Not compared: {error}")
+        return
+    except StorageError as error:
+        yield Check(_COMPARED, "fault", f"Not compared to the end: {error}.")
+        return
+    except DatabaseError as error:
+        yield _uncompared(error)
+        return
+    kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(found.items()))
+    orphaned_alone = set(found) <= {"orphaned"}
+    state: State = "ok" if not found else "warning" if orphaned_alone else "fault"
+    yield Check(
+        _COMPARED,
+        state,
+        f"{_count(comparison.objects, 'object')} in storage compared with {comparison.jobs:,} in"
+        f" the database: {kinds or 'no difference'}.",
+    )
+
+
+def _different(difference: Difference) -> Check:
+    path, job_id, detail = difference.path, difference.job_id, difference.detail
+    match difference.kind:
+        case "orphaned":
+            return Check(
+                "orphaned",
+                "warning",
+                f"{path} ({detail}) is of no job that the database knows: delete it, if no other"
+                " database has it.",
+            )
+        case "missing":
+            advice = "restore it from a backup, or have the document parsed again"
+            return Check("missing", "fault", f"{path} of job {job_id} is not there: {advice}.")
+        case "different":
+            return Check(
+                "different",
+                "fault",
+                f"{path} of job {job_id} is not what was stored ({detail}): restore it from a"
+                " backup, or have the document parsed again.",
+            )
+
+
+def _uncompared(error: DatabaseError) -> Check:
+    if error.sqlstate == _NOT_ALLOWED:
+        return Check(
+            _COMPARED,
+            "warning",
+            "Not compared, since this role may not look: run `hookline doctor --storage` as a"
+            " login role in hookline_reader.",
+        )
+    if error.sqlstate == _NO_VIEW:
+        return Check(
+            _COMPARED, "fault", "Not compared, the database is older: run `hookline migrate`."
+        )
+    return Check(_COMPARED, "fault", f"Not compared to the end, Postgres failed: {error}.")
 
 
 def _receives(settings: Settings) -> bool:

@@ -6,6 +6,7 @@ A wrong value stops the start with a sentence that names the variable and shows 
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import re
 from collections.abc import Iterable
@@ -37,6 +38,8 @@ _SHORTEST_SECRET = 16
 _EXAMPLES = {
     "DATABASE_URL": "postgresql://receiver:password@db.example.com:5432/app",
     "HOOKLINE_STORAGE_URL": "file:///var/lib/hookline/objects",
+    "SUPABASE_URL": "https://abcdefghijklmnopqrst.supabase.co",
+    "SUPABASE_SERVICE_ROLE_KEY": "sb_secret_and-more-from-the-dashboard",
     "HOOKLINE_LLAMAPARSE_SCHEME": "hex",
     "HOOKLINE_LLAMAPARSE_SECRETS": "a-long-random-secret,the-one-before-it",
     "HOOKLINE_LLAMACLOUD_SECRETS": "a-long-random-secret,the-one-before-it",
@@ -80,6 +83,8 @@ class Settings(BaseSettings):
     pool_size: int = Field(8, alias="HOOKLINE_POOL_SIZE", ge=2, le=1000)
 
     storage_url: str | None = Field(None, alias="HOOKLINE_STORAGE_URL")
+    supabase_url: str | None = Field(None, alias="SUPABASE_URL")
+    supabase_service_role_key: SecretStr | None = Field(None, alias="SUPABASE_SERVICE_ROLE_KEY")
     storage_deadline: float = Field(10.0, alias="HOOKLINE_STORAGE_DEADLINE", gt=0, le=25)
 
     # Before the secrets: what they are depends on it.
@@ -135,10 +140,44 @@ class Settings(BaseSettings):
     def _is_storage(cls, value: str | None) -> str | None:
         if value is not None:
             parts = urlsplit(value)
+            if parts.scheme == "supabase":
+                # Uploads are in `raw`: mixed with them, parsed content could not be listed.
+                if not re.fullmatch(r"supabase://(?!raw$)[A-Za-z0-9][A-Za-z0-9_-]{0,99}", value):
+                    raise ValueError("it is supabase:// and the name of a bucket other than raw")
+                return value
             if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
-                raise ValueError("it is file:// and an absolute path")
+                raise ValueError(
+                    "it is file:// and an absolute path, or supabase:// and a bucket's name"
+                )
             if "?" in value or "#" in value or "\0" in unquote(parts.path):
                 raise ValueError("it has no query, fragment or null byte; %3F is ?, %23 is #")
+        return value
+
+    @field_validator("supabase_url")
+    @classmethod
+    def _is_supabase(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        address = re.fullmatch(
+            r"(https?)://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?/?", value
+        )
+        if address is None:
+            raise ValueError("it is https:// and a host, without a path")
+        if address[1] == "http" and not _is_near(address[2].strip("[]")):
+            raise ValueError(
+                "plain http:// would show the key to the network, but on this machine or to a"
+                " host without a domain (a container's)"
+            )
+        return value.rstrip("/")
+
+    @field_validator("supabase_service_role_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
+        # Anything else cannot be sent in a header, and an HTTP client's complaint would show it.
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9._-]{20,}", value.get_secret_value()):
+            raise ValueError(
+                "it is the secret key, or the service_role key, of the project's API settings"
+            )
         return value
 
     @field_validator("public_url")
@@ -163,6 +202,20 @@ class Settings(BaseSettings):
             _require_length(secrets)
             for secret in secrets:
                 standard_key(secret)
+        return self
+
+    @model_validator(mode="after")
+    def _supabase_is_whole(self) -> Self:
+        if self.storage_url is not None and self.storage_url.startswith("supabase:"):
+            for variable, value in (
+                ("SUPABASE_URL", self.supabase_url),
+                ("SUPABASE_SERVICE_ROLE_KEY", self.supabase_service_role_key),
+            ):
+                if value is None:
+                    raise ValueError(
+                        f"{variable} is not set, and HOOKLINE_STORAGE_URL={self.storage_url} needs"
+                        f" it: set it, for example to {_EXAMPLES[variable]}"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -202,6 +255,13 @@ def _require_length(secrets: Iterable[str]) -> None:
         )
 
 
+def _is_near(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return "." not in host
+
+
 def _readable(conninfo: str) -> bool:
     try:
         ports = str(conninfo_to_dict(conninfo).get("port") or "")
@@ -235,7 +295,7 @@ def load(env_file: Path | None = ENV_FILE) -> Settings:
         raise ConfigurationError(f"{env_file} is there but cannot be read: {reason}.") from error
     reason = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
-        if reason.startswith("HOOKLINE_"):
+        if reason.startswith(("HOOKLINE_", "SUPABASE_")):
             raise ConfigurationError(f"{reason}.")
         raise ConfigurationError(
             f"HOOKLINE_LLAMAPARSE_SECRETS is wrong for the scheme `standard`: {reason}. "

@@ -94,13 +94,13 @@ async def submit_files(
     A file that is wrong does not stop the others. Raises ConfigurationError if the settings do not
     suffice, nothing listens or there is no parser; DatabaseError, if Postgres is away.
     """
-    storage = open_storage(settings.require_storage())
-    secret_of(settings)
-    require_local_parser()
-    async with _reached(settings) as session, connected(settings) as pool:
-        submitter = _Submitter(settings, storage, Engine(pool), Views(pool), session, owner_id)
-        for path in paths:
-            yield await submitter.submit(path)
+    async with open_storage(settings) as storage:
+        secret_of(settings)
+        require_local_parser()
+        async with _reached(settings) as session, connected(settings) as pool:
+            submitter = _Submitter(settings, storage, Engine(pool), Views(pool), session, owner_id)
+            for path in paths:
+                yield await submitter.submit(path)
 
 
 def read_raw(path: Path) -> RawFile:

@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "FailedJob",
     "Job",
+    "KnownObject",
     "Queue",
     "Status",
     "Transition",
@@ -123,6 +124,20 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownObject:
+    """A row of stored_objects: what ought to be in storage. Of a purged job the path is left.
+
+    `stored` is false while the content still waits for storage.
+    """
+
+    path: str
+    job_id: UUID | None
+    bytes: int | None
+    sha256: str | None
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A state of the machine."""
 
@@ -201,6 +216,34 @@ class Views:
     async def queue_health(self) -> list[Queue]:
         """Each place where work can wait."""
         return await self._select(Queue, "queue_health", "order by queue")
+
+    async def known_objects(self, paths: list[str]) -> list[KnownObject]:
+        """Those of the paths that the database knows."""
+        found = await self._select(
+            KnownObject,
+            "stored_objects",
+            "where job_id is not null and path = any(%(paths)s)",
+            paths=paths,
+        )
+        # Apart, since no index helps with these: for most paths there is nothing left to ask.
+        if rest := list(set(paths).difference(known.path for known in found)):
+            found += await self._select(
+                KnownObject,
+                "stored_objects",
+                "where job_id is null and path = any(%(paths)s)",
+                paths=rest,
+            )
+        return found
+
+    async def stored_after(self, path: str, *, limit: int) -> list[KnownObject]:
+        """The next objects after `path` that jobs say are stored, in the order of their paths."""
+        return await self._select(
+            KnownObject,
+            "stored_objects",
+            "where job_id is not null and stored and path > %(path)s order by path limit %(limit)s",
+            path=path,
+            limit=limit,
+        )
 
     async def statuses(self) -> list[Status]:
         """The states of the machine, by name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -169,7 +170,7 @@ def test_a_migration_to_apply_is_a_fault(examine: Examine, db: Database, operato
     assert code == 1
     [(state, told)] = rows(checks, "migrations")
     assert state == "fault"
-    assert told.startswith("1 migration to apply, 20")
+    assert re.match(r"\d migrations to apply, 20", told)
     assert told.endswith(" first: run `hookline migrate`.")
 
 

@@ -63,7 +63,7 @@ select bag_eq(
   $$select role, relation, 'SELECT'
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
-             'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log',
+             'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'stored_objects',
              'statuses', 'transitions', 'event_codes', 'error_codes'
            ]) as relation$$,
   'these tables and views, to be read'

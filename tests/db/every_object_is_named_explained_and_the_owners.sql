@@ -1,11 +1,13 @@
 begin;
 \ir helpers.psql
+\ir jobs.psql
+\ir supabase.psql
 select plan(10);
 
 create temp view relation as
   select c.oid, c.relname::text as relation, c.relkind, c.relowner::regrole::text as owner, c.relacl, c.reloptions
     from pg_class as c
-   where c.relnamespace = 'upload_pipeline'::regnamespace
+   where c.relnamespace in ('upload_pipeline'::regnamespace, 'hookline_api'::regnamespace)
      and c.relkind not in ('i', 'c');
 
 select bag_eq(
@@ -24,7 +26,11 @@ select is_empty(
        and coalesce(obj_description(t.oid, 'pg_type'), '') !~ '\.$'$$,
   'so has each type and domain'
 );
-select isnt(obj_description('upload_pipeline'::regnamespace, 'pg_namespace'), null, 'so has the schema');
+select is_empty(
+  $$select s from unnest(array['upload_pipeline', 'hookline_api']) as s
+     where coalesce(obj_description(s::regnamespace, 'pg_namespace'), '') !~ '\.$'$$,
+  'so has each schema'
+);
 select is_empty(
   $$select r.relation, a.attname, col_description(r.oid, a.attnum)
       from relation as r
@@ -41,7 +47,7 @@ select is_empty(
     union all
     select n.nspname, n.nspowner::regrole::text
       from pg_namespace as n
-     where n.nspname = 'upload_pipeline' and n.nspowner <> 'hookline_owner'::regrole$$,
+     where n.nspname in ('upload_pipeline', 'hookline_api') and n.nspowner <> 'hookline_owner'::regrole$$,
   'everything is the owner''s'
 );
 select is_empty(
@@ -67,8 +73,8 @@ select bag_eq(
      where c.relnamespace = 'upload_pipeline'::regnamespace
        and not t.tgisinternal$$,
   $$values ('event_moves_its_job', 'A'), ('events_are_append_only', 'A'), ('events_are_never_truncated', 'A'),
-           ('job_is_born_with_its_history', 'A'), ('job_moves_by_events', 'A')$$,
-  'every guard is on, whatever session_replication_role is'
+           ('job_is_born_with_its_history', 'A'), ('job_moves_by_events', 'A'), ('events_are_broadcast', 'O')$$,
+  'every guard is on, whatever session_replication_role is; a replica announces nothing'
 );
 -- Text has no length and time has a zone.
 select is_empty(

@@ -1,5 +1,7 @@
 begin;
 \ir helpers.psql
+\ir jobs.psql
+\ir supabase.psql
 select plan(6);
 
 -- Bodies without comments and without what stands in quotes.

@@ -10,7 +10,8 @@ select is(
   'select clock_timestamp();', 'it is the wall clock and nothing else'
 );
 select is(
-  (select p.proconfig from pg_proc as p where p.oid = 'upload_pipeline.clock()'::regprocedure), null, 'without settings'
+  (select p.proconfig from pg_proc as p where p.oid = 'upload_pipeline.clock()'::regprocedure),
+  array['search_path=pg_catalog, pg_temp'], 'without a setting but its path'
 );
 select is_empty(
   $$select p.oid::regprocedure

@@ -10,6 +10,7 @@ import pytest
 from hookline.engine import Engine, KeptContent
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import Metrics
+from hookline.storage import Storage
 from sender import LATER, Sender, Start, envelope_of, set_clock, until
 
 
@@ -61,7 +62,10 @@ async def test_the_stop_waits_for_one_deletion_that_hangs_and_not_for_all() -> N
             await asyncio.Event().wait()
 
     drain = Drain(
-        engine=cast(Engine, Deletions()), storage=Hanging(), metrics=Metrics(), deadline=0.01
+        engine=cast(Engine, Deletions()),
+        storage=cast(Storage, Hanging()),
+        metrics=Metrics(),
+        deadline=0.01,
     )
     async with asyncio.timeout(5):
         await drain.run()

@@ -1,40 +1,102 @@
-"""Behind PgBouncer in transaction mode, where no session state survives."""
+"""The login roles of the README, directly and through a pooler in transaction mode.
+
+As on hosted Supabase: who installs and makes the logins is no superuser, and the pooler, PgBouncer
+here, lets no session state survive a transaction.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 
 from hookline.embedded.programs import Account, free_port
-from sender import Start, envelope_of, event_of, until
+from hookline.migrations import migrate
+from hookline.settings import load
+from hosted import hosted_server
+from sender import Job, Sender, Start, envelope_of, event_of
+from servers import MAJORS, Server
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+SERVER_CONNECTIONS = 2
+
+# What the README says, each with a password.
+LOGINS = {"receiver": "hookline_ingest", "worker": "hookline_worker"}
+
+RECORD_SUBMISSION = (
+    "select outcome from upload_pipeline.record_submission("
+    "job_id => %(job_id)s, attempt => 1, parse_job_id => %(parse_job_id)s)"
+)
+CREATE_JOB = (
+    "select outcome from upload_pipeline.create_job(owner_id => %(job_id)s,"
+    " filename => 'report.pdf', mime => 'application/pdf', bytes_len => 9,"
+    " file_sha256 => repeat('a', 64), raw_path => 'storage://raw/report.pdf')"
+)
+READ = "select status from upload_pipeline.upload_jobs where job_id = %(job_id)s"
+
+Route = Callable[[str], str]
+
+
+@pytest.fixture(scope="module", params=MAJORS, ids=lambda major: f"pg{major}")
+def hosted(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with hosted_server(request.param) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def database(hosted: Server) -> Iterator[str]:
+    """Installed by the role `hosted`, with the logins that it made; the superuser's URL."""
+    with hosted.create(owner="hosted") as url:
+        installer = hosted.url(name_of(url), user="hosted", password="hosted")
+        migrate(installer)
+        with psycopg.connect(installer, autocommit=True) as connection:
+            for name, role in LOGINS.items():
+                statement = f"create role {name} login password '{name}' in role {role}"
+                connection.execute(statement.encode())
+        yield url
 
 
 @pytest.fixture
-def pooled(login: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the ingest login, by way of a pooler with one server connection for all."""
+def direct(hosted: Server, database: str) -> Route:
+    """`direct("worker")`: the URL of this login at Postgres itself."""
+    return lambda name: hosted.url(name_of(database), user=name, password=name)
+
+
+@pytest.fixture
+def login(direct: Route) -> Route:
+    """What `start` asks for where a test names no URL: the receiver's login, directly."""
+    return {"ingest": direct("receiver")}.__getitem__
+
+
+@pytest.fixture(scope="module")
+def pooler(hosted: Server) -> Iterator[int]:
+    """The port of a PgBouncer with two server connections for each login."""
     if PGBOUNCER is None and "CI" not in os.environ:
         pytest.skip("needs the Debian package pgbouncer")
     assert PGBOUNCER is not None
-    server = urlsplit(login("ingest"))
     port = free_port()
     account = Account.for_this_process()
     directory = Path(f"/tmp/hookline-pooler-{port}")  # noqa: S108 - where its user can go
     account.make_directory(directory)
-    account.write_file(directory / "users", f'"{server.username}" "{server.password}"\n')
+    users = "".join(f'"{name}" "{name}"\n' for name in LOGINS)
+    account.write_file(directory / "users", users)
     account.write_file(
         directory / "ini",
         f"""[databases]
-* = host=127.0.0.1 port={server.port}
+* = host=127.0.0.1 port={urlsplit(hosted.url()).port}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
@@ -42,18 +104,43 @@ unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {directory}/users
 pool_mode = transaction
-default_pool_size = 1
+default_pool_size = {SERVER_CONNECTIONS}
 """,
     )
     as_whom = () if account.is_ours else ("--user", pwd.getpwuid(account.uid).pw_name)
     process = subprocess.Popen([PGBOUNCER, "--quiet", *as_whom, directory / "ini"], cwd="/")
     try:
-        netloc = f"{server.username}:{server.password}@127.0.0.1:{port}"
-        yield server._replace(netloc=netloc).geturl()
+        yield port
     finally:
         process.kill()
         process.wait()
         shutil.rmtree(directory)
+
+
+@pytest.fixture
+def pooled(direct: Route, pooler: int) -> Route:
+    """`pooled("worker")`: the URL of this login at the pooler."""
+
+    def url(name: str) -> str:
+        server = urlsplit(direct(name))
+        return server._replace(netloc=f"{name}:{name}@127.0.0.1:{pooler}").geturl()
+
+    deadline = time.monotonic() + 15
+    while not _answers(url("receiver")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return url
+
+
+@pytest.fixture(params=["direct", "pooled"])
+def route(request: pytest.FixtureRequest) -> Route:
+    """Each way to Postgres in turn."""
+    found: Route = request.getfixturevalue(request.param)
+    return found
+
+
+def name_of(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
 
 
 def _answers(url: str) -> bool:
@@ -64,17 +151,102 @@ def _answers(url: str) -> bool:
     return True
 
 
-async def test_a_receiver_without_prepared_statements_works_through_a_pooler(
-    start: Start, pooled: str
+def call(url: str, statement: str, job: Job) -> str:
+    """What a login gets: the first value, or the SQLSTATE of the refusal."""
+    values = {"job_id": job.job_id, "parse_job_id": f"p-{job.job_id}"}
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
+        try:
+            row = connection.execute(statement.encode(), values).fetchone()
+        except errors.InsufficientPrivilege as error:
+            return str(error.sqlstate)
+    assert row is not None
+    return str(row[0])
+
+
+def parsed(sender: Sender, job: Job) -> int:
+    """How often the job became parsed."""
+    return [event["code"] for event in sender.events(job)].count("parse_completed")
+
+
+async def test_the_workers_login_submits_what_the_receivers_login_hears_of(
+    start: Start, route: Route
 ) -> None:
-    await until(lambda: _answers(pooled))
-    async with start(database_url=pooled, prepare_threshold=None) as sender:
-        for number in range(8):
-            job = sender.submitted(f"p-{number}")
-            assert (await sender.send_event(event_of(f"p-{number}")))[0] == 200
-            status, answer = await sender.send_envelope(
-                envelope_of(job, parse_job_id=f"p-{number}")
-            )
+    async with start(database_url=route("receiver"), prepare_threshold=None) as sender:
+        for _ in range(8):
+            job = sender.new_job()
+            assert call(route("worker"), RECORD_SUBMISSION, job) == "applied"
+            status, answer = await sender.send_event(event_of(f"p-{job.job_id}"))
             assert (status, answer["outcome"]) == (200, "applied")
+            envelope = envelope_of(job, parse_job_id=f"p-{job.job_id}")
+            status, answer = await sender.send_envelope(envelope)
+            assert (status, answer["outcome"]) == (200, "applied")
+            assert parsed(sender, job) == 1
         async with sender.http.get(sender.url + "/readyz") as response:
             assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        pytest.param("receiver", RECORD_SUBMISSION, id="receiver-submits"),
+        pytest.param("receiver", CREATE_JOB, id="receiver-creates"),
+        pytest.param("receiver", READ, id="receiver-reads"),
+        pytest.param("worker", CREATE_JOB, id="worker-creates"),
+        pytest.param("worker", READ, id="worker-reads"),
+    ],
+)
+async def test_no_login_does_what_is_anothers(
+    start: Start, route: Route, name: str, statement: str
+) -> None:
+    async with start() as sender:
+        assert call(route(name), statement, sender.new_job()) == "42501"
+
+
+async def test_twenty_webhooks_at_once_are_each_applied_once_over_two_connections(
+    start: Start, direct: Route, pooled: Route
+) -> None:
+    async with start(database_url=pooled("receiver"), prepare_threshold=None) as sender:
+        jobs = [sender.submitted(f"p-{uuid4()}") for _ in range(10)]
+        bodies = [envelope_of(job, content=f"# Report of {job.job_id}\n") for job in jobs]
+        answers = await asyncio.gather(*(sender.send_envelope(body) for body in bodies * 2))
+        assert [status for status, _ in answers] == [200] * 20
+        assert {answer["outcome"] for _, answer in answers} <= {"applied", "duplicate"}
+        assert [parsed(sender, job) for job in jobs] == [1] * 10
+        # A call that fails leaves no more behind than one that succeeds.
+        assert (await sender.send_envelope(envelope_of(Job(uuid4(), uuid4()))))[0] == 404
+
+        servers, settings = sessions(pooled("receiver"), SERVER_CONNECTIONS)
+        connected = sender.query("select pid from pg_stat_activity where usename = 'receiver'")
+        assert servers == {row["pid"] for row in connected}
+    _, fresh = sessions(direct("receiver"), 1)
+    assert settings == fresh
+
+
+def sessions(url: str, number: int) -> tuple[set[int], set[tuple[str, ...]]]:
+    """The process ids of so many server connections, and what our functions set in any of them."""
+    servers, settings = set(), set()
+    with ExitStack() as all_at_once:
+        for _ in range(number):
+            connection = psycopg.connect(url, prepare_threshold=None)
+            all_at_once.enter_context(connection)
+            # Its transaction stays open, so that the next one gets another server connection.
+            row = connection.execute(
+                "select pg_backend_pid(), current_setting('lock_timeout'),"
+                " current_setting('search_path'), current_setting('role')"
+            ).fetchone()
+            assert row is not None
+            servers.add(row[0])
+            settings.add(row[1:])
+    return servers, settings
+
+
+def test_a_login_at_supavisor_is_named_with_its_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://receiver.abcdefghijklmnopqrst:p%40ss@pooler.example.com:6543/postgres"
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert conninfo_to_dict(load(None).require_database()) == {
+        "user": "receiver.abcdefghijklmnopqrst",
+        "password": "p@ss",
+        "host": "pooler.example.com",
+        "port": "6543",
+        "dbname": "postgres",
+    }

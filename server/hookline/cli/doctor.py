@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, nullcontext
 from typing import Annotated
@@ -18,6 +19,8 @@ from hookline.settings import ConfigurationError, load
 
 __all__ = ["doctor"]
 
+# Of one check; thousands of lines would hide the rest.
+_SHOWN = 20
 _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 
 
@@ -25,20 +28,30 @@ def doctor(
     quick: Annotated[
         bool, typer.Option("--quick", help="Leave out integrity, which reads every job and event.")
     ] = False,
+    compare: Annotated[
+        bool,
+        typer.Option("--storage", help="Compare storage with the database: reads every object."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a check.")] = False,
 ) -> None:
     """Check configuration, database, migrations, rights, storage, queues and integrity.
+
+    With --storage, also: objects that no job knows, and objects of jobs that are missing or not
+    what was stored, by size and SHA-256. It takes a login role in hookline_reader.
 
     Ends with 1 if there is a fault; a warning is none. Run it with the environment of the process
     that you ask about.
 
     Example: hookline doctor --json | jq -r 'select(.state != "ok") | .sentence'
     """
-    if asyncio.run(_examine(quick=quick, as_json=as_json)):
+    if asyncio.run(_examine(quick=quick, compare=compare, as_json=as_json)):
         raise typer.Exit(FAILED)
 
 
-async def _examine(*, quick: bool, as_json: bool) -> bool:
+async def _examine(*, quick: bool, compare: bool, as_json: bool) -> bool:
+    screen = errors()
+    waiting = screen.status("Examining") if screen.is_terminal else None
+
     async def checks() -> AsyncGenerator[Check, None]:
         for check in unknown_variables(os.environ):
             yield check
@@ -47,23 +60,37 @@ async def _examine(*, quick: bool, as_json: bool) -> bool:
         except ConfigurationError as error:
             yield Check("configuration", "fault", str(error))
             return
-        async with aclosing(examine(settings, integrity=not quick)) as examined:
+        examined = examine(
+            settings,
+            integrity=not quick,
+            compare=compare,
+            progress=waiting.update if waiting else lambda sentence: None,
+        )
+        async with aclosing(examined):
             async for check in examined:
                 yield check
 
-    found: list[Check] = []
-    screen = errors()
-    waiting = screen.status("Examining") if screen.is_terminal else nullcontext()
+    faults = 0
+    shown: list[Check] = []
+    counts: Counter[str] = Counter()
     async with aclosing(checks()) as examined:
-        with waiting:
+        with waiting or nullcontext():
             async for check in examined:
-                found.append(check)
+                faults += check.state == "fault"
+                counts[check.name] += 1
                 if as_json:
                     print_json(check)
+                elif counts[check.name] <= _SHOWN:
+                    shown.append(check)
     if not as_json:
         rows = [
             (one.name, Text(one.state, style=_STYLES[one.state]), printable(one.sentence))
-            for one in found
+            for one in shown
+        ]
+        rows += [
+            (name, Text(""), f"{count - _SHOWN:,} more: `hookline doctor --json` names all.")
+            for name, count in counts.items()
+            if count > _SHOWN
         ]
         print_table(["check", "state", ""], rows)
-    return any(check.state == "fault" for check in found)
+    return faults > 0

@@ -90,11 +90,16 @@ class Drain:
         try:
             async with asyncio.timeout(self._deadline):
                 await operation
-        except (StorageError, TimeoutError) as error:
-            self._metrics.count_drained("failed")
-            log.warning(
-                "storage_failed", what=what, reason=str(error) or "no answer in time", **ids
-            )
-            return False
-        self._metrics.count_drained("stored" if what == "store" else "deleted")
-        return True
+        except StorageError as error:
+            # Tried again all the same, but somebody has to act before it can succeed.
+            report = log.error if error.permanent else log.warning
+            reason = str(error)
+        except TimeoutError:
+            report = log.warning
+            reason = f"no answer within {self._deadline:g} s"
+        else:
+            self._metrics.count_drained("stored" if what == "store" else "deleted")
+            return True
+        self._metrics.count_drained("failed")
+        report("storage_failed", what=what, reason=reason, **ids)
+        return False

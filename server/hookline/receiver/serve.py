@@ -20,7 +20,7 @@ from hookline.receiver.metrics import Metrics
 from hookline.receiver.readiness import Readiness
 from hookline.receiver.sources import configured_sources
 from hookline.settings import ConfigurationError, Settings
-from hookline.storage import open_storage
+from hookline.storage import Storage, StorageError, open_storage
 
 __all__ = ["Receiver", "receiving"]
 
@@ -45,14 +45,15 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
     not be there yet: until it is, deliveries are answered 503.
     """
     settings.require_secrets()
-    storage = open_storage(settings.require_storage())
-    pool = open_pool(
-        settings.require_database(),
-        size=settings.pool_size,
-        prepare_threshold=settings.prepare_threshold,
-        name="hookline-receiver",
-    )
-    async with pool:
+    async with (
+        open_storage(settings) as storage,
+        open_pool(
+            settings.require_database(),
+            size=settings.pool_size,
+            prepare_threshold=settings.prepare_threshold,
+            name="hookline-receiver",
+        ) as pool,
+    ):
         engine = Engine(pool)
         metrics = Metrics()
         readiness = Readiness(pool)
@@ -72,18 +73,22 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         public = make_runner(application)
         admin = make_runner(_admin(readiness, metrics))
         draining: asyncio.Task[None] | None = None
+        checking: asyncio.Task[None] | None = None
         try:
             url = await _listen(public, settings.host, settings.port, "HOOKLINE_")
             admin_url = await _listen(
                 admin, settings.admin_host, settings.admin_port, "HOOKLINE_ADMIN_"
             )
             draining = asyncio.create_task(drain.run(), name="drain")
+            checking = asyncio.create_task(_check(storage, settings.storage_deadline))
             log.info("receiving", url=url, admin_url=admin_url)
             yield Receiver(url, admin_url)
         finally:
             readiness.stopping = True
             log.info("stopping")
             drain.stop()
+            if checking is not None:
+                checking.cancel()
             try:
                 for site in list(public.sites):
                     await site.stop()
@@ -93,6 +98,17 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
                     await draining
             finally:
                 await admin.cleanup()
+
+
+async def _check(storage: Storage, deadline: float) -> None:
+    """Say at the start what the first delivery would show. It may heal: nothing stops for it."""
+    try:
+        async with asyncio.timeout(deadline):
+            await storage.check()
+    except StorageError as error:
+        log.error("storage_unusable", reason=str(error))
+    except TimeoutError:
+        log.error("storage_unusable", reason=f"no answer within {deadline:g} s")
 
 
 class _UnderWay:

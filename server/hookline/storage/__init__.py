@@ -6,26 +6,68 @@ So a write may be repeated, or overtaken by a late one: it can only write the sa
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["Storage", "StorageError", "object_key", "open_storage"]
+from hookline.settings import ConfigurationError, Settings
+
+__all__ = [
+    "MissingObject",
+    "Storage",
+    "StorageError",
+    "StoredObject",
+    "object_key",
+    "open_storage",
+]
 
 _PATH = re.compile(r"storage://([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+)")
 
 
 class StorageError(Exception):
-    """An object was not written or deleted. Its bytes are in Postgres; the drain tries again."""
+    """The storage did not do it; the bytes of a write are in Postgres, and the drain tries again.
+
+    `permanent`: in vain, until a person has done what the message says.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class MissingObject(StorageError):
+    """There is no object at this path."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as it is listed: its size in bytes, and when it was last written."""
+
+    path: str
+    size: int
+    modified: datetime
 
 
 class Storage(Protocol):
-    """What the receiver needs of a storage: two methods, both safe to repeat."""
+    """Objects by path; every method is safe to repeat and raises StorageError."""
 
     async def write(self, path: str, content: bytes) -> None:
-        """Make the object durable, or raise StorageError."""
+        """Make the object durable."""
 
     async def delete(self, path: str) -> None:
-        """Remove the object if it is there, or raise StorageError."""
+        """Remove the object if it is there."""
+
+    async def read(self, path: str) -> bytes:
+        """The object's content. Raises MissingObject if there is none."""
+
+    def list(self, bucket: str) -> AsyncIterator[StoredObject]:
+        """Every object of the paths storage://bucket/..., in no order that counts."""
+
+    async def check(self) -> None:
+        """Raise, with a sentence that says why, if objects cannot be written here at all."""
 
 
 def object_key(path: str) -> str:
@@ -33,16 +75,28 @@ def object_key(path: str) -> str:
     match = _PATH.fullmatch(path)
     if match is None:
         raise StorageError(
-            "the path is not storage://bucket/key of letters, digits, `.`, `_` and `-`"
+            "the path is not storage://bucket/key of letters, digits, `.`, `_` and `-`",
+            permanent=True,
         )
     return match[1]
 
 
-def open_storage(url: str) -> Storage:
-    """The storage that HOOKLINE_STORAGE_URL names: `file:///absolute/path`."""
-    from hookline.storage.files import FileStorage
+@asynccontextmanager
+async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
+    """The storage that HOOKLINE_STORAGE_URL names. Raises ConfigurationError; asks no server."""
+    url = settings.require_storage()
+    if url.startswith("file:"):
+        from hookline.storage.files import FileStorage
 
-    parts = urlsplit(url)
-    if parts.scheme != "file":
-        raise StorageError(f"storage {parts.scheme}:// is not known: use file:///absolute/path")
-    return FileStorage(unquote(parts.path))
+        yield FileStorage(unquote(urlsplit(url).path))
+        return
+
+    try:
+        from hookline.storage.supabase import open_supabase
+    except ImportError as error:
+        raise ConfigurationError(
+            "HOOKLINE_STORAGE_URL is supabase://, for which the official client is needed:"
+            " pip install 'hookline[supabase]'."
+        ) from error
+    async with open_supabase(settings) as storage:
+        yield storage

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from hookline.storage import StorageError, object_key
+from hookline.storage import MissingObject, StorageError, StoredObject, object_key
 from hookline.storage.threads import Threads
 
 __all__ = ["FileStorage"]
 
 # More than a disk can do at a time, and few enough to lose all of them to one that hangs.
 _CALLS = 8
+_TEMPORARY = ".hookline-"
+
+_Answer = TypeVar("_Answer")
 
 
 class FileStorage:
@@ -34,13 +40,33 @@ class FileStorage:
         target = self._root / object_key(path)
         await self._call(lambda: self._delete(target))
 
+    async def read(self, path: str) -> bytes:
+        """The file's bytes. Raises MissingObject and StorageError."""
+        target = self._root / object_key(path)
+        return await self._call(lambda: self._read(target))
+
+    async def list(self, bucket: str) -> AsyncIterator[StoredObject]:
+        """Every file below the bucket's directory, one directory at a time. Raises StorageError."""
+        await self._call(self._require_root)
+        keys = [bucket]
+        while keys:
+            key = keys.pop()
+            directories, objects = await self._call(partial(_scan, self._root, key))
+            for found in objects:
+                yield found
+            keys.extend(directories)
+
+    async def check(self) -> None:
+        """The root is a directory that this user may write in, or else a StorageError."""
+        await self._call(self._check)
+
     def file_of(self, path: str) -> Path:
         """Where the object of a path is on disk."""
         return self._root / object_key(path)
 
-    async def _call(self, function: Callable[[], None]) -> None:
+    async def _call(self, function: Callable[[], _Answer]) -> _Answer:
         try:
-            await self._threads.call(function)
+            return await self._threads.call(function)
         except OSError as error:
             raise StorageError(
                 f"{error.strerror or type(error).__name__} ({error.errno})"
@@ -48,7 +74,7 @@ class FileStorage:
 
     def _write(self, target: Path, content: bytes) -> None:
         self._make_directory(target.parent)
-        descriptor, temporary = tempfile.mkstemp(prefix=".hookline-", dir=target.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
@@ -74,10 +100,50 @@ class FileStorage:
             one.mkdir(mode=0o750, exist_ok=True)
             _sync_directory(one.parent)
 
+    def _read(self, target: Path) -> bytes:
+        try:
+            return target.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            # A disk that is not mounted has not lost its objects.
+            self._require_root()
+            raise MissingObject("there is no object at this path") from error
+
+    def _require_root(self) -> None:
+        if not self._root.is_dir():
+            raise StorageError(
+                f"{self._root} is not a directory: create it, or mount its disk", permanent=True
+            )
+
+    def _check(self) -> None:
+        self._require_root()
+        if not os.access(self._root, os.R_OK | os.W_OK | os.X_OK):
+            raise StorageError(
+                f"this user may not write in {self._root}: make it the directory's owner",
+                permanent=True,
+            )
+
     def _delete(self, target: Path) -> None:
         with suppress(FileNotFoundError):
             target.unlink()
             _sync_directory(target.parent)
+
+
+def _scan(root: Path, key: str) -> tuple[list[str], list[StoredObject]]:
+    directories, objects = [], []
+    # What is gone by now was deleted; a bucket without a directory is empty.
+    with suppress(FileNotFoundError), os.scandir(root / key) as entries:
+        for entry in entries:
+            name = f"{key}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                directories.append(name)
+            elif not entry.name.startswith(_TEMPORARY):
+                with suppress(FileNotFoundError):
+                    objects.append(_stored(f"storage://{name}", entry.stat()))
+    return directories, objects
+
+
+def _stored(path: str, status: os.stat_result) -> StoredObject:
+    return StoredObject(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
 
 def _sync_directory(directory: Path) -> None:

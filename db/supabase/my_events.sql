@@ -1,0 +1,30 @@
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  -- Without payload: it holds what providers, operators and machines say to each other.
+  create or replace view hookline_api.my_events with (security_invoker = true) as
+  select e.job_id,
+         e.version,
+         e.document_id,
+         e.ts,
+         e.from_status,
+         e.to_status,
+         e.type,
+         e.severity,
+         e.code
+    from upload_pipeline.documents as d
+    join upload_pipeline.upload_jobs as j on j.document_id = d.document_id
+    join upload_pipeline.events as e on e.job_id = j.job_id
+   where d.owner_id = (select auth.uid());
+
+  comment on view hookline_api.my_events is
+    'The history of the signed-in user''s own jobs: a row for each step, (job_id, version) in order.';
+
+  alter view hookline_api.my_events owner to hookline_owner;
+  revoke all on hookline_api.my_events from public;
+  grant select on hookline_api.my_events to authenticated;
+end;
+$$;

@@ -1,0 +1,47 @@
+-- What the views of hookline_api need of the tables, for they read as their caller. A signed-in user cannot name
+-- the tables, having no usage of upload_pipeline; should that be granted one day, these policies still hold.
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  grant select (document_id, owner_id, filename, mime, bytes_len)
+    on upload_pipeline.documents to authenticated;
+  grant select (job_id, document_id, status, version, terminal, failed, attempt, last_error, created_at, updated_at)
+    on upload_pipeline.upload_jobs to authenticated;
+  grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
+    on upload_pipeline.events to authenticated;
+
+  -- Dropped first, so that one that was changed or lost comes back. `(select auth.uid())` is asked once a
+  -- statement, not once a row.
+  drop policy if exists owner_sees_own_documents on upload_pipeline.documents;
+  drop policy if exists owner_sees_own_jobs on upload_pipeline.upload_jobs;
+  drop policy if exists owner_sees_own_events on upload_pipeline.events;
+
+  create policy owner_sees_own_documents on upload_pipeline.documents
+    for select
+    to authenticated
+    using (owner_id = (select auth.uid()));
+
+  create policy owner_sees_own_jobs on upload_pipeline.upload_jobs
+    for select
+    to authenticated
+    using (exists (
+      select
+        from upload_pipeline.documents as d
+       where d.document_id = upload_jobs.document_id
+         and d.owner_id = (select auth.uid())
+    ));
+
+  create policy owner_sees_own_events on upload_pipeline.events
+    for select
+    to authenticated
+    using (exists (
+      select
+        from upload_pipeline.documents as d
+       where d.document_id = events.document_id
+         and d.owner_id = (select auth.uid())
+    ));
+end;
+$$;

@@ -1,0 +1,18 @@
+-- Row security on every table, so that a grant by mistake shows nothing. The functions and views are the owner's,
+-- whom it does not concern.
+alter table upload_pipeline.contents enable row level security;
+alter table upload_pipeline.deletions enable row level security;
+alter table upload_pipeline.documents enable row level security;
+alter table upload_pipeline.error_codes enable row level security;
+alter table upload_pipeline.event_codes enable row level security;
+alter table upload_pipeline.events enable row level security;
+alter table upload_pipeline.provider_jobs enable row level security;
+alter table upload_pipeline.statuses enable row level security;
+alter table upload_pipeline.transitions enable row level security;
+alter table upload_pipeline.upload_jobs enable row level security;
+alter table upload_pipeline.webhook_deliveries enable row level security;
+
+create policy readers_see_all on upload_pipeline.error_codes for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.event_codes for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.statuses for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.transitions for select to hookline_reader using (true);

@@ -1,0 +1,23 @@
+create or replace view upload_pipeline.stored_objects as
+select c.path,
+       c.job_id,
+       c.content_bytes as bytes,
+       c.content_sha256 as sha256,
+       c.stored_at is not null as stored
+  from upload_pipeline.contents as c
+ where c.path is not null
+union all
+select p.path, null, null, null, true
+  from upload_pipeline.documents as d
+  cross join lateral unnest(d.purged_paths) as p (path)
+union all
+select e.path, null, null, null, false
+  from upload_pipeline.deletions as e
+ where e.path like 'storage://parsed/%';
+
+comment on view upload_pipeline.stored_objects is
+  'A row for each object of parsed content that may be in storage: of a job, of a purged job (job_id, bytes and '
+  'sha256 unknown), or still to be deleted. stored: it must be there. What is in storage and not here is orphaned.';
+
+revoke all on upload_pipeline.stored_objects from public;
+grant select on upload_pipeline.stored_objects to hookline_reader;

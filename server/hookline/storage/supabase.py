@@ -1,0 +1,279 @@
+"""Objects in buckets of Supabase Storage, through the official client."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from storage3 import AsyncStorageClient
+from storage3.exceptions import StorageApiError
+from storage3.utils import StorageException
+from supabase import AsyncClientOptions, create_async_client
+
+from hookline.settings import Settings
+from hookline.storage import MissingObject, StorageError, StoredObject, object_key
+
+__all__ = ["SupabaseStorage", "open_supabase"]
+
+# Of HOOKLINE_STORAGE_DEADLINE: our sentence is to be there before the caller gives up.
+_SHARE = 0.9
+_PAGE = 1000
+
+# A bucket's allowed_mime_types are compared as text, so that a charset would be refused.
+_MARKDOWN = "text/markdown"
+_TYPES = {".md": _MARKDOWN, ".pdf": "application/pdf"}
+
+# What the dashboard leaves in a folder that it has emptied.
+_PLACEHOLDER = ".emptyFolderPlaceholder"
+
+_WRONG_KEY = (
+    "Supabase does not accept the key: set SUPABASE_SERVICE_ROLE_KEY to the secret (service_role)"
+    " key of the project of SUPABASE_URL, one that is not expired or revoked"
+)
+_TOO_LARGE = (
+    "the object is larger than bucket {bucket} takes: raise the file size limit of the bucket or,"
+    " if that is higher, the project's"
+)
+_BUSY = "Supabase Storage is busy or its database away ({code}): it may heal by itself"
+
+
+class _Meaning(NamedTuple):
+    permanent: bool
+    sentence: str
+
+
+# By the name of the error, or else by its status, which are in the body: in HTTP nearly all are
+# 400. Of what is not here, a 5xx may heal.
+_MEANINGS = {
+    "NoSuchBucket": _Meaning(
+        True,
+        "bucket {bucket} does not exist in the project of SUPABASE_URL: create it, private, or"
+        " correct HOOKLINE_STORAGE_URL",
+    ),
+    "AccessDenied": _Meaning(True, _WRONG_KEY),
+    "InvalidJWT": _Meaning(True, _WRONG_KEY),
+    "InvalidMimeType": _Meaning(
+        True, "bucket {bucket} does not take {mime}: add it to the bucket's allowed_mime_types"
+    ),
+    "EntityTooLarge": _Meaning(True, _TOO_LARGE),
+    "InvalidKey": _Meaning(True, "Supabase does not allow a character of this path: rename it"),
+    "TenantNotFound": _Meaning(True, "there is no such project: correct SUPABASE_URL"),
+    # We always allow to overwrite, so this is another writer of the same bytes, right now.
+    "KeyAlreadyExists": _Meaning(False, "the object is being written by another process"),
+    "ResourceAlreadyExists": _Meaning(False, "the object is being written by another process"),
+    "ResourceLocked": _Meaning(False, "the object is being written by another process"),
+    "DatabaseTimeout": _Meaning(False, _BUSY),
+    "SlowDown": _Meaning(False, _BUSY),
+    # From a gateway in front of Supabase Storage, whose bodies have no such names.
+    "401": _Meaning(True, _WRONG_KEY),
+    "403": _Meaning(True, _WRONG_KEY),
+    "404": _Meaning(True, "no Supabase Storage answers there: correct SUPABASE_URL"),
+    "408": _Meaning(False, _BUSY),
+    "413": _Meaning(True, _TOO_LARGE),
+    "429": _Meaning(False, _BUSY),
+    "540": _Meaning(True, "the project is paused: restore it in the Supabase dashboard"),
+}
+
+_Answer = TypeVar("_Answer")
+
+
+class SupabaseStorage:
+    """The project's buckets: `storage://parsed/` is the one of HOOKLINE_STORAGE_URL, every other
+    is the bucket of its own name.
+
+    Nothing is tried twice here, and every call ends within `seconds`.
+    """
+
+    def __init__(
+        self, client: AsyncStorageClient, *, url: str, key: str, bucket: str, seconds: float
+    ) -> None:
+        self._client = client
+        self._url = url
+        self._key = key
+        self._bucket = bucket
+        self._seconds = seconds
+
+    async def write(self, path: str, content: bytes) -> None:
+        """Upload the object, over the same bytes if it is there. Raises StorageError."""
+        bucket, name = self._place(path)
+        mime = _TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")
+        await self._call(
+            self._client.from_(bucket).upload(
+                name, content, {"content-type": mime, "upsert": "true"}
+            ),
+            bucket,
+            mime,
+        )
+
+    async def delete(self, path: str) -> None:
+        """Remove the object; none there is no error. Raises StorageError."""
+        # Row security hides from another role what it may not delete, which looks like gone.
+        self._require_service_role()
+        bucket, name = self._place(path)
+        await self._call(self._client.from_(bucket).remove([name]), bucket)
+
+    async def read(self, path: str) -> bytes:
+        """Download the object. Raises MissingObject and StorageError."""
+        bucket, name = self._place(path)
+        return await self._call(self._client.from_(bucket).download(name), bucket)
+
+    async def list(self, bucket: str) -> AsyncIterator[StoredObject]:
+        """Every object of the bucket by name, a thousand a request. Raises StorageError."""
+        name = self._bucket_of(bucket)
+        # Asked first: a bucket that does not exist is listed as an empty one.
+        await self._call(self._client.get_bucket(name), name)
+        cursor: str | None = None
+        while True:
+            # The listing by folders needs a request for each, and pages that shift by offset.
+            page = await self._call(
+                self._client.from_(name).list_v2(
+                    {"limit": _PAGE, "cursor": cursor} if cursor else {"limit": _PAGE}
+                ),
+                name,
+            )
+            for found in page.objects:
+                if PurePosixPath(found.name).name != _PLACEHOLDER:
+                    size = int((found.metadata or {}).get("size", 0))
+                    yield StoredObject(f"storage://{bucket}/{found.name}", size, found.updated_at)
+            cursor = page.nextCursor
+            if not page.hasNext or cursor is None:
+                return
+
+    async def check(self) -> None:
+        """The server answers, takes the key, and has the bucket; or else a StorageError."""
+        self._require_service_role()
+        await self._call(self._client.get_bucket(self._bucket), self._bucket)
+
+    def _place(self, path: str) -> tuple[str, str]:
+        first, _, name = object_key(path).partition("/")
+        return self._bucket_of(first), name
+
+    def _bucket_of(self, first: str) -> str:
+        return self._bucket if first == "parsed" else first
+
+    def _require_service_role(self) -> None:
+        if problem := key_problem(self._key, urlsplit(self._url).hostname or "", time.time()):
+            raise StorageError(problem, permanent=True)
+
+    async def _call(
+        self, request: Awaitable[_Answer], bucket: str, mime: str = _MARKDOWN
+    ) -> _Answer:
+        # A cause could say more than is for everybody: httpx quotes the headers that it refuses.
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await request
+        except TimeoutError:
+            raise StorageError(
+                f"Supabase at {self._url} did not answer within {self._seconds:g} s"
+            ) from None
+        except StorageApiError as error:
+            raise _meaning(error, bucket, mime) from None
+        except httpx.ConnectError:
+            raise StorageError(
+                f"Supabase at {self._url} cannot be reached: check SUPABASE_URL, that the project"
+                " is not paused, and the network"
+            ) from None
+        except httpx.HTTPError as error:
+            raise StorageError(
+                f"the connection to Supabase at {self._url} broke ({type(error).__name__})"
+            ) from None
+        except (StorageException, LookupError, TypeError, ValueError):
+            raise StorageError(
+                f"what answered at {self._url} is not Supabase Storage: check SUPABASE_URL"
+            ) from None
+
+
+@asynccontextmanager
+async def open_supabase(settings: Settings) -> AsyncIterator[SupabaseStorage]:
+    """The storage of settings whose HOOKLINE_STORAGE_URL is supabase://bucket."""
+    assert settings.supabase_url is not None  # noqa: S101 - Settings holds
+    assert settings.supabase_service_role_key is not None  # noqa: S101 - Settings holds
+    url = settings.supabase_url
+    key = settings.supabase_service_role_key.get_secret_value()
+    seconds = settings.storage_deadline * _SHARE
+    # Ours, since the client closes none, and its own follows redirects with the key.
+    async with httpx.AsyncClient(timeout=seconds) as http:
+        client = await create_async_client(
+            url,
+            key,
+            AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False),
+        )
+        yield SupabaseStorage(
+            client.storage,
+            url=url,
+            key=key,
+            bucket=urlsplit(settings.require_storage()).netloc,
+            seconds=seconds,
+        )
+
+
+def key_problem(key: str, host: str, now: float) -> str | None:
+    """What is wrong with a key as far as it tells itself; the server has the last word."""
+    if key.startswith("sb_publishable_"):
+        return (
+            "SUPABASE_SERVICE_ROLE_KEY is a publishable key, which may not write: set it to a"
+            " secret key (sb_secret_...) of the project"
+        )
+    claims = _claims(key)
+    if (role := claims.get("role", "service_role")) != "service_role":
+        return (
+            f"SUPABASE_SERVICE_ROLE_KEY is a key of role {role}, which may not write: set it to"
+            " the service_role key, or a secret key, of the project"
+        )
+    project, _, domain = host.partition(".")
+    if domain == "supabase.co" and (ref := claims.get("ref", project)) != project:
+        return (
+            f"SUPABASE_SERVICE_ROLE_KEY is of project {ref}, and SUPABASE_URL of project"
+            f" {project}: set both to those of one project"
+        )
+    expires = claims.get("exp")
+    if isinstance(expires, int | float) and expires <= now:
+        return (
+            f"SUPABASE_SERVICE_ROLE_KEY expired on {datetime.fromtimestamp(expires, UTC):%Y-%m-%d}:"
+            " set it to a newer key of the project"
+        )
+    return None
+
+
+def _claims(key: str) -> dict[str, Any]:
+    """What a JWT says, unverified; nothing for a key of another format."""
+    parts = key.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _meaning(error: StorageApiError, bucket: str, mime: str) -> StorageError:
+    code, status = _code(error), str(error.status)
+    if code == "NoSuchKey":
+        return MissingObject("there is no object at this path")
+    if known := _MEANINGS.get(code) or _MEANINGS.get(status):
+        return StorageError(
+            known.sentence.format(bucket=bucket, mime=mime, code=code), permanent=known.permanent
+        )
+    if status.startswith("5"):
+        return StorageError(_BUSY.format(code=code))
+    return StorageError(
+        f"Supabase Storage refused it ({status} {code}): see the project's storage logs",
+        permanent=True,
+    )
+
+
+def _code(error: StorageApiError) -> str:
+    """The body's `code`. The client reads `error`, an older field with other words."""
+    cause = error.__cause__
+    body = cause.response.json() if isinstance(cause, httpx.HTTPStatusError) else {}
+    return str(body.get("code", error.code))

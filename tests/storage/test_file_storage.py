@@ -1,0 +1,43 @@
+"""A directory that is not there has not lost its objects, and leftovers are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hookline.storage import MissingObject, StorageError
+from hookline.storage.files import FileStorage
+
+PATH = "storage://parsed/document/job.md"
+
+
+@pytest.mark.parametrize("at", ["absent", "file"])
+async def test_without_its_root_nothing_is_missing_and_nothing_empty(
+    tmp_path: Path, at: str
+) -> None:
+    (tmp_path / "file").touch()
+    storage = FileStorage(tmp_path / at)
+    with pytest.raises(StorageError, match="create it, or mount its disk") as refused:
+        await storage.read(PATH)
+    assert not isinstance(refused.value, MissingObject)
+    with pytest.raises(StorageError, match="create it, or mount its disk"):
+        [one async for one in storage.list("parsed")]
+    with pytest.raises(StorageError, match="create it, or mount its disk"):
+        await storage.check()
+
+
+async def test_a_root_that_may_not_be_written_is_told_by_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root, as tests may run, may write everywhere.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(StorageError, match=r"may not write in .*: make it the directory's owner"):
+        await FileStorage(tmp_path).check()
+
+
+async def test_what_a_crashed_write_leaves_is_not_listed(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path)
+    await storage.write(PATH, b"x")
+    (tmp_path / "parsed/document/.hookline-abcdef").write_bytes(b"half")
+    assert [one.path async for one in storage.list("parsed")] == [PATH]

@@ -1,0 +1,58 @@
+"""Projects on servers such as Supabase's, the CLI, and the release before this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from release import Hookline
+from supabase_cli import SupabaseCli
+from supabase_like import SupabaseLike
+
+from servers import MAJORS, skip_reason
+
+
+def _server(major: int) -> Iterator[SupabaseLike]:
+    if reason := skip_reason(major):
+        pytest.skip(reason)
+    server = SupabaseLike(major)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def supabase15() -> Iterator[SupabaseLike]:
+    yield from _server(15)
+
+
+@pytest.fixture(scope="session")
+def supabase18() -> Iterator[SupabaseLike]:
+    yield from _server(18)
+
+
+@pytest.fixture(params=MAJORS, ids=lambda major: f"pg{major}")
+def server(request: pytest.FixtureRequest) -> SupabaseLike:
+    """Each in turn."""
+    found: SupabaseLike = request.getfixturevalue(f"supabase{request.param}")
+    return found
+
+
+@pytest.fixture
+def project(server: SupabaseLike) -> Iterator[str]:
+    """An empty project's database, as the URL of its `postgres`."""
+    with server.project() as url:
+        yield url
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> SupabaseCli:
+    return SupabaseCli(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Hookline:
+    """Release 0.1.0, whose schema this version has to take over."""
+    return Hookline.released(tmp_path_factory.mktemp("release"))

@@ -1,0 +1,38 @@
+"""The pgTAP files in a Supabase project, as `supabase test db` runs them there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import psycopg
+from supabase_like import SupabaseLike
+
+from servers import ROLES
+from test_pg_prove import pg_prove
+
+TESTS = Path("supabase/tests")
+
+# What `postgres` may not do, there as little as here.
+NEEDS_A_SUPERUSER = {
+    "a_guard_that_is_off_is_found": "switches the triggers of foreign keys off",
+    "no_caller_can_put_its_own_types_before_ours": "becomes a role that is no member of anything",
+    "the_guards_stand_in_replica_mode": "sets session_replication_role",
+}
+
+
+def test_every_file_passes_in_a_project(supabase15: SupabaseLike) -> None:
+    """As `postgres`, once it is in the roles that the files become; the rest as the superuser."""
+    ours = ", ".join(f"hookline_{role}" for role in ROLES)
+    with supabase15.project() as url:
+        supabase15.install(url)
+        supabase15.as_superuser(url, "create extension pgtap with schema extensions")
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute(f"grant {ours} to postgres".encode())
+        done = pg_prove(supabase15, url, TESTS)
+        refused = set(re.findall(r"(?m)^supabase/tests/(\w+)\.sql +\(Wstat", done.stdout))
+        rest = [TESTS / f"{name}.sql" for name in NEEDS_A_SUPERUSER]
+        again = pg_prove(supabase15, supabase15.superuser_url(url), *rest)
+    assert "Files=" in done.stdout, done.stdout
+    assert refused == NEEDS_A_SUPERUSER.keys(), done.stdout
+    assert again.returncode == 0, again.stdout

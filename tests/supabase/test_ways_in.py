@@ -1,0 +1,116 @@
+"""psql, `hookline migrate` and the CLI make the same database, and each goes on where another was.
+
+A diff made of catalogues drops REVOKEs, so what is compared is pg_dump's text, with every ACL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from difflib import unified_diff
+from pathlib import Path
+
+import psycopg
+from release import Hookline
+from supabase_cli import SupabaseCli
+from supabase_like import SupabaseLike
+
+from hookline.migrations import migrate
+from servers import MAJORS, ROOT
+
+EVERY = [path.stem for path in sorted((ROOT / "supabase/migrations").glob("*.sql"))]
+
+Way = Callable[[str], object]
+
+
+def history(url: str) -> list[str]:
+    with psycopg.connect(url) as conn:
+        rows = conn.execute(
+            "select version || '_' || name from supabase_migrations.schema_migrations order by 1"
+        ).fetchall()
+    return [row[0] for row in rows]
+
+
+def made_by(way: list[Way], url: str) -> str:
+    for step in way:
+        step(url)
+    assert history(url) == EVERY
+    return url
+
+
+def test_every_way_makes_the_same_supabase_project(
+    server: SupabaseLike, cli: SupabaseCli, release: Hookline, tmp_path: Path
+) -> None:
+    push = pushed_by(cli)
+    ways: dict[str, list[Way]] = {
+        "psql -f db/install.sql": [server.install],
+        "hookline migrate": [migrate],
+        "supabase db push": [push],
+        "0.1.0's hookline migrate, then today's": [release.migrate, migrate],
+    }
+    if server.major == max(MAJORS):
+        behind = SupabaseCli(tmp_path / "behind", release.migrations)
+        ways["0.1.0's hookline migrate, then supabase db push"] = [release.migrate, push]
+        ways["supabase db push of 0.1.0, then hookline migrate"] = [pushed_by(behind), migrate]
+    with ExitStack() as stack:
+        urls = {
+            name: made_by(way, stack.enter_context(server.project())) for name, way in ways.items()
+        }
+        dumps = {name: server.dump(url) for name, url in urls.items()}
+        assert migrate(urls["supabase db push"]) == []
+        assert "up to date" in cli.run("db", "push", url=urls["hookline migrate"])
+    same(dumps, "CREATE VIEW hookline_api.my_jobs", "REVOKE ALL ON FUNCTION")
+
+
+def test_the_cli_sees_no_difference_either(
+    supabase18: SupabaseLike, cli: SupabaseCli, release: Hookline
+) -> None:
+    with supabase18.project() as installed, supabase18.project() as migrated:
+        supabase18.install(installed)
+        made_by([release.migrate, migrate], migrated)
+        done = cli.attempt("db", "diff", "--from", installed, "--to", migrated)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_every_way_makes_the_same_plain_database(
+    server: SupabaseLike, cli: SupabaseCli, release: Hookline
+) -> None:
+    ways: dict[str, list[Way]] = {
+        "psql -f db/install.sql": [server.install],
+        "hookline migrate": [migrate],
+        "0.1.0's hookline migrate, then today's": [release.migrate, migrate],
+    }
+    if server.major == max(MAJORS):
+        ways["supabase db push"] = [pushed_by(cli)]
+    dumps = {}
+    for name, way in ways.items():
+        with server.project(plain=True) as url:
+            dumps[name] = server.dump(made_by(way, url))
+    same(dumps, "CREATE TABLE upload_pipeline.upload_jobs", "REVOKE ALL ON FUNCTION")
+    assert "hookline_api" not in dumps["hookline migrate"]
+
+
+def pushed_by(project: SupabaseCli) -> Way:
+    return lambda url: project.run("db", "push", url=url)
+
+
+def same(dumps: dict[str, str], *parts: str) -> None:
+    first, *others = dumps
+    assert others
+    assert all(part in dumps[first] for part in parts)
+    for other in others:
+        lines = unified_diff(dumps[first].splitlines(), dumps[other].splitlines(), first, other)
+        difference = "\n".join(lines)
+        assert not difference, difference
+
+
+def test_the_cli_gets_the_text_of_a_migration_back(
+    supabase18: SupabaseLike, cli: SupabaseCli
+) -> None:
+    with supabase18.project() as url:
+        migrate(url)
+        path = cli.project / f"supabase/migrations/{EVERY[-1]}.sql"
+        before = path.read_text()
+        path.unlink()
+        cli.run("migration", "fetch", url=url)
+        assert path.read_text().rstrip(";\n") == before.rstrip(";\n")
