@@ -24,6 +24,7 @@ begin;
 -- Time and ids
 \ir functions/clock.sql
 \ir functions/uuid7.sql
+\ir functions/backoff.sql
 
 -- The state machine, as data
 \ir tables/error_codes.sql
@@ -42,6 +43,11 @@ begin;
 \ir tables/contents.sql
 \ir tables/webhook_deliveries.sql
 \ir tables/deletions.sql
+
+-- What parsing may cost
+\ir tables/credit_caps.sql
+\ir tables/credit_reservations.sql
+
 \ir tables/row_security.sql
 
 -- A status and its event are one
@@ -71,7 +77,6 @@ begin;
 \ir functions/accepts_content.sql
 \ir functions/keep_content.sql
 \ir functions/settle_undecided_content.sql
-\ir functions/backoff.sql
 \ir functions/queue_deletion.sql
 
 -- hookline_ingest
@@ -82,7 +87,27 @@ begin;
 \ir functions/claim_deletions.sql
 \ir functions/finish_deletion.sql
 
+-- Private: leases and tries
+\ir functions/lock_leased_job.sql
+\ir functions/require_error.sql
+\ir functions/tries_since_arrival.sql
+\ir functions/give_back.sql
+\ir functions/count_try.sql
+\ir functions/sweep_leases.sql
+\ir functions/charge_caps.sql
+
 -- hookline_worker
+\ir functions/claim_jobs.sql
+\ir functions/heartbeat.sql
+\ir functions/release_lease.sql
+\ir functions/advance_job.sql
+\ir functions/fail_job.sql
+\ir functions/defer_job.sql
+\ir functions/pause_stage.sql
+\ir functions/apply_parked.sql
+\ir functions/reserve_credits.sql
+\ir functions/settle_credits.sql
+\ir functions/claim_reservations.sql
 \ir functions/record_submission.sql
 
 -- hookline_operator
@@ -97,6 +122,8 @@ begin;
 \ir functions/purge.sql
 \ir functions/erase_document.sql
 \ir functions/check_integrity.sql
+\ir functions/resume_stage.sql
+\ir functions/set_credit_cap.sql
 
 -- hookline_reader
 \ir views/job_overview.sql
@@ -106,6 +133,8 @@ begin;
 \ir views/stage_latency.sql
 \ir views/delivery_log.sql
 \ir views/stored_objects.sql
+\ir views/credit_status.sql
+\ir views/alerts.sql
 
 \ir as_installer.sql
 

@@ -58,6 +58,17 @@ RIGHT = {
     "HOOKLINE_BODY_BUDGET": ["33554432"],
     "HOOKLINE_READ_TIMEOUT": ["0.1", "600"],
     "HOOKLINE_STOP_TIMEOUT": ["0.1", "600"],
+    "HOOKLINE_STAGES": ["my_stages", "app.stages, /srv/app/more.py"],
+    "HOOKLINE_WORKER_NAME": ["worker-1"],
+    "HOOKLINE_LEASE": ["1", "86400"],
+    "HOOKLINE_PARSER": ["local", "llamacloud", "none"],
+    "HOOKLINE_RECEIVER_URL": ["http://10.0.0.5:8080", "https://hooks.example.com/base/"],
+    "LLAMA_CLOUD_API_KEY": ["llx-0123456789"],
+    "LLAMA_CLOUD_BASE_URL": ["https://api.cloud.eu.llamaindex.ai", "http://127.0.0.1:8000"],
+    "HOOKLINE_PARSE_TIER": ["cost_effective", "agentic", "agentic_plus"],
+    "HOOKLINE_ASSUMED_PAGES": ["1", "100000"],
+    "HOOKLINE_PROVIDER_TIMEOUT": ["0.5", "60"],
+    "HOOKLINE_SUBMIT_GRACE": ["61", "3600"],
 }
 
 WRONG = {
@@ -115,13 +126,27 @@ WRONG = {
     "HOOKLINE_BODY_BUDGET": ["", "1048575", "1048576", "256MB"],
     "HOOKLINE_READ_TIMEOUT": ["", "0", "601", "nan"],
     "HOOKLINE_STOP_TIMEOUT": ["", "0", "601", "nan"],
+    "HOOKLINE_STAGES": ["", "my_stages,"],
+    "HOOKLINE_WORKER_NAME": ["", "w" * 201],
+    "HOOKLINE_LEASE": ["0.9", "86401", "a minute"],
+    "LLAMA_CLOUD_API_KEY": ["", f"{SECRET} {SECRET}", f"{SECRET}\n", f"{SECRET}é"],
+    "LLAMA_CLOUD_BASE_URL": [
+        *("", "api.cloud.llamaindex.ai", "ftp://example.com", "https://"),
+        *("https://example.com?a=1", "https://example.com/#a", f"https://a:{SECRET}@example.com"),
+    ],
+    "HOOKLINE_PARSER": ["", "liteparse", "LOCAL"],
+    "HOOKLINE_RECEIVER_URL": ["", "10.0.0.5:8080", "ftp://a", "http://a/?b", "http://u:p@a"],
+    "HOOKLINE_PARSE_TIER": ["", "fast", "AGENTIC", "best"],
+    "HOOKLINE_ASSUMED_PAGES": ["", "0", "100001", "ten"],
+    "HOOKLINE_PROVIDER_TIMEOUT": ["", "0", "601", "nan"],
+    "HOOKLINE_SUBMIT_GRACE": ["", "0", "3601", "nan"],
 }
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in os.environ:
-        if name.startswith(("HOOKLINE_", "SUPABASE_", "DATABASE_URL", "PG")):
+        if name.startswith(("HOOKLINE_", "LLAMA_CLOUD_", "SUPABASE_", "DATABASE_URL", "PG")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -198,6 +223,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", f"postgresql://app:{SECRET}@db.example.com/app")
     for name in ("LLAMAPARSE", "LLAMACLOUD", "PUSH"):
         monkeypatch.setenv(f"HOOKLINE_{name}_SECRETS", SECRET)
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", SECRET)
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", SECRET)
     settings = load()
     shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
@@ -222,6 +248,19 @@ def test_a_key_that_standard_webhooks_cannot_use_is_refused(
 def test_a_budget_below_one_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = refusal(monkeypatch, HOOKLINE_MAX_BODY="2097152", HOOKLINE_BODY_BUDGET="2097151")
     assert sentence == "HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY, here 2097152."
+
+
+def test_a_grace_shorter_than_the_providers_silence_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sentence = refusal(monkeypatch, HOOKLINE_SUBMIT_GRACE="60", HOOKLINE_PROVIDER_TIMEOUT="60")
+    assert sentence == "HOOKLINE_SUBMIT_GRACE is more than HOOKLINE_PROVIDER_TIMEOUT, here 60."
+
+
+def test_the_tier_without_markdown_is_refused_for_that_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "fast gives no markdown" in refusal(monkeypatch, HOOKLINE_PARSE_TIER="fast")
 
 
 def test_supabase_needs_its_url_and_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@
 \ir ../functions/accepts_content.sql
 \ir ../functions/answers_earlier_attempt.sql
 \ir ../functions/apply_report.sql
-\ir ../functions/backoff.sql
 \ir ../functions/clock.sql
 \ir ../functions/find_applied_delivery.sql
 \ir ../functions/keep_content.sql

@@ -12,17 +12,30 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_failed boolean;
+  v_step record;
 begin
-  select s.failed into v_failed
+  select s.status, s.failed into v_step
     from upload_pipeline.next_step(job.status, apply_report.code) as s;
   if not found
-    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_failed)
+    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
   then
     return null;
   end if;
 
-  if v_failed then
+  -- News rescues what failed; what was heard of this provider job and acted on, told once more, is none.
+  if job.failed and exists (
+    select
+      from upload_pipeline.webhook_deliveries as d
+      join upload_pipeline.event_codes as c on c.code = d.code
+     where d.job_id = job.job_id
+       and d.parse_job_id = apply_report.parse_job_id
+       and d.outcome = 'applied'
+       and c.to_status = v_step.status
+  ) then
+    return null;
+  end if;
+
+  if v_step.failed then
     job.last_error := apply_report.payload || jsonb_build_object('code', apply_report.code);
   end if;
 

@@ -13,4 +13,4 @@ comment on function upload_pipeline.clock() is 'The time, from the one source ev
 
 revoke all on function upload_pipeline.clock() from public;
 -- A view's tables are read with its owner's rights, but its functions are called with the reader's.
-grant execute on function upload_pipeline.clock() to hookline_reader;
+grant execute on function upload_pipeline.clock() to hookline_reader, hookline_worker;

@@ -50,6 +50,9 @@ begin
     payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)
   );
 
+  -- A hint to idle workers, who would see it at their next look anyway.
+  perform pg_notify('hookline', coalesce(v_event.to_status, v_job.status));
+
   return upload_pipeline.receipt_of(
     case when v_event.event_id is null then 'stale' else 'applied' end, v_job, v_event
   );

@@ -1,4 +1,5 @@
--- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step.
+-- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step. A code that
+-- leads to a status is no step for a job that is there: a self-loop is for codes that lead nowhere.
 create or replace function upload_pipeline.next_step(from_status text, code text, to_status text default null)
 returns table (
   status text,
@@ -22,7 +23,8 @@ as $$
      and t.event_type = c.event_type
      and t.enabled
     join upload_pipeline.statuses as s on s.status = t.to_status
-   where c.code = next_step.code;
+   where c.code = next_step.code
+     and c.to_status is distinct from next_step.from_status;
 $$;
 
 comment on function upload_pipeline.next_step(text, text, text) is

@@ -82,14 +82,29 @@ begin
   )
   select count(*) into deliveries from gone;
 
+  -- Those of this month are what set_credit_cap adds up.
+  with due as (
+    select r.job_id, r.attempt
+      from upload_pipeline.credit_reservations as r
+     where r.reserved_at < least(v_before, date_trunc('month', upload_pipeline.clock(), 'UTC'))
+       and r.settled_at is not null
+     order by r.reserved_at
+     limit batch
+       for update skip locked
+  )
+  delete from upload_pipeline.credit_reservations as r
+   using due
+   where r.job_id = due.job_id
+     and r.attempt = due.attempt;
+
   return next;
 end;
 $$;
 
 comment on function upload_pipeline.purge(interval, integer) is
   'Forgets finished jobs (failed and cancelled ones too) that have not moved for so long, with their whole '
-  'histories and deliveries, and deliveries that never found a job. At most `batch` of each; call again until '
-  'both are 0. Documents and stored objects stay: erase_document removes those. Raises UP006.';
+  'histories and deliveries, deliveries that never found a job, and settled reservations, but for this month''s. At '
+  'most `batch` of each; call again until both are 0. Documents and stored objects stay: erase_document removes those. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer) from public;
 grant execute on function upload_pipeline.purge(interval, integer) to hookline_operator;

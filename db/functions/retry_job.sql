@@ -1,5 +1,5 @@
--- Where to is the machine's to say: the one retry out of the job's status. Attempts are never counted back,
--- since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
+-- Where to is the machine's to say: the one retry out of the job's status, else in place. Attempts are never counted
+-- back, since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
 -- Locks: job.
 create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
@@ -39,6 +39,9 @@ begin
          and t.event_type = 'retry'
     )
   );
+
+  -- A hint to idle workers, who would see it at their next look anyway.
+  perform pg_notify('hookline', coalesce(v_event.to_status, v_job.status));
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);
 end;

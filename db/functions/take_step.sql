@@ -41,7 +41,7 @@ begin
          version = v_event.version,
          attempt = job.attempt,
          max_attempts = job.max_attempts,
-         run_after = job.run_after,
+         run_after = case when v_step.status = job.status or v_step.event_type = 'retry' then job.run_after else v_now end,
          deadline_at = case when v_step.status = job.status then job.deadline_at else v_now + v_step.overdue_after end,
          lease_token = null,
          leased_by = null,

@@ -8,31 +8,42 @@ values
   ('parsed', false, false, false, true, true, null, 'The content is stored and recorded.'),
   ('complete', false, true, false, false, true, null, 'Nothing more to do.'),
   ('failed_parse', false, true, true, false, false, null, 'The parser gave up, or we did.'),
+  ('failed_stage', false, true, true, false, true, null, 'A stage after parsing gave up.'),
   ('cancelled', false, true, false, false, false, null, 'An operator ended it.')
 on conflict do nothing;
 
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values
   ('uploaded', 'uploaded', 'stage_done'),
   ('uploaded', 'uploaded', 'operator'),
+  ('uploaded', 'uploaded', 'retry'),
   ('uploaded', 'parse_queued', 'stage_started'),
   ('uploaded', 'parse_ready', 'stage_done'),
+  ('uploaded', 'parse_ready', 'stage_error'),
   ('uploaded', 'parsed', 'stage_done'),
   ('uploaded', 'failed_parse', 'stage_error'),
   ('uploaded', 'cancelled', 'operator'),
   ('parse_queued', 'parse_queued', 'operator'),
+  ('parse_queued', 'parse_queued', 'retry'),
   ('parse_queued', 'parse_ready', 'stage_done'),
+  ('parse_queued', 'parse_ready', 'stage_error'),
   ('parse_queued', 'parsed', 'stage_done'),
   ('parse_queued', 'uploaded', 'retry'),
   ('parse_queued', 'failed_parse', 'stage_error'),
   ('parse_queued', 'cancelled', 'operator'),
   ('parse_ready', 'parse_ready', 'operator'),
+  ('parse_ready', 'parse_ready', 'retry'),
+  ('parse_ready', 'parse_ready', 'stage_done'),
   ('parse_ready', 'parsed', 'stage_done'),
   ('parse_ready', 'uploaded', 'retry'),
   ('parse_ready', 'failed_parse', 'stage_error'),
   ('parse_ready', 'cancelled', 'operator'),
   ('parsed', 'parsed', 'operator'),
+  ('parsed', 'parsed', 'retry'),
   ('parsed', 'complete', 'finalized'),
+  ('parsed', 'failed_stage', 'stage_error'),
   ('parsed', 'cancelled', 'operator'),
+  ('failed_stage', 'parsed', 'retry'),
+  ('failed_stage', 'cancelled', 'operator'),
   ('failed_parse', 'parse_ready', 'stage_done'),
   ('failed_parse', 'parsed', 'stage_done'),
   ('failed_parse', 'uploaded', 'retry'),
@@ -46,11 +57,32 @@ insert into upload_pipeline.event_codes (code, event_type, severity, to_status, 
   ('parse_started', 'stage_started', 'info', 'parse_queued', true, 'The parser says that it works on it.'),
   ('parse_ready', 'stage_done', 'info', 'parse_ready', true, 'The parser has the result.'),
   ('parse_partial', 'stage_done', 'warn', 'parse_ready', true, 'The parser has a result that is not whole.'),
+  ('parse_ended', 'stage_error', 'warn', 'parse_ready', true, 'The parser says that it failed; why is ours to ask.'),
+  ('parse_truncated', 'stage_done', 'warn', null, false, 'A page is as long as the parser cuts them: text may be missing.'),
   ('parse_completed', 'stage_done', 'info', 'parsed', true, 'The content is stored.'),
   ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse it.'),
   ('parse_cancelled', 'stage_error', 'error', 'failed_parse', true, 'The parse was cancelled at the provider.'),
+  ('parse_restarted', 'retry', 'warn', null, false, 'The parse failed in a way that may pass: another attempt.'),
+  ('stage_retried', 'retry', 'warn', null, false, 'A worker failed at it; it comes again after a pause.'),
+  ('stage_deferred', 'retry', 'info', null, false, 'Not now, and nobody failed: a rate limit, a result not readable yet.'),
+  ('lease_expired', 'retry', 'warn', null, false, 'Its worker went silent; the job is anybody''s again.'),
+  ('stage_failed', 'stage_error', 'error', 'failed_stage', false, 'A stage after parsing gave up.'),
   ('job_completed', 'finalized', 'info', 'complete', false, 'Nothing more to do.'),
   ('job_retried', 'retry', 'info', null, false, 'An operator sent it back for another attempt.'),
   ('job_released', 'operator', 'warn', null, false, 'An operator ended its lease.'),
   ('job_cancelled', 'operator', 'warn', 'cancelled', false, 'An operator ended it.')
 on conflict do nothing;
+
+update upload_pipeline.statuses as s
+   set failure_code = f.code
+  from (
+    values ('uploaded', 'parse_failed'),
+           ('parse_queued', 'parse_failed'),
+           ('parse_ready', 'parse_failed'),
+           ('parsed', 'stage_failed')
+  ) as f (status, code)
+ where s.status = f.status
+   and s.failure_code is null;
+
+-- No table can be altered while a check of it is pending.
+set constraints upload_pipeline.failure_code_is_known immediate;

@@ -36,11 +36,17 @@ insert into upload_pipeline.transitions (from_status, to_status, event_type) val
   ('failed_chunking', 'parse_validated', 'retry'),
   ('failed_embedding', 'embedding_queued', 'retry'),
   ('parse_validated', 'parse_validated', 'operator'),
+  ('parse_validated', 'parse_validated', 'retry'),
   ('chunking', 'chunking', 'operator'),
+  ('chunking', 'chunking', 'retry'),
   ('chunks_stored', 'chunks_stored', 'operator'),
+  ('chunks_stored', 'chunks_stored', 'retry'),
   ('embedding_queued', 'embedding_queued', 'operator'),
+  ('embedding_queued', 'embedding_queued', 'retry'),
   ('embedding_in_progress', 'embedding_in_progress', 'operator'),
+  ('embedding_in_progress', 'embedding_in_progress', 'retry'),
   ('embeddings_stored', 'embeddings_stored', 'operator'),
+  ('embeddings_stored', 'embeddings_stored', 'retry'),
   ('parse_validated', 'cancelled', 'operator'),
   ('chunking', 'cancelled', 'operator'),
   ('chunks_stored', 'cancelled', 'operator'),
@@ -63,6 +69,18 @@ insert into upload_pipeline.event_codes (code, event_type, severity, to_status, 
   ('embedding_failed', 'stage_error', 'error', 'failed_embedding', 'Embedding gave up.'),
   ('duplicate_found', 'finalized', 'info', 'duplicate', 'The same content is already in the index.')
 on conflict do nothing;
+
+update upload_pipeline.statuses as s
+   set failure_code = f.code
+  from (
+    values ('parse_validated', 'chunking_failed'),
+           ('chunking', 'chunking_failed'),
+           ('chunks_stored', 'embedding_failed'),
+           ('embedding_queued', 'embedding_failed'),
+           ('embedding_in_progress', 'embedding_failed')
+  ) as f (status, code)
+ where s.status = f.status
+   and s.failure_code is null;
 
 -- The way past the new stages closes; jobs that took it keep their history.
 update upload_pipeline.transitions

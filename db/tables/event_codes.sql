@@ -18,4 +18,10 @@ comment on column upload_pipeline.event_codes.reported is
 comment on column upload_pipeline.event_codes.to_status is
   'Where this leads. Null: the job keeps its status, or the function says where (retry_job, by transitions).';
 
+-- Deferred: a restore loads one of the two tables before the other.
+alter table upload_pipeline.statuses
+  add constraint failure_code_is_known
+  foreign key (failure_code) references upload_pipeline.event_codes (code)
+  deferrable initially deferred;
+
 grant select on upload_pipeline.event_codes to hookline_reader;

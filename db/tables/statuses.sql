@@ -7,6 +7,12 @@ create table upload_pipeline.statuses (
   has_content boolean not null default false,
   overdue_after interval,
   description text not null,
+  retry_base interval not null default '3 seconds',
+  retry_cap interval not null default '300 seconds',
+  max_tries integer not null default 3,
+  failure_code text,
+  paused_until timestamptz,
+  paused_because text,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
   constraint status_is_a_word check (status ~ '^[a-z][a-z_]{0,62}$'),
@@ -14,7 +20,13 @@ create table upload_pipeline.statuses (
   constraint failure_is_terminal check (terminal or not failed),
   constraint finished_work_is_not_claimable check (not (terminal and claimable)),
   constraint finished_work_is_never_overdue check (not terminal or overdue_after is null),
-  constraint overdue_after_is_positive check (overdue_after > interval '0')
+  constraint overdue_after_is_positive check (overdue_after > interval '0'),
+  constraint retries_wait_longer_up_to_a_cap check (
+    interval '0' < retry_base and retry_base <= retry_cap and retry_cap <= interval '31 days'
+  ),
+  constraint max_tries_counts_from_one check (max_tries >= 1),
+  constraint finished_work_does_not_fail check (not terminal or failure_code is null),
+  constraint pause_is_whole check ((paused_until is null) = (paused_because is null))
 );
 
 create unique index one_initial_status on upload_pipeline.statuses (initial) where initial;
@@ -27,6 +39,15 @@ comment on column upload_pipeline.statuses.terminal is
 comment on column upload_pipeline.statuses.failed is 'A dead letter: listed by failed_jobs until retried or cancelled.';
 comment on column upload_pipeline.statuses.claimable is 'Work for whoever claims it.';
 comment on column upload_pipeline.statuses.has_content is 'A job here has parsed content, stored and recorded.';
-comment on column upload_pipeline.statuses.overdue_after is 'How long is too long; null: may stay for ever.';
+comment on column upload_pipeline.statuses.overdue_after is
+  'How long is too long; null: may stay for ever. An overdue job that is not claimable is claimed all the same, to be asked about.';
+comment on column upload_pipeline.statuses.retry_base is
+  'The pause after the first failed try; each later one is twice as long, give or take a quarter.';
+comment on column upload_pipeline.statuses.retry_cap is 'The longest pause, give or take a quarter.';
+comment on column upload_pipeline.statuses.max_tries is 'So many failed tries in a row, and the job fails for good. Three expired leases weigh as one.';
+comment on column upload_pipeline.statuses.failure_code is
+  'The event that ends a job here for good; null: it is tried again for ever.';
+comment on column upload_pipeline.statuses.paused_until is 'No job here is claimed before; null: not paused.';
+comment on column upload_pipeline.statuses.paused_because is 'Why.';
 
 grant select on upload_pipeline.statuses to hookline_reader;

@@ -59,8 +59,9 @@ create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_af
 create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
-create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (deadline_at)
-  where deadline_at is not null;
+-- What waits for somebody else's answer, by the time at which it is asked for.
+create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline_at)
+  where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
 
 create index upload_jobs_finished on upload_pipeline.upload_jobs (updated_at)
   where terminal;

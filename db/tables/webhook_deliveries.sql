@@ -36,6 +36,8 @@ create table upload_pipeline.webhook_deliveries (
 
 create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (job_id);
 
+create index webhook_deliveries_by_source on upload_pipeline.webhook_deliveries (source, first_seen);
+
 create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (parse_job_id)
   where outcome = 'parked';
 

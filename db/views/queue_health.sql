@@ -1,18 +1,36 @@
 create or replace view upload_pipeline.queue_health as
-with clock as materialized (
+with recursive source (name) as (
+  -- One step along the index for each source, however many deliveries it has.
+  (select min(d.source) from upload_pipeline.webhook_deliveries as d)
+  union all
+  select (select min(d.source) from upload_pipeline.webhook_deliveries as d where d.source > source.name)
+    from source
+   where source.name is not null
+), clock as materialized (
   select upload_pipeline.clock() as now
+), unfinished as materialized (
+  -- Read once, however often it is asked.
+  select j.status,
+         count(*) as jobs,
+         count(j.lease_token) as leased,
+         count(*) filter (where j.leased_until < clock.now) as lease_expired,
+         count(*) filter (where j.deadline_at < clock.now) as overdue,
+         min(j.updated_at) as since
+    from clock
+    cross join upload_pipeline.upload_jobs as j
+   where not j.terminal
+   group by j.status
 )
 select s.status as queue,
-       count(j.job_id) as waiting,
-       count(j.lease_token) as leased,
-       count(*) filter (where j.leased_until < clock.now) as lease_expired,
-       count(*) filter (where j.deadline_at < clock.now) as overdue,
-       clock.now - min(j.updated_at) as oldest
+       coalesce(u.jobs, 0) as waiting,
+       coalesce(u.leased, 0) as leased,
+       coalesce(u.lease_expired, 0) as lease_expired,
+       coalesce(u.overdue, 0) as overdue,
+       clock.now - u.since as oldest
   from clock
   cross join upload_pipeline.statuses as s
-  left join upload_pipeline.upload_jobs as j on j.status = s.status and not j.terminal
+  left join unfinished as u on u.status = s.status
  where not s.terminal
- group by s.status, clock.now
 union all
 select 'content: to store', count(*), 0, 0, count(*) filter (where c.tries > 3), max(clock.now - c.received_at)
   from clock
@@ -34,11 +52,31 @@ select 'delivery: parked', count(*), 0, 0,
 union all
 select 'object: to delete', count(*), 0, 0, count(*) filter (where e.tries > 3), max(clock.now - e.requested_at)
   from clock
-  cross join upload_pipeline.deletions as e;
+  cross join upload_pipeline.deletions as e
+union all
+select 'source: ' || source.name, waiting.jobs, 0, 0,
+       case when clock.now - greatest(waiting.since, last.seen) > interval '15 minutes' then waiting.jobs else 0 end,
+       clock.now - last.seen
+  from clock
+  cross join source
+  cross join lateral (
+    select max(d.first_seen) as seen
+      from upload_pipeline.webhook_deliveries as d
+     where d.source = source.name
+  ) as last
+  cross join (
+    select coalesce(sum(u.jobs), 0)::bigint as jobs, min(u.since) as since
+      from unfinished as u
+      join upload_pipeline.statuses as s on s.status = u.status
+     where not s.claimable
+       and not s.has_content
+  ) as waiting
+ where source.name is not null;
 
 comment on view upload_pipeline.queue_health is
   'A row for each place where work can wait: how much (held by a worker or not), how much of it '
-  'too long, and how long ago the oldest took its last step.';
+  'too long, and how long ago the oldest took its last step. A source waits with the jobs that the provider has; '
+  'oldest is the time since its last delivery, overdue all of them after 15 minutes of silence.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;

@@ -12,15 +12,28 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import aiohttp
 
-from hookline.local_parser import Parsed, ParseFailed
+from hookline.local_parser import Parsed
+from hookline.settings import Settings
 from hookline.sources.signatures import standard_key
 
-__all__ = ["Answer", "Undelivered", "Webhook", "deliver", "envelope_of", "sign"]
+__all__ = [
+    "Answer",
+    "Parsable",
+    "Undelivered",
+    "Webhook",
+    "deliver",
+    "envelope_of",
+    "sign",
+    "webhook_of",
+    "webhook_url",
+]
+
+_ROUTE = "/webhooks/llamaparse"
 
 _TRIES = 6
 # Between tries, doubled; also the most that a Retry-After is followed, in seconds.
@@ -72,8 +85,43 @@ class Webhook:
         return {"Content-Type": "application/json", "User-Agent": "hookline-local/1", **signed}
 
 
+class Parsable(Protocol):
+    """A job, as far as an envelope names it."""
+
+    @property
+    def job_id(self) -> UUID: ...
+    @property
+    def document_id(self) -> UUID: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def correlation_id(self) -> str: ...
+
+
+def webhook_url(receiver: str) -> str:
+    """Where the receiver at this address takes envelopes."""
+    return f"{receiver}{_ROUTE}"
+
+
+def webhook_of(settings: Settings, job: Parsable, result: Parsed) -> Webhook:
+    """The signed webhook with the text of an attempt; the same text makes the same webhook.
+
+    It is signed with the first secret, as the newest. Raises ConfigurationError without one.
+    """
+    secret = settings.require_llamaparse_secret()
+    body = envelope_of(
+        result,
+        job_id=job.job_id,
+        document_id=job.document_id,
+        parse_job_id=f"local-{job.job_id}-{job.attempt}",
+        correlation_id=job.correlation_id,
+    )
+    message_id = f"msg_{hashlib.sha256(body).hexdigest()}"
+    return Webhook(body, message_id, settings.llamaparse_scheme, secret)
+
+
 def envelope_of(
-    result: Parsed | ParseFailed,
+    result: Parsed,
     *,
     job_id: UUID,
     document_id: UUID,
@@ -81,30 +129,20 @@ def envelope_of(
     correlation_id: str | None = None,
 ) -> bytes:
     """The body of POST /webhooks/llamaparse. Specification: `sources/envelope.schema.json`."""
-    meta: dict[str, Any] = {
-        "parser_name": result.parser_name,
-        "parser_version": result.parser_version,
+    content = result.markdown.encode()
+    markdown = {
+        "type": "markdown",
+        "content": result.markdown,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
     }
-    artifacts = []
-    if isinstance(result, Parsed):
-        content = result.markdown.encode()
-        artifacts.append(
-            {
-                "type": "markdown",
-                "content": result.markdown,
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "bytes": len(content),
-            }
-        )
-    else:
-        meta["error"] = result.reason
     envelope: dict[str, Any] = {
         "job_id": str(job_id),
         "document_id": str(document_id),
         "parse_job_id": parse_job_id,
-        "status": "parsed" if isinstance(result, Parsed) else "failed",
-        "artifacts": artifacts,
-        "meta": meta,
+        "status": "parsed",
+        "artifacts": [markdown],
+        "meta": {"parser_name": result.parser_name, "parser_version": result.parser_version},
     }
     if correlation_id is not None:
         envelope["correlation_id"] = correlation_id

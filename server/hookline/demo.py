@@ -9,7 +9,7 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aiohttp
 from rich.console import Console
@@ -17,19 +17,13 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline import logs
-from hookline.delivery import Answer, Webhook, deliver
+from hookline.delivery import Answer, Webhook, deliver, webhook_of, webhook_url
 from hookline.engine import Engine
-from hookline.local_parser import ParseFailed
+from hookline.local_parser import Parsed, ParserMissing, parser_version
+from hookline.settings import ConfigurationError
 from hookline.standalone import Standing, standing
 from hookline.storage.files import FileStorage
-from hookline.submit import (
-    make_job,
-    parse_raw,
-    read_raw,
-    require_local_parser,
-    webhook_of,
-    webhook_url,
-)
+from hookline.submit import make_job, read_raw
 from hookline.views import Event, Job, Views, connected, duration
 
 __all__ = ["SAMPLE", "run"]
@@ -39,20 +33,32 @@ SAMPLE = Path(__file__).with_name("sample.pdf")
 
 _FIRST_LINES = 5
 _LONGEST_LINE = 96
+# How long a worker may take with the sample, and how often it is looked for, in seconds.
+_PATIENCE = 60.0
+_LOOKS_EVERY = 0.02
 
 
 async def run(directory: Path, console: Console) -> int:
     """The whole way of one document, in `directory`/.hookline; the command's exit code.
 
-    0 only if the job is `parsed`, the object on disk has the hash that the database has, and
+    0 only if the job is parsed, the object on disk has the hash that the database has, and
     check_integrity() finds nothing. Each run is a new owner's, and so a new document. Raises what
     `standing` raises, and ConfigurationError without the local parser.
     """
     logs.configure(logging.WARNING)
-    require_local_parser()
+    try:
+        parser_version()
+    except ParserMissing as error:
+        raise ConfigurationError(str(error)) from error
     shown = _Steps(console)
-    async with standing(directory, join=True) as up:
-        shown.step("Postgres, file storage and the receiver are up", up.url)
+    # Always this machine's parser: the other one costs money.
+    async with standing(directory, join=True, parser="local") as up:
+        if up.parser != "local":
+            raise ConfigurationError(
+                f"The demo shows the parser of this machine, and the `hookline up` that runs in"
+                f" {up.home.parent} has another one: stop it, or take another directory."
+            )
+        shown.step("Postgres, file storage, receiver and worker are up", up.url)
         async with connected(up.settings) as pool, aiohttp.ClientSession() as session:
             way = await _go(up, Engine(pool), Views(pool), session, shown)
             if way is None:
@@ -76,44 +82,57 @@ async def _go(
 ) -> _Way | None:
     raw = read_raw(SAMPLE)
     storage = FileStorage(up.objects)
-    made = await make_job(engine, storage, raw, uuid4())
+    made = await make_job(engine, views, storage, raw, uuid4())
     assert made.job_id is not None  # noqa: S101 - every outcome of create_job has a job
-    [job] = await views.jobs_between(made.job_id, made.job_id, limit=1)
     shown.step(
-        f"{raw.filename} is stored, {len(raw.content):,} bytes; its job is {job.status}",
-        f"job {job.job_id}",
+        f"{raw.filename} is stored, {len(raw.content):,} bytes; its job is {made.status}",
+        f"job {made.job_id}",
     )
 
-    result = await parse_raw(raw)
-    if isinstance(result, ParseFailed):
-        shown.fault(f"The local parser failed: {result.reason}")
+    job = await _ended(views, made.job_id)
+    if job is None:
+        shown.fault(f"No worker has done it within {_PATIENCE:g} s: see `hookline jobs`.")
         return None
+    if job.parsed_path is None:
+        reason = (job.last_error or {}).get("error")
+        shown.fault(f"The job is {job.status}: {reason}")
+        return None
+    timeline = await views.timeline(job.job_id)
+    [completed] = [event for event in timeline if event.code == "parse_completed"]
+    result = Parsed(
+        (await storage.read(job.parsed_path)).decode(),
+        completed.payload["parser_name"],
+        completed.payload["parser_version"],
+    )
     shown.step(
-        f"{result.parser_name} {result.parser_version} parsed it",
-        f"{result.pages} pages, {len(result.markdown):,} characters of markdown",
+        f"The worker's {result.parser_name} {result.parser_version} did it;"
+        f" the job is {completed.to_status}",
+        f"by its signed webhook, {len(result.markdown):,} characters",
+        completed.to_status == "parsed",
     )
 
-    url = webhook_url(up.url)
-    webhook = webhook_of(up.settings, job, result)
+    # To the byte what the worker has sent.
+    url, webhook = webhook_url(up.url), webhook_of(up.settings, job, result)
     unsigned = await _post_unsigned(session, url, webhook)
-    shown.step("An unsigned webhook is refused", f"HTTP {unsigned}", unsigned == 401)
-    answer = await deliver(session, url, webhook)
-    [job] = await views.jobs_between(job.job_id, job.job_id, limit=1)
-    shown.step(
-        f"The signed one is {answer.outcome}; the job is {job.status}",
-        f"HTTP {answer.status}",
-        job.status == "parsed",
-    )
+    shown.step("The same webhook, unsigned, is refused", f"HTTP {unsigned}", unsigned == 401)
     replay = await deliver(session, url, webhook)
     shown.step(
-        f"The same one again is a {replay.outcome}",
+        f"Sent once more as it was, it is a {replay.outcome}",
         f"HTTP {replay.status}",
         replay.outcome == "duplicate",
     )
-    if job.parsed_path is None:
-        shown.fault(f"The receiver answered {answer.status}: {answer.detail}")
-        return None
-    return _Way(job, await views.timeline(job.job_id), answer, storage.file_of(job.parsed_path))
+    return _Way(job, timeline, replay, storage.file_of(job.parsed_path))
+
+
+async def _ended(views: Views, job_id: UUID) -> Job | None:
+    """The job, once it is parsed or has failed."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        [job] = await views.jobs_of([job_id])
+        if job.terminal or job.parsed_path is not None:
+            return job
+        await asyncio.sleep(_LOOKS_EVERY)
+    return None
 
 
 async def _check(engine: Engine, way: _Way, shown: _Steps) -> int:
@@ -141,7 +160,7 @@ def _show(console: Console, way: _Way) -> None:
         cut = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
         console.print(Text(f"  {cut}", style="dim"))
 
-    console.print(Text("\nThe receiver's answer:", style="bold"))
+    console.print(Text("\nThe receiver's answer to the repetition:", style="bold"))
     for name, value in way.answer.body.items():
         console.print(Text(f"  {name}: {json.dumps(value)}"))
 

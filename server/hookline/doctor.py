@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
@@ -25,10 +26,12 @@ from hookline import migrations
 from hookline.comparison import Comparison, Difference
 from hookline.database import DatabaseError, transaction
 from hookline.engine import Engine
+from hookline.local_parser import PARSER
 from hookline.migrations import MigrationError
 from hookline.settings import ConfigurationError, Settings
 from hookline.storage import StorageError, open_storage
-from hookline.views import CONNECT_TIMEOUT, Queue, Unreachable, Views, connected
+from hookline.views import CONNECT_TIMEOUT, Alert, Unreachable, Views, connected
+from hookline.worker.builtin import choose_parser
 
 __all__ = ["Check", "examine", "unknown_variables"]
 
@@ -47,23 +50,32 @@ _IMPLIED = {
 }
 _USE = {
     "hookline_ingest": "`hookline serve`",
-    "hookline_worker": "a worker",
+    "hookline_worker": "`hookline work`",
     "hookline_reader": "looking",
     "hookline_operator": "an operator",
 }
 
-# What to do about a queue that is no status.
+# What to do about a queue that no alert is about.
 _ADVICE = {
-    "content: to store": "Storage refuses it: see the row storage, and storage_failed in the"
-    " receiver's log. Nothing is lost meanwhile.",
-    "content: to decide": "Its shape is unknown: look with upload_pipeline.read_content, then"
-    " accept_content or discard_content.",
     "delivery: parked": "Nobody has recorded its provider job: call"
     " upload_pipeline.record_submission, or let it expire if it is another application's.",
     "object: to delete": "Storage refuses it: see the row storage, and storage_failed in the"
     " receiver's log.",
 }
-_OVERDUE = "See `hookline jobs --overdue`: is a worker running? `hookline retry` sends a job back."
+# What to do about an alert.
+_REMEDIES = {
+    "stage_paused": "upload_pipeline.resume_stage ends the pause, once its reason is gone.",
+    "credits_spent": "upload_pipeline.set_credit_cap raises it.",
+    "stage_incomplete": "Add the rows to upload_pipeline.transitions.",
+    "lease_unswept": "Any `hookline work`, whatever its stages are, takes them back.",
+    "jobs_overdue": "See `hookline jobs --overdue`: is a worker running? `hookline retry` sends a"
+    " job back.",
+    "source_silent": "Do its webhooks reach this receiver? See upload_pipeline.delivery_log.",
+    "content_unstored": "Storage refuses it: see the row storage, and storage_failed in the"
+    " receiver's log. Nothing is lost meanwhile.",
+    "content_undecided": "Look with upload_pipeline.read_content, then accept_content or"
+    " discard_content.",
+}
 
 _WHO = """
 with recursive membership (role) as (
@@ -181,6 +193,30 @@ def _configuration(settings: Settings) -> Iterator[Check]:
             "No source has a secret, so that `hookline serve` does not start: set"
             " HOOKLINE_LLAMAPARSE_SECRETS, HOOKLINE_LLAMACLOUD_SECRETS or HOOKLINE_PUSH_SECRETS.",
         )
+    yield _parser(settings)
+
+
+def _parser(settings: Settings) -> Check:
+    """Who parses, if these are a worker's settings; and what it lacks for that."""
+    choice = choose_parser(settings)
+    lacks = {
+        "llamacloud": [
+            ("pip install 'hookline[llamacloud]'", find_spec("llama_cloud") is None),
+            ("set LLAMA_CLOUD_API_KEY", settings.llama_cloud_api_key is None),
+        ],
+        "local": [
+            (f"pip install 'hookline[local]', which brings {PARSER}", find_spec(PARSER) is None),
+            ("set HOOKLINE_LLAMAPARSE_SECRETS to sign with", not settings.llamaparse_secrets),
+        ],
+        "none": [],
+    }[choice.parser]
+    if remedies := " and ".join(remedy for remedy, lacking in lacks if lacking):
+        return Check(
+            "parser",
+            "fault",
+            f"{choice.sentence} `hookline work` does not start like this: {remedies}.",
+        )
+    return Check("parser", "ok", choice.sentence)
 
 
 async def _database(
@@ -207,6 +243,8 @@ async def _database(
         yield check
     for check in await _queues(Views(pool), unseen):
         yield check
+    for check in await _alerts(Views(pool), unseen):
+        yield check
     if integrity:
         for check in await _integrity(Engine(pool), unseen):
             yield check
@@ -230,7 +268,7 @@ def _migrations(conninfo: str, login: _Login) -> Check:
     except MigrationError as error:
         # A newer database is a fault; not being allowed to look is not.
         unread = isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege)
-        if unread and _only_receives(login):
+        if unread and _process_of(login):
             return _unseen(login, "migrations", "hookline_operator")
         return Check("migrations", "warning" if unread else "fault", str(error))
     except psycopg.Error as error:
@@ -277,14 +315,8 @@ def _rights(login: _Login, *, receives: bool) -> Iterator[Check]:
             f" `grant hookline_ingest to {login.name}` for `hookline serve`, or another of"
             f" {', '.join(_IMPLIED)}.",
         )
-    elif receives and "hookline_ingest" in implied:
-        yield Check(
-            "rights",
-            "warning",
-            f"Role {login.name} is in {chosen[0]}: right for {_USE[chosen[0]]}. If this is for"
-            " `hookline serve`, that needs hookline_ingest alone.",
-        )
     else:
+        # A worker has the receiver's secrets, too: the local parser signs, LlamaCloud is told.
         serve = "" if chosen == ["hookline_ingest"] else "; `hookline serve` needs hookline_ingest"
         yield Check(
             "rights",
@@ -301,20 +333,41 @@ async def _queues(views: Views, unseen: Callable[[str, str], Check]) -> list[Che
         if error.sqlstate != _NOT_ALLOWED:
             raise
         return [unseen("queues", "hookline_reader")]
-    late = [queue for queue in queues if queue.overdue or queue.lease_expired]
+    # All other queues are the alerts' to judge.
+    late = [queue for queue in queues if queue.overdue and queue.queue in _ADVICE]
     if not late:
-        waiting = _count(sum(queue.waiting for queue in queues), "piece")
-        return [Check("queues", "ok", f"{waiting} of work waiting, none too long.")]
-    return [Check("queues", "warning", _late(queue)) for queue in late]
-
-
-def _late(queue: Queue) -> str:
-    parts = [
-        f"{_count(queue.overdue, 'piece')} of work too long here" if queue.overdue else "",
-        f"{_count(queue.lease_expired, 'lease')} expired" if queue.lease_expired else "",
+        # The jobs that a source waits for stand in a status, too.
+        waiting = sum(one.waiting for one in queues if not one.queue.startswith("source: "))
+        return [Check("queues", "ok", f"{_count(waiting, 'piece')} of work waiting.")]
+    return [
+        Check(
+            "queues",
+            "warning",
+            f"{queue.queue}: {_count(queue.overdue, 'piece')} of work too long here."
+            f" {_ADVICE[queue.queue]}",
+        )
+        for queue in late
     ]
-    advice = _ADVICE.get(queue.queue, _OVERDUE)
-    return f"{queue.queue}: {', '.join(filter(None, parts))}. {advice}"
+
+
+async def _alerts(views: Views, unseen: Callable[[str, str], Check]) -> list[Check]:
+    try:
+        alerts = await views.alerts()
+    except DatabaseError as error:
+        if error.sqlstate == _NO_VIEW:
+            return [Check("alerts", "fault", "The database is older: run `hookline migrate`.")]
+        if error.sqlstate != _NOT_ALLOWED:
+            raise
+        return [unseen("alerts", "hookline_reader")]
+    if not alerts:
+        return [Check("alerts", "ok", "None: no stage is paused, no job overdue.")]
+    return [Check("alerts", "warning", _alerted(alert)) for alert in alerts]
+
+
+def _alerted(alert: Alert) -> str:
+    since = f" (since {alert.since:%Y-%m-%d %H:%M}Z)" if alert.since else ""
+    remedy = _REMEDIES.get(alert.alert, "")
+    return f"{alert.alert}, {alert.subject}{since}: {alert.detail}. {remedy}".rstrip()
 
 
 async def _integrity(engine: Engine, unseen: Callable[[str, str], Check]) -> list[Check]:
@@ -441,16 +494,21 @@ def _receives(settings: Settings) -> bool:
     return bool(settings.llamaparse_secrets or settings.llamacloud_secrets or settings.push_secrets)
 
 
-def _only_receives(login: _Login) -> bool:
-    return login.roles == ["hookline_ingest"]
+def _process_of(login: _Login) -> str | None:
+    """The role of a process of ours that need not look at anything; None for people's."""
+    if login.roles == ["hookline_ingest"]:
+        return "hookline_ingest"
+    if set(login.roles) == {"hookline_ingest", "hookline_worker"}:
+        return "hookline_worker"
+    return None
 
 
 def _unseen(login: _Login, name: str, role: str) -> Check:
-    if _only_receives(login):
+    if process := _process_of(login):
         return Check(
             name,
             "ok",
-            "Not looked at, as is normal for hookline_ingest. To look, run `hookline doctor` as a"
+            f"Not looked at, as is normal for {process}. To look, run `hookline doctor` as a"
             f" login role in {role}.",
         )
     return Check(

@@ -1,6 +1,6 @@
 """The local parser: a PDF becomes markdown by liteparse, in a process that a deadline ends.
 
-python -m hookline.local_parser FILE MAX_PAGES     that process: one JSON object on standard output
+python -m hookline.local_parser FILE NAME MAX_PAGES     that process: a JSON object on its output
 
 A process of its own, because the file is a stranger's: a parser that hangs or crashes on it costs
 one child, which sees neither our secrets nor our database.
@@ -13,15 +13,26 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-__all__ = ["PARSER", "ParseFailed", "Parsed", "ParserMissing", "parse", "parser_version"]
+__all__ = [
+    "DEADLINE",
+    "MAX_BYTES",
+    "PARSER",
+    "ParseFailed",
+    "Parsed",
+    "ParserMissing",
+    "parse",
+    "parse_content",
+    "parser_version",
+]
 
 PARSER = "liteparse"
 MAX_BYTES = 200 * 2**20
@@ -42,16 +53,18 @@ class Parsed:
     markdown: str
     parser_name: str
     parser_version: str
-    pages: int
 
 
 @dataclass(frozen=True, slots=True)
 class ParseFailed:
-    """Why there is no text, as a sentence for people."""
+    """Why there is no text: a code, as LlamaParse has them, and a sentence for people.
 
+    `permanent`: the same file fails in the same way again.
+    """
+
+    code: str
     reason: str
-    parser_name: str = PARSER
-    parser_version: str | None = None
+    permanent: bool = True
 
 
 class ParserMissing(Exception):
@@ -68,23 +81,46 @@ def parser_version() -> str:
         ) from None
 
 
+async def parse_content(
+    content: bytes, name: str, *, deadline: float = DEADLINE, max_pages: int = MAX_PAGES
+) -> Parsed | ParseFailed:
+    """As `parse`, of what a file of this name holds."""
+    with _nameless() as file:
+        await asyncio.to_thread(_fill, file, content)
+        number = file.fileno()
+        return await parse(
+            Path(f"/dev/fd/{number}"),
+            name=name,
+            deadline=deadline,
+            max_pages=max_pages,
+            inherited=(number,),
+        )
+
+
 async def parse(
-    file: Path, *, deadline: float = DEADLINE, max_pages: int = MAX_PAGES
+    file: Path,
+    *,
+    name: str | None = None,
+    deadline: float = DEADLINE,
+    max_pages: int = MAX_PAGES,
+    inherited: tuple[int, ...] = (),
 ) -> Parsed | ParseFailed:
     """The text of a PDF, without OCR. After `deadline` seconds the parser is killed.
 
-    Raises ParserMissing, and OSError if the file cannot be read.
+    `name` is what the file is called, if not as `file` is; `inherited` are the descriptors that it
+    takes to read it. Raises ParserMissing, and OSError if the file cannot be read.
     """
     version = parser_version()
     size = (await asyncio.to_thread(file.stat)).st_size
     if size > MAX_BYTES:
         reason = f"The file is too large: {size:,} bytes, and {MAX_BYTES:,} are the most."
-        return ParseFailed(reason, parser_version=version)
+        return ParseFailed("DOCUMENT_TOO_LARGE", reason)
     child = await asyncio.create_subprocess_exec(
-        *_command(file, max_pages),
+        *_command(file, name or file.name, max_pages),
         stdin=PIPE,  # Never written to: it ends when we do, and the child with it.
         stdout=PIPE,
         stderr=DEVNULL,
+        pass_fds=inherited,
         env={name: os.environ[name] for name in _CHILD_VARIABLES if name in os.environ},
     )
     assert child.stdout is not None  # noqa: S101 - it was asked for
@@ -94,35 +130,53 @@ async def parse(
             status = await child.wait()
     except TimeoutError:
         reason = f"Parsing took more than {deadline:g} seconds and was stopped."
-        return ParseFailed(reason, parser_version=version)
+        return ParseFailed("TIMEOUT", reason)
     finally:
         with suppress(ProcessLookupError):
             child.kill()
         await child.wait()
     if status != 0:
         how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-        return ParseFailed(f"The parser crashed on the file ({how}).", parser_version=version)
+        # Memory may have been short: another try may get through.
+        return ParseFailed("PARSER_CRASHED", f"The parser crashed on the file ({how}).", False)
     said = await asyncio.to_thread(json.loads, answer)
     if "failed" in said:
-        return ParseFailed(said["failed"], parser_version=version)
-    return Parsed(said["markdown"], PARSER, version, said["pages"])
+        return ParseFailed(said["failed"], said["reason"])
+    return Parsed(said["markdown"], PARSER, version)
 
 
-def _command(file: Path, max_pages: int) -> list[str]:
+def _nameless() -> IO[bytes]:
+    """A file that is gone with its process: a kill leaves no copy of the document behind."""
+    if sys.platform == "linux":
+        # In memory: a container may have no disk to write on.
+        return os.fdopen(os.memfd_create("document"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def _fill(file: IO[bytes], content: bytes) -> None:
+    file.write(content)
+    file.seek(0)
+
+
+def _command(file: Path, name: str, max_pages: int) -> list[str]:
     # -P: whatever lies in the working directory is not imported.
     program = [sys.executable, "-P", "-m", "hookline.local_parser"]
-    return [*program, str(file.absolute()), str(max_pages)]
+    # Of the name only what the child looks at, and nothing that an argument cannot hold.
+    called = "a.pdf" if name.lower().endswith(".pdf") else "a"
+    return [*program, str(file.absolute()), called, str(max_pages)]
 
 
-def _read(file: Path, max_pages: int) -> dict[str, Any]:
-    """What the child says: {markdown, pages} or {failed}."""
+def _read(file: Path, name: str, max_pages: int) -> dict[str, Any]:
+    """What the child says: {markdown}, or {failed: a code, reason}."""
     from liteparse import LiteParse, ParseError
 
     content = file.read_bytes()
     if _MAGIC not in content[:_MAGIC_WITHIN]:
-        if file.suffix.lower() == ".pdf":
-            return {"failed": "The file is broken: it is called .pdf and is none."}
-        return {"failed": "Unsupported file type: the local parser reads PDF."}
+        if name.endswith(".pdf"):
+            return _failed("PDF_IS_BROKEN", "The file is broken: it is called .pdf and is none.")
+        return _failed(
+            "UNSUPPORTED_FILE_TYPE", "Unsupported file type: the local parser reads PDF."
+        )
     # OCR off: it would download language data while it runs.
     parser = LiteParse(ocr_enabled=False, output_format="markdown", max_pages=max_pages, quiet=True)
     try:
@@ -130,25 +184,33 @@ def _read(file: Path, max_pages: int) -> dict[str, Any]:
     except ParseError as error:
         reason = str(error)
         if "password" in reason:
-            return {"failed": "The file is encrypted: password required."}
-        return {"failed": f"The file is broken: {reason.removeprefix('PDF error: ')}."}
+            return _failed("PDF_IS_PROTECTED", "The file is encrypted: password required.")
+        why = reason.removeprefix("PDF error: ")
+        return _failed("PDF_IS_BROKEN", f"The file is broken: {why}.")
     if result.total_pages != result.num_pages or result.page_errors:
         if result.total_pages > max_pages:
-            return {
-                "failed": f"The file is too large: {result.total_pages:,} pages, "
-                f"and {max_pages:,} are the most."
-            }
+            return _failed(
+                "TOO_MANY_PAGES",
+                f"The file is too large: {result.total_pages:,} pages, "
+                f"and {max_pages:,} are the most.",
+            )
         read = result.num_pages - len(result.page_errors)
-        return {
-            "failed": f"The file is broken: {read} of its {result.total_pages} pages can be read."
-        }
+        return _failed(
+            "PDF_IS_BROKEN",
+            f"The file is broken: {read} of its {result.total_pages} pages can be read.",
+        )
     # Not the markdown: of a blank page that is an empty fence.
     if not any(page.text.strip() for page in result.pages):
-        return {
-            "failed": f"The file is blank: no text on any of its pages ({result.num_pages}). "
-            "A scan needs OCR, which the local parser does not do."
-        }
-    return {"markdown": result.text, "pages": result.num_pages}
+        return _failed(
+            "NO_DATA_FOUND_IN_FILE",
+            f"The file is blank: no text on any of its pages ({result.num_pages}). "
+            "A scan needs OCR, which the local parser does not do.",
+        )
+    return {"markdown": result.text}
+
+
+def _failed(code: str, reason: str) -> dict[str, Any]:
+    return {"failed": code, "reason": reason}
 
 
 def _end_with_parent() -> None:
@@ -162,7 +224,7 @@ def main(arguments: list[str]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     answer = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
-    json.dump(_read(Path(arguments[0]), int(arguments[1])), answer)
+    json.dump(_read(Path(arguments[0]), arguments[1], int(arguments[2])), answer)
     answer.close()
     # Not by the interpreter's own end, which would wait for the thread's read.
     os._exit(0)

@@ -56,6 +56,17 @@ _EXAMPLES = {
     "HOOKLINE_BODY_BUDGET": "268435456",
     "HOOKLINE_READ_TIMEOUT": "20",
     "HOOKLINE_STOP_TIMEOUT": "30",
+    "HOOKLINE_STAGES": "my_stages,/srv/app/more_stages.py",
+    "HOOKLINE_WORKER_NAME": "worker-1",
+    "HOOKLINE_LEASE": "60",
+    "HOOKLINE_PARSER": "local, or llamacloud, or none",
+    "HOOKLINE_RECEIVER_URL": "http://10.0.0.5:8080",
+    "LLAMA_CLOUD_API_KEY": "llx-and-48-characters",
+    "LLAMA_CLOUD_BASE_URL": "https://api.cloud.eu.llamaindex.ai",
+    "HOOKLINE_PARSE_TIER": "cost_effective, or agentic, or agentic_plus",
+    "HOOKLINE_ASSUMED_PAGES": "10",
+    "HOOKLINE_PROVIDER_TIMEOUT": "60",
+    "HOOKLINE_SUBMIT_GRACE": "120",
 }
 _STANDARD_EXAMPLE = "whsec_ and 32 random bytes in base64"
 
@@ -104,6 +115,37 @@ class Settings(BaseSettings):
     body_budget: int = Field(256 * 2**20, alias="HOOKLINE_BODY_BUDGET", ge=2**20)
     read_timeout: float = Field(20.0, alias="HOOKLINE_READ_TIMEOUT", gt=0, le=600)
     stop_timeout: float = Field(30.0, alias="HOOKLINE_STOP_TIMEOUT", gt=0, le=600)
+
+    # None: by what else is set, see builtin_stages.
+    parser: Literal["local", "llamacloud", "none"] | None = Field(None, alias="HOOKLINE_PARSER")
+    # Where the local parser sends its webhooks; None: HOOKLINE_HOST and HOOKLINE_PORT.
+    receiver_url: str | None = Field(None, alias="HOOKLINE_RECEIVER_URL")
+
+    # The first two have the SDK's own names.
+    llama_cloud_api_key: SecretStr | None = Field(None, alias="LLAMA_CLOUD_API_KEY")
+    llama_cloud_base_url: str | None = Field(None, alias="LLAMA_CLOUD_BASE_URL")
+    parse_tier: Literal["cost_effective", "agentic", "agentic_plus"] = Field(
+        "cost_effective", alias="HOOKLINE_PARSE_TIER"
+    )
+    assumed_pages: int = Field(10, alias="HOOKLINE_ASSUMED_PAGES", ge=1, le=100_000)
+    provider_timeout: float = Field(60.0, alias="HOOKLINE_PROVIDER_TIMEOUT", gt=0, le=600)
+    submit_grace: float = Field(120.0, alias="HOOKLINE_SUBMIT_GRACE", gt=0, le=3600)
+
+    stages: Annotated[tuple[str, ...], NoDecode] = Field((), alias="HOOKLINE_STAGES")
+    worker_name: str | None = Field(
+        None, alias="HOOKLINE_WORKER_NAME", min_length=1, max_length=200
+    )
+    lease: float = Field(60.0, alias="HOOKLINE_LEASE", ge=1, le=86400)
+
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _split_stages(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        stages = tuple(part.strip() for part in value.split(","))
+        if not all(stages):
+            raise ValueError("it is modules or .py files, with commas between them")
+        return stages
 
     @field_validator("llamaparse_secrets", "llamacloud_secrets", "push_secrets", mode="before")
     @classmethod
@@ -172,7 +214,7 @@ class Settings(BaseSettings):
 
     @field_validator("supabase_service_role_key")
     @classmethod
-    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
+    def _is_service_role_key(cls, value: SecretStr | None) -> SecretStr | None:
         # Anything else cannot be sent in a header, and an HTTP client's complaint would show it.
         if value is not None and not re.fullmatch(r"[A-Za-z0-9._-]{20,}", value.get_secret_value()):
             raise ValueError(
@@ -194,6 +236,32 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"[^:]*(:[0-9]{1,5})?", parts.netloc):
                 raise ValueError("its port is a number")
         return None if value is None else value.rstrip("/")
+
+    @field_validator("llama_cloud_api_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
+        # It goes into a header.
+        if value is not None and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError("it is one word of visible ASCII characters")
+        return value
+
+    @field_validator("llama_cloud_base_url", "receiver_url")
+    @classmethod
+    def _is_base(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("it is https:// and a host")
+            if parts.query or parts.fragment or parts.username:
+                raise ValueError("it has no query, fragment or user")
+        return value
+
+    @field_validator("parse_tier", mode="before")
+    @classmethod
+    def _has_markdown(cls, value: Any) -> Any:
+        if value == "fast":
+            raise ValueError("the tier fast gives no markdown")
+        return value
 
     @model_validator(mode="after")
     def _keys_decode(self) -> Self:
@@ -226,6 +294,16 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _silence_is_long_enough(self) -> Self:
+        # A request that is given up may take effect late, and be listed later still.
+        if self.submit_grace <= self.provider_timeout:
+            raise ValueError(
+                "HOOKLINE_SUBMIT_GRACE is more than HOOKLINE_PROVIDER_TIMEOUT, "
+                f"here {self.provider_timeout:g}"
+            )
+        return self
+
     def require_database(self) -> str:
         """DATABASE_URL, or a ConfigurationError that says how to set it."""
         if self.database_url is None:
@@ -237,6 +315,21 @@ class Settings(BaseSettings):
         if self.storage_url is None:
             raise _missing("HOOKLINE_STORAGE_URL")
         return self.storage_url
+
+    def require_api_key(self) -> str:
+        """LLAMA_CLOUD_API_KEY, or a ConfigurationError that says how to set it."""
+        if self.llama_cloud_api_key is None:
+            raise _missing("LLAMA_CLOUD_API_KEY")
+        return self.llama_cloud_api_key.get_secret_value()
+
+    def require_llamaparse_secret(self) -> str:
+        """The newest of HOOKLINE_LLAMAPARSE_SECRETS, or a ConfigurationError that asks for it."""
+        if not self.llamaparse_secrets:
+            raise _missing(
+                "HOOKLINE_LLAMAPARSE_SECRETS",
+                "the local parser signs with the first of the receiver's secrets",
+            )
+        return self.llamaparse_secrets[0].get_secret_value()
 
     def require_secrets(self) -> None:
         """Raise a ConfigurationError unless some source has a secret: no receiver without one."""

@@ -1,4 +1,4 @@
-"""`hookline up`: Postgres, file storage and the receiver in one process, for one directory.
+"""`hookline up`: Postgres, file storage, receiver and worker in one process, for one directory.
 
 What it keeps is in `.hookline/` there; root's Postgres, which may not run as root, has its data in
 /var/lib/hookline (see EmbeddedPostgres), and belongs to the objects in `.hookline/` all the same.
@@ -19,7 +19,7 @@ import re
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import (
     AbstractContextManager,
     asynccontextmanager,
@@ -40,17 +40,24 @@ from rich.console import Console
 
 from hookline import logs
 from hookline.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from hookline.listening import address, reached_at
 from hookline.migrations import migrate
 from hookline.receiver.serve import receiving
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
-from hookline.submit import address, reached_at
 from hookline.views import Unreachable
+from hookline.worker.builtin import Parser, builtin_stages, choose_parser
+from hookline.worker.run import Worker, working
+from hookline.worker.stages import Stage
 
 __all__ = ["AlreadyRunning", "Standing", "run", "standing"]
 
 _DATABASE = "hookline"
 # Login role -> the role that it is in.
-_LOGINS = {"receiver": "hookline_ingest", "operator": "hookline_operator"}
+_LOGINS = {
+    "receiver": "hookline_ingest",
+    "worker": "hookline_worker",
+    "operator": "hookline_operator",
+}
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _DIRECTORY_IS_OURS = 0o700
 # What the lock's file says when the settings' file is of the lock's holder.
@@ -58,6 +65,8 @@ _READY = "ready"
 # How long another process may take to start, or to end, in seconds.
 _OTHERS_SECONDS = 30.0
 _RETRY_SECONDS = 0.05
+# What a worker that was killed leaves under lease is only ours to do: it need not wait for long.
+_LEASE = 15.0
 # How often `up` looks whether its Postgres still listens, and how long that may take.
 _LOOKS_EVERY = 1.0
 _ANSWERS_WITHIN = 5.0
@@ -75,7 +84,10 @@ class AlreadyRunning(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A Hookline that runs. `settings` are those of the commands, as an operator."""
+    """A Hookline that runs. `settings` are those of the commands, as an operator.
+
+    `worker` is None where nothing is to be done, and where another process has it.
+    """
 
     settings: Settings
     url: str
@@ -83,13 +95,22 @@ class Standing:
     home: Path
     objects: Path
     database_home: Path
+    parser: Parser
+    worker: Worker | None
 
 
 @asynccontextmanager
-async def standing(directory: Path, *, join: bool = False) -> AsyncIterator[Standing]:
+async def standing(
+    directory: Path,
+    *,
+    join: bool = False,
+    stages: Sequence[Stage] = (),
+    parser: Parser | None = None,
+) -> AsyncIterator[Standing]:
     """Everything, running, in `directory`/.hookline; stopped again at the end of the block.
 
-    The first start takes a second, later ones half of it. If it runs in another process already,
+    Its worker has the built-in stages, by `parser` or else HOOKLINE_PARSER, and `stages`. The first
+    start takes a second, later ones half of it. If it runs in another process already,
     `join` uses that one, once it is ready; else AlreadyRunning. With `join`, whoever has started it
     waits at the end of the block for those who joined. Raises ConfigurationError,
     EmbeddedPostgresError, MigrationError, and Unreachable if the other process is never ready.
@@ -100,8 +121,8 @@ async def standing(directory: Path, *, join: bool = False) -> AsyncIterator[Stan
     while True:
         try:
             with _alone(home) as ready:
-                async with _started(home, env_file) as up:
-                    with ready():
+                async with _started(home, env_file, stages, parser) as up:
+                    with ready(up.parser):
                         yield up
                     if join:
                         await _left_by_all(home)
@@ -113,9 +134,9 @@ async def standing(directory: Path, *, join: bool = False) -> AsyncIterator[Stan
                     "use it from there, or stop it first."
                 ) from None
             process = held.process
-        with _joining(home) as is_ready:
-            if is_ready:
-                yield _joined(home, env_file)
+        with _joining(home) as theirs:
+            if theirs is not None:
+                yield _joined(home, env_file, theirs)
                 return
         if asyncio.get_running_loop().time() > deadline:
             raise Unreachable(
@@ -125,7 +146,7 @@ async def standing(directory: Path, *, join: bool = False) -> AsyncIterator[Stan
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def run(directory: Path) -> None:
+async def run(directory: Path, stages: Sequence[Stage] = ()) -> None:
     """`hookline up`: until SIGINT or SIGTERM.
 
     Raises what `standing` raises, and EmbeddedPostgresError when its Postgres has ended.
@@ -144,18 +165,21 @@ async def run(directory: Path) -> None:
     for number in _SIGNALS:
         loop.add_signal_handler(number, begin_to_stop)
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    async with standing(directory) as up:
+    async with standing(directory, stages=stages) as up:
         console.print(_summary(up))
-        while not await _set_within(stopped, _LOOKS_EVERY):
-            await _require_postgres(up)
+        ends = asyncio.create_task(
+            up.worker.until(stopped) if up.worker is not None else _set(stopped), name="up"
+        )
+        while not ends.done():
+            await asyncio.wait({ends}, timeout=_LOOKS_EVERY)
+            if not ends.done():
+                await _require_postgres(up)
+        ends.result()
         console.print("Stopping.")
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    return event.is_set()
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
 
 
 async def _require_postgres(up: Standing) -> None:
@@ -179,6 +203,8 @@ def _summary(up: Standing) -> str:
         "Hookline is up. Ctrl-C stops it; its data stays.",
         "",
         f"  webhooks  {up.url}/webhooks/llamaparse",
+        f"  parser    {choose_parser(up.settings).sentence}",
+        f"  worker    {_work_of(up.worker)}",
         f"  admin     {up.admin_url}/metrics, {up.admin_url}/readyz",
         f"  objects   {up.objects}",
         f"  database  {up.database_home}",
@@ -196,9 +222,19 @@ def _summary(up: Standing) -> str:
     return "\n".join(lines)
 
 
+def _work_of(worker: Worker | None) -> str:
+    if worker is None:
+        return "none, since there is nothing to do for it"
+    return f"{', '.join(worker.stages)}; {worker.admin_url}/metrics"
+
+
 @asynccontextmanager
-async def _started(home: Path, env_file: Path) -> AsyncIterator[Standing]:
+async def _started(
+    home: Path, env_file: Path, stages: Sequence[Stage], parser: Parser | None
+) -> AsyncIterator[Standing]:
     chosen = _chosen(env_file)
+    if parser is not None:
+        chosen = chosen.model_copy(update={"parser": parser})
     objects = home / "objects"
     postgres = EmbeddedPostgres(home)
     with _named(home):
@@ -236,9 +272,29 @@ async def _started(home: Path, env_file: Path) -> AsyncIterator[Standing]:
             )
             with _named(env_file):
                 _write(env_file, _environment(settings))
-            yield _standing(home, settings)
+            as_worker = settings.model_copy(
+                update={
+                    "database_url": SecretStr(logins["worker"]),
+                    "admin_host": ours.admin_host,
+                    "admin_port": 0,
+                    "lease": ours.lease if "lease" in chosen.model_fields_set else _LEASE,
+                }
+            )
+            async with _worked(as_worker, stages) as worker:
+                yield _standing(home, settings, choose_parser(settings).parser, worker)
     finally:
         await asyncio.to_thread(postgres.stop)
+
+
+@asynccontextmanager
+async def _worked(settings: Settings, own: Sequence[Stage]) -> AsyncIterator[Worker | None]:
+    async with builtin_stages(settings) as builtin:
+        stages = (*builtin.stages, *own)
+        if not stages:
+            yield None
+            return
+        async with working(settings, stages, builtin.chores) as worker:
+            yield worker
 
 
 def _home(directory: Path) -> Path:
@@ -257,7 +313,7 @@ def _chosen(env_file: Path) -> Settings:
     return chosen.model_copy(update=forgotten)
 
 
-def _joined(home: Path, env_file: Path) -> Standing:
+def _joined(home: Path, env_file: Path, parser: Parser) -> Standing:
     # Not of the environment, which may name another database than the one that runs here.
     try:
         recorded = {name: value for name, value in dotenv_values(env_file).items() if value}
@@ -267,10 +323,10 @@ def _joined(home: Path, env_file: Path) -> Standing:
             f"{env_file} is not as `hookline up` wrote it: start that again."
         ) from error
     settings.require_database()
-    return _standing(home, settings)
+    return _standing(home, settings, parser, None)
 
 
-def _standing(home: Path, settings: Settings) -> Standing:
+def _standing(home: Path, settings: Settings, parser: Parser, worker: Worker | None) -> Standing:
     return Standing(
         settings=settings,
         url=address(settings.host, settings.port),
@@ -278,6 +334,8 @@ def _standing(home: Path, settings: Settings) -> Standing:
         home=home,
         objects=home / "objects",
         database_home=EmbeddedPostgres(home).home,
+        parser=parser,
+        worker=worker,
     )
 
 
@@ -289,10 +347,11 @@ class _Held(Exception):
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+def _alone(home: Path) -> Iterator[Callable[[Parser], AbstractContextManager[None]]]:
     """Hold the directory. The kernel takes the lock back from whoever is killed.
 
-    What is given tells others that they may join, for as long as it is entered. Raises _Held.
+    What is given tells others that they may join, and which parser they find, for as long as it is
+    entered. Raises _Held.
     """
     with _named(home):
         home.mkdir(mode=_DIRECTORY_IS_OURS, parents=True, exist_ok=True)
@@ -308,8 +367,8 @@ def _alone(home: Path) -> Iterator[Callable[[], AbstractContextManager[None]]]:
             lock.flush()
 
         @contextmanager
-        def ready() -> Iterator[None]:
-            say(_READY)
+        def ready(parser: Parser) -> Iterator[None]:
+            say(_READY, parser)
             try:
                 yield
             finally:
@@ -320,8 +379,8 @@ def _alone(home: Path) -> Iterator[Callable[[], AbstractContextManager[None]]]:
 
 
 @contextmanager
-def _joining(home: Path) -> Iterator[bool]:
-    """Use what another process runs, if it is ready.
+def _joining(home: Path) -> Iterator[Parser | None]:
+    """Use what another process runs, if it is ready; its parser, or else None.
 
     The lock comes before the look, and the other way round in the process that ends: either it
     waits for us, or we see that it ends.
@@ -330,7 +389,11 @@ def _joining(home: Path) -> Iterator[bool]:
         descriptor = os.open(home / "joined.lock", os.O_RDWR | os.O_CREAT, 0o600)
     with open(descriptor, "r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        yield _READY in (home / "up.lock").read_text().split()
+        match (home / "up.lock").read_text().split():
+            case [_, word, ("local" | "llamacloud" | "none") as parser] if word == _READY:
+                yield parser
+            case _:
+                yield None
 
 
 async def _left_by_all(home: Path) -> None:

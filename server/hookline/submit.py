@@ -1,49 +1,47 @@
-"""`hookline submit`: files become jobs, are parsed on this machine, and come back as webhooks."""
+"""`hookline submit`: files are stored and become jobs; workers do the rest, and are waited for."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import mimetypes
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import aiohttp
-
-from hookline import local_parser
 from hookline.database import DatabaseError, Unavailable
-from hookline.delivery import Answer, Undelivered, Webhook, deliver, envelope_of
 from hookline.engine import Engine, Receipt
-from hookline.local_parser import MAX_BYTES, Parsed, ParseFailed, ParserMissing
-from hookline.settings import ConfigurationError, Settings
-from hookline.storage import Storage, StorageError, open_storage
-from hookline.views import Job, Views, connected
+from hookline.storage import Storage, StorageError
+from hookline.views import Job, Status, Views
 
 __all__ = [
+    "UPLOADS",
+    "Entry",
     "RawFile",
+    "Submission",
     "Submitted",
     "Unreadable",
-    "address",
+    "find_files",
     "make_job",
-    "parse_raw",
-    "reached_at",
     "read_raw",
-    "receiver_url",
-    "require_local_parser",
-    "submit_files",
-    "webhook_of",
-    "webhook_url",
 ]
 
-_ROUTE = "/webhooks/llamaparse"
-_LISTENS_WITHIN = aiohttp.ClientTimeout(total=5)
-# From here on the parser at hand is ours; further on the result is on its way already.
-_TO_PARSE = frozenset({"uploaded", "parse_queued"})
+# A file is in memory while it is uploaded, and each upload may need a connection to Postgres.
+UPLOADS = 4
+# The most that is read into memory; local_parser has the same limit.
+_MAX_BYTES = 200 * 2**20
+# Jobs that are looked at together, and seconds between two looks.
+_LOOKED_AT = 500
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 1.0
+# SQLSTATE classes of a role without rights, and of a database without Hookline.
+_NO_FILES_FAULT = ("42", "3F")
+# After so many seconds in which nothing moves, it is asked why.
+_PATIENCE = 5.0
 
 
 class Unreadable(Exception):
@@ -51,11 +49,19 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
-    """What became of a file. With `error` None it is parsed, now or before.
+class Entry:
+    """A file to submit; with `fault`, a sentence, one that cannot be."""
 
-    `outcome` is the receiver's word for our webhook; `duplicate`: it was parsed before; `error`:
-    no webhook was taken. `status` is the job's, after all of it. Without a job there is no id.
+    path: Path
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a file. With `error` None all is well: it is parsed, or not waited for.
+
+    `outcome` is create_job's word: `duplicate` if the file has a job that goes on; `error` if it
+    has no job. `status` is the job's, as it was last seen; `code` says why it failed.
     """
 
     path: Path
@@ -63,6 +69,7 @@ class Submitted:
     document_id: UUID | None
     outcome: str
     status: str | None
+    code: str | None
     error: str | None
     seconds: float
 
@@ -86,21 +93,36 @@ class RawFile:
         return f"storage://raw/{owner_id}/{self.sha256}{suffix}"
 
 
-async def submit_files(
-    settings: Settings, paths: list[Path], owner_id: UUID
-) -> AsyncIterator[Submitted]:
-    """Make a job of each file, parse it here, send the result as a signed webhook; in order.
+def find_files(paths: Iterable[Path], *, recursive: bool) -> list[Entry]:
+    """The files themselves, and of each folder its PDFs by name; `recursive`: those below, too.
 
-    A file that is wrong does not stop the others. Raises ConfigurationError if the settings do not
-    suffice, nothing listens or there is no parser; DatabaseError, if Postgres is away.
+    Links to folders below are not followed, and what is hidden there is left out.
     """
-    async with open_storage(settings) as storage:
-        secret_of(settings)
-        require_local_parser()
-        async with _reached(settings) as session, connected(settings) as pool:
-            submitter = _Submitter(settings, storage, Engine(pool), Views(pool), session, owner_id)
-            for path in paths:
-                yield await submitter.submit(path)
+    found = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(Entry(path))
+            continue
+        inside = list(_pdfs_in(path, recursive))
+        deeper = "" if recursive else ": --recursive looks deeper"
+        found += inside or [Entry(path, f"{path} is a folder without a PDF{deeper}.")]
+    return found
+
+
+def _pdfs_in(folder: Path, recursive: bool) -> Iterator[Entry]:
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        yield Entry(folder, f"{folder} cannot be read: {error.strerror or error}.")
+        return
+    for path in inside:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if recursive and not path.is_symlink():
+                yield from _pdfs_in(path, recursive)
+        elif path.suffix.lower() == ".pdf":
+            yield Entry(path)
 
 
 def read_raw(path: Path) -> RawFile:
@@ -109,9 +131,9 @@ def read_raw(path: Path) -> RawFile:
         if not path.is_file():
             what = "a directory" if path.is_dir() else "no file"
             raise Unreadable(f"{path} is {what}." if path.exists() else f"{path} does not exist.")
-        if (size := path.stat().st_size) > MAX_BYTES:
+        if (size := path.stat().st_size) > _MAX_BYTES:
             raise Unreadable(
-                f"{path} is too large: {size:,} bytes, and {MAX_BYTES:,} are the most."
+                f"{path} is too large: {size:,} bytes, and {_MAX_BYTES:,} are the most."
             )
         content = path.read_bytes()
     except OSError as error:
@@ -122,7 +144,9 @@ def read_raw(path: Path) -> RawFile:
     return RawFile(path.name, content, mime.lower(), hashlib.sha256(content).hexdigest())
 
 
-async def make_job(engine: Engine, storage: Storage, raw: RawFile, owner_id: UUID) -> Receipt:
+async def make_job(
+    engine: Engine, views: Views, storage: Storage, raw: RawFile, owner_id: UUID
+) -> Receipt:
     """The job of a file, whose raw object is stored and confirmed; `duplicate` if it had one.
 
     The job comes first, so that no object is without one. Raises DatabaseError, StorageError.
@@ -137,197 +161,224 @@ async def make_job(engine: Engine, storage: Storage, raw: RawFile, owner_id: UUI
         raw_path=raw_path,
     )
     assert receipt.job_id is not None  # noqa: S101 - every outcome of create_job has a job
+    if receipt.outcome == "duplicate":
+        [job] = await views.jobs_of([receipt.job_id])
+        if job.upload_confirmed:
+            return receipt
     await storage.write(raw_path, raw.content)
     await engine.confirm_upload(receipt.job_id, len(raw.content), raw.sha256)
     return receipt
 
 
-def require_local_parser() -> str:
-    """The local parser's version. Raises ConfigurationError if it is not installed."""
-    try:
-        return local_parser.parser_version()
-    except ParserMissing as error:
-        raise ConfigurationError(str(error)) from error
+@dataclass(frozen=True, slots=True)
+class _Uploaded:
+    """A file whose job is waited for."""
+
+    path: Path
+    receipt: Receipt
+    started: float
 
 
-async def parse_raw(raw: RawFile) -> Parsed | ParseFailed:
-    """The text of exactly the bytes that were stored, whatever became of the file meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="hookline-") as directory:
-        # The name's suffix tells the parser a broken PDF from what was never one.
-        file = Path(directory, "document").with_suffix(_suffix(raw.filename))
-        await asyncio.to_thread(file.write_bytes, raw.content)
-        return await local_parser.parse(file)
+class Submission:
+    """Files on their way. `uploaded` and `done` are told of each, `notice` of what holds them up.
 
-
-def webhook_of(settings: Settings, job: Job, result: Parsed | ParseFailed) -> Webhook:
-    """The signed webhook that a parser of its own would send for this job."""
-    parse_job_id = f"local-{uuid4()}"
-
-    def envelope(what: Parsed | ParseFailed) -> bytes:
-        return envelope_of(
-            what,
-            job_id=job.job_id,
-            document_id=job.document_id,
-            parse_job_id=parse_job_id,
-            correlation_id=job.correlation_id,
-        )
-
-    body = envelope(result)
-    if len(body) > settings.max_body:
-        reason = (
-            f"The text is too large: a webhook of {len(body):,} bytes,"
-            f" and HOOKLINE_MAX_BODY is {settings.max_body:,}."
-        )
-        body = envelope(ParseFailed(reason, result.parser_name, result.parser_version))
-    return Webhook(body, f"msg_{uuid4()}", settings.llamaparse_scheme, secret_of(settings))
-
-
-def secret_of(settings: Settings) -> str:
-    """The secret to sign with: the first, as the newest. Raises ConfigurationError without one."""
-    if not settings.llamaparse_secrets:
-        raise ConfigurationError(
-            "HOOKLINE_LLAMAPARSE_SECRETS is not set: the local parser signs with the first of the "
-            "receiver's secrets, so set it to the same as there."
-        )
-    return settings.llamaparse_secrets[0].get_secret_value()
-
-
-def receiver_url(settings: Settings) -> str:
-    """Where the receiver of these settings is reached from this machine."""
-    return address(reached_at(settings.host), settings.port)
-
-
-def reached_at(host: str) -> str:
-    """Where this machine reaches what listens at `host`."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to be replaced
-
-
-def address(host: str, port: int) -> str:
-    """The URL of a host, by name or by address, and a port."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def webhook_url(receiver: str) -> str:
-    """Where the receiver at this address takes envelopes."""
-    return f"{receiver}{_ROUTE}"
-
-
-class _Submitter:
-    """One command's connections."""
+    With `follow`, a file is done when its job is parsed or finished, else when it is uploaded.
+    """
 
     def __init__(
         self,
-        settings: Settings,
-        storage: Storage,
         engine: Engine,
+        storage: Storage,
         views: Views,
-        session: aiohttp.ClientSession,
         owner_id: UUID,
+        *,
+        follow: bool,
+        done: Callable[[Submitted], None],
+        uploaded: Callable[[Path], None] = lambda path: None,
+        notice: Callable[[str], None] = lambda sentence: None,
+        patience: float = _PATIENCE,
     ) -> None:
-        self._settings = settings
-        self._storage = storage
         self._engine = engine
+        self._storage = storage
         self._views = views
-        self._session = session
         self._owner_id = owner_id
+        self._follow = follow
+        self._done = done
+        self._uploaded = uploaded
+        self._notice = notice
+        self._patience = patience
+        # Two files with the same content are one document, and one job.
+        self._waiting: dict[UUID, list[_Uploaded]] = {}
+        self._seen: dict[UUID, tuple[int, str | None]] = {}
+        self._moved_at = time.monotonic()
+        self._told: set[str] = set()
+        self._fault: DatabaseError | None = None
 
-    async def submit(self, path: Path) -> Submitted:
-        started = time.perf_counter()
-        receipt: Receipt | None = None
-        job: Job | None = None
-        outcome, error = "error", None
+    async def run(self, entries: Iterable[Entry]) -> None:
+        """Submit all. A file that is wrong does not stop the others.
+
+        Raises DatabaseError if Postgres goes away or refuses all of them; what was done is done.
+        """
+        left = iter(entries)
         try:
-            raw = await asyncio.to_thread(read_raw, path)
-            receipt = await make_job(self._engine, self._storage, raw, self._owner_id)
-            job = await self._look_up(receipt)
-            if job.parsed_path is not None:
-                outcome = "duplicate"
-            elif job.status not in _TO_PARSE:
-                error = (
-                    f"{path} is a job already, in status {job.status}: it is not parsed again here."
+            async with asyncio.TaskGroup() as tasks:
+                uploads = [
+                    tasks.create_task(self._until_fault(self._upload_from(left)))
+                    for _ in range(UPLOADS)
+                ]
+                if self._follow:
+                    tasks.create_task(self._until_fault(self._wait_for_all(uploads)))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+        if self._fault is not None:
+            raise self._fault
+
+    async def _until_fault(self, work: Coroutine[None, None, None]) -> None:
+        """What Postgres says to one it says to all: they stop, but none in the middle of a call."""
+        try:
+            await work
+        except DatabaseError as error:
+            self._fault = self._fault or error
+
+    async def _upload_from(self, entries: Iterator[Entry]) -> None:
+        for entry in entries:
+            if self._fault is not None:
+                return
+            started = time.perf_counter()
+            if entry.fault is not None:
+                self._refuse(entry.path, entry.fault, started)
+                continue
+            try:
+                raw = await asyncio.to_thread(read_raw, entry.path)
+                receipt = await make_job(
+                    self._engine, self._views, self._storage, raw, self._owner_id
+                )
+            except Unreadable as error:
+                self._refuse(entry.path, str(error), started)
+            except StorageError as error:
+                self._refuse(entry.path, f"{entry.path} was not stored: {error}.", started)
+            except DatabaseError as error:
+                if isinstance(error, Unavailable) or (error.sqlstate or "")[:2] in _NO_FILES_FAULT:
+                    raise
+                said = " ".join(filter(None, [f"{entry.path} was refused: {error}.", error.hint]))
+                self._refuse(entry.path, said, started)
+            else:
+                del raw
+                self._take(_Uploaded(entry.path, receipt, started))
+
+    def _take(self, one: _Uploaded) -> None:
+        self._uploaded(one.path)
+        job_id = one.receipt.job_id
+        assert job_id is not None  # noqa: S101 - every outcome of create_job has a job
+        if self._follow:
+            self._waiting.setdefault(job_id, []).append(one)
+        else:
+            self._tell(one, one.receipt.status)
+
+    async def _wait_for_all(self, uploads: list[asyncio.Task[None]]) -> None:
+        statuses = {one.status: one for one in await self._views.statuses()}
+        pause = _FIRST_PAUSE
+        while self._waiting or not all(task.done() for task in uploads):
+            if self._fault is not None:
+                return
+            moved = await self._look(statuses)
+            pause = _FIRST_PAUSE if moved else min(pause * 1.5, _LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
+    async def _look(self, statuses: dict[str, Status]) -> bool:
+        """Look at some of the jobs, and next time at others; whether any has moved."""
+        ids = list(itertools.islice(self._waiting, _LOOKED_AT))
+        jobs = {job.job_id: job for job in await self._views.jobs_of(ids)} if ids else {}
+        moved = not ids
+        for job_id in ids:
+            job = jobs.get(job_id)
+            ended = job is None or job.terminal or statuses[job.status].has_content
+            waiting = self._waiting.pop(job_id)
+            if ended:
+                for one in waiting:
+                    self._tell_end(one, job)
+                self._seen.pop(job_id, None)
+            else:
+                assert job is not None  # noqa: S101 - else it has ended
+                self._waiting[job_id] = waiting
+                now = (job.version, job.leased_by)
+                moved |= job_id in self._seen and self._seen[job_id] != now
+                self._seen[job_id] = now
+            moved |= ended
+        if moved:
+            self._moved_at = time.monotonic()
+        elif time.monotonic() - self._moved_at > self._patience:
+            await self._explain(list(jobs.values()))
+        return moved
+
+    async def _explain(self, jobs: list[Job]) -> None:
+        """Say why nothing moves, once for each reason."""
+        if any(job.leased_by is not None for job in jobs):
+            return
+        statuses = {one.status: one for one in await self._views.statuses()}
+        for job in jobs:
+            status = statuses[job.status]
+            if status.paused_until is not None and status.paused_until > datetime.now(UTC):
+                until = status.paused_until.astimezone(UTC)
+                reason, why = (
+                    f"paused {job.status}",
+                    (
+                        f"Nobody works on {job.status} before {until:%H:%M:%S}Z:"
+                        f" {status.paused_because}"
+                    ),
+                )
+            elif job.last_error is not None:
+                code = str(job.last_error.get("code"))
+                reason, why = code, f"It comes again: {code}: {job.last_error.get('error')}"
+            elif status.claimable:
+                reason, why = (
+                    "no worker",
+                    (
+                        f"No worker has taken {'it' if len(jobs) == 1 else 'them'}: is"
+                        " `hookline work` or `hookline up` running?"
+                    ),
                 )
             else:
-                result = await parse_raw(raw)
-                answer = await deliver(
-                    self._session,
-                    webhook_url(receiver_url(self._settings)),
-                    webhook_of(self._settings, job, result),
-                )
-                job = await self._look_up(receipt)
-                outcome = answer.outcome or outcome
-                error = _trouble(path, job, result, answer)
-        except Unavailable:
-            raise
-        except (Unreadable, Undelivered, StorageError, DatabaseError) as refused:
-            error = _sentence(path, refused)
-        except OSError as broken:
-            error = f"{path} cannot be parsed here: {broken.strerror or broken}."
-        return Submitted(
-            path=path,
-            job_id=receipt.job_id if receipt else None,
-            document_id=receipt.document_id if receipt else None,
-            outcome=outcome,
-            status=job.status if job else receipt.status if receipt else None,
-            error=error,
-            seconds=time.perf_counter() - started,
+                continue
+            if reason not in self._told:
+                self._told.add(reason)
+                self._notice(why)
+
+    def _refuse(self, path: Path, error: str, started: float) -> None:
+        seconds = time.perf_counter() - started
+        self._done(Submitted(path, None, None, "error", None, None, error, seconds))
+
+    def _tell_end(self, one: _Uploaded, job: Job | None) -> None:
+        if job is None:
+            self._tell(one, None, error=f"{one.path}: its job is gone, it was erased or purged.")
+        elif job.failed:
+            error = job.last_error or {}
+            reason = error.get("error") or error.get("code")
+            self._tell(one, job.status, code=error.get("code"), error=f"{one.path}: {reason}")
+        elif job.parsed_path is None:
+            self._tell(one, job.status, error=f"{one.path}: its job is {job.status}.")
+        else:
+            self._tell(one, job.status)
+
+    def _tell(
+        self,
+        one: _Uploaded,
+        status: str | None,
+        *,
+        code: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        receipt = one.receipt
+        seconds = time.perf_counter() - one.started
+        self._done(
+            Submitted(
+                one.path,
+                receipt.job_id,
+                receipt.document_id,
+                receipt.outcome,
+                status,
+                code,
+                error,
+                seconds,
+            )
         )
-
-    async def _look_up(self, receipt: Receipt) -> Job:
-        assert receipt.job_id is not None  # noqa: S101 - every outcome of create_job has a job
-        [job] = await self._views.jobs_between(receipt.job_id, receipt.job_id, limit=1)
-        return job
-
-
-@asynccontextmanager
-async def _reached(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session, once a receiver is seen: without one no job is made."""
-    url = receiver_url(settings)
-    async with aiohttp.ClientSession() as session:
-        try:
-            async with session.get(f"{url}/healthz", timeout=_LISTENS_WITHIN) as response:
-                # Any answer will do, such as a proxy's: what it is worth, the webhook will show.
-                await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ConfigurationError(
-                f"Nothing listens at {url}: start `hookline up` or `hookline serve`, or set "
-                "HOOKLINE_HOST and HOOKLINE_PORT to where the receiver is."
-            ) from error
-        yield session
-
-
-def _trouble(path: Path, job: Job, result: Parsed | ParseFailed, answer: Answer) -> str | None:
-    """The sentence about a file that is not parsed; None for one that is."""
-    if job.parsed_path is not None:
-        return None
-    if answer.status == 401:
-        return (
-            f"The receiver did not accept our signature for {path}: HOOKLINE_LLAMAPARSE_SECRETS or "
-            "HOOKLINE_LLAMAPARSE_SCHEME is another there."
-        )
-    if answer.status != 200:
-        return (
-            f"The receiver answered {answer.status} for {path}: {answer.detail.rstrip('.')}. "
-            f"Job {job.job_id} is {job.status}: submit the file again."
-        )
-    if job.failed and job.last_error is not None:
-        return f"{path}: {job.last_error.get('error') or job.last_error.get('code')}"
-    if isinstance(result, ParseFailed):
-        return f"{path}: {result.reason} Job {job.job_id} is still {job.status}, of another parser."
-    return f"Job {job.job_id} of {path} is {job.status}: the webhook was {answer.outcome}."
-
-
-def _sentence(path: Path, error: Exception) -> str:
-    match error:
-        case Unreadable() | Undelivered():
-            return str(error)
-        case StorageError():
-            return f"{path} was not stored: {error}."
-        case DatabaseError(hint=hint):
-            return " ".join(filter(None, [f"{path} was refused: {error}.", hint]))
-        case _:
-            raise error
-
-
-def _suffix(filename: str) -> str:
-    suffix = Path(filename).suffix
-    return suffix if suffix.isascii() and suffix[1:].isalnum() else ""

@@ -21,6 +21,7 @@ from hookline.settings import Settings
 
 __all__ = [
     "CONNECT_TIMEOUT",
+    "Alert",
     "Event",
     "FailedJob",
     "Job",
@@ -124,6 +125,16 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """A row of alerts."""
+
+    alert: str
+    subject: str
+    since: datetime | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class KnownObject:
     """A row of stored_objects: what ought to be in storage. Of a purged job the path is left.
 
@@ -149,6 +160,12 @@ class Status:
     has_content: bool
     overdue_after: timedelta | None
     description: str
+    retry_base: timedelta
+    retry_cap: timedelta
+    max_tries: int
+    failure_code: str | None
+    paused_until: datetime | None
+    paused_because: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,22 +191,40 @@ class Views:
         failed: bool = False,
         overdue: bool = False,
         owner_id: UUID | None = None,
+        since: datetime | None = None,
         limit: int = 50,
     ) -> list[Job]:
-        """Jobs for which every given filter holds, newest first."""
+        """Jobs for which every given filter holds, newest first; `since`: made then, or later."""
+        clauses = ["true"]
+        if status is not None:
+            clauses.append("status = %(status)s")
+            kind = [one for one in await self.statuses() if one.status == status]
+            # What follows from a status, said once more: unfinished and failed jobs have indexes.
+            clauses += ["not terminal" for one in kind if not one.terminal]
+            clauses += ["failed" for one in kind if one.failed]
+        if failed:
+            clauses.append("failed")
+        if overdue:
+            clauses += ["overdue", "not terminal"]
+        if owner_id is not None:
+            clauses.append("owner_id = %(owner_id)s")
+        if since is not None:
+            clauses.append("job_id >= %(first)s")
         # A job's id is a UUIDv7, so its primary key is in the order of birth.
         return await self._select(
             Job,
             "job_overview",
-            "where (%(status)s::text is null or status = %(status)s)"
-            " and (failed or not %(failed)s) and (overdue or not %(overdue)s)"
-            " and (%(owner_id)s::uuid is null or owner_id = %(owner_id)s)"
-            " order by job_id desc limit %(limit)s",
+            f"where {' and '.join(clauses)} order by job_id desc limit %(limit)s",
             status=status,
-            failed=failed,
-            overdue=overdue,
             owner_id=owner_id,
+            first=None if since is None else _first_id_of(since),
             limit=limit,
+        )
+
+    async def jobs_of(self, job_ids: list[UUID]) -> list[Job]:
+        """Those of the jobs that there are, in no order that counts."""
+        return await self._select(
+            Job, "job_overview", "where job_id = any(%(job_ids)s)", job_ids=job_ids
         )
 
     async def jobs_between(self, first: UUID, last: UUID, *, limit: int) -> list[Job]:
@@ -203,15 +238,46 @@ class Views:
             limit=limit,
         )
 
-    async def timeline(self, job_id: UUID) -> list[Event]:
-        """What happened to a job, in order of version; empty if there is no such job."""
+    async def timeline(self, job_id: UUID, *, after: int = 0) -> list[Event]:
+        """What happened to a job after a version, in order; empty if there is no such job."""
         return await self._select(
-            Event, "job_timeline", "where job_id = %(job_id)s order by version", job_id=job_id
+            Event,
+            "job_timeline",
+            "where job_id = %(job_id)s and version > %(after)s order by version",
+            job_id=job_id,
+            after=after,
         )
 
-    async def failed(self) -> list[FailedJob]:
-        """Every dead letter, the oldest failure first."""
-        return await self._select(FailedJob, "failed_jobs", "order by failed_at, job_id")
+    async def failed(
+        self,
+        *,
+        status: str | None = None,
+        code: str | None = None,
+        after: FailedJob | None = None,
+        limit: int = 1000,
+    ) -> list[FailedJob]:
+        """Dead letters, the oldest failure first: the next ones `after` another."""
+        clauses = ["true"]
+        if status is not None:
+            clauses.append("status = %(status)s")
+        if code is not None:
+            clauses.append("code = %(code)s")
+        if after is not None:
+            clauses.append("(failed_at, job_id) > (%(failed_at)s, %(job_id)s)")
+        return await self._select(
+            FailedJob,
+            "failed_jobs",
+            f"where {' and '.join(clauses)} order by failed_at, job_id limit %(limit)s",
+            status=status,
+            code=code,
+            failed_at=after.failed_at if after else None,
+            job_id=after.job_id if after else None,
+            limit=limit,
+        )
+
+    async def alerts(self) -> list[Alert]:
+        """What needs a person."""
+        return await self._select(Alert, "alerts", "order by alert, subject")
 
     async def queue_health(self) -> list[Queue]:
         """Each place where work can wait."""
@@ -270,7 +336,7 @@ class Views:
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[AsyncConnectionPool]:
+async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[AsyncConnectionPool]:
     """A pool for one command. Raises ConfigurationError without DATABASE_URL, and Unreachable.
 
     A connection is tried first: a pool would only say that it waited for one in vain.
@@ -284,7 +350,7 @@ async def connected(settings: Settings) -> AsyncIterator[AsyncConnectionPool]:
         raise unreachable(conninfo, error) from error
     await connection.close()
     pool = open_pool(
-        conninfo, size=1, prepare_threshold=settings.prepare_threshold, name="hookline"
+        conninfo, size=size, prepare_threshold=settings.prepare_threshold, name="hookline"
     )
     async with pool:
         yield pool
@@ -301,6 +367,12 @@ def unreachable(conninfo: str, error: psycopg.OperationalError) -> Unreachable:
         f"There is no connection to Postgres at {where}: {reason or type(error).__name__}."
         " Check DATABASE_URL, and that the server runs."
     )
+
+
+def _first_id_of(moment: datetime) -> UUID:
+    """Not later than any UUIDv7 that is made from then on: RFC 9562, section 5.7."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=max(milliseconds, 0) << 80)
 
 
 def duration(span: timedelta | float | None) -> str:

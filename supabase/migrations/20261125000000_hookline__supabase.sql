@@ -176,17 +176,30 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_failed boolean;
+  v_step record;
 begin
-  select s.failed into v_failed
+  select s.status, s.failed into v_step
     from upload_pipeline.next_step(job.status, apply_report.code) as s;
   if not found
-    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_failed)
+    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
   then
     return null;
   end if;
 
-  if v_failed then
+  -- News rescues what failed; what was heard of this provider job and acted on, told once more, is none.
+  if job.failed and exists (
+    select
+      from upload_pipeline.webhook_deliveries as d
+      join upload_pipeline.event_codes as c on c.code = d.code
+     where d.job_id = job.job_id
+       and d.parse_job_id = apply_report.parse_job_id
+       and d.outcome = 'applied'
+       and c.to_status = v_step.status
+  ) then
+    return null;
+  end if;
+
+  if v_step.failed then
     job.last_error := apply_report.payload || jsonb_build_object('code', apply_report.code);
   end if;
 
@@ -207,21 +220,6 @@ revoke all on function upload_pipeline.apply_report(
   upload_pipeline.upload_jobs, text, integer, text, jsonb, text
 ) from public;
 
--- db/functions/backoff.sql
-create or replace function upload_pipeline.backoff(tries integer)
-returns interval
-language sql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  select make_interval(secs => least(300, 3 * 2 ^ least(greatest(tries, 0), 16)) * (0.75 + random() / 2));
-$$;
-
-comment on function upload_pipeline.backoff(integer) is
-  'How long to wait after so many tries: 3 s x 2^tries, at most 300 s, give or take a quarter so that many do not return at once.';
-
-revoke all on function upload_pipeline.backoff(integer) from public;
-
 -- db/functions/clock.sql
 -- The only source of time but for ids. clock_timestamp(), not now(): after waiting for a lock, now() is older than
 -- the event written before it. No setting can shift it; tests replace the function.
@@ -238,7 +236,7 @@ comment on function upload_pipeline.clock() is 'The time, from the one source ev
 
 revoke all on function upload_pipeline.clock() from public;
 -- A view's tables are read with its owner's rights, but its functions are called with the reader's.
-grant execute on function upload_pipeline.clock() to hookline_reader;
+grant execute on function upload_pipeline.clock() to hookline_reader, hookline_worker;
 
 -- db/functions/find_applied_delivery.sql
 -- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
@@ -476,7 +474,8 @@ comment on function upload_pipeline.lock_provider_job(text) is
 revoke all on function upload_pipeline.lock_provider_job(text) from public;
 
 -- db/functions/next_step.sql
--- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step.
+-- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step. A code that
+-- leads to a status is no step for a job that is there: a self-loop is for codes that lead nowhere.
 create or replace function upload_pipeline.next_step(from_status text, code text, to_status text default null)
 returns table (
   status text,
@@ -500,7 +499,8 @@ as $$
      and t.event_type = c.event_type
      and t.enabled
     join upload_pipeline.statuses as s on s.status = t.to_status
-   where c.code = next_step.code;
+   where c.code = next_step.code
+     and c.to_status is distinct from next_step.from_status;
 $$;
 
 comment on function upload_pipeline.next_step(text, text, text) is
@@ -851,7 +851,7 @@ begin
          version = v_event.version,
          attempt = job.attempt,
          max_attempts = job.max_attempts,
-         run_after = job.run_after,
+         run_after = case when v_step.status = job.status or v_step.event_type = 'retry' then job.run_after else v_now end,
          deadline_at = case when v_step.status = job.status then job.deadline_at else v_now + v_step.overdue_after end,
          lease_token = null,
          leased_by = null,

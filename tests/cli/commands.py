@@ -103,6 +103,26 @@ class Database:
             error=error,
         )
 
+    def parse(self, job_id: UUID, text: str = "# Text") -> None:
+        self.run(
+            "select upload_pipeline.finish_content(c.job_id, c.ordinal)"
+            " from upload_pipeline.receive_content(source => 'llamaparse', delivery_id => %(id)s,"
+            " body_sha256 => %(sha256)s, event_type => 'parsed', job_id => %(job_id)s,"
+            " content => convert_to(%(text)s, 'UTF8')) as c",
+            id=str(uuid4()),
+            sha256=sha256(b"body").hexdigest(),
+            job_id=job_id,
+            text=text,
+        )
+
+    def confirm(self, job_id: UUID) -> None:
+        self.run(
+            "select upload_pipeline.confirm_upload(job_id => %(job_id)s, bytes_len => 3,"
+            " file_sha256 => %(sha256)s)",
+            job_id=job_id,
+            sha256=sha256(b"pdf").hexdigest(),
+        )
+
     def make_failed_job(self, filename: str = "broken.pdf") -> UUID:
         job_id = self.make_job(filename)
         self.fail(job_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
 from commands import Cli, Database
 
@@ -20,9 +21,11 @@ stateDiagram-v2
   failed_parse --> parse_ready: stage_done
   failed_parse --> parsed: stage_done
   failed_parse --> uploaded: retry
+  failed_stage --> cancelled: operator
+  failed_stage --> parsed: retry
   parse_queued --> cancelled: operator
   parse_queued --> failed_parse: stage_error
-  parse_queued --> parse_ready: stage_done
+  parse_queued --> parse_ready: stage_done, stage_error
   parse_queued --> parsed: stage_done
   parse_queued --> uploaded: retry
   parse_ready --> cancelled: operator
@@ -31,14 +34,15 @@ stateDiagram-v2
   parse_ready --> uploaded: retry
   parsed --> cancelled: operator
   parsed --> complete: finalized
+  parsed --> failed_stage: stage_error
   uploaded --> cancelled: operator
   uploaded --> failed_parse: stage_error
   uploaded --> parse_queued: stage_started
-  uploaded --> parse_ready: stage_done
+  uploaded --> parse_ready: stage_done, stage_error
   uploaded --> parsed: stage_done
   cancelled --> [*]
   complete --> [*]
-  class failed_parse failed
+  class failed_parse,failed_stage failed
   class cancelled,complete terminal
   class parse_ready,parsed,uploaded claimable
 """
@@ -57,10 +61,10 @@ def test_a_stage_that_was_added_is_drawn_and_a_closed_way_is_not(
     drawn = cli("diagram", DATABASE_URL=reader).stdout
     assert "  parsed --> parse_validated: stage_done\n" in drawn
     assert "parsed --> complete" not in drawn
-    assert "  class failed_chunking,failed_embedding,failed_parse failed\n" in drawn
+    assert "  class failed_chunking,failed_embedding,failed_parse,failed_stage failed\n" in drawn
     every = cli("diagram", "--all", DATABASE_URL=reader).stdout
     assert "  parsed --> complete: finalized (disabled)\n" in every
-    assert "  uploaded --> uploaded: operator, stage_done\n" in every
+    assert "  uploaded --> uploaded: operator, retry, stage_done\n" in every
     assert "  parsed --> parsed: " not in drawn
 
 
@@ -68,7 +72,14 @@ def test_the_order_of_the_rows_does_not_show() -> None:
     seed = random.randrange(2**32)
     shuffled = random.Random(seed)
     names = ["a", "b", "c", "d"]
-    statuses = [Status(name, name == "a", False, False, True, False, None, "") for name in names]
+    pause = timedelta(seconds=3)
+    statuses = [
+        Status(
+            *(name, name == "a", False, False, True, False, None, ""),
+            *(pause, pause, 3, None, None, None),
+        )
+        for name in names
+    ]
     steps = [
         Transition(origin, target, kind, True)
         for origin in names

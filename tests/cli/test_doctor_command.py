@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import Cli, Database, objects
+from pydantic import SecretStr
 
+from hookline import doctor
+from hookline.settings import Settings
 from servers import ROOT, Server
 
 SECRET = "the-secret-of-the-sender"
@@ -55,13 +59,15 @@ def test_a_healthy_installation_has_no_fault(examine: Examine, operator: str) ->
     assert code == 0
     assert states(checks) == dict.fromkeys(
         (
-            *("configuration", "sources", "database", "migrations", "rights", "queues"),
-            *("integrity", "storage"),
+            *("configuration", "sources", "parser", "database", "migrations", "rights"),
+            *("queues", "alerts", "integrity", "storage"),
         ),
         "ok",
     )
     [(_, told)] = rows(checks, "sources")
     assert told.startswith("llamaparse (hex): 2 secrets, llamacloud: none, answers 401, push: none")
+    [(_, told)] = rows(checks, "parser")
+    assert told.endswith(" parses on this machine: LLAMA_CLOUD_API_KEY is not set.")
     [(_, told)] = rows(checks, "rights")
     assert "test_operator is in hookline_operator alone: right for an operator" in told
 
@@ -93,11 +99,58 @@ def test_what_a_receivers_role_does_not_see_is_no_warning(
         ("ok", "Role test_ingest is in hookline_ingest alone: right for `hookline serve`.")
     ]
     assert set(states(checks).values()) == {"ok"}
-    unseen = {"migrations": "operator", "queues": "reader", "integrity": "operator"}
+    unseen = {
+        "migrations": "operator",
+        "queues": "reader",
+        "alerts": "reader",
+        "integrity": "operator",
+    }
     for name, role in unseen.items():
         [(_, told)] = rows(checks, name)
         assert told.startswith("Not looked at, as is normal for hookline_ingest.")
         assert told.endswith(f"run `hookline doctor` as a login role in hookline_{role}.")
+
+
+def test_a_workers_role_is_right_for_work_and_need_not_look(
+    examine: Examine, login: Callable[[str], str]
+) -> None:
+    code, checks = examine(login("worker"), HOOKLINE_LLAMAPARSE_SECRETS=SECRET)
+    assert code == 0
+    assert rows(checks, "rights") == [
+        (
+            "ok",
+            "Role test_worker is in hookline_worker alone: right for `hookline work`;"
+            " `hookline serve` needs hookline_ingest.",
+        )
+    ]
+    assert set(states(checks).values()) == {"ok"}
+    for name in ("migrations", "queues", "alerts", "integrity"):
+        [(_, told)] = rows(checks, name)
+        assert told.startswith("Not looked at, as is normal for hookline_worker.")
+
+
+def test_a_parser_that_cannot_be_is_a_fault(examine: Examine, operator: str) -> None:
+    code, checks = examine(operator, HOOKLINE_PARSER="local")
+    assert code == 1
+    [(state, told)] = rows(checks, "parser")
+    assert state == "fault"
+    assert told.endswith("set HOOKLINE_LLAMAPARSE_SECRETS to sign with.")
+    code, checks = examine(operator, HOOKLINE_PARSER="llamacloud")
+    [(state, told)] = rows(checks, "parser")
+    assert (state, told.endswith(": set LLAMA_CLOUD_API_KEY.")) == ("fault", True)
+    code, checks = examine(operator, LLAMA_CLOUD_API_KEY=SECRET)
+    assert rows(checks, "parser") == [("ok", "LlamaCloud parses: LLAMA_CLOUD_API_KEY is set.")]
+
+
+def test_a_key_without_the_package_for_it_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llama_cloud", None)
+    given: dict[str, Any] = {"llama_cloud_api_key": SecretStr(SECRET)}
+    check = doctor._parser(Settings(**given))
+    assert check.state == "fault"
+    assert check.sentence == (
+        "LlamaCloud parses: LLAMA_CLOUD_API_KEY is set. `hookline work` does not start like this:"
+        " pip install 'hookline[llamacloud]'."
+    )
 
 
 def test_what_another_role_does_not_see_is_a_warning(
@@ -195,6 +248,7 @@ def test_postgres_that_is_away_is_a_fault_and_the_rest_is_examined(examine: Exam
     assert states(checks) == {
         "configuration": "ok",
         "sources": "warning",
+        "parser": "ok",
         "database": "fault",
         "storage": "ok",
     }
@@ -215,6 +269,7 @@ def test_without_any_configuration_the_database_is_asked_for(cli: Cli) -> None:
     assert states(checks) == {
         "configuration": "ok",
         "sources": "warning",
+        "parser": "ok",
         "database": "fault",
         "storage": "warning",
     }
@@ -271,10 +326,6 @@ def test_work_that_waits_too_long_is_a_warning(
 ) -> None:
     job_id = db.make_job()
     db.run(
-        "update upload_pipeline.upload_jobs set deadline_at = upload_pipeline.clock()"
-        " - interval '1 hour'"
-    )
-    db.run(
         "select upload_pipeline.receive_content(source => 'llamaparse_push', delivery_id => 'one',"
         " body_sha256 => repeat('0', 64), event_type => 'result_push', job_id => %(job_id)s,"
         " content => 'shapeless', recognised => false)",
@@ -286,10 +337,26 @@ def test_work_that_waits_too_long_is_a_warning(
         " parse_job_id => 'nobodys')"
     )
     db.run("update upload_pipeline.webhook_deliveries set first_seen = first_seen - interval '1 h'")
+    db.confirm(job_id)
+    db.run(
+        "update upload_pipeline.upload_jobs set deadline_at = upload_pipeline.clock()"
+        " - interval '1 hour'"
+    )
+    db.run(
+        "select upload_pipeline.pause_stage('parsed', upload_pipeline.clock() + interval '1 h',"
+        " 'No more paper')"
+    )
     code, checks = examine(operator)
     assert code == 0
-    told = dict(sentence.split(": 1 piece of work", 1) for _, sentence in rows(checks, "queues"))
-    assert set(told) == {"uploaded", "content: to decide", "delivery: parked"}
-    assert "hookline jobs --overdue" in told["uploaded"]
-    assert "accept_content or discard_content" in told["content: to decide"]
-    assert "record_submission" in told["delivery: parked"]
+    [(state, told)] = rows(checks, "queues")
+    assert state == "warning"
+    assert told.startswith("delivery: parked: 1 piece of work too long here. ")
+    assert "record_submission" in told
+    alerts = dict(sentence.split(", ", 1) for _, sentence in rows(checks, "alerts"))
+    assert set(alerts) == {"jobs_overdue", "content_undecided", "stage_paused"}
+    assert "1 jobs are past their deadline" in alerts["jobs_overdue"]
+    assert "hookline jobs --overdue" in alerts["jobs_overdue"]
+    assert "accept_content or discard_content" in alerts["content_undecided"]
+    assert alerts["stage_paused"].startswith("parsed: Paused until ")
+    assert "No more paper" in alerts["stage_paused"]
+    assert {state for state, _ in rows(checks, "alerts")} == {"warning"}

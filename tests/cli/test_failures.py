@@ -15,10 +15,13 @@ from commands import Cli, sentence_of
 from hookline import __version__
 from servers import Server
 
-READS = (["jobs"], ["job", "0123abcd"], ["retry", "--failed"], ["diagram"])
+READS = (
+    *(["jobs"], ["jobs", "--follow"], ["job", "0123abcd"], ["job", "0123abcd", "--follow"]),
+    *(["retry", "--failed"], ["diagram"]),
+)
 NEEDS_A_DATABASE = (*READS, ["migrate"])
 COMMANDS = (
-    *("up", "demo", "serve", "migrate", "doctor", "submit", "jobs", "job", "retry", "url"),
+    *("up", "demo", "serve", "work", "migrate", "doctor", "submit", "jobs", "job", "retry", "url"),
     "diagram",
 )
 PASSWORD = "correct-horse-battery"
@@ -33,7 +36,7 @@ def nobody() -> Iterator[int]:
         yield port
 
 
-@pytest.mark.parametrize("arguments", NEEDS_A_DATABASE, ids=lambda a: a[0])
+@pytest.mark.parametrize("arguments", NEEDS_A_DATABASE, ids=" ".join)
 def test_without_a_database_url_it_is_asked_for(cli: Cli, arguments: list[str]) -> None:
     done = cli(*arguments)
     assert done.returncode == 2
@@ -62,7 +65,7 @@ def test_a_wrong_url_is_named_and_not_shown(cli: Cli, url: str) -> None:
     assert PASSWORD not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", NEEDS_A_DATABASE, ids=lambda a: a[0])
+@pytest.mark.parametrize("arguments", NEEDS_A_DATABASE, ids=" ".join)
 def test_postgres_that_is_away_is_told_with_its_address(
     cli: Cli, arguments: list[str], nobody: int
 ) -> None:
@@ -92,7 +95,7 @@ def test_a_wrong_password_is_told_and_not_shown(cli: Cli, database: str) -> None
         assert PASSWORD not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", READS, ids=lambda a: a[0])
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
 def test_a_database_without_hookline_is_told_what_to_run(
     cli: Cli, arguments: list[str], postgres18: Server
 ) -> None:
@@ -111,7 +114,8 @@ def test_a_database_without_hookline_is_told_what_to_run(
         (["jobs", "--owner", "me"], "Input should be a valid UUID"),
         (["jobs", "--limit", "0"], "greater than or equal to 1: see `hookline jobs --help`."),
         (["job"], "Missing argument 'ID': see `hookline job --help`."),
-        (["submit"], "Missing argument 'FILE...': see `hookline submit --help`."),
+        (["submit"], "Missing argument 'PATH...': see `hookline submit --help`."),
+        (["jobs", "--since", "yesterday"], "it is 90s, 30m, 12h or 7d ago, or a time like"),
     ],
 )
 def test_wrong_usage_is_one_sentence(cli: Cli, arguments: list[str], told: str) -> None:

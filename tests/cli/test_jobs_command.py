@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import UTC
 from uuid import UUID, uuid4
 
 from commands import Cli, Database, objects, sentence_of
@@ -65,6 +68,71 @@ def test_a_filter_keeps_only_its_jobs(cli: Cli, db: Database, reader: str) -> No
     assert listed("--overdue", "--failed") == []
     assert listed("--limit", 2) == [late, owned]
     assert listed() == [late, owned, failed]
+
+
+def test_since_is_a_time_or_how_long_ago_it_is(cli: Cli, db: Database, reader: str) -> None:
+    first = db.make_job()
+    time.sleep(0.01)
+    [(between,)] = db.run("select clock_timestamp()")
+    time.sleep(0.01)
+    second = db.make_job()
+
+    def listed(since: str) -> list[UUID]:
+        rows = objects(cli("jobs", "--json", "--since", since, DATABASE_URL=reader))
+        return [UUID(row["job_id"]) for row in rows]
+
+    assert listed(between.isoformat()) == [second]
+    assert listed(f"{between.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}") == [second]
+    assert listed("90s") == listed("7d") == listed("2026-01-01") == [second, first]
+    assert listed("0s") == []
+
+
+def test_jobs_are_followed_a_line_for_each_that_moves(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_job("moves.pdf")
+    with cli.start("jobs", "--follow", DATABASE_URL=reader) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().split()[2:] == [
+            *(str(job_id), "uploaded", "1/3", "moves.pdf", "waits", "for", "its", "upload"),
+        ]
+        db.fail(job_id)
+        line = process.stdout.readline()
+        assert f"{job_id}  failed_parse" in line
+        assert line.endswith("moves.pdf  parse_failed: PDF_IS_BROKEN\n")
+        other = db.make_job("other.pdf")
+        assert str(other) in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130
+
+
+def test_a_job_is_followed_step_by_step_to_its_end(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_job()
+    with cli.start("job", job_id, "--follow", DATABASE_URL=reader) as process:
+        assert process.stdout is not None
+        overview = ""
+        while "job_created" not in overview:
+            overview += process.stdout.readline()
+        assert f"job         {job_id}" in overview
+        db.confirm(job_id)
+        assert "upload_confirmed" in process.stdout.readline()
+        db.fail(job_id)
+        line = process.stdout.readline()
+        assert "uploaded -> failed_parse" in line
+        assert "error=PDF_IS_BROKEN" in line
+        assert process.communicate(timeout=20) == ("", "")
+    # It has failed.
+    assert process.returncode == 1
+
+
+def test_a_job_that_stays_where_it_is_is_not_followed_for_ever(
+    cli: Cli, db: Database, reader: str
+) -> None:
+    job_id = db.make_job()
+    db.parse(job_id)
+    done = cli("job", job_id, "--follow", "--json", DATABASE_URL=reader)
+    assert done.returncode == 0
+    assert [row["code"] for row in objects(done)] == ["job_created", "parse_completed"]
+    assert done.stderr == "It stays parsed, unless a stage of yours works on it.\n"
 
 
 def test_a_limit_that_is_reached_is_told_of(cli: Cli, db: Database, reader: str) -> None:

@@ -38,11 +38,12 @@ def test_all_that_failed_are_retried(cli: Cli, db: Database, operator: str) -> N
 def test_a_job_that_cannot_be_retried_does_not_stop_the_others(
     cli: Cli, db: Database, operator: str
 ) -> None:
-    fresh, failed = db.make_job(), db.make_failed_job()
-    done = cli("retry", fresh, failed, "--json", DATABASE_URL=operator)
+    ended, failed = db.make_job(), db.make_failed_job()
+    db.run("select upload_pipeline.cancel_job(%(job_id)s)", job_id=ended)
+    done = cli("retry", ended, failed, "--json", DATABASE_URL=operator)
     assert done.returncode == 1
     assert [row["job_id"] for row in objects(done)] == [str(failed)]
-    assert f"hookline: job {fresh} is uploaded and cannot take the step" in done.stderr
+    assert f"hookline: job {ended} is cancelled and cannot take the step" in done.stderr
     assert "See upload_pipeline.job_timeline" in done.stderr
 
 
@@ -57,10 +58,86 @@ def test_an_id_that_nothing_has_leaves_all_as_they_are(
 
 
 def test_which_jobs_is_said_in_one_way(cli: Cli, operator: str) -> None:
-    for arguments in ([], [uuid4(), "--failed"]):
+    for arguments in (
+        [],
+        ["--limit", 3],
+        [uuid4(), "--failed"],
+        [uuid4(), "--code", "TIMEOUT"],
+        [uuid4(), "--limit", 3],
+    ):
         done = cli("retry", *arguments, DATABASE_URL=operator)
         assert done.returncode == 2
-        assert "Name the jobs to retry, or give --failed alone" in sentence_of(done)
+        assert "Name the jobs to retry, or say which of those that failed" in sentence_of(done)
+
+
+def test_those_that_failed_are_chosen_by_code_status_and_number(
+    cli: Cli, db: Database, operator: str
+) -> None:
+    broken = [db.make_failed_job(f"{number}.pdf") for number in range(3)]
+    parsed = db.make_job("late.pdf")
+    db.parse(parsed)
+    db.confirm(parsed)
+    db.run(
+        "select upload_pipeline.fail_job(c.job_id, c.lease_token, %(error)s::jsonb, true)"
+        " from upload_pipeline.claim_jobs('parsed', 'test') as c",
+        error='{"code": "INDEX_AWAY", "error": "Not there."}',
+    )
+
+    def would(*options: object) -> list[str]:
+        rows = objects(cli("retry", "--dry-run", "--json", *options, DATABASE_URL=operator))
+        return [row["job_id"] for row in rows]
+
+    assert would("--failed") == [*map(str, broken), str(parsed)]
+    assert would("--status", "failed_stage") == [str(parsed)]
+    assert would("--code", "INDEX_AWAY") == [str(parsed)]
+    assert would("--code", "parse_failed", "--limit", 2) == [str(one) for one in broken[:2]]
+    assert would("--code", "INDEX_AWAY", "--status", "failed_parse") == []
+    assert would(broken[0]) == [str(broken[0])]
+    # Not a word of it was done.
+    assert db.run("select count(*) from upload_pipeline.failed_jobs") == [(4,)]
+
+    done = cli("retry", "--code", "INDEX_AWAY", DATABASE_URL=operator)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [[str(parsed), "parsed"]]
+    done = cli("retry", "--failed", "--limit", 2, "--json", DATABASE_URL=operator)
+    assert [row["job_id"] for row in objects(done)] == [str(one) for one in broken[:2]]
+    assert db.run("select job_id from upload_pipeline.failed_jobs") == [(broken[2],)]
+    done = cli("retry", "--code", "NONE", DATABASE_URL=operator)
+    assert (done.returncode, done.stderr) == (0, "No such job has failed.\n")
+    done = cli("retry", "--status", "failed", DATABASE_URL=operator)
+    assert done.returncode == 2
+    assert "failed is not a status: there are cancelled," in sentence_of(done)
+
+
+def test_more_than_a_page_of_failed_jobs_is_retried_each_once(
+    cli: Cli, db: Database, operator: str
+) -> None:
+    db.run(
+        "select upload_pipeline.receive_event(source => 'test', delivery_id => c.job_id::text,"
+        " body_sha256 => repeat('0', 64), event_type => 'failed', code => 'parse_failed',"
+        ' job_id => c.job_id, payload => \'{"error": "no"}\') from generate_series(1, 1100) as n'
+        " cross join lateral upload_pipeline.create_job(md5(n::text)::uuid, 'a.pdf', 'a/b', 1,"
+        " repeat('0', 64), 'storage://raw/a') as c"
+    )
+    done = cli("retry", "--failed", "--json", DATABASE_URL=operator)
+    assert done.returncode == 0
+    assert len({row["job_id"] for row in objects(done)}) == 1100
+    assert db.run("select count(*), max(attempt) from upload_pipeline.upload_jobs") == [(1100, 2)]
+
+
+def test_content_that_waits_for_storage_is_not_parsed_again(
+    cli: Cli, db: Database, operator: str
+) -> None:
+    job_id = db.make_job()
+    db.run(
+        "select upload_pipeline.receive_content(source => 'llamaparse', delivery_id => 'one',"
+        " body_sha256 => repeat('0', 64), event_type => 'parsed', job_id => %(job_id)s,"
+        " content => 'text')",
+        job_id=job_id,
+    )
+    done = cli("retry", job_id, DATABASE_URL=operator)
+    assert done.returncode == 0
+    assert f"job {job_id} was not retried: its content is here and waits" in done.stderr
 
 
 def test_a_reader_may_not_retry(cli: Cli, db: Database, reader: str) -> None:

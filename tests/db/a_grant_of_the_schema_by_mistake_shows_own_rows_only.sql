@@ -3,7 +3,7 @@ begin;
 \ir helpers.psql
 \ir jobs.psql
 \ir supabase.psql
-select plan(31);
+select plan(33);
 
 select pg_temp.make_job('a', owner => 'ada');
 select pg_temp.make_job('b', owner => 'bob');

@@ -1,7 +1,7 @@
 begin;
 \ir helpers.psql
 \ir jobs.psql
-select plan(7);
+select plan(9);
 
 select pg_temp.make_job('a');
 select lives_ok(

@@ -1,6 +1,6 @@
 begin;
 \ir histories.psql
-select plan(13);
+select plan(17);
 
 create temp table grantee (role text) on commit drop;
 insert into grantee values ('hookline_ingest'), ('hookline_worker'), ('hookline_operator'), ('hookline_reader'), ('public');
@@ -25,6 +25,19 @@ select bag_eq(
           ('hookline_ingest hookline_worker', 'claim_deletions'),
           ('hookline_ingest hookline_worker', 'finish_deletion'),
           ('hookline_worker', 'record_submission'),
+          ('hookline_worker', 'claim_jobs'),
+          ('hookline_worker', 'heartbeat'),
+          ('hookline_worker', 'release_lease'),
+          ('hookline_worker', 'advance_job'),
+          ('hookline_worker', 'fail_job'),
+          ('hookline_worker', 'defer_job'),
+          ('hookline_worker', 'apply_parked'),
+          ('hookline_worker', 'reserve_credits'),
+          ('hookline_worker', 'settle_credits'),
+          ('hookline_worker', 'claim_reservations'),
+          ('hookline_worker hookline_operator', 'pause_stage'),
+          ('hookline_operator', 'resume_stage'),
+          ('hookline_operator', 'set_credit_cap'),
           ('hookline_operator', 'create_job'),
           ('hookline_operator', 'confirm_upload'),
           ('hookline_operator', 'retry_job'),
@@ -36,9 +49,9 @@ select bag_eq(
           ('hookline_operator', 'purge'),
           ('hookline_operator', 'erase_document'),
           ('hookline_operator', 'check_integrity'),
-          ('hookline_operator hookline_reader', 'clock')
+          ('hookline_operator hookline_reader hookline_worker', 'clock')
       ) as may (role, function),
-      generate_series(1, 2) as n
+      generate_series(1, 3) as n
      where split_part(role, ' ', n) <> ''$$,
   'these functions'
 );
@@ -63,9 +76,11 @@ select bag_eq(
   $$select role, relation, 'SELECT'
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
-             'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'stored_objects',
-             'statuses', 'transitions', 'event_codes', 'error_codes'
-           ]) as relation$$,
+             'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log',
+             'stored_objects', 'credit_status', 'alerts', 'statuses', 'transitions', 'event_codes', 'error_codes'
+           ]) as relation
+    union all
+    values ('hookline_worker', 'credit_status', 'SELECT')$$,
   'these tables and views, to be read'
 );
 
@@ -107,6 +122,10 @@ select is(pg_temp.attempt(statements, by => role), outcome, format('%s: %s', rol
       ('hookline_ingest', 'select * from upload_pipeline.claim_contents()', 'passed'),
       ('hookline_worker', 'select * from upload_pipeline.claim_contents()', 'passed'),
       ('hookline_worker', 'select upload_pipeline.lock_job(null)', '42501'),
+      ('hookline_worker', 'select from upload_pipeline.credit_status', 'passed'),
+      ('hookline_worker', 'select from upload_pipeline.credit_reservations', '42501'),
+      ('hookline_ingest', $$select * from upload_pipeline.claim_jobs(status => 'uploaded', worker => 'w')$$, '42501'),
+      ('hookline_worker', $$select * from upload_pipeline.claim_jobs(status => 'uploaded', worker => 'w')$$, 'passed'),
       ('hookline_operator', 'select * from upload_pipeline.job_overview, upload_pipeline.check_integrity()', 'passed'),
       ('hookline_operator', 'delete from upload_pipeline.upload_jobs', '42501')
   ) as trial (role, statements, outcome);

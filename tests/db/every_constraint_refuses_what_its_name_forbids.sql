@@ -16,6 +16,9 @@ select 'push', 'd', repeat('d', 64), 'x', 'stale', j.job_id, 'parse_ready'
   from upload_pipeline.upload_jobs as j
  where j.correlation_id = 'a';
 insert into upload_pipeline.deletions (path, run_after) values ('storage://raw/x', now());
+insert into upload_pipeline.credit_caps (owner_id, period, credits, starts_at) values (null, 'day', 1, now());
+insert into upload_pipeline.credit_reservations (job_id, attempt, owner_id, reserved, reserved_at, check_after)
+values (gen_random_uuid(), 1, gen_random_uuid(), 1, now(), now());
 set constraints all immediate;
 set constraints all deferred;
 
@@ -44,6 +47,21 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('contents', 'path_belongs_to_one_content', '23505', $$
     insert into contents (job_id, ordinal, attempt, content_sha256, content_bytes, content, path, correlation_id)
     select job_id, 2, 1, repeat('d', 64), 1, '\x01', path, 'z' from contents where correlation_id = 'a'$$),
+  ('credit_caps', 'credits_are_not_negative', '23514', 'update credit_caps set credits = -1'),
+  ('credit_caps', 'one_cap_an_owner_and_period', '23505', $$
+    insert into credit_caps (owner_id, period, credits, starts_at) values (null, 'day', 2, now())$$),
+  ('credit_caps', 'period_is_hour_day_or_month', '23514', $$update credit_caps set period = 'week'$$),
+  ('credit_caps', 'used_is_not_negative', '23514', 'update credit_caps set used = -1'),
+  ('credit_reservations', 'attempt_counts_from_one', '23514', 'update credit_reservations set attempt = 0'),
+  ('credit_reservations', 'credits_are_not_negative', '23514', 'update credit_reservations set reserved = -1'),
+  ('credit_reservations', 'credits_are_not_negative', '23514', $$
+    update credit_reservations set billed = -1, settled_at = now(), check_after = null$$),
+  ('credit_reservations', 'open_reservation_is_looked_at', '23514', 'update credit_reservations set check_after = null'),
+  ('credit_reservations', 'open_reservation_is_looked_at', '23514', $$
+    update credit_reservations set billed = 1, settled_at = now()$$),
+  ('credit_reservations', 'settlement_is_whole', '23514', 'update credit_reservations set billed = 1'),
+  ('credit_reservations', 'settlement_is_whole', '23514', $$
+    update credit_reservations set settled_at = now(), check_after = null$$),
   ('deletions', 'path_is_ours', '23514', $$update deletions set path = 's3://raw/x'$$),
   ('documents', 'bytes_len_is_positive', '23514', 'update documents set bytes_len = 0'),
   ('documents', 'filename_is_1_to_500_characters', '23514', $$update documents set filename = ''$$),
@@ -64,6 +82,15 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$
     update provider_jobs set parse_job_id = repeat('x', 201)$$),
   ('provider_jobs', 'provider_job_is_of_a_job', '23503', 'update provider_jobs set job_id = gen_random_uuid()'),
+  ('statuses', 'failure_code_is_known', '23503', $$update statuses set failure_code = 'x' where status = 'parsed'$$),
+  ('statuses', 'finished_work_does_not_fail', '23514', $$
+    update statuses set failure_code = 'stage_failed' where status = 'complete'$$),
+  ('statuses', 'max_tries_counts_from_one', '23514', 'update statuses set max_tries = 0'),
+  ('statuses', 'pause_is_whole', '23514', 'update statuses set paused_until = now()'),
+  ('statuses', 'pause_is_whole', '23514', $$update statuses set paused_because = 'x'$$),
+  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_base = '0'$$),
+  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_base = '1 hour', retry_cap = '1 minute'$$),
+  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_cap = '32 days'$$),
   ('statuses', 'failure_is_terminal', '23514', $$
     insert into statuses (status, failed, description) values ('x', true, 'x')$$),
   ('statuses', 'finished_work_is_never_overdue', '23514', $$

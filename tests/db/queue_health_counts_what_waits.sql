@@ -1,7 +1,7 @@
 begin;
 \ir helpers.psql
 \ir jobs.psql
-select plan(12);
+select plan(13);
 
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
 select pg_temp.make_job('held');
@@ -43,9 +43,10 @@ select results_eq(
     ('content: to store', 2, 0, 0, 1, '1 hour'),
     ('content: to decide', 1, 0, 0, 1, '1 hour'),
     ('delivery: parked', 2, 0, 0, 1, '30 minutes'),
-    ('object: to delete', 1, 0, 0, 0, '1 hour')
+    ('object: to delete', 1, 0, 0, 0, '1 hour'),
+    ('source: llamaparse', 0, 0, 0, 0, '5 minutes')
   ) as h (queue, waiting, leased, expired, overdue, oldest);
-select is((select count(*) from upload_pipeline.queue_health), 8::bigint, 'a row for each place, and no more');
+select is((select count(*) from upload_pipeline.queue_health), 9::bigint, 'a row for each place, and no more');
 select pg_temp.set_clock('2026-01-01 13:00:00.001+00');
 select is((select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 3::bigint, 'past its deadline a job is overdue');
 select is((select count(*) from upload_pipeline.job_overview where overdue), 4::bigint, 'the overview says which');

@@ -30,7 +30,9 @@ select results_eq(
   $$select failed from flags where job = 'f'$$, 'values (false)', 'a failure that is none any more frees its jobs'
 );
 
-update upload_pipeline.statuses set claimable = false, terminal = true, overdue_after = null where status = 'parse_queued';
+update upload_pipeline.statuses
+   set claimable = false, terminal = true, overdue_after = null, failure_code = null
+ where status = 'parse_queued';
 select results_eq(
   'select job, terminal, claimable from flags order by job',
   $$values ('a', true, false), ('b', true, false), ('f', true, false)$$,

@@ -42,6 +42,7 @@ create temp table step on commit drop as
            select
              from upload_pipeline.transitions as r
             where (r.from_status, r.to_status, r.event_type, r.enabled) = (f.status, l.status, c.event_type, true)
+              and c.to_status is distinct from f.status
          ) as legal,
          (select n.status from upload_pipeline.next_step(f.status, c.code, t.status) as n) as next_status,
          pg_temp.transit(f.status, c.code, t.status) as outcome

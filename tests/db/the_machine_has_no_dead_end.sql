@@ -1,6 +1,6 @@
 begin;
 \ir helpers.psql
-select plan(9);
+select plan(11);
 
 create temp view step as
   select t.from_status, t.to_status, t.event_type from upload_pipeline.transitions as t where t.enabled;
@@ -51,6 +51,21 @@ select is_empty($$
         where (t.from_status, t.to_status, t.event_type) = (s.status, s.status, 'operator')
      )$$,
   'every lease can be released'
+);
+
+select is_empty($$
+  select s.status
+    from upload_pipeline.statuses as s
+   where not s.terminal
+     and not exists (
+       select from step as t
+        where (t.from_status, t.to_status, t.event_type) = (s.status, s.status, 'retry')
+     )$$,
+  'every unfinished job can be tried again in place'
+);
+
+select is_empty(
+  $$select subject, detail from upload_pipeline.alerts where alert = 'stage_incomplete'$$, 'every failure_code leads somewhere'
 );
 
 select is_empty($$

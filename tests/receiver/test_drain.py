@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from hookline.bell import Bell
 from hookline.engine import Engine, KeptContent
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import Metrics
@@ -56,6 +57,9 @@ async def test_the_stop_waits_for_one_deletion_that_hangs_and_not_for_all() -> N
         async def write(self, path: str, content: bytes) -> None:
             raise AssertionError
 
+        async def read(self, path: str) -> bytes:
+            raise AssertionError
+
         async def delete(self, path: str) -> None:
             tried.append(path)
             drain.stop()
@@ -65,6 +69,7 @@ async def test_the_stop_waits_for_one_deletion_that_hangs_and_not_for_all() -> N
         engine=cast(Engine, Deletions()),
         storage=cast(Storage, Hanging()),
         metrics=Metrics(),
+        bell=cast(Bell, None),
         deadline=0.01,
     )
     async with asyncio.timeout(5):

@@ -35,6 +35,23 @@ async def test_every_spelling_of_an_event_is_understood(sender: Sender, encode: 
     assert sender.job(job)["status"] == "parse_ready"
 
 
+async def test_a_failure_ends_nothing_before_the_provider_was_asked_why(sender: Sender) -> None:
+    job = sender.submitted("p-1")
+    status, answer = await sender.send_event(event_of("p-1", "parse.error"))
+    assert (status, answer["outcome"]) == (200, "applied")
+    assert sender.job(job)["status"] == "parse_ready"
+    assert sender.events(job)[-1]["code"] == "parse_ended"
+    # Content that comes all the same is taken.
+    assert (await sender.push(job, {"md": "# done"}))[1]["outcome"] == "applied"
+
+
+async def test_a_cancellation_at_the_provider_fails_the_job(sender: Sender) -> None:
+    job = sender.submitted("p-1")
+    await sender.send_event(event_of("p-1", "parse.cancelled"))
+    assert sender.job(job)["status"] == "failed_parse"
+    assert sender.job(job)["last_error"]["code"] == "parse_cancelled"
+
+
 async def test_an_event_of_another_application_is_ignored(sender: Sender) -> None:
     status, answer = await sender.send_event(event_of("x-1", "extract.success"))
     assert (status, answer["outcome"]) == (200, "ignored")

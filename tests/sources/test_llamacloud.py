@@ -60,7 +60,7 @@ def test_json_is_decoded_twice_at_most() -> None:
         ("running", "parse_started"),
         ("success", "parse_ready"),
         ("partial_success", "parse_partial"),
-        ("error", "parse_failed"),
+        ("error", "parse_ended"),
         ("cancelled", "parse_cancelled"),
     ],
 )

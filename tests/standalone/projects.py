@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from hookline.embedded import EmbeddedPostgres
-from hookline.embedded.programs import Programs
+from hookline.embedded.programs import Programs, free_port
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 
@@ -31,6 +31,10 @@ def project_in(directory: Path) -> Iterator[Path]:
             connection.execute("alter system set fsync = off")
         postgres.stop()
         (directory / ".hookline" / "objects").mkdir()
+        # Tests run side by side: all projects would begin with the same ports.
+        (directory / ".hookline" / "env").write_text(
+            f"HOOKLINE_PORT={free_port()}\nHOOKLINE_ADMIN_PORT={free_port()}\n"
+        )
         yield directory
     finally:
         with suppress(FileNotFoundError, ProcessLookupError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -12,11 +14,13 @@ import pytest
 import standardwebhooks
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
 
-from hookline.delivery import Undelivered, Webhook, deliver, envelope_of, sign
+from hookline.delivery import Undelivered, Webhook, deliver, envelope_of, sign, webhook_of
 from hookline.embedded.programs import free_port
-from hookline.local_parser import Parsed, ParseFailed
-from hookline.sources import Content, Notice, envelope
+from hookline.local_parser import Parsed
+from hookline.settings import ConfigurationError, Settings
+from hookline.sources import Content, envelope
 from hookline.sources.signatures import verify_hex
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -109,7 +113,7 @@ def test_a_parsed_envelope_is_what_its_source_reads() -> None:
     job_id, document_id = uuid4(), uuid4()
     markdown = "# Ärger \N{PARTY POPPER}\n"
     body = envelope_of(
-        Parsed(markdown, "liteparse", "2.18.0", 2),
+        Parsed(markdown, "liteparse", "2.18.0"),
         job_id=job_id,
         document_id=document_id,
         parse_job_id="local-1",
@@ -126,18 +130,27 @@ def test_a_parsed_envelope_is_what_its_source_reads() -> None:
     assert read.details["parser_version"] == "2.18.0"
 
 
-def test_a_failed_envelope_says_why() -> None:
-    body = envelope_of(
-        ParseFailed("password required"),
-        job_id=UUID(int=1),
-        document_id=UUID(int=2),
-        parse_job_id="local-1",
-    )
-    read = envelope.parse(body)
-    assert isinstance(read, Notice)
-    assert read.code == "parse_failed"
-    assert read.payload["error"] == "password required"
-    assert json.loads(body)["artifacts"] == []
+def test_the_same_text_of_an_attempt_is_the_same_webhook() -> None:
+    @dataclass(frozen=True)
+    class Attempt:
+        job_id: UUID
+        document_id: UUID
+        attempt: int
+        correlation_id: str
+
+    given: dict[str, Any] = {
+        "llamaparse_secrets": (SecretStr(SECRET), SecretStr("the-one-before-it"))
+    }
+    settings, without = Settings(**given), Settings(**{**given, "llamaparse_secrets": ()})
+    job, result = Attempt(uuid4(), uuid4(), 1, "trace-1"), Parsed("# A\n", "liteparse", "2.18.0")
+    first = webhook_of(settings, job, result)
+    assert webhook_of(settings, replace(job), replace(result)) == first
+    assert first.secret == SECRET
+    assert json.loads(first.body)["parse_job_id"] == f"local-{job.job_id}-1"
+    assert webhook_of(settings, replace(job, attempt=2), result).body != first.body
+    assert webhook_of(settings, job, replace(result, markdown="# B\n")).id != first.id
+    with pytest.raises(ConfigurationError, match="HOOKLINE_LLAMAPARSE_SECRETS is not set"):
+        webhook_of(without, job, result)
 
 
 def test_what_is_shown_of_a_webhook_is_no_secret_and_no_text() -> None:

@@ -45,8 +45,8 @@ async def test_the_demo_does_the_whole_job_each_time(project: Path, hookline: Ho
             output, errors = run.communicate(timeout=30)
         assert (run.returncode, errors) == (0, ""), output
         assert "✗" not in output
-        assert output.count("✓") == 8
-        for shown in ("HTTP 401", "is a duplicate", "uploaded → parsed", 'outcome: "applied"'):
+        assert output.count("✓") == 7
+        for shown in ("HTTP 401", "is a duplicate", "uploaded → parsed", 'outcome: "duplicate"'):
             assert shown in output
         markdown = markdown_in(output, project)
         assert markdown.read_text().startswith("# What a webhook has to survive\n")
@@ -61,7 +61,7 @@ def test_two_demos_at_once_both_do_the_whole_job(other_project: Path, hookline: 
         for run in demos:
             output, errors = run.communicate(timeout=60)
             assert (run.returncode, errors) == (0, ""), output
-            assert output.count("✓") == 8
+            assert output.count("✓") == 7
 
 
 async def test_whoever_joins_is_waited_for(project: Path) -> None:
@@ -101,11 +101,23 @@ async def test_a_start_that_never_ends_is_not_waited_for_for_ever(
 async def test_the_demo_fails_if_the_parser_does(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(raw: object) -> ParseFailed:
-        return ParseFailed("no luck")
+    async def fail(*given: object, **options: object) -> ParseFailed:
+        return ParseFailed("NO_LUCK", "no luck")
 
-    monkeypatch.setattr(demo, "parse_raw", fail)
+    monkeypatch.setattr("hookline.local_stage.parse_content", fail)
     assert await run_here(project, monkeypatch) == (1, "no luck")
+
+
+async def test_the_demo_fails_if_no_worker_takes_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*given: object, **options: object) -> None:
+        await asyncio.sleep(3)
+
+    monkeypatch.setattr("hookline.local_stage.parse_content", never)
+    monkeypatch.setattr(demo, "_PATIENCE", 0.3)
+    monkeypatch.setenv("HOOKLINE_STOP_TIMEOUT", "0.1")
+    assert await run_here(project, monkeypatch) == (1, "No worker has done it")
 
 
 async def test_the_demo_fails_if_the_file_is_not_what_the_database_says(
@@ -121,10 +133,25 @@ async def test_the_demo_fails_if_the_file_is_not_what_the_database_says(
     assert await run_here(project, monkeypatch) == (1, "the hash of the database")
 
 
+async def test_the_demo_never_sends_its_document_to_a_parser_that_costs(
+    project: Path, hookline: Hookline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with standing(project, parser="none"):
+        run = hookline(project, "demo")
+        _, errors = await asyncio.to_thread(run.communicate, timeout=30)
+    assert run.returncode == 2
+    assert "The demo shows the parser of this machine" in errors
+    run = hookline(project, "demo", LLAMA_CLOUD_API_KEY="llx-0123456789")
+    output, errors = run.communicate(timeout=30)
+    assert (run.returncode, errors) == (0, ""), output
+    assert "liteparse" in output
+
+
 async def run_here(project: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
     """The exit code, and what the first step says that went wrong."""
     monkeypatch.setattr("hookline.logs.configure", lambda *_: None)
     console = Console(record=True, width=200, file=StringIO())
     code = await demo.run(project, console)
-    [wrong] = re.findall(r"✗.*?(no luck|the hash of the database)", console.export_text())
+    told = "no luck|the hash of the database|No worker has done it"
+    [wrong] = re.findall(rf"✗.*?({told})", console.export_text())
     return code, wrong

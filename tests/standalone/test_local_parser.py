@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from importlib import metadata
 from pathlib import Path
@@ -18,7 +19,7 @@ from projects import SERVER
 
 from hookline import local_parser
 from hookline.demo import SAMPLE
-from hookline.local_parser import Parsed, ParseFailed, ParserMissing, parse
+from hookline.local_parser import Parsed, ParseFailed, ParserMissing, parse, parse_content
 
 HELLO = text("Hello world", y=700)
 PARSE_FOR_EVER = """
@@ -28,12 +29,13 @@ asyncio.run(parse(pathlib.Path(sys.argv[1])))
 """
 
 
-async def failure(file: Path, content: bytes) -> str:
+async def failure(file: Path, content: bytes) -> tuple[str, str]:
     await asyncio.to_thread(file.write_bytes, content)
     result = await parse(file)
     assert isinstance(result, ParseFailed), result
-    assert result.parser_version == metadata.version("liteparse")
-    return result.reason
+    assert result.permanent
+    assert await parse_content(content, file.name) == result
+    return result.code, result.reason
 
 
 def parsers_of(file: Path) -> list[int]:
@@ -53,7 +55,7 @@ def parsers_of(file: Path) -> list[int]:
 async def test_the_sample_becomes_markdown_with_headings_and_a_table() -> None:
     result = await parse(SAMPLE)
     assert isinstance(result, Parsed)
-    assert (result.pages, result.parser_name) == (2, "liteparse")
+    assert result.parser_name == "liteparse"
     assert result.parser_version == metadata.version("liteparse")
     assert result.markdown.startswith("# What a webhook has to survive\n")
     assert "| Storage is away | 500 | The drain, or the next delivery |" in result.markdown
@@ -66,18 +68,24 @@ def test_the_sample_is_ours_and_small() -> None:
 
 
 async def test_an_encrypted_file_needs_its_password(tmp_path: Path) -> None:
-    reason = await failure(tmp_path / "a.pdf", pdf([HELLO], encrypted=True))
-    assert reason == "The file is encrypted: password required."
+    assert await failure(tmp_path / "a.pdf", pdf([HELLO], encrypted=True)) == (
+        "PDF_IS_PROTECTED",
+        "The file is encrypted: password required.",
+    )
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.4\nnothing of use", sample()[:900], b"hello"])
 async def test_a_broken_file_is_called_broken(tmp_path: Path, content: bytes) -> None:
-    assert (await failure(tmp_path / "a.pdf", content)).startswith("The file is broken: ")
+    code, reason = await failure(tmp_path / "a.pdf", content)
+    assert code == "PDF_IS_BROKEN"
+    assert reason.startswith("The file is broken: ")
 
 
 @pytest.mark.parametrize("pages", [[b""], [b"", text("   ", y=700)], []])
 async def test_a_blank_file_has_no_text_to_give(tmp_path: Path, pages: list[bytes]) -> None:
-    assert (await failure(tmp_path / "a.pdf", pdf(pages))).startswith("The file is blank: ")
+    code, reason = await failure(tmp_path / "a.pdf", pdf(pages))
+    assert code == "NO_DATA_FOUND_IN_FILE"
+    assert reason.startswith("The file is blank: ")
 
 
 async def test_a_blank_page_does_not_make_a_file_blank(tmp_path: Path) -> None:
@@ -89,21 +97,25 @@ async def test_a_blank_page_does_not_make_a_file_blank(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.txt", "a.docx", "a"])
 async def test_another_type_of_file_is_unsupported(tmp_path: Path, name: str) -> None:
-    reason = await failure(tmp_path / name, b"PK\x03\x04 hello")
+    code, reason = await failure(tmp_path / name, b"PK\x03\x04 hello")
+    assert code == "UNSUPPORTED_FILE_TYPE"
     assert reason.startswith("Unsupported file type")
 
 
 async def test_a_part_of_a_file_is_never_given_for_the_whole() -> None:
     result = await parse(SAMPLE, max_pages=1)
-    assert isinstance(result, ParseFailed)
-    assert result.reason == "The file is too large: 2 pages, and 1 are the most."
+    assert result == ParseFailed(
+        "TOO_MANY_PAGES", "The file is too large: 2 pages, and 1 are the most."
+    )
 
 
 async def test_a_file_over_the_limit_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_parser, "MAX_BYTES", 1000)
-    assert "too large" in await failure(tmp_path / "a.pdf", sample())
+    code, reason = await failure(tmp_path / "a.pdf", sample())
+    assert code == "DOCUMENT_TOO_LARGE"
+    assert "too large" in reason
 
 
 async def test_a_parser_is_killed_at_its_deadline(tmp_path: Path) -> None:
@@ -112,8 +124,7 @@ async def test_a_parser_is_killed_at_its_deadline(tmp_path: Path) -> None:
     os.mkfifo(endless)
     started = time.monotonic()
     result = await parse(endless, deadline=0.5)
-    assert isinstance(result, ParseFailed)
-    assert result.reason == "Parsing took more than 0.5 seconds and was stopped."
+    assert result == ParseFailed("TIMEOUT", "Parsing took more than 0.5 seconds and was stopped.")
     assert time.monotonic() - started < 5
     assert parsers_of(endless) == []
 
@@ -149,17 +160,34 @@ def test_a_parser_ends_with_its_parent(tmp_path: Path) -> None:
     assert parsers_of(endless) == []
 
 
+async def test_no_copy_of_a_document_lies_about_while_it_is_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(local_parser, "_command", lambda *_: ["sleep", "60"])
+    task = asyncio.create_task(parse_content(sample(), "a.pdf", deadline=0.5))
+    while not task.done():
+        assert os.listdir(tmp_path) == []
+        await asyncio.sleep(0.01)
+    failed = await task
+    assert isinstance(failed, ParseFailed)
+    assert failed.code == "TIMEOUT"
+
+
 async def test_a_parser_that_crashes_is_a_failure_of_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(local_parser, "_command", lambda *_: ["sh", "-c", "kill -SEGV $$"])
     result = await parse(SAMPLE)
-    assert isinstance(result, ParseFailed)
-    assert result.reason == f"The parser crashed on the file ({signal.SIGSEGV.name})."
+    reason = f"The parser crashed on the file ({signal.SIGSEGV.name})."
+    assert result == ParseFailed("PARSER_CRASHED", reason, permanent=False)
 
 
 async def test_a_parser_does_not_see_our_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    code = 'import json, os; print(json.dumps({"failed": json.dumps(dict(os.environ))}))'
+    code = (
+        "import json, os;"
+        'print(json.dumps({"failed": "TIMEOUT", "reason": json.dumps(dict(os.environ))}))'
+    )
     monkeypatch.setattr(local_parser, "_command", lambda *_: [sys.executable, "-c", code])
     monkeypatch.setenv("HOOKLINE_PUSH_SECRETS", "a-long-random-secret")
     monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-secret")

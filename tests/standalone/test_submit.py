@@ -2,222 +2,196 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from pdfs import pdf, sample, text
+from submissions import jobs_of, seen, submitted, written
 
-from hookline import submit
-from hookline.embedded.programs import free_port
-from hookline.engine import Engine
-from hookline.local_parser import Parsed, ParseFailed, ParserMissing
-from hookline.settings import ConfigurationError, Settings, load
-from hookline.standalone import Standing, standing
+from hookline.database import Unavailable
+from hookline.standalone import standing
 from hookline.storage.files import FileStorage
-from hookline.submit import Submitted, make_job, read_raw, submit_files
-from hookline.views import Event, Job, Views, connected
+from hookline.submit import Entry, find_files, make_job, read_raw
+from hookline.worker.stages import Deferred, Job, Stage, Tools
 
-
-@asynccontextmanager
-async def seen(up: Standing) -> AsyncIterator[tuple[Engine, Views]]:
-    async with connected(up.settings) as pool:
-        yield Engine(pool), Views(pool)
-
-
-async def jobs_of(up: Standing, owner_id: UUID) -> list[tuple[Job, list[Event]]]:
-    async with seen(up) as (_, views):
-        jobs = await views.jobs(owner_id=owner_id)
-        return [(job, await views.timeline(job.job_id)) for job in jobs]
-
-
-async def submitted(settings: Settings, *paths: Path, owner_id: UUID) -> list[Submitted]:
-    return [one async for one in submit_files(settings, list(paths), owner_id)]
-
-
-def written(directory: Path, name: str, content: bytes) -> Path:
-    (directory / name).write_bytes(content)
-    return directory / name
+HELLO = text("Hello world", y=700)
 
 
 async def test_each_file_is_parsed_or_said_why_not(project: Path, tmp_path: Path) -> None:
-    hello = text("Hello world", y=700)
     good = written(tmp_path, "good.pdf", sample())
     failing = {
-        written(tmp_path, "locked.pdf", pdf([hello], encrypted=True)): "password required",
-        written(tmp_path, "broken.pdf", b"%PDF-1.4\nno more"): "The file is broken",
-        written(tmp_path, "blank.pdf", pdf([b""])): "The file is blank",
-        written(tmp_path, "notes.txt", b"Hello world"): "Unsupported file type",
+        written(tmp_path, "locked.pdf", pdf([HELLO], encrypted=True)): "PDF_IS_PROTECTED",
+        written(tmp_path, "broken.pdf", b"%PDF-1.4\nno more"): "PDF_IS_BROKEN",
+        written(tmp_path, "blank.pdf", pdf([b""])): "NO_DATA_FOUND_IN_FILE",
+        written(tmp_path, "notes.txt", b"Hello world"): "UNSUPPORTED_FILE_TYPE",
     }
     missing, empty = tmp_path / "missing.pdf", written(tmp_path, "empty.pdf", b"")
     refused = {missing: "does not exist", tmp_path: "is a directory", empty: "is empty"}
     owner_id = uuid4()
 
     async with standing(project) as up:
+        uploads: list[Path] = []
         results = await submitted(
-            up.settings, missing, tmp_path, empty, *failing, good, owner_id=owner_id
+            up.settings, *refused, *failing, good, owner_id=owner_id, uploaded=uploads.append
         )
-        jobs = {job.filename: (job, events) for job, events in await jobs_of(up, owner_id)}
-        found = {one.path: one for one in results}
-
-        assert [one.path for one in results] == [*refused, *failing, good]
-        for path, sentence in refused.items():
-            assert found[path].job_id is None
-            assert found[path].outcome == "error"
-            assert str(path) in (found[path].error or "")
-            assert sentence in (found[path].error or "")
-        for path, sentence in failing.items():
-            job, events = jobs[path.name]
-            assert (found[path].outcome, found[path].status) == ("applied", "failed_parse")
-            assert sentence in (found[path].error or "")
-            assert job.last_error is not None
-            assert found[path].error == f"{path}: {job.last_error['error']}"
-            assert events[-1].payload["parse_job_id"].startswith("local-")
-        job, events = jobs["good.pdf"]
-        assert found[good].error is None
-        assert (found[good].outcome, found[good].status) == ("applied", "parsed")
-        assert found[good].job_id == job.job_id
-        assert found[good].document_id == job.document_id
-        assert [event.code for event in events] == [
-            "job_created",
-            "upload_confirmed",
-            "parse_completed",
-        ]
-        assert set(jobs) == {"good.pdf", *(path.name for path in failing)}
-        raw = read_raw(good).path_for(owner_id)
-        assert raw == f"storage://raw/{owner_id}/{read_raw(good).sha256}.pdf"
-        assert FileStorage(up.objects).file_of(raw).read_bytes() == sample()
+        jobs = {job.filename: (job, events) for job, events in await jobs_of(up.settings, owner_id)}
+        raw = FileStorage(up.objects).file_of(read_raw(good).path_for(owner_id))
+        assert raw.read_bytes() == sample()
+    found = {one.path: one for one in results}
+    assert set(found) == {*refused, *failing, good}
+    assert set(uploads) == {*failing, good}
+    for path, sentence in refused.items():
+        assert (found[path].job_id, found[path].outcome) == (None, "error")
+        assert str(path) in (found[path].error or "")
+        assert sentence in (found[path].error or "")
+    for path, code in failing.items():
+        job, events = jobs[path.name]
+        assert (found[path].outcome, found[path].status) == ("applied", "failed_parse")
+        assert job.last_error is not None
+        assert found[path].code == job.last_error["code"] == code
+        assert found[path].error == f"{path}: {job.last_error['error']}"
+        # At the first try: another one would find the same file.
+        assert [one.code for one in events] == ["job_created", "upload_confirmed", "parse_failed"]
+        assert job.parsed_path is None
+    job, events = jobs["good.pdf"]
+    assert (found[good].outcome, found[good].status, found[good].error) == (
+        *("applied", "parsed"),
+        None,
+    )
+    assert (found[good].job_id, found[good].document_id) == (job.job_id, job.document_id)
+    assert [one.code for one in events] == ["job_created", "upload_confirmed", "parse_completed"]
+    assert set(jobs) == {"good.pdf", *(path.name for path in failing)}
 
 
-async def test_a_parsed_file_is_not_parsed_again(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
+async def test_the_same_content_is_one_job_and_parsed_once(project: Path, tmp_path: Path) -> None:
+    good, copy = written(tmp_path, "a.pdf", sample()), written(tmp_path, "b.pdf", sample())
+    owner_id = uuid4()
     async with standing(project) as up:
-        [first] = await submitted(up.settings, good, owner_id=owner_id)
-        monkeypatch.setattr(submit, "parse_raw", None)
+        both = await submitted(up.settings, good, copy, owner_id=owner_id)
         [again] = await submitted(up.settings, good, owner_id=owner_id)
-        [(_, events)] = await jobs_of(up, owner_id)
-    assert first.outcome == "applied"
-    assert (again.job_id, again.outcome, again.status) == (first.job_id, "duplicate", "parsed")
-    assert again.error is None
-    assert len(events) == 3
+        [(job, events)] = await jobs_of(up.settings, owner_id)
+    assert sorted(one.outcome for one in both) == ["applied", "duplicate"]
+    assert {one.job_id for one in both} == {again.job_id} == {job.job_id}
+    assert (again.outcome, again.status, again.error) == ("duplicate", "parsed", None)
+    assert [one.code for one in events].count("parse_completed") == 1
 
 
 async def test_a_submission_that_was_interrupted_goes_on(project: Path, tmp_path: Path) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
-    async with standing(project) as up:
-        async with seen(up) as (engine, _):
-            made = await make_job(engine, FileStorage(up.objects), read_raw(good), owner_id)
-        [done] = await submitted(up.settings, good, owner_id=owner_id)
-    assert (done.job_id, done.outcome, done.status) == (made.job_id, "applied", "parsed")
 
-
-async def test_a_failed_file_may_be_submitted_again(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
-
-    async def fail(raw: object) -> Parsed | ParseFailed:
-        return ParseFailed("Parsing took more than 120 seconds and was stopped.")
+    class Interrupted(FileStorage):
+        async def write(self, path: str, content: bytes) -> None:
+            raise InterruptedError
 
     async with standing(project) as up:
-        with monkeypatch.context() as patch:
-            patch.setattr(submit, "parse_raw", fail)
-            [failed] = await submitted(up.settings, good, owner_id=owner_id)
-        [done] = await submitted(up.settings, good, owner_id=owner_id)
-    assert (failed.status, failed.error) == (
-        "failed_parse",
-        f"{good}: Parsing took more than 120 seconds and was stopped.",
-    )
-    assert (done.outcome, done.status, done.error) == ("applied", "parsed", None)
-    assert done.document_id == failed.document_id
-    assert done.job_id != failed.job_id
+        async with seen(up.settings) as (engine, views):
+            with pytest.raises(InterruptedError):
+                await make_job(engine, views, Interrupted(up.objects), read_raw(good), owner_id)
+        async with asyncio.timeout(20):
+            [done] = await submitted(up.settings, good, owner_id=owner_id)
+    assert (done.outcome, done.status) == ("duplicate", "parsed")
 
 
-async def test_a_job_that_is_cancelled_meanwhile_is_not_called_parsed(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
-    parse_raw = submit.parse_raw
-
-    async with standing(project) as up, connected(up.settings) as pool:
-
-        async def cancel_then_parse(raw: submit.RawFile) -> Parsed | ParseFailed:
-            async with pool.connection() as connection:
-                await connection.execute(
-                    "select upload_pipeline.cancel_job(job_id)"
-                    " from upload_pipeline.job_overview where owner_id = %s",
-                    [owner_id],
-                )
-            return await parse_raw(raw)
-
-        monkeypatch.setattr(submit, "parse_raw", cancel_then_parse)
-        [result] = await submitted(up.settings, good, owner_id=owner_id)
-    assert (result.outcome, result.status) == ("stale", "cancelled")
-    assert result.error is not None
+async def test_a_failed_file_may_be_submitted_again(project: Path, tmp_path: Path) -> None:
+    bad, owner_id = written(tmp_path, "bad.pdf", pdf([b""])), uuid4()
+    async with standing(project) as up:
+        [first] = await submitted(up.settings, bad, owner_id=owner_id)
+        [second] = await submitted(up.settings, bad, owner_id=owner_id)
+    assert (first.status, second.status) == ("failed_parse", "failed_parse")
+    assert second.outcome == "applied"
+    assert second.document_id == first.document_id
+    assert second.job_id != first.job_id
 
 
-async def test_a_text_larger_than_a_webhook_may_be_is_a_failure(
+async def test_who_does_not_follow_has_the_files_stored_and_no_more(
     project: Path, tmp_path: Path
 ) -> None:
-    page = b"".join(text("Much " * 18, y=760 - 9 * line, size=8) for line in range(80))
-    large, owner_id = written(tmp_path, "large.pdf", pdf([page] * 20)), uuid4()
-    async with standing(project) as up:
-        settings = up.settings.model_copy(update={"max_body": 2**16})
-        [result] = await submitted(settings, large, owner_id=owner_id)
-    assert result.status == "failed_parse"
-    assert "HOOKLINE_MAX_BODY is 65,536" in (result.error or "")
-
-
-async def test_without_a_receiver_no_job_is_made(project: Path, tmp_path: Path) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
+    async with standing(project, parser="none") as up:
+        assert up.worker is None
+        [done] = await submitted(up.settings, good, owner_id=owner_id, follow=False)
+        assert (done.outcome, done.status, done.error) == ("applied", "uploaded", None)
+        [(job, _)] = await jobs_of(up.settings, owner_id)
+        assert job.upload_confirmed
     async with standing(project) as up:
-        settings = up.settings.model_copy(update={"port": free_port()})
-        with pytest.raises(ConfigurationError, match="start `hookline up` or `hookline serve`"):
-            await submitted(settings, good, owner_id=owner_id)
-        assert await jobs_of(up, owner_id) == []
+        [done] = await submitted(up.settings, good, owner_id=owner_id)
+    assert (done.job_id, done.outcome, done.status) == (job.job_id, "duplicate", "parsed")
 
 
-async def test_another_secret_than_the_receivers_is_named(project: Path, tmp_path: Path) -> None:
+async def test_why_nothing_moves_is_said_once_and_waited_on(project: Path, tmp_path: Path) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
-    async with standing(project) as up:
-        settings = up.settings.model_copy(update={"llamaparse_secrets": up.settings.push_secrets})
-        [result] = await submitted(settings, good, owner_id=owner_id)
-    assert (result.outcome, result.status) == ("error", "uploaded")
-    assert "HOOKLINE_LLAMAPARSE_SECRETS" in (result.error or "")
+    notices: list[str] = []
+
+    async def heard(count: int) -> None:
+        while len(notices) < count:
+            await asyncio.sleep(0.02)
+
+    async def away(job: Job, tools: Tools) -> None:
+        raise Deferred("parser_away", "Nobody is at home.")
+
+    async with standing(project, parser="none") as up, asyncio.timeout(30):
+        waiting = asyncio.create_task(
+            submitted(up.settings, good, owner_id=owner_id, notice=notices.append, patience=0.2)
+        )
+        await heard(1)
+        assert notices[0].startswith("No worker has taken it: is `hookline work` or `hookline up`")
+        await asyncio.sleep(1.5)
+        assert len(notices) == 1
+        waiting.cancel()
+
+    async with standing(project, parser="none", stages=[Stage("uploaded", away)]) as up:
+        async with asyncio.timeout(30):
+            waiting = asyncio.create_task(
+                submitted(up.settings, good, owner_id=owner_id, notice=notices.append, patience=0.2)
+            )
+            await heard(2)
+        assert notices[1:] == ["It comes again: parser_away: Nobody is at home."]
+        waiting.cancel()
 
 
-async def test_standard_webhooks_are_signed_where_the_receiver_wants_them(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_job_that_ends_otherwise_is_not_called_parsed(
+    project: Path, tmp_path: Path
 ) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
-    with monkeypatch.context() as environment:
-        environment.setenv("HOOKLINE_LLAMAPARSE_SCHEME", "standard")
-        async with standing(project) as up:
-            [result] = await submitted(up.settings, good, owner_id=owner_id)
-        environment.setenv("HOOKLINE_LLAMAPARSE_SCHEME", "hex")
-        async with standing(project):
-            pass
-    assert (result.status, result.error) == ("parsed", None)
+    async with standing(project, parser="none") as up:
+        waiting = asyncio.create_task(submitted(up.settings, good, owner_id=owner_id))
+        async with seen(up.settings) as (engine, views):
+            while not (jobs := await views.jobs(owner_id=owner_id)):
+                await asyncio.sleep(0.02)
+            async with engine._pool.connection() as connection:
+                await connection.execute(
+                    "select upload_pipeline.cancel_job(job_id => %s)", [jobs[0].job_id]
+                )
+        [one] = await waiting
+    assert (one.status, one.error) == ("cancelled", f"{good}: its job is cancelled.")
 
 
-async def test_without_the_parser_or_a_secret_a_sentence_says_what_to_do(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_postgres_that_goes_away_ends_it_once(project: Path, tmp_path: Path) -> None:
     good = written(tmp_path, "good.pdf", sample())
+    async with standing(project, parser="none") as up:
+        waiting = asyncio.create_task(submitted(up.settings, good, owner_id=uuid4()))
+        await asyncio.sleep(0.5)
+    with pytest.raises(Unavailable):
+        await waiting
 
-    def missing() -> str:
-        raise ParserMissing("pip install 'hookline[local]'")
 
-    monkeypatch.setenv("HOOKLINE_STORAGE_URL", tmp_path.as_uri())
-    monkeypatch.setenv("HOOKLINE_LLAMAPARSE_SECRETS", "a-long-random-secret")
-    settings = load(None)
-    monkeypatch.setattr("hookline.local_parser.parser_version", missing)
-    with pytest.raises(ConfigurationError, match="pip install"):
-        await submitted(settings, good, owner_id=uuid4())
-    settings = settings.model_copy(update={"llamaparse_secrets": ()})
-    with pytest.raises(ConfigurationError, match="HOOKLINE_LLAMAPARSE_SECRETS is not set"):
-        await submitted(settings, good, owner_id=uuid4())
+def test_a_folder_is_its_pdfs_by_name(tmp_path: Path) -> None:
+    below = tmp_path / "sub"
+    (below / "deep").mkdir(parents=True)
+    (tmp_path / "without").mkdir()
+    for name in ("b.pdf", "a.PDF", "notes.txt", ".hidden.pdf", "sub/c.pdf", "sub/deep/d.pdf"):
+        (tmp_path / name).touch()
+    (below / "again").symlink_to(tmp_path)
+
+    def found(*paths: str, recursive: bool) -> list[str]:
+        entries = find_files([tmp_path / path for path in paths], recursive=recursive)
+        return [one.fault or str(one.path.relative_to(tmp_path)) for one in entries]
+
+    assert found("", recursive=False) == ["a.PDF", "b.pdf"]
+    assert found("", recursive=True) == ["a.PDF", "b.pdf", "sub/c.pdf", "sub/deep/d.pdf"]
+    assert found("notes.txt", "gone.pdf", recursive=False) == ["notes.txt", "gone.pdf"]
+    [told] = found("without", recursive=False)
+    assert told == f"{tmp_path}/without is a folder without a PDF: --recursive looks deeper."
+    assert find_files([Path("x")], recursive=True) == [Entry(Path("x"))]

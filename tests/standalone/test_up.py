@@ -21,14 +21,14 @@ import psycopg
 import pytest
 from dotenv import dotenv_values
 from pdfs import pdf, sample, text
+from projects import SERVER
+from submissions import jobs_of, submitted, written
 
 from hookline.embedded import EmbeddedPostgres
-from hookline.engine import Engine
 from hookline.settings import ConfigurationError, Settings, load
 from hookline.standalone import AlreadyRunning, standing
 from hookline.storage.files import FileStorage
-from hookline.submit import submit_files
-from hookline.views import Job, Views, connected
+from hookline.views import Job
 
 Hookline = Callable[..., subprocess.Popen[str]]
 
@@ -46,13 +46,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
 
 
 async def submit(settings: Settings, owner_id: UUID, *paths: Path) -> list[str | None]:
-    return [one.status async for one in submit_files(settings, list(paths), owner_id)]
-
-
-async def jobs_of(settings: Settings, owner_id: UUID) -> list[Job]:
-    async with connected(settings) as pool:
-        assert await Engine(pool).check_integrity() == []
-        return await Views(pool).jobs(owner_id=owner_id)
+    return [one.status for one in await submitted(settings, *paths, owner_id=owner_id)]
 
 
 def has_its_object(job: Job, objects: Path) -> bool:
@@ -74,7 +68,7 @@ async def test_data_survives_kill_9(project: Path, tmp_path: Path, hookline: Hoo
     up = hookline(project, "up")
     assert "Hookline is up" in first_line(up)
     after = settings_in(project)
-    [job] = await jobs_of(after, owner_id)
+    [(job, _)] = await jobs_of(after, owner_id)
     assert has_its_object(job, objects)
     assert (after.llamaparse_secrets, after.push_secrets, after.port) == (
         before.llamaparse_secrets,
@@ -120,7 +114,116 @@ async def test_kill_9_at_any_time_leaves_what_the_next_start_can_use(
         assert await submit(again.settings, owner_id, *files) == ["parsed"] * len(files)
         jobs = await jobs_of(again.settings, owner_id)
         assert len(jobs) == len(files)
-        assert all(has_its_object(job, again.objects) for job in jobs)
+        for job, events in jobs:
+            assert has_its_object(job, again.objects)
+            assert [event.code for event in events].count("parse_completed") == 1
+
+
+# A parser that waits for a file `go` beside itself, and then is the real one.
+SLOW_PARSER = """
+import sys, time, pathlib
+here = pathlib.Path(__file__).parent
+(here / "begun").touch()
+while not (here / "go").exists():
+    time.sleep(0.01)
+sys.path.remove(str(here))
+del sys.modules["liteparse"]
+from liteparse import *
+sys.modules["liteparse"].__dict__.update(globals())
+"""
+
+
+async def test_a_document_is_parsed_once_if_up_is_killed_in_the_middle_of_it(
+    project: Path, tmp_path: Path, hookline: Hookline
+) -> None:
+    good, owner_id = written(tmp_path, "good.pdf", pdf([text("Killed", y=700)])), uuid4()
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "liteparse.py").write_text(SLOW_PARSER)
+    path = f"{slow}{os.pathsep}{SERVER}"
+    up = hookline(project, "up", PYTHONPATH=path, HOOKLINE_LEASE="2")
+    assert "Hookline is up" in first_line(up)
+    await submitted(settings_in(project), good, owner_id=owner_id, follow=False)
+    async with asyncio.timeout(20):
+        while not (slow / "begun").exists():
+            await asyncio.sleep(0.02)
+    up.kill()
+    up.wait()
+    (slow / "go").touch()
+
+    again = hookline(project, "up", PYTHONPATH=path, HOOKLINE_LEASE="2")
+    assert "Hookline is up" in first_line(again)
+    settings = settings_in(project)
+    async with asyncio.timeout(30):
+        # It is its job that goes on.
+        assert await submit(settings, owner_id, good) == ["parsed"]
+    [(job, events)] = await jobs_of(settings, owner_id)
+    assert [event.code for event in events] == [
+        *("job_created", "upload_confirmed", "lease_expired", "parse_completed"),
+    ]
+    assert has_its_object(job, project / ".hookline" / "objects")
+    async with asyncio.timeout(20):
+        again.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(again.wait)
+    assert again.returncode == 0
+
+
+async def test_stages_of_ones_own_are_worked_on(
+    project: Path, tmp_path: Path, hookline: Hookline
+) -> None:
+    stages = tmp_path / "my_stages.py"
+    stages.write_text(
+        "from hookline import Job, Tools, stage\n\n"
+        '@stage("parsed")\n'
+        "async def finish(job: Job, tools: Tools) -> str:\n"
+        '    assert "Own stage" in await tools.markdown(job)\n'
+        '    return "job_completed"\n'
+    )
+    good, owner_id = written(tmp_path, "own.pdf", pdf([text("Own stage", y=700)])), uuid4()
+    up = hookline(project, "up", "--stages", str(stages))
+    assert "Hookline is up" in first_line(up)
+    settings = settings_in(project)
+    [done] = await submitted(settings, good, owner_id=owner_id)
+    assert done.status in ("parsed", "complete")
+    assert done.job_id is not None
+    following = hookline(project, "job", str(done.job_id), "--follow")
+    output, _ = await asyncio.to_thread(following.communicate, timeout=20)
+    assert following.returncode == 0
+    assert "parsed -> complete" in output.splitlines()[-1]
+    up.send_signal(signal.SIGTERM)
+    assert up.stdout is not None
+    # Not by communicate, which does not know of what readline has read ahead.
+    summary = await asyncio.to_thread(up.stdout.read)
+    assert "worker    uploaded, parsed; http://127.0.0.1:" in summary
+    assert "parses on this machine: LLAMA_CLOUD_API_KEY is not set." in summary
+
+
+async def test_a_stage_that_cannot_be_ends_up_with_a_sentence(
+    project: Path, tmp_path: Path, hookline: Hookline
+) -> None:
+    stages = tmp_path / "none.py"
+    stages.write_text(
+        "from hookline import stage\n\n"
+        '@stage("chunking")\n'
+        "async def work(job, tools):\n"
+        '    return "job_completed"\n'
+    )
+    up = hookline(project, "up", "--stages", str(stages))
+    _, errors = await asyncio.to_thread(up.communicate, timeout=30)
+    assert up.returncode == 2
+    assert "hookline: There is no stage for the status chunking" in errors.splitlines()[-1]
+
+
+async def test_work_in_a_directory_of_up_says_who_works_there(
+    project: Path, hookline: Hookline
+) -> None:
+    async with standing(project):
+        pass
+    work = hookline(project, "work", "--stages", "my_stages")
+    _, errors = work.communicate(timeout=20)
+    assert work.returncode == 2
+    assert errors.count("\n") == 1
+    assert "`hookline up` is the worker, too, and takes your stages with --stages" in errors
 
 
 async def test_the_settings_are_private_and_hold_no_superuser(project: Path) -> None:
@@ -137,16 +240,20 @@ async def test_the_settings_are_private_and_hold_no_superuser(project: Path) -> 
                 "select rolname, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls"
                 " from pg_roles where pg_has_role('operator', oid, 'member') order by 1"
             ).fetchall()
-            receiver = connection.execute(
-                "select array_agg(rolname::text order by 1) from pg_roles"
-                " where pg_has_role('receiver', oid, 'member')"
-            ).fetchone()
+            processes = connection.execute(
+                "select l.login, array_agg(r.rolname::text order by 1) from pg_roles as r"
+                " cross join (values ('receiver'), ('worker')) as l (login)"
+                " where pg_has_role(l.login, r.oid, 'member') group by l.login order by 1"
+            ).fetchall()
         assert roles == [
             ("hookline_operator", False),
             ("hookline_reader", False),
             ("operator", False),
         ]
-        assert receiver == (["hookline_ingest", "receiver"],)
+        assert processes == [
+            ("receiver", ["hookline_ingest", "receiver"]),
+            ("worker", ["hookline_ingest", "hookline_worker", "worker"]),
+        ]
         assert up.settings == settings_in(project)
         assert {one.name for one in file.parent.glob("env*")} == {"env"}
 
@@ -158,12 +265,16 @@ async def test_lines_of_the_users_own_are_kept_and_the_environment_wins(
     async with standing(project):
         pass
     before = file.read_text()
-    file.write_text(f"{before}# mine\nexport HOOKLINE_POOL_SIZE='5'\nLLAMA_CLOUD_API_KEY=\"a b\"\n")
+    file.write_text(
+        f"{before}# mine\nexport HOOKLINE_POOL_SIZE='5'\nHOOKLINE_PARSE_TIER=\"agentic\"\n"
+    )
     for _ in range(2):
         async with standing(project) as up:
             assert up.settings.pool_size == 5
     after = file.read_text()
-    assert after.endswith("# mine\nexport HOOKLINE_POOL_SIZE='5'\nLLAMA_CLOUD_API_KEY=\"a b\"\n")
+    assert after.endswith(
+        "# mine\nexport HOOKLINE_POOL_SIZE='5'\nHOOKLINE_PARSE_TIER=\"agentic\"\n"
+    )
     assert after.count("# mine") == after.count("DATABASE_URL=") == 1
     assert after.count("Written by") == 1
 

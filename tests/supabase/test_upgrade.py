@@ -25,6 +25,8 @@ select table_name, array_agg(column_name::text order by ordinal_position)
  group by table_name
 """
 
+MACHINE = {"statuses", "transitions", "event_codes", "error_codes"}
+
 # Beside the demo's, which stop at `parsed`: a job in each status, by the shortest way there, and an
 # object that is to be deleted.
 MORE_ROWS = r"""
@@ -63,28 +65,28 @@ def superuser(server: SupabaseLike, installed: str) -> str:
 
 
 class Rows:
-    """Checksums of all tables, over the columns that they had at first."""
+    """The rows of all tables, over the columns that they had at first."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         with psycopg.connect(url) as conn:
             self.columns: dict[str, list[str]] = dict(conn.execute(TABLES).fetchall())
 
-    def checksums(self) -> dict[str, tuple[int, str]]:
-        found = {}
+    def read(self) -> dict[str, set[str]]:
         with psycopg.connect(self.url) as conn:
-            for table, columns in self.columns.items():
-                row = conn.execute(
-                    sql.SQL(
-                        "select count(*), md5(string_agg(r::text, ',' order by r::text))"
-                        " from (select {} from upload_pipeline.{}) as r"
-                    ).format(
-                        sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table)
+            return {
+                table: {
+                    row[0]
+                    for row in conn.execute(
+                        sql.SQL(
+                            "select r::text from (select {} from upload_pipeline.{}) as r"
+                        ).format(
+                            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(table)
+                        )
                     )
-                ).fetchone()
-                assert row is not None
-                found[table] = (row[0], row[1])
-        return found
+                }
+                for table, columns in self.columns.items()
+            }
 
 
 def test_every_row_outlives_the_upgrade(
@@ -100,13 +102,17 @@ def test_every_row_outlives_the_upgrade(
     )
     assert done.returncode == 0, done.stderr
     rows = Rows(superuser)
-    before = rows.checksums()
+    before = rows.read()
     assert len(before) >= 11
-    assert all(count for count, _ in before.values()), before
+    assert all(before.values()), before
 
     assert len(migrate(installed)) >= 1
 
-    assert rows.checksums() == before
+    after = rows.read()
+    for table, written in before.items():
+        # The machine may learn; what it was stays.
+        assert written <= after[table], table
+        assert written == after[table] or table in MACHINE, table
     with psycopg.connect(installed) as conn:
         assert violations(conn) == []
     with server.project() as fresh:

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from hookline import __version__
-from hookline.cli import diagram, doctor, jobs, local, migrate, retry, serve, url
+from hookline.cli import diagram, doctor, jobs, local, migrate, retry, serve, submit, url, work
 from hookline.cli.exits import FAILED, INTERRUPTED, WRONG, explain
 from hookline.cli.output import say
 
@@ -34,8 +34,8 @@ app = typer.Typer(
 
 for group, commands in {
     "On this machine": (local.up, local.demo),
-    "Run": (serve.serve, migrate.migrate, doctor.doctor),
-    "Jobs": (local.submit, jobs.jobs, jobs.job, retry.retry, url.url),
+    "Run": (serve.serve, work.work, migrate.migrate, doctor.doctor),
+    "Jobs": (submit.submit, jobs.jobs, jobs.job, retry.retry, url.url),
     "The machine": (diagram.diagram,),
 }.items():
     for command in commands:

@@ -28,6 +28,7 @@ __all__ = [
     "printable",
     "say",
     "summary",
+    "table_of",
     "timestamp",
 ]
 
@@ -61,6 +62,15 @@ def print_json(value: DataclassInstance | dict[str, Any]) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """Columns from left to right; a name that starts with `>` is one of numbers."""
+    screen = console()
+    with screen.capture() as captured:
+        screen.print(table_of(columns, rows))
+    # The last column is padded, too.
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """What print_table prints."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(
@@ -72,11 +82,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
         )
     for row in rows:
         table.add_row(*(Text(printable(c)) if isinstance(c, str) else c for c in row))
-    screen = console()
-    with screen.capture() as captured:
-        screen.print(table)
-    # The last column is padded, too.
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    return table
 
 
 def printable(text: str) -> str:

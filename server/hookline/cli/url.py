@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from hookline.cli.exits import WrongUsage
-from hookline.cli.jobs import Id, find_job
+from hookline.cli.finding import Id, find_job
 from hookline.cli.output import say
 from hookline.settings import ConfigurationError, Settings, load
 from hookline.sources.push import mint_token

@@ -13,7 +13,9 @@ from uuid import UUID
 import structlog
 from aiohttp import hdrs, web
 
+from hookline.bell import Bell
 from hookline.engine import Engine, Receipt
+from hookline.kept import store_kept
 from hookline.receiver.bodies import BodyBudget
 from hookline.receiver.metrics import Metrics
 from hookline.receiver.problems import EXPECTED, INTERNAL, problem, problem_of
@@ -21,7 +23,7 @@ from hookline.receiver.readiness import Readiness
 from hookline.receiver.sources import Proof, Source
 from hookline.settings import Settings
 from hookline.sources import Content, Notice
-from hookline.storage import Storage, StorageError
+from hookline.storage import Storage
 
 __all__ = ["make_application"]
 
@@ -48,6 +50,7 @@ def make_application(
     storage: Storage,
     readiness: Readiness,
     metrics: Metrics,
+    bell: Bell,
 ) -> web.Application:
     """The application of the public listener. It reads no environment and opens nothing."""
     application = web.Application()
@@ -60,6 +63,7 @@ def make_application(
             storage=storage,
             bodies=bodies,
             metrics=metrics,
+            bell=bell,
             read_timeout=settings.read_timeout,
             storage_deadline=settings.storage_deadline,
         )
@@ -96,6 +100,7 @@ class _Handler:
         storage: Storage,
         bodies: BodyBudget,
         metrics: Metrics,
+        bell: Bell,
         read_timeout: float,
         storage_deadline: float,
     ) -> None:
@@ -104,6 +109,7 @@ class _Handler:
         self._storage = storage
         self._bodies = bodies
         self._metrics = metrics
+        self._bell = bell
         self._read_timeout = read_timeout
         self._storage_deadline = storage_deadline
 
@@ -157,6 +163,8 @@ class _Handler:
             else:
                 receipt = await self._take_content(body_sha256, event, done)
             done.take(receipt, event)
+            if receipt.outcome == "applied":
+                self._bell.ring(receipt.status)
         return receipt
 
     def _prove_and_parse(
@@ -168,16 +176,13 @@ class _Handler:
     async def _take_content(self, body_sha256: str, content: Content, done: _Done) -> Receipt:
         receipt = await self._engine.receive_content(self._source.name, body_sha256, content)
         done.take(receipt, content)
-        if receipt.job_id is None or receipt.ordinal is None or receipt.path is None:
-            return receipt
-        # The bytes are safe in Postgres from here on: the drain, or the sender's retry, finishes
-        # what fails now.
-        try:
-            async with asyncio.timeout(self._storage_deadline):
-                await self._storage.write(receipt.path, content.content)
-        except TimeoutError:
-            raise StorageError(f"no answer within {self._storage_deadline:g} s") from None
-        return await self._engine.finish_content(receipt.job_id, receipt.ordinal)
+        return await store_kept(
+            self._engine,
+            self._storage,
+            receipt,
+            content.content,
+            deadline=self._storage_deadline,
+        )
 
 
 def _answer(receipt: Receipt) -> web.Response:

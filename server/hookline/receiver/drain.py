@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from hookline.bell import Bell
 from hookline.database import DatabaseError, UnknownJob
 from hookline.engine import Engine
 from hookline.receiver.metrics import Metrics
@@ -26,11 +27,18 @@ class Drain:
     """Any number may run at once, in any process: claims skip what others hold."""
 
     def __init__(
-        self, *, engine: Engine, storage: Storage, metrics: Metrics, deadline: float
+        self,
+        *,
+        engine: Engine,
+        storage: Storage,
+        metrics: Metrics,
+        bell: Bell,
+        deadline: float,
     ) -> None:
         self._engine = engine
         self._storage = storage
         self._metrics = metrics
+        self._bell = bell
         self._deadline = deadline
         self._stopping = asyncio.Event()
 
@@ -70,6 +78,8 @@ class Drain:
                 try:
                     receipt = await self._engine.finish_content(content.job_id, content.ordinal)
                     log.info("content_stored", outcome=receipt.outcome, **ids)
+                    if receipt.outcome == "applied":
+                        self._bell.ring(receipt.status)
                 except UnknownJob:
                     # Erased meanwhile: the deletion queue has the path.
                     log.info("content_stored", outcome="erased", **ids)

@@ -19,10 +19,23 @@ _INGEST = ("receive_event", "receive_content", "finish_content")
 
 
 class Readiness:
-    """Asks Postgres at most one question at a time for whoever looks."""
+    """Asks Postgres at most one question at a time for whoever looks.
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
+    `who` needs the `functions`, which members of `role` may call.
+    """
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool,
+        *,
+        who: str = "receiver",
+        role: str = "hookline_ingest",
+        functions: tuple[str, ...] = _INGEST,
+    ) -> None:
         self._pool = pool
+        self._who = who
+        self._role = role
+        self._functions = functions
         self._question: asyncio.Task[str | None] | None = None
         self._stale_at = 0.0
         self.stopping = False
@@ -30,7 +43,7 @@ class Readiness:
     async def find_fault(self) -> str | None:
         """One sentence about what is wrong, or None."""
         if self.stopping:
-            return "The receiver is stopping."
+            return f"The {self._who} is stopping."
         if self._question is None or (self._question.done() and _now() >= self._stale_at):
             self._question = asyncio.create_task(self._ask(), name="readiness")
         # One who no longer waits must not end the question of the others.
@@ -51,15 +64,15 @@ class Readiness:
                     " where n.nspname = 'upload_pipeline' and p.proname = any(%s)"
                     " and pg_catalog.has_schema_privilege(n.oid, 'usage')"
                     " and pg_catalog.has_function_privilege(p.oid, 'execute')",
-                    [list(_INGEST)],
+                    [list(self._functions)],
                 )
                 row = await cursor.fetchone()
         except DatabaseError as error:
             return f"Postgres does not answer: {error}."
-        if row is None or row[0] < len(_INGEST):
+        if row is None or row[0] < len(self._functions):
             return (
-                "The database does not have Hookline, or this login role is not in hookline_ingest:"
-                " run `hookline doctor`."
+                "The database does not have Hookline, or this login role is not in"
+                f" {self._role}: run `hookline doctor`."
             )
         return None
 
@@ -67,9 +80,12 @@ class Readiness:
         """200, or 503 and the part that is at fault."""
         fault = await self.find_fault()
         return web.json_response(
-            {"ready": fault is None, "fault": None if fault is None else _part(fault)},
+            {"ready": fault is None, "fault": None if fault is None else self._part()},
             status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
         )
+
+    def _part(self) -> str:
+        return "stopping" if self.stopping else "database"
 
     async def answer_in_detail(self, request: web.Request) -> web.Response:
         """As `answer`, with the whole sentence and the state of the pool."""
@@ -82,7 +98,3 @@ class Readiness:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _part(fault: str) -> str:
-    return "stopping" if fault.startswith("The receiver") else "database"

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
 from aiohttp import web
 
+from hookline.bell import Bell
 from hookline.database import open_pool
 from hookline.engine import Engine
+from hookline.listening import admin_application, listen
 from hookline.receiver.application import make_application
 from hookline.receiver.connections import make_runner
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import Metrics
 from hookline.receiver.readiness import Readiness
 from hookline.receiver.sources import configured_sources
-from hookline.settings import ConfigurationError, Settings
+from hookline.settings import Settings
 from hookline.storage import Storage, StorageError, open_storage
 
 __all__ = ["Receiver", "receiving"]
@@ -57,6 +57,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         engine = Engine(pool)
         metrics = Metrics()
         readiness = Readiness(pool)
+        bell = Bell(pool)
         application = make_application(
             settings=settings,
             sources=configured_sources(settings),
@@ -64,22 +65,28 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
             storage=storage,
             readiness=readiness,
             metrics=metrics,
+            bell=bell,
         )
         drain = Drain(
-            engine=engine, storage=storage, metrics=metrics, deadline=settings.storage_deadline
+            engine=engine,
+            storage=storage,
+            metrics=metrics,
+            bell=bell,
+            deadline=settings.storage_deadline,
         )
         under_way = _UnderWay()
         application.middlewares.append(under_way.count)
         public = make_runner(application)
-        admin = make_runner(_admin(readiness, metrics))
-        draining: asyncio.Task[None] | None = None
+        admin = make_runner(admin_application(metrics.exposition, readiness.answer_in_detail))
+        beside: list[asyncio.Task[None]] = []
         checking: asyncio.Task[None] | None = None
         try:
-            url = await _listen(public, settings.host, settings.port, "HOOKLINE_")
-            admin_url = await _listen(
+            url = await listen(public, settings.host, settings.port, "HOOKLINE_")
+            admin_url = await listen(
                 admin, settings.admin_host, settings.admin_port, "HOOKLINE_ADMIN_"
             )
-            draining = asyncio.create_task(drain.run(), name="drain")
+            beside.append(asyncio.create_task(drain.run(), name="drain"))
+            beside.append(asyncio.create_task(bell.run(), name="bell"))
             checking = asyncio.create_task(_check(storage, settings.storage_deadline))
             log.info("receiving", url=url, admin_url=admin_url)
             yield Receiver(url, admin_url)
@@ -94,8 +101,8 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
                     await site.stop()
                 await under_way.end(settings.stop_timeout)
                 await public.cleanup()
-                if draining is not None:
-                    await draining
+                bell.stop()
+                await asyncio.gather(*beside)
             finally:
                 await admin.cleanup()
 
@@ -144,34 +151,3 @@ class _UnderWay:
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._none.wait()
-
-
-def _admin(readiness: Readiness, metrics: Metrics) -> web.Application:
-    async def show(request: web.Request) -> web.Response:
-        return web.Response(
-            body=metrics.exposition(),
-            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
-        )
-
-    application = web.Application()
-    application.router.add_get("/metrics", show)
-    application.router.add_get("/readyz", readiness.answer_in_detail)
-    return application
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int, prefix: str) -> str:
-    await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=1024)
-    try:
-        await site.start()
-    except OSError as error:
-        number = error.errno or 0
-        at_fault = "PORT" if number in (errno.EADDRINUSE, errno.EACCES) else "HOST"
-        # The event loop's own message repeats the address; a name's has no errno of the system.
-        reason = os.strerror(number) if number > 0 else error.strerror
-        raise ConfigurationError(
-            f"{prefix}{at_fault}: cannot listen on {host}:{port}, {reason}."
-        ) from error
-    bound = runner.addresses[0]
-    name = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-    return f"http://{name}:{bound[1]}"

@@ -24,7 +24,8 @@ _MEANINGS: Final = {
     "parse.running": _Meaning("parse.running", "parse_started"),
     "parse.success": _Meaning("parse.success", "parse_ready"),
     "parse.partial.success": _Meaning("parse.partial_success", "parse_partial"),
-    "parse.error": _Meaning("parse.error", "parse_failed"),
+    # Why it failed, and whether that is the end, is not in the event: a worker asks.
+    "parse.error": _Meaning("parse.error", "parse_ended"),
     "parse.cancelled": _Meaning("parse.cancelled", "parse_cancelled"),
 }
 
@@ -60,7 +61,7 @@ def parse(body: bytes) -> Notice:
         raise Malformed("data is not a JSON object.")
     parse_job_id = _parse_job_id(data)
     payload["parse_job_id"] = parse_job_id
-    payload |= _reason(data, failed=meaning.code == "parse_failed")
+    payload |= _reason(data, failed=meaning.code == "parse_ended")
     # The documented spelling, so that one event told twice in two spellings is one event.
     return Notice(
         delivery_id,

@@ -16,11 +16,11 @@ from hookline.storage.threads import Threads
 
 __all__ = ["FileStorage"]
 
+_Answer = TypeVar("_Answer")
+
 # More than a disk can do at a time, and few enough to lose all of them to one that hangs.
 _CALLS = 8
 _TEMPORARY = ".hookline-"
-
-_Answer = TypeVar("_Answer")
 
 
 class FileStorage:

@@ -1,0 +1,78 @@
+-- Locks: document (where the lease is kept: the job's row is written twice), job.
+create or replace function upload_pipeline.advance_job(
+  job_id uuid,
+  lease_token uuid,
+  code text,
+  payload jsonb default '{}',
+  keep_lease boolean default false
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs;
+  v_event upload_pipeline.events;
+begin
+  if keep_lease then
+    perform
+      from upload_pipeline.documents as d
+     where d.document_id = (
+       select j.document_id from upload_pipeline.upload_jobs as j where j.job_id = advance_job.job_id
+     )
+       for key share;
+  end if;
+  v_job := upload_pipeline.lock_leased_job(job_id, lease_token);
+
+  if jsonb_typeof(payload) is distinct from 'object' or not exists (
+    select
+      from upload_pipeline.event_codes as c
+     where c.code = advance_job.code
+       and c.event_type in ('stage_started', 'stage_done', 'finalized')
+  ) then
+    raise exception 'job % cannot advance by %', v_job.job_id, coalesce(quote_literal(left(code, 100)), 'null')
+      using errcode = 'UP006',
+            detail = 'code is one of event_codes that a stage starts, does or finalizes; payload is an object.',
+            hint = 'A failure goes by upload_pipeline.fail_job. A code of your own is a row of upload_pipeline.event_codes.';
+  end if;
+
+  -- Content of an earlier attempt, whose path is still in the row, is not this one's.
+  if not v_job.has_content and exists (
+    select from upload_pipeline.next_step(v_job.status, advance_job.code) as s where s.has_content
+  ) then
+    raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
+      using errcode = 'UP002',
+            detail = format('It is %s; the step leads to a status whose jobs have content.', v_job.status),
+            hint = 'Hand the content to upload_pipeline.receive_content, write the object, call finish_content.';
+  end if;
+
+  if exists (
+    select from upload_pipeline.next_step(v_job.status, advance_job.code) as s where s.status <> v_job.status
+  ) then
+    v_job.last_error := null;
+  end if;
+
+  v_event := upload_pipeline.transition(job => v_job, code => advance_job.code, payload => advance_job.payload);
+
+  if keep_lease then
+    update upload_pipeline.upload_jobs as j
+       set lease_token = v_job.lease_token,
+           leased_by = v_job.leased_by,
+           leased_until = v_job.leased_until
+     where j.job_id = v_job.job_id
+       and not j.terminal;
+  end if;
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) is
+  'The step that a worker has done: `code`, a word of event_codes, says which. It ends the lease, unless keep_lease '
+  'says that the same worker goes on. Outcome: applied. '
+  'Raises UP001, UP002, UP003, UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) from public;
+grant execute on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) to hookline_worker;

@@ -1,0 +1,124 @@
+-- First come the leases that ran out, so no other process has to look for them. Then the oldest jobs in this
+-- status whose turn has come; where the status is not claimable, those past their deadline, to be asked about.
+-- Locks: jobs, skipping what others hold.
+create or replace function upload_pipeline.claim_jobs(
+  status text,
+  worker text,
+  batch integer default 1,
+  lease interval default '60 seconds'
+)
+returns table (
+  job_id uuid,
+  document_id uuid,
+  owner_id uuid,
+  filename text,
+  mime text,
+  bytes_len bigint,
+  file_sha256 text,
+  raw_path text,
+  version integer,
+  attempt integer,
+  max_attempts integer,
+  correlation_id text,
+  parsed_path text,
+  parsed_sha256 text,
+  parsed_bytes bigint,
+  parse_job_ids text[],
+  lease_token uuid,
+  leased_until timestamptz
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := upload_pipeline.clock();
+  v_stage record;
+  v_due uuid[];
+begin
+  select s.terminal, s.claimable, s.paused_until > v_now as paused into v_stage
+    from upload_pipeline.statuses as s
+   where s.status = claim_jobs.status;
+
+  if v_stage.terminal is distinct from false
+    or length(worker) not between 1 and 200 or worker is null
+    or batch not between 1 and 1000 or batch is null
+    or lease not between interval '1 second' and interval '1 day' or lease is null
+  then
+    raise exception 'worker % cannot claim % jobs of status % for %',
+      coalesce(quote_literal(left(worker, 200)), 'null'), coalesce(batch::text, 'null'),
+      coalesce(quote_literal(left(claim_jobs.status, 200)), 'null'), coalesce(lease::text, 'null')
+      using errcode = 'UP006',
+            detail = 'status is an unfinished one; worker has 1 to 200 characters; batch is 1 to 1000; lease is 1 second to 1 day.',
+            hint = 'See upload_pipeline.statuses. For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
+  end if;
+
+  -- What it takes back comes later than v_now: a job's row is written once, or its key would lock the document.
+  perform upload_pipeline.sweep_leases(greatest(batch, 10));
+
+  if v_stage.paused then
+    return;
+  end if;
+
+  if v_stage.claimable then
+    select array_agg(due.job_id) into v_due
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.status = claim_jobs.status
+           and j.claimable
+           and j.upload_confirmed
+           and j.lease_token is null
+           and j.run_after <= v_now
+         order by j.run_after
+         limit batch
+           for no key update skip locked
+      ) as due;
+  else
+    select array_agg(due.job_id) into v_due
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.status = claim_jobs.status
+           and not j.claimable
+           and j.upload_confirmed
+           and j.lease_token is null
+           and j.deadline_at <= v_now
+         order by j.deadline_at
+         limit batch
+           for no key update skip locked
+      ) as due;
+  end if;
+
+  return query
+  update upload_pipeline.upload_jobs as j
+     set lease_token = gen_random_uuid(),
+         leased_by = claim_jobs.worker,
+         leased_until = upload_pipeline.clock() + claim_jobs.lease
+    from upload_pipeline.documents as d
+   where j.job_id = any (v_due)
+     and d.document_id = j.document_id
+  returning j.job_id, j.document_id, d.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
+            j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.parsed_path, j.parsed_sha256::text,
+            j.parsed_bytes,
+            array(
+              select p.parse_job_id
+                from upload_pipeline.provider_jobs as p
+               where p.job_id = j.job_id
+                 and p.attempt = j.attempt
+               order by p.recorded_at desc, p.parse_job_id
+            ),
+            j.lease_token, j.leased_until;
+end;
+$$;
+
+comment on function upload_pipeline.claim_jobs(text, text, integer, interval) is
+  'Up to `batch` jobs of a status for a worker, oldest first, each under a lease with a fencing token of its own; of '
+  'a status that is not claimable those past their deadline. None while the status is paused. Also takes expired '
+  'leases back, of any status. parse_job_ids are the provider''s ids of the current attempt, latest first. '
+  'Raises UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval) from public;
+grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval) to hookline_worker;

@@ -1,0 +1,47 @@
+-- A failed try, whoever tells of it: the worker itself, or the sweep that finds its lease expired. Three expired leases
+-- weigh as one try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not
+-- kill one after the other for ever.
+create or replace function upload_pipeline.count_try(
+  job upload_pipeline.upload_jobs,
+  code text,
+  error jsonb,
+  permanent boolean
+)
+returns upload_pipeline.events
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_failed integer := upload_pipeline.tries_since_arrival(job, array['stage_retried'])
+    + (count_try.code = 'stage_retried')::integer;
+  v_expired integer := upload_pipeline.tries_since_arrival(job, array['lease_expired'])
+    + (count_try.code = 'lease_expired')::integer;
+  v_tries integer := v_failed + v_expired / 3;
+  v_stage record;
+begin
+  select s.retry_base, s.retry_cap, s.max_tries, s.failure_code into v_stage
+    from upload_pipeline.statuses as s
+   where s.status = job.status;
+
+  if v_stage.failure_code is null or not count_try.permanent and v_tries < v_stage.max_tries then
+    return upload_pipeline.give_back(
+      job, count_try.code, count_try.error,
+      upload_pipeline.clock() + upload_pipeline.backoff(v_failed + v_expired - 1, v_stage.retry_base, v_stage.retry_cap)
+    );
+  end if;
+
+  job.last_error := count_try.error;
+
+  return upload_pipeline.transition(
+    job => job,
+    code => v_stage.failure_code,
+    payload => count_try.error || jsonb_build_object('leased_by', job.leased_by, 'tries', v_tries)
+  );
+end;
+$$;
+
+comment on function upload_pipeline.count_try(upload_pipeline.upload_jobs, text, jsonb, boolean) is
+  'Another try after a pause, by event `code`, or, when all are spent or it is permanent, the end that statuses.failure_code '
+  'names. Raises UP002.';
+
+revoke all on function upload_pipeline.count_try(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;

@@ -1,0 +1,50 @@
+-- Locks: job.
+create or replace function upload_pipeline.defer_job(
+  job_id uuid,
+  lease_token uuid,
+  error jsonb,
+  until timestamptz default null
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+  v_error jsonb := upload_pipeline.require_error(error);
+  v_event upload_pipeline.events;
+begin
+  if until > upload_pipeline.clock() + interval '31 days' then
+    raise exception 'job % cannot be deferred until %', v_job.job_id, until
+      using errcode = 'UP006',
+            detail = 'until is at most 31 days ahead.',
+            hint = 'Defer it for as long as the reason may last, or leave until out.';
+  end if;
+
+  v_event := upload_pipeline.give_back(
+    v_job, 'stage_deferred', v_error,
+    coalesce(
+      case when until is not null then greatest(until, upload_pipeline.clock()) end,
+      upload_pipeline.clock() + (
+        select upload_pipeline.backoff(
+                 upload_pipeline.tries_since_arrival(v_job, array['stage_deferred']), s.retry_base, s.retry_cap
+               )
+          from upload_pipeline.statuses as s
+         where s.status = v_job.status
+      )
+    )
+  );
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) is
+  'Not now, and nobody failed: a rate limit, a spent budget, a result that cannot be read yet. No try is counted; the '
+  'job comes again at `until`, else after a pause that doubles. error is as for fail_job. Outcome: applied. '
+  'Raises UP001, UP002 (a stage without its steps), UP003, UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) from public;
+grant execute on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) to hookline_worker;

@@ -1,0 +1,76 @@
+-- Retried in place, sent back to the start for another attempt, or failed for good: decided here, by the data of
+-- its status. Locks: job.
+create or replace function upload_pipeline.fail_job(
+  job_id uuid,
+  lease_token uuid,
+  error jsonb,
+  permanent boolean default false,
+  start_over boolean default false
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+  v_error jsonb := upload_pipeline.require_error(error);
+  v_back_to text;
+  v_event upload_pipeline.events;
+begin
+  -- Not while what this attempt paid for waits here for storage: the drain will finish it.
+  if start_over and permanent is not true and not exists (
+    select
+      from upload_pipeline.contents as c
+     where c.job_id = v_job.job_id
+       and c.attempt >= v_job.attempt
+       and c.path is not null
+       and c.stored_at is null
+  ) then
+    select t.to_status into v_back_to
+      from upload_pipeline.transitions as t
+     where t.from_status = v_job.status
+       and t.to_status <> t.from_status
+       and t.event_type = 'retry'
+       and t.enabled;
+  end if;
+
+  if v_back_to is not null and v_job.attempt < v_job.max_attempts then
+    v_job.run_after := upload_pipeline.clock() + (
+      select upload_pipeline.backoff(v_job.attempt - 1, s.retry_base, s.retry_cap)
+        from upload_pipeline.statuses as s
+       where s.status = v_job.status
+    );
+    v_job.attempt := v_job.attempt + 1;
+    v_job.last_error := v_error;
+    v_event := upload_pipeline.transition(
+      job => v_job,
+      code => 'parse_restarted',
+      payload => v_error || jsonb_build_object(
+        'leased_by', v_job.leased_by, 'attempt', v_job.attempt, 'run_after', v_job.run_after
+      ),
+      to_status => v_back_to
+    );
+  else
+    v_event := upload_pipeline.count_try(
+      job => v_job,
+      code => 'stage_retried',
+      error => v_error,
+      permanent => coalesce(permanent, false) or v_back_to is not null
+    );
+  end if;
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) is
+  'A try that failed. error, {"code": text, "error": text, ...}, becomes last_error. The job comes again after a pause '
+  'that doubles, up to statuses.max_tries times since it came to its status; then, or at once if permanent, it ends by '
+  'statuses.failure_code. start_over sends it back by its retry transition for another attempt instead, up to '
+  'max_attempts and not while its content waits here for storage. Outcome: applied; status says which it was. '
+  'Raises UP001, UP002 (a stage without its steps), UP003, UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) from public;
+grant execute on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) to hookline_worker;

@@ -1,0 +1,25 @@
+-- Not a step: nothing was done, so there is nothing to tell of. Locks: job.
+create or replace function upload_pipeline.release_lease(job_id uuid, lease_token uuid)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+begin
+  update upload_pipeline.upload_jobs as j
+     set lease_token = null,
+         leased_by = null,
+         leased_until = null
+   where j.job_id = v_job.job_id;
+end;
+$$;
+
+comment on function upload_pipeline.release_lease(uuid, uuid) is
+  'Gives a job back unworked, as a worker that stops does: another may claim it at once, and it is no failed try. '
+  'Raises UP001, UP003; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.release_lease(uuid, uuid) from public;
+grant execute on function upload_pipeline.release_lease(uuid, uuid) to hookline_worker;

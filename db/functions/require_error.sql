@@ -1,0 +1,25 @@
+create or replace function upload_pipeline.require_error(error jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if jsonb_typeof(error) is distinct from 'object'
+    or coalesce(error ->> 'code', '') !~ '^[A-Za-z][A-Za-z0-9_.]{0,99}$'
+    or jsonb_typeof(error -> 'error') is distinct from 'string'
+    or octet_length(error::text) > 10000
+  then
+    raise exception 'the error % is not one that can be kept', coalesce(left(error::text, 100), 'null')
+      using errcode = 'UP006',
+            detail = 'It is an object with a code (a word of up to 100 letters, digits, _ and .) and a text, error; 10,000 bytes in all.',
+            hint = 'For example: {"code": "PDF_IS_PROTECTED", "error": "The PDF needs a password."}';
+  end if;
+
+  return error;
+end;
+$$;
+
+comment on function upload_pipeline.require_error(jsonb) is 'The error, if it can become a last_error. Raises UP006.';
+
+revoke all on function upload_pipeline.require_error(jsonb) from public;

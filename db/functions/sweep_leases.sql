@@ -1,0 +1,50 @@
+-- Locks: jobs, skipping what others hold.
+create or replace function upload_pipeline.sweep_leases(batch integer)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job_id uuid;
+  v_job upload_pipeline.upload_jobs;
+  v_error jsonb;
+begin
+  for v_job_id in
+    select j.job_id
+      from upload_pipeline.upload_jobs as j
+     where j.lease_token is not null
+       and j.leased_until < (select upload_pipeline.clock())
+     order by j.leased_until
+     limit sweep_leases.batch
+       for no key update skip locked
+  loop
+    v_job := upload_pipeline.lock_job(v_job_id);
+    v_error := jsonb_build_object(
+      'code', 'lease_expired',
+      'error', format('Worker %s was silent until its lease ended.', v_job.leased_by)
+    );
+
+    begin
+      perform upload_pipeline.count_try(job => v_job, code => 'lease_expired', error => v_error, permanent => false);
+    exception
+      -- A stage that was added without its steps (see alerts) must not stop the claims of all the others.
+      when sqlstate 'UP002' or check_violation then
+        update upload_pipeline.upload_jobs as j
+           set lease_token = null,
+               leased_by = null,
+               leased_until = null,
+               run_after = upload_pipeline.clock() + s.retry_cap,
+               deadline_at = case when j.claimable then j.deadline_at else upload_pipeline.clock() + s.retry_cap end,
+               last_error = v_error
+          from upload_pipeline.statuses as s
+         where j.job_id = v_job.job_id
+           and s.status = j.status;
+    end;
+  end loop;
+end;
+$$;
+
+comment on function upload_pipeline.sweep_leases(integer) is
+  'Takes up to `batch` expired leases back; each counts as a third of a failed try.';
+
+revoke all on function upload_pipeline.sweep_leases(integer) from public;

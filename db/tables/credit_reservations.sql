@@ -1,0 +1,32 @@
+create table upload_pipeline.credit_reservations (
+  job_id uuid not null,
+  attempt integer not null,
+  owner_id uuid not null,
+  reserved numeric not null,
+  billed numeric,
+  reserved_at timestamptz not null,
+  settled_at timestamptz,
+  check_after timestamptz,
+  constraint credit_reservations_pkey primary key (job_id, attempt),
+  constraint attempt_counts_from_one check (attempt >= 1),
+  constraint credits_are_not_negative check (reserved >= 0 and billed >= 0),
+  constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
+  constraint open_reservation_is_looked_at check ((check_after is null) = (settled_at is not null))
+);
+
+create index credit_reservations_open on upload_pipeline.credit_reservations (check_after)
+  where settled_at is null;
+
+create index credit_reservations_by_owner on upload_pipeline.credit_reservations (owner_id, reserved_at);
+
+create index credit_reservations_by_time on upload_pipeline.credit_reservations (reserved_at);
+
+comment on table upload_pipeline.credit_reservations is
+  'One row for each attempt that was, or may have been, submitted: what it may cost, then what it did. No key to the '
+  'job: what was spent stays spent when a document is erased. purge forgets the old ones.';
+comment on column upload_pipeline.credit_reservations.reserved_at is
+  'Before the last call that may have submitted it: an open row means that the provider may know the job.';
+comment on column upload_pipeline.credit_reservations.billed is 'Null: open. 0: never submitted, or free.';
+comment on column upload_pipeline.credit_reservations.check_after is 'When reconciling asks what was billed.';
+
+alter table upload_pipeline.credit_reservations enable row level security;

@@ -1,0 +1,172 @@
+"""`hookline submit`: files and folders become jobs, and are waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+from uuid import UUID
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hookline.cli.exits import FAILED
+from hookline.cli.output import duration, errors, print_json, printable, say
+from hookline.settings import Settings, load
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hookline.submit import Entry, Submitted
+
+__all__ = ["submit"]
+
+# Whose documents they are, where nobody says.
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+def submit(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Documents, and folders of PDFs.", allow_dash=False),
+    ],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Also the folders below.")
+    ] = False,
+    owner: Annotated[UUID, typer.Option(help="Whose documents they are.")] = UUID(_NOBODY),  # noqa: B008
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow/--no-follow", help="Wait until each is parsed, or only until it is stored."
+        ),
+    ] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON object for each file, as it is done.")
+    ] = False,
+) -> None:
+    """Store files, make a job of each, and wait until workers have them parsed.
+
+    The same file again is the same document: a job that goes on is waited for, not made twice. A
+    file that fails does not stop the others; then the exit code is 1. It needs a worker
+    (`hookline up`, or `hookline work`), and a login role in hookline_operator.
+
+    Example: hookline submit report.pdf invoices/
+    """
+    from hookline.submit import find_files
+
+    entries = find_files(paths, recursive=recursive)
+    board = _Board(len(entries), as_json=as_json, follow=follow)
+    try:
+        with board:
+            asyncio.run(_submit(load(), entries, owner, follow, board))
+    finally:
+        # What was done before Postgres went away, or Ctrl-C, was done.
+        board.sum_up()
+    if board.failed:
+        raise typer.Exit(FAILED)
+
+
+async def _submit(
+    settings: Settings, entries: list[Entry], owner: UUID, follow: bool, board: _Board
+) -> None:
+    from hookline.engine import Engine
+    from hookline.storage import open_storage
+    from hookline.submit import UPLOADS, Submission
+    from hookline.views import Views, connected
+
+    async with open_storage(settings) as storage, connected(settings, size=UPLOADS + 1) as pool:
+        submission = Submission(
+            Engine(pool),
+            storage,
+            Views(pool),
+            owner,
+            follow=follow,
+            uploaded=board.uploaded,
+            done=board.done,
+            notice=board.notice,
+        )
+        await submission.run(entries)
+
+
+class _Board:
+    """What people see: a line for each file, and on a terminal a bar below the lines."""
+
+    def __init__(self, total: int, *, as_json: bool, follow: bool) -> None:
+        self._total = total
+        self._as_json = as_json
+        self._follow = follow
+        self._uploads = 0
+        self._well = 0
+        self.failed = 0
+        self._failed_jobs = 0
+        screen = errors()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=screen,
+            disable=not screen.is_terminal,
+            transient=True,
+            # Else lines that go into a file would be taken for the terminal's.
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        self._task = self._progress.add_task(self._counts(), total=total)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def uploaded(self, path: Path) -> None:
+        self._uploads += 1
+        self._show()
+
+    def done(self, one: Submitted) -> None:
+        if one.error is None:
+            self._well += 1
+        else:
+            self.failed += 1
+            self._failed_jobs += one.job_id is not None
+        if self._as_json:
+            print_json(one)
+        else:
+            sys.stdout.write(f"{_line(one)}\n")
+            sys.stdout.flush()
+        if one.error is not None:
+            say(f"hookline: {printable(one.error)}")
+        self._show()
+
+    def notice(self, sentence: str) -> None:
+        say(f"hookline: {printable(sentence)}")
+
+    def sum_up(self) -> None:
+        """The last line, for people."""
+        if self._well + self.failed + self._uploads and self._total > 1:
+            say(f"{self._total:,} files: {self._counts()}.")
+        if self._follow and self._uploads > self._well + self._failed_jobs:
+            say("The jobs that are left go on without us: see `hookline jobs`.")
+
+    def _show(self) -> None:
+        self._progress.update(
+            self._task, description=self._counts(), completed=self._well + self.failed
+        )
+
+    def _counts(self) -> str:
+        parsed = [f"{self._well:,} parsed"] if self._follow else []
+        return ", ".join([f"{self._uploads:,} uploaded", *parsed, f"{self.failed:,} failed"])
+
+
+def _line(one: Submitted) -> str:
+    status = one.status or ""
+    took = duration(one.seconds)
+    job = str(one.job_id or "")
+    return f"{job:<36}  {one.outcome:<9}  {status:<12}  {took:>8}  {printable(str(one.path))}"

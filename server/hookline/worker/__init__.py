@@ -1,0 +1,1 @@
+"""Workers: they claim jobs by their status, and hand each to the handler of its stage."""

@@ -1,0 +1,76 @@
+"""A user's stages: a module by its name, or a .py file by its path; importing it registers them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from hookline.settings import ConfigurationError
+from hookline.worker.stages import Stage, registered
+
+__all__ = ["load_stages"]
+
+
+def load_stages(names: Iterable[str]) -> tuple[Stage, ...]:
+    """Import each, as if from the working directory; what is registered then.
+
+    Raises ConfigurationError that says what cannot be imported and why.
+    """
+    for name in names:
+        try:
+            _import(name)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            raise ConfigurationError(
+                f"The stages of {name} cannot be imported: {_why(error)}."
+            ) from error
+    return registered()
+
+
+def _import(name: str) -> ModuleType:
+    if not name.endswith(".py"):
+        _search(os.getcwd())
+        return importlib.import_module(name)
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise ConfigurationError(f"The stages of {name} cannot be imported: there is no such file.")
+    # A name of its own: it may be called like a module of somebody else.
+    called = f"hookline_stages_{path.stem}_{abs(hash(path)):x}"
+    if called in sys.modules:
+        return sys.modules[called]
+    _search(str(path.parent))
+    spec = importlib.util.spec_from_file_location(called, path)
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(f"The stages of {name} cannot be imported: it is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[called] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[called]
+        raise
+    return module
+
+
+def _search(directory: str) -> None:
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError, {error.msg} ({error.filename}, line {error.lineno})"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and frame.filename != __file__
+    ]
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}, {str(error).rstrip('.')}{where}"

@@ -1,0 +1,87 @@
+"""Time, shortened: what takes minutes for a user takes seconds here.
+
+What is a setting or data is set by the run. These are neither; each has to stay in proportion to
+the others, which is why they are in one place.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from hookline import llamacloud
+from hookline.llamacloud.provider import Provider, Webhook
+from hookline.settings import Settings
+from hookline.worker.builtin import Builtin
+
+# For the database, as update statements: statuses are data, the other two are 10 minutes and 30 s
+# in SQL.
+TIMINGS: Final = """
+update upload_pipeline.statuses
+   set retry_base = interval '100 ms', retry_cap = interval '1 s', max_tries = 10,
+       overdue_after = case status when 'parse_queued' then interval '1.5 s' else overdue_after end
+ where not terminal
+"""
+# Later than the grace of a submission, as ten minutes are.
+BILLING: Final = """
+update upload_pipeline.credit_reservations
+   set check_after = least(check_after, upload_pipeline.clock())
+ where settled_at is null
+   and reserved_at < upload_pipeline.clock() - interval '4.5 s'
+   and check_after > upload_pipeline.clock() + interval '2 s'
+   and check_after < upload_pipeline.clock() + interval '598 s'
+"""
+DRAIN: Final = """
+update upload_pipeline.contents
+   set run_after = received_at + interval '2 s'
+ where path is not null
+   and stored_at is null
+   and run_after > received_at + interval '2 s'
+"""
+ENVIRONMENT: Final = {
+    "HOOKLINE_LEASE": "1",
+    "HOOKLINE_PROVIDER_TIMEOUT": "0.6",
+    "HOOKLINE_SUBMIT_GRACE": "3.5",
+    "HOOKLINE_STORAGE_DEADLINE": "5",
+    "HOOKLINE_STOP_TIMEOUT": "1",
+    "HOOKLINE_POOL_SIZE": "4",
+}
+
+_SHORT: Final[tuple[tuple[str, str, object], ...]] = (
+    ("hookline.llamacloud.verdicts", "_PAUSE", timedelta(seconds=1.5)),
+    ("hookline.llamacloud.verdicts", "_STUCK_AFTER", timedelta(seconds=2)),
+    ("hookline.llamacloud.sweeps", "_FAILED_BILLED_WITHIN", timedelta(seconds=1)),
+    ("hookline.worker.claims", "_IDLE", 0.5),
+    ("hookline.worker.claims", "_IDLE_DEAF", 0.5),
+)
+_CHORES_EVERY: Final = 1.0
+
+
+def hurry(webhook_url: str) -> None:
+    """Shorten what is no setting, in this process.
+
+    The webhook's address too: the setting takes https:// only, as LlamaCloud does, and our
+    imitation calls the receiver itself instead of a proxy in front of it.
+    """
+    for name, constant, value in _SHORT:
+        module = importlib.import_module(name)
+        assert type(getattr(module, constant)) is type(value), f"{name}.{constant}"
+        setattr(module, constant, value)
+
+    parsing_with: Callable[..., Builtin] = llamacloud.parsing_with
+
+    def hurried(provider: Provider, settings: Settings, *now: Callable[[], datetime]) -> Builtin:
+        builtin = parsing_with(provider, settings, *now)
+        chores = tuple(replace(chore, every=_CHORES_EVERY) for chore in builtin.chores)
+        return replace(builtin, chores=chores)
+
+    def webhook(settings: Settings) -> Webhook:
+        return Webhook(webhook_url, settings.llamacloud_secrets[0].get_secret_value())
+
+    replaced: dict[str, Any] = {"parsing_with": hurried, "_webhook": webhook}
+    for name, value in replaced.items():
+        getattr(llamacloud, name)
+        setattr(llamacloud, name, value)

@@ -1,0 +1,141 @@
+"""Processes of `hookline`, forked from one that has imported it: each starts in milliseconds.
+
+A run kills two workers a second, and to import takes a processor for more than one. What is forked
+runs the command line as ever, with an environment of its own, and dies with the nursery.
+
+One request a line and one answer: {"start": ["work"], "env": {}, "cwd": "", "log": ""} is answered
+{"pid": 1}; {"wait": 1} is answered {"status": -9}, or null while that process has not ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+_PR_SET_PDEATHSIG: Final = 1
+# All that a receiver or a worker imports, some of it late.
+_IMPORTED: Final = (
+    *("uvloop", "hookline.cli", "hookline.logs", "hookline.receiver.serve", "hookline.worker.run"),
+    *("hookline.worker.loading", "hookline.worker.builtin", "hookline.llamacloud.submit"),
+    *("hookline.llamacloud.ask", "hookline.llamacloud.fetch", "hookline.llamacloud.sweeps"),
+    "hookline.llamacloud.polls",
+)
+WEBHOOK_URL: Final = "CHAOS_WEBHOOK_URL"
+
+
+class Nursery:
+    """The process that is asked, and what is asked of it."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._turn = asyncio.Lock()
+
+    async def start(
+        self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path
+    ) -> int:
+        """`hookline` with these arguments; its process id."""
+        answer = await self._ask(
+            {"start": command, "env": environment, "cwd": str(cwd), "log": str(log)}
+        )
+        return int(answer["pid"])
+
+    async def end(self, pid: int, how: signal.Signals = signal.SIGKILL) -> int:
+        """Signal it and wait for its end; its exit code, or the negative of what killed it."""
+        os.kill(pid, how)
+        while (status := (await self._ask({"wait": pid}))["status"]) is None:
+            await asyncio.sleep(0.02)
+        return int(status)
+
+    async def _ask(self, request: Mapping[str, object]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        async with self._turn:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
+            return answer
+
+
+@asynccontextmanager
+async def nursery() -> AsyncIterator[Nursery]:
+    """A nursery that is ready to fork."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "chaos.nursery"),
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"{}\n"
+        yield Nursery(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def _serve() -> None:
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    gc.freeze()
+    _answer({})
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "start" in request:
+            pid = os.fork()
+            if pid == 0:
+                _become(request)
+            _answer({"pid": pid})
+        else:
+            ended, status = os.waitpid(request["wait"], os.WNOHANG)
+            _answer({"status": os.waitstatus_to_exitcode(status) if ended else None})
+
+
+def _answer(answer: Mapping[str, object]) -> None:
+    os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+def _become(request: Mapping[str, Any]) -> NoReturn:
+    code = 70
+    try:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["env"])
+        sys.argv = ["hookline", *request["start"]]
+
+        from chaos.hurry import hurry
+        from hookline.cli import main
+
+        if WEBHOOK_URL in os.environ:
+            hurry(os.environ[WEBHOOK_URL])
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Not the nursery's own end.
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,214 @@
+"""`hookline submit` stores files and folders, and says what became of each."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from commands import Cli, Database, objects, sentence_of
+
+
+@pytest.fixture
+def given(tmp_path: Path, operator: str) -> dict[str, str]:
+    (tmp_path / "objects").mkdir()
+    return {
+        "DATABASE_URL": operator,
+        "HOOKLINE_STORAGE_URL": (tmp_path / "objects").as_uri(),
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three PDFs, one of them below, and what is none."""
+    folder = tmp_path / "docs"
+    (folder / "more").mkdir(parents=True)
+    for name in ("a.pdf", "b.pdf", "more/c.pdf"):
+        (folder / name).write_bytes(f"%PDF-1.4\n{name}".encode())
+    (folder / "notes.txt").write_text("notes")
+    return folder
+
+
+class Parser:
+    """Ends every job that is uploaded: those of `b.pdf` badly."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._ends = False
+        self._thread = Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ends:
+            for job_id, filename in self._db.run(
+                "select job_id, filename from upload_pipeline.job_overview"
+                " where status = 'uploaded' and upload_confirmed"
+            ):
+                if filename == "b.pdf":
+                    self._db.fail(job_id, "It is broken.")
+                else:
+                    self._db.parse(job_id)
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        self._ends = True
+        self._thread.join()
+
+
+@pytest.fixture
+def parser(db: Database) -> Iterator[Parser]:
+    with closing(Parser(db)) as parser:
+        yield parser
+
+
+@pytest.mark.usefixtures("parser")
+def test_a_folder_is_submitted_and_one_bad_file_stops_no_other(
+    cli: Cli, folder: Path, given: dict[str, str]
+) -> None:
+    missing = folder / "missing.pdf"
+    done = cli("submit", "docs", missing, "--recursive", **given)
+    assert done.returncode == 1
+    rows = {line.split()[-1]: line.split() for line in done.stdout.splitlines()}
+    assert set(rows) == {"docs/a.pdf", "docs/b.pdf", "docs/more/c.pdf", str(missing)}
+    assert rows["docs/a.pdf"][1:3] == rows["docs/more/c.pdf"][1:3] == ["applied", "parsed"]
+    assert rows["docs/b.pdf"][1:3] == ["applied", "failed_parse"]
+    assert rows[str(missing)][0] == "error"
+    told = done.stderr.splitlines()
+    assert sorted(told[:-1]) == sorted(
+        [f"hookline: {missing} does not exist.", "hookline: docs/b.pdf: It is broken."]
+    )
+    assert told[-1] == "4 files: 3 uploaded, 2 parsed, 2 failed."
+
+
+@pytest.mark.usefixtures("parser")
+def test_json_is_an_object_for_each_file(
+    cli: Cli, db: Database, folder: Path, given: dict[str, str]
+) -> None:
+    owner = uuid4()
+    done = cli("submit", "docs", "--json", "--owner", owner, **given)
+    assert done.returncode == 1
+    found = {row["path"]: row for row in objects(done)}
+    assert set(found) == {"docs/a.pdf", "docs/b.pdf"}
+    good, bad = found["docs/a.pdf"], found["docs/b.pdf"]
+    assert (good["outcome"], good["status"], good["code"], good["error"]) == (
+        *("applied", "parsed"),
+        *(None, None),
+    )
+    assert (bad["status"], bad["code"]) == ("failed_parse", "parse_failed")
+    assert db.run(
+        "select job_id::text, document_id::text, owner_id from upload_pipeline.job_overview"
+        " where filename = 'a.pdf'"
+    ) == [(good["job_id"], good["document_id"], owner)]
+    [again] = objects(cli("submit", "docs/a.pdf", "--json", "--owner", owner, **given))
+    assert (again["outcome"], again["job_id"]) == ("duplicate", good["job_id"])
+
+
+def test_who_does_not_follow_is_done_once_the_files_are_stored(
+    cli: Cli, db: Database, folder: Path, given: dict[str, str]
+) -> None:
+    done = cli("submit", "docs", "--no-follow", **given)
+    assert done.returncode == 0
+    assert [line.split()[1:3] for line in done.stdout.splitlines()] == [["applied", "uploaded"]] * 2
+    assert done.stderr == "2 files: 2 uploaded, 0 failed.\n"
+    assert db.run("select count(*) from upload_pipeline.job_overview where upload_confirmed") == [
+        (2,)
+    ]
+    stored = [path for path in (folder.parent / "objects").rglob("*.pdf") if path.is_file()]
+    assert sorted(path.read_bytes() for path in stored) == [
+        b"%PDF-1.4\na.pdf",
+        b"%PDF-1.4\nb.pdf",
+    ]
+
+
+def test_without_a_worker_that_is_said_and_an_interrupt_leaves_the_jobs(
+    cli: Cli, db: Database, folder: Path, given: dict[str, str]
+) -> None:
+    process = cli.start("submit", "docs", **given)
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    assert told == (
+        "hookline: No worker has taken them: is `hookline work` or `hookline up` running?\n"
+    )
+    process.send_signal(2)
+    out, more = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert out == ""
+    assert more.splitlines() == [
+        "2 files: 2 uploaded, 0 parsed, 0 failed.",
+        "The jobs that are left go on without us: see `hookline jobs`.",
+    ]
+    assert db.run("select count(*) from upload_pipeline.job_overview") == [(2,)]
+
+
+@pytest.mark.usefixtures("parser")
+def test_a_terminal_shows_a_bar_with_what_is_uploaded_parsed_and_failed(
+    cli: Cli, folder: Path, given: dict[str, str]
+) -> None:
+    ours, theirs = pty.openpty()
+    environment = cli._environment({**given, "TERM": "xterm", "COLUMNS": "120"})
+    with subprocess.Popen(
+        cli._command(("submit", "docs")),
+        cwd=folder.parent,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = _everything_of(ours)
+        assert process.wait(20) == 1
+    assert "0 uploaded, 0 parsed, 0 failed" in shown
+    assert "2/2" in shown
+    assert "2 files: 2 uploaded, 1 parsed, 1 failed." in shown
+    assert "docs/a.pdf" in shown
+
+
+def test_a_folder_without_a_pdf_is_said_to_be_one(
+    cli: Cli, folder: Path, given: dict[str, str]
+) -> None:
+    (folder / "none").mkdir()
+    done = cli("submit", "docs/none", **given)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "hookline: docs/none is a folder without a PDF: --recursive looks deeper.\n"
+    )
+
+
+def test_a_role_that_may_not_submit_is_told_once(
+    cli: Cli, folder: Path, given: dict[str, str], reader: str
+) -> None:
+    done = cli("submit", "docs", "--no-follow", **{**given, "DATABASE_URL": reader})
+    assert done.returncode == 2
+    assert "permission denied for function create_job" in sentence_of(done)
+
+
+def test_without_a_storage_no_job_is_made(
+    cli: Cli, db: Database, folder: Path, operator: str
+) -> None:
+    done = cli("submit", "docs", DATABASE_URL=operator)
+    assert done.returncode == 2
+    assert sentence_of(done).startswith("HOOKLINE_STORAGE_URL is not set")
+    assert db.run("select count(*) from upload_pipeline.job_overview") == [(0,)]
+
+
+def _everything_of(terminal: int) -> str:
+    shown = b""
+    while select.select([terminal], [], [], 20)[0]:
+        try:
+            part: Any = os.read(terminal, 65536)
+        except OSError:  # Its other end is closed.
+            break
+        if not part:
+            break
+        shown += part
+    os.close(terminal)
+    return shown.decode()

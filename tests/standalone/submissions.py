@@ -1,0 +1,47 @@
+"""Files submitted as `hookline submit` does it, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from hookline.engine import Engine
+from hookline.settings import Settings
+from hookline.storage import open_storage
+from hookline.submit import UPLOADS, Entry, Submission, Submitted
+from hookline.views import Event, Job, Views, connected
+
+
+@asynccontextmanager
+async def seen(settings: Settings) -> AsyncIterator[tuple[Engine, Views]]:
+    async with connected(settings, size=UPLOADS + 1) as pool:
+        yield Engine(pool), Views(pool)
+
+
+async def submitted(
+    settings: Settings, *paths: Path, owner_id: UUID, follow: bool = True, **options: Any
+) -> list[Submitted]:
+    """What became of each, in the order in which they were done."""
+    results: list[Submitted] = []
+    async with open_storage(settings) as storage, seen(settings) as (engine, views):
+        submission = Submission(
+            engine, storage, views, owner_id, follow=follow, done=results.append, **options
+        )
+        await submission.run(map(Entry, paths))
+    return results
+
+
+async def jobs_of(settings: Settings, owner_id: UUID) -> list[tuple[Job, list[Event]]]:
+    """Also sees to it that no invariant is violated."""
+    async with seen(settings) as (engine, views):
+        assert await engine.check_integrity() == []
+        jobs = await views.jobs(owner_id=owner_id)
+        return [(job, await views.timeline(job.job_id)) for job in jobs]
+
+
+def written(directory: Path, name: str, content: bytes) -> Path:
+    (directory / name).write_bytes(content)
+    return directory / name

@@ -1,0 +1,36 @@
+"""Workers with the worker's login. The tests of a file share a database: a fresh one costs more
+than they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from servers import Server
+from workplace import Workplace
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres18: Server) -> Iterator[str]:
+    with postgres18.create(template=postgres18.template) as url:
+        yield url
+
+
+@pytest.fixture
+def workplace(postgres18: Server, shared_database: str, tmp_path: Path) -> Iterator[Workplace]:
+    """A place where no job is unfinished, and every stage is as it is installed."""
+    login = postgres18.login(shared_database, "worker")
+    with closing(Workplace(shared_database, login, tmp_path)) as made:
+        yield made
+        made.query(
+            "update upload_pipeline.statuses set retry_base = default, max_tries = default,"
+            " paused_until = null, paused_because = null"
+        )
+        made.query(
+            "with unfinished as materialized ("
+            " select job_id from upload_pipeline.upload_jobs where not terminal)"
+            " select upload_pipeline.cancel_job(job_id) from unfinished"
+        )

@@ -1,0 +1,238 @@
+"""What a handler says becomes the job's next step, and nothing of the document comes along."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+import structlog
+
+from hookline.sources import Content
+from hookline.worker.stages import Advance, Deferred, Failed, Job, Paused, Stage, Tools
+from workplace import DOCUMENT, Workplace, until
+
+Handled = Advance | str | None
+
+
+async def _complete(job: Job, tools: Tools) -> Handled:
+    return "job_completed"
+
+
+async def test_a_handler_reads_the_content_and_its_code_moves_the_job(
+    workplace: Workplace,
+) -> None:
+    read = []
+
+    async def index(job: Job, tools: Tools) -> Handled:
+        read.append(await tools.markdown(job))
+        return Advance("job_completed", {"chunks": 3})
+
+    job_id = workplace.parsed_job()
+    async with workplace.working(Stage("parsed", index)):
+        await until(lambda: workplace.status(job_id) == "complete")
+    assert read == [DOCUMENT]
+    event = workplace.one(
+        "select payload from upload_pipeline.events where job_id = %s and code = 'job_completed'",
+        job_id,
+    )
+    assert event["payload"] == {"chunks": 3}
+
+
+async def test_a_handler_may_end_the_lease_itself(workplace: Workplace) -> None:
+    async def parse(job: Job, tools: Tools) -> Handled:
+        content = b"# parsed here"
+        sha256 = hashlib.sha256(content).hexdigest()
+        receipt = await tools.engine.receive_content(
+            "test",
+            sha256,
+            Content(
+                delivery_id=str(uuid4()),
+                event_type="test",
+                job_id=job.job_id,
+                content=content,
+                content_sha256=sha256,
+                content_bytes=len(content),
+            ),
+        )
+        assert receipt.path is not None
+        assert receipt.ordinal is not None
+        await tools.storage.write(receipt.path, content)
+        await tools.engine.finish_content(job.job_id, receipt.ordinal)
+        return None
+
+    job_id = workplace.uploaded_job()
+    # The step that the first takes by itself wakes the second.
+    async with workplace.working(Stage("uploaded", parse), Stage("parsed", _complete)):
+        await until(lambda: workplace.status(job_id) == "complete")
+    assert workplace.codes(job_id) == [
+        *("job_created", "upload_confirmed", "parse_completed", "job_completed")
+    ]
+
+
+async def test_a_handler_that_fails_three_times_fails_its_job_and_says_why(
+    workplace: Workplace,
+) -> None:
+    async def fail(job: Job, tools: Tools) -> Handled:
+        raise Failed("INDEX_IS_FULL", "No space is left.")
+
+    workplace.retry_at_once()
+    job_id = workplace.parsed_job()
+    async with workplace.working(Stage("parsed", fail)):
+        await until(lambda: workplace.status(job_id) == "failed_stage")
+    assert workplace.codes(job_id)[-3:] == ["stage_retried", "stage_retried", "stage_failed"]
+    assert workplace.job(job_id)["last_error"] == {
+        "code": "INDEX_IS_FULL",
+        "error": "No space is left.",
+    }
+
+
+async def test_a_permanent_failure_fails_its_job_at_once(workplace: Workplace) -> None:
+    async def fail(job: Job, tools: Tools) -> Handled:
+        raise Failed("TOO_LARGE", "It has 12 chapters.", permanent=True)
+
+    job_id = workplace.parsed_job()
+    async with workplace.working(Stage("parsed", fail)):
+        await until(lambda: workplace.status(job_id) == "failed_stage")
+    assert workplace.codes(job_id)[-2:] == ["parse_completed", "stage_failed"]
+
+
+async def test_a_failure_may_send_its_job_back_to_the_start(workplace: Workplace) -> None:
+    async def fetch(job: Job, tools: Tools) -> Handled:
+        raise Failed("RESULT_EXPIRED", "It is gone.", start_over=True)
+
+    job_id = workplace.uploaded_job()
+    workplace.query("select upload_pipeline.record_submission(%s, 1, 'p-1')", job_id)
+    workplace.query(
+        "select upload_pipeline.receive_event(source => 'test', delivery_id => 'd-1', body_sha256"
+        " => repeat('0', 64), event_type => 'test', code => 'parse_ready', parse_job_id => 'p-1')"
+    )
+    async with workplace.working(Stage("parse_ready", fetch)):
+        await until(lambda: workplace.status(job_id) == "uploaded")
+    assert workplace.job(job_id)["attempt"] == 2
+
+
+async def test_what_a_handler_raises_is_told_without_its_words(
+    workplace: Workplace, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(job: Job, tools: Tools) -> Handled:
+        raise ValueError(await tools.markdown(job))
+
+    workplace.query("update upload_pipeline.statuses set max_tries = 1")
+    job_id = workplace.parsed_job()
+    with structlog.testing.capture_logs() as lines:
+        async with workplace.working(Stage("parsed", fail)):
+            await until(lambda: workplace.status(job_id) == "failed_stage")
+    error = workplace.job(job_id)["last_error"]
+    assert error["code"] == "ValueError"
+    assert "test_outcomes.py" in error["error"]
+    assert "secret" not in str((error, lines, caplog.text))
+    (line,) = [line for line in lines if line["event"] == "handler_failed"]
+    assert line["job_id"] == str(job_id)
+
+
+@pytest.mark.parametrize("answer", [None, "job_complete", Advance("job_completed", {"x": {1}})])
+async def test_an_answer_that_says_nothing_or_nonsense_is_a_failure(
+    workplace: Workplace, answer: Handled
+) -> None:
+    async def answers(job: Job, tools: Tools) -> Handled:
+        return answer
+
+    workplace.query("update upload_pipeline.statuses set max_tries = 1")
+    job_id = workplace.parsed_job()
+    async with workplace.working(Stage("parsed", answers)):
+        await until(lambda: workplace.status(job_id) == "failed_stage")
+    assert workplace.job(job_id)["last_error"]["code"] in (
+        "no_result",
+        "InvalidArgument",
+        "TypeError",
+    )
+
+
+async def test_a_code_and_a_text_that_cannot_be_kept_are_made_fit(workplace: Workplace) -> None:
+    async def fail(job: Job, tools: Tools) -> Handled:
+        raise Failed("429 too many!", "\0\ud800" + "x" * 20000, permanent=True)
+
+    job_id = workplace.parsed_job()
+    async with workplace.working(Stage("parsed", fail)):
+        await until(lambda: workplace.status(job_id) == "failed_stage")
+    assert workplace.job(job_id)["last_error"]["code"] == "error_429_too_many_"
+
+
+async def test_a_deferred_job_comes_again_and_it_is_no_failed_try(workplace: Workplace) -> None:
+    seen: list[int] = []
+
+    async def defer(job: Job, tools: Tools) -> Handled:
+        seen.append(job.version)
+        if len(seen) < 6:
+            raise Deferred("RATE_LIMIT", "Not so fast.", datetime.now(UTC))
+        return "job_completed"
+
+    job_id = workplace.parsed_job()
+    async with workplace.working(Stage("parsed", defer)):
+        await until(lambda: workplace.status(job_id) == "complete")
+    assert workplace.codes(job_id).count("stage_deferred") == 5
+
+
+async def test_a_paused_stage_is_not_claimed_until_it_is_resumed(workplace: Workplace) -> None:
+    seen: set[UUID] = set()
+
+    async def pause(job: Job, tools: Tools) -> Handled:
+        if not seen:
+            seen.add(job.job_id)
+            until_then = datetime.now(UTC) + timedelta(hours=1)
+            raise Paused("QUOTA_IS_SPENT", "The quota is spent.", until_then)
+        seen.add(job.job_id)
+        return "job_completed"
+
+    first = workplace.parsed_job()
+    async with workplace.working(Stage("parsed", pause)):
+        await until(lambda: "stage_deferred" in workplace.codes(first))
+        paused = workplace.one("select * from upload_pipeline.statuses where status = 'parsed'")
+        assert paused["paused_because"] == "The quota is spent."
+        second = workplace.parsed_job()
+        await asyncio.sleep(0.5)
+        assert seen == {first}
+        workplace.query("select upload_pipeline.resume_stage('parsed')")
+        await until(lambda: workplace.status(second) == "complete")
+
+
+async def test_storage_that_is_away_is_no_failed_try_and_damaged_content_is(
+    workplace: Workplace,
+) -> None:
+    workplace.retry_at_once()
+
+    async def index(job: Job, tools: Tools) -> Handled:
+        await tools.markdown(job)
+        return "job_completed"
+
+    job_id = workplace.parsed_job()
+    away = workplace.objects.rename(workplace.directory / "away")
+    async with workplace.working(Stage("parsed", index)):
+        await until(lambda: workplace.codes(job_id).count("stage_deferred") >= 4)
+        assert workplace.job(job_id)["last_error"]["code"] == "storage_unavailable"
+        for file in away.rglob("*.md"):
+            file.write_bytes(b"# Another document")
+        away.rename(workplace.objects)
+        await until(lambda: workplace.status(job_id) == "failed_stage")
+    assert workplace.job(job_id)["last_error"]["code"] == "content_damaged"
+
+
+async def test_the_admin_side_counts_what_was_done(workplace: Workplace) -> None:
+    job_id = workplace.parsed_job()
+    async with (
+        workplace.working(Stage("parsed", _complete)) as worker,
+        aiohttp.ClientSession() as http,
+    ):
+        await until(lambda: workplace.status(job_id) == "complete")
+        async with http.get(f"{worker.admin_url}/readyz") as response:
+            assert (await response.json())["fault"] is None
+        await asyncio.sleep(0.05)
+        async with http.get(f"{worker.admin_url}/metrics") as response:
+            shown = await response.text()
+    assert 'hookline_jobs_claimed_total{stage="parsed"} 1.0' in shown
+    assert 'hookline_jobs_ended_total{result="advanced",stage="parsed"} 1.0' in shown
+    assert 'hookline_jobs_in_flight{stage="parsed"} 0.0' in shown
