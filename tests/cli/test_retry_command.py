@@ -119,6 +119,8 @@ def test_more_than_a_page_of_failed_jobs_is_retried_each_once(
         " cross join lateral upload_pipeline.create_job(md5(n::text)::uuid, 'a.pdf', 'a/b', 1,"
         " repeat('0', 64), 'storage://raw/a') as c"
     )
+    shown = objects(cli("retry", "--failed", "--dry-run", "--json", DATABASE_URL=operator))
+    assert len({row["job_id"] for row in shown}) == len(shown) == 1100
     done = cli("retry", "--failed", "--json", DATABASE_URL=operator)
     assert done.returncode == 0
     assert len({row["job_id"] for row in objects(done)}) == 1100
