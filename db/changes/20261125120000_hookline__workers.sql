@@ -91,6 +91,7 @@ drop function upload_pipeline.backoff(integer);
 \ir ../functions/resume_stage.sql
 \ir ../functions/set_credit_cap.sql
 
+\ir ../views/job_overview.sql
 \ir ../views/queue_health.sql
 \ir ../views/credit_status.sql
 \ir ../views/alerts.sql

@@ -10,7 +10,7 @@ select j.job_id,
        j.upload_confirmed,
        j.terminal,
        j.failed,
-       j.deadline_at < upload_pipeline.clock() as overdue,
+       j.deadline_at < clock.now as overdue,
        j.run_after,
        j.deadline_at,
        j.leased_by,
@@ -23,7 +23,9 @@ select j.job_id,
        j.created_at,
        j.updated_at
   from upload_pipeline.upload_jobs as j
-  join upload_pipeline.documents as d on d.document_id = j.document_id;
+  join upload_pipeline.documents as d on d.document_id = j.document_id
+  -- Not in the select list: a view with a volatile column is computed as a whole, whatever limit it is read with.
+  cross join (select upload_pipeline.clock() as now) as clock;
 
 comment on view upload_pipeline.job_overview is 'A row a job, with its document: where it is, since when, and why.';
 

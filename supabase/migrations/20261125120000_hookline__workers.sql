@@ -1655,6 +1655,41 @@ comment on function upload_pipeline.set_credit_cap(uuid, text, numeric) is
 revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric) from public;
 grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric) to hookline_operator;
 
+-- db/views/job_overview.sql
+create or replace view upload_pipeline.job_overview as
+select j.job_id,
+       j.document_id,
+       d.owner_id,
+       d.filename,
+       j.status,
+       j.version,
+       j.attempt,
+       j.max_attempts,
+       j.upload_confirmed,
+       j.terminal,
+       j.failed,
+       j.deadline_at < clock.now as overdue,
+       j.run_after,
+       j.deadline_at,
+       j.leased_by,
+       j.leased_until,
+       j.correlation_id,
+       j.parsed_path,
+       j.parsed_sha256,
+       j.parsed_bytes,
+       j.last_error,
+       j.created_at,
+       j.updated_at
+  from upload_pipeline.upload_jobs as j
+  join upload_pipeline.documents as d on d.document_id = j.document_id
+  -- Not in the select list: a view with a volatile column is computed as a whole, whatever limit it is read with.
+  cross join (select upload_pipeline.clock() as now) as clock;
+
+comment on view upload_pipeline.job_overview is 'A row a job, with its document: where it is, since when, and why.';
+
+revoke all on upload_pipeline.job_overview from public;
+grant select on upload_pipeline.job_overview to hookline_reader;
+
 -- db/views/queue_health.sql
 create or replace view upload_pipeline.queue_health as
 with recursive source (name) as (

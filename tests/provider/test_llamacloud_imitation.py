@@ -596,7 +596,7 @@ def check_foreign(receiver: Receiver) -> None:
 def check_forged(receiver: Receiver) -> None:
     for number, (headers, body) in enumerate(receiver.messages):
         if number % 2 == 0:
-            assert llamacloud.parse(body).code == "parse_failed"
+            assert llamacloud.parse(body).code == "parse_ended"
             with pytest.raises(NotProven):
                 verify_llamacloud(headers["LC-Signature"], body, [SECRET.encode()])
     receiver.messages = receiver.messages[1::2]

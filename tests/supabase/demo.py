@@ -26,7 +26,8 @@ PLACES = {
 def places(conn: psycopg.Connection) -> dict[str, int]:
     rows = conn.execute(
         "select status, count(*) from upload_pipeline.job_overview group by 1 union "
-        "select queue, waiting from upload_pipeline.queue_health where queue like '%: %'"
+        "select queue, waiting from upload_pipeline.queue_health"
+        " where queue like '%: %' and queue not like 'source: %'"
     ).fetchall()
     return {name: count for name, count in rows if count}
 

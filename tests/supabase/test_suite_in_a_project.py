@@ -15,6 +15,7 @@ TESTS = Path("supabase/tests")
 
 # What `postgres` may not do, there as little as here.
 NEEDS_A_SUPERUSER = {
+    "a_claim_reads_no_more_than_its_batch": "fills the tables with their triggers off",
     "a_guard_that_is_off_is_found": "switches the triggers of foreign keys off",
     "no_caller_can_put_its_own_types_before_ours": "becomes a role that is no member of anything",
     "the_guards_stand_in_replica_mode": "sets session_replication_role",

@@ -149,7 +149,7 @@ async def test_an_idle_worker_asks_postgres_ever_more_seldom(workplace: Workplac
     await until(idle)
     before = transactions()
     async with workplace.working(Stage("parsed", _complete), Stage("uploaded", _complete)):
-        await asyncio.sleep(3)
+        await asyncio.sleep(5)
     looks = 0
 
     def gone() -> bool:
@@ -159,5 +159,5 @@ async def test_an_idle_worker_asks_postgres_ever_more_seldom(workplace: Workplac
 
     await until(gone)
     asked = transactions() - before - 2 * looks
-    # Some for each connection; polling every 0.2 s would be 30 of them for the two stages.
-    assert asked <= 22
+    # Some for each connection; polling every 0.2 s would be 50 of them for the two stages.
+    assert asked <= 35
