@@ -66,6 +66,17 @@ begin
     return;
   end if;
 
+  -- Restrictive: policies of the application's own are often open to every topic, and these are joined by `or`.
+  create policy hookline_topics_are_their_owners on realtime.messages
+    as restrictive
+    for all
+    to anon, authenticated
+    using (
+      topic not like 'hookline:%'
+      or (extension = 'broadcast' and topic = 'hookline:' || (select auth.uid()))
+    )
+    with check (topic not like 'hookline:%');
+
   -- The row's own topic too: realtime.topic() is a setting, and a session can set it.
   create policy hookline_owner_hears_own_jobs on realtime.messages
     for select

@@ -17,12 +17,11 @@ begin
     select r.outcome::text, r.job_id, r.document_id, r.status, p.raw_path
       from (
         select coalesce(
-                 -- Confirmed elsewhere: it stays there, and a second copy would be nobody's to erase.
+                 -- Known already: it stays where it is. The backend may be about to confirm it there.
                  (select d.raw_path
                     from upload_pipeline.documents as d
                    where d.owner_id = auth.uid()
-                     and d.file_sha256 = create_job.file_sha256
-                     and d.upload_confirmed),
+                     and d.file_sha256 = create_job.file_sha256),
                  format('storage://raw/%s/%s', auth.uid(), create_job.file_sha256)
                ) as raw_path
       ) as p

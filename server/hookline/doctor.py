@@ -479,7 +479,7 @@ def _uncompared(error: DatabaseError) -> Check:
     if error.sqlstate == _NOT_ALLOWED:
         return Check(
             _COMPARED,
-            "warning",
+            "fault",
             "Not compared, since this role may not look: run `hookline doctor --storage` as a"
             " login role in hookline_reader.",
         )

@@ -997,7 +997,7 @@ $$;
 -- What Hookline adds where it finds Supabase, and nothing on a plain Postgres: hookline_api.sql decides which it is.
 -- Safe to run again, should Supabase or its Realtime come later:
 --
---   psql -v ON_ERROR_STOP=1 -f db/supabase/install.sql
+--   PGOPTIONS='-c lock_timeout=2s' psql -1 -v ON_ERROR_STOP=1 -f db/supabase/install.sql
 --
 -- Created as the installer, because hookline_owner may not look into auth and realtime.
 
@@ -1165,12 +1165,11 @@ begin
     select r.outcome::text, r.job_id, r.document_id, r.status, p.raw_path
       from (
         select coalesce(
-                 -- Confirmed elsewhere: it stays there, and a second copy would be nobody's to erase.
+                 -- Known already: it stays where it is. The backend may be about to confirm it there.
                  (select d.raw_path
                     from upload_pipeline.documents as d
                    where d.owner_id = auth.uid()
-                     and d.file_sha256 = create_job.file_sha256
-                     and d.upload_confirmed),
+                     and d.file_sha256 = create_job.file_sha256),
                  format('storage://raw/%s/%s', auth.uid(), create_job.file_sha256)
                ) as raw_path
       ) as p
@@ -1368,6 +1367,17 @@ begin
   ) then
     return;
   end if;
+
+  -- Restrictive: policies of the application's own are often open to every topic, and these are joined by `or`.
+  create policy hookline_topics_are_their_owners on realtime.messages
+    as restrictive
+    for all
+    to anon, authenticated
+    using (
+      topic not like 'hookline:%'
+      or (extension = 'broadcast' and topic = 'hookline:' || (select auth.uid()))
+    )
+    with check (topic not like 'hookline:%');
 
   -- The row's own topic too: realtime.topic() is a setting, and a session can set it.
   create policy hookline_owner_hears_own_jobs on realtime.messages

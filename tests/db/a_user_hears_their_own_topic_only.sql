@@ -3,7 +3,7 @@ begin;
 \ir helpers.psql
 \ir jobs.psql
 \ir supabase.psql
-select plan(9);
+select plan(11);
 
 delete from realtime.messages;
 select pg_temp.make_job('a', owner => 'ada', confirmed => false);
@@ -42,6 +42,25 @@ select results_eq(
         pg_temp.claims('ada')
       ) as a$$,
   array['42501'], 'who hears may not speak'
+);
+
+-- As Realtime's quick start has it.
+create policy anybody_hears on realtime.messages for select to authenticated using (true);
+create policy anybody_speaks on realtime.messages for insert to authenticated with check (true);
+select is_empty(
+  format($$select * from pg_temp.heard('hookline:' || pg_temp.owner('ada'), %L) as h where h like 'hookline:' || pg_temp.owner('ada') || '%%'$$, pg_temp.claims('bob')),
+  'nor by an open policy of the application''s own'
+);
+select results_eq(
+  $$select left(a, 5)
+      from pg_temp.answer(
+        format(
+          'insert into realtime.messages (topic, extension) values (%L, ''broadcast'') returning topic',
+          'hookline:' || pg_temp.owner('ada')
+        ),
+        pg_temp.claims('bob')
+      ) as a$$,
+  array['42501'], 'who may speak elsewhere may not speak here'
 );
 
 select * from finish();

@@ -27,6 +27,7 @@ _PAGE = 1000
 class Bucket:
     allowed_mime_types: list[str] | None = None
     file_size_limit: int | None = None
+    public: bool = False
 
 
 @dataclass
@@ -134,7 +135,7 @@ class SupabaseImitation:
                 "id": name,
                 "name": name,
                 "owner": "",
-                "public": False,
+                "public": bucket.public,
                 "created_at": now,
                 "updated_at": now,
                 "file_size_limit": bucket.file_size_limit,

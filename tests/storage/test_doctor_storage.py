@@ -232,7 +232,7 @@ async def test_what_cannot_be_compared_is_said(
     examined: Any, jobs: Jobs, supabase: SupabaseImitation
 ) -> None:
     [told] = (await examined("ingest"))["comparison"]
-    assert told.state == "warning"
+    assert told.state == "fault"
     assert "`hookline doctor --storage` as a login role in hookline_reader" in told.sentence
 
     jobs.run("drop view upload_pipeline.stored_objects")

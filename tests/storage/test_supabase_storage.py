@@ -228,6 +228,13 @@ def test_a_key_of_a_host_of_its_own_is_not_compared_by_project() -> None:
     assert key_problem(jwt(role="service_role", ref="mine"), "127.0.0.1", 1000) is None
 
 
+async def test_a_public_bucket_is_refused(supabase: SupabaseImitation) -> None:
+    supabase.buckets["parsed"].public = True
+    async with open_storage(supabase.settings()) as storage:
+        with pytest.raises(StorageError, match="bucket parsed is public"):
+            await storage.check()
+
+
 async def test_a_key_that_sees_nothing_does_not_pass_for_deleted(
     supabase: SupabaseImitation,
 ) -> None:

@@ -151,7 +151,13 @@ class SupabaseStorage:
     async def check(self) -> None:
         """The server answers, takes the key, and has the bucket; or else a StorageError."""
         self._require_service_role()
-        await self._call(self._client.get_bucket(self._bucket), self._bucket)
+        bucket = await self._call(self._client.get_bucket(self._bucket), self._bucket)
+        if bucket.public:
+            raise StorageError(
+                f"bucket {self._bucket} is public, so that anybody may read every parsed text: make"
+                " it private",
+                permanent=True,
+            )
 
     def _place(self, path: str) -> tuple[str, str]:
         first, _, name = object_key(path).partition("/")
