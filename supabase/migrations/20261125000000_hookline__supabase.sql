@@ -1369,6 +1369,7 @@ begin
   end if;
 
   -- Restrictive: policies of the application's own are often open to every topic, and these are joined by `or`.
+  drop policy if exists hookline_topics_are_their_owners on realtime.messages;
   create policy hookline_topics_are_their_owners on realtime.messages
     as restrictive
     for all

@@ -87,7 +87,7 @@ select count(*) as open_policies from pg_policies where schemaname = 'upload_pip
 rollback to plain;
 
 \set api 'owner_sees_own_documents owner_sees_own_events owner_sees_own_jobs schema'
-\set all 'broadcast_event events_are_broadcast hookline_owner_hears_own_jobs ' :api
+\set all 'broadcast_event events_are_broadcast hookline_owner_hears_own_jobs hookline_topics_are_their_owners ' :api
 select is(:'as_it_is'::text, 'nothing', 'a plain Postgres has nothing of it');
 select is(:'run_again'::text, 'nothing', 'nor if the files are run there again');
 select is(:'of_schema_auth'::text, 'nothing', 'an application''s own schema auth is not enough');
