@@ -17,7 +17,6 @@ import fcntl
 import os
 import re
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import (
@@ -44,6 +43,7 @@ from hookline.listening import address, reached_at
 from hookline.migrations import migrate
 from hookline.receiver.serve import receiving
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
+from hookline.stopping import stop_on_signals
 from hookline.views import Unreachable
 from hookline.worker.builtin import Parser, builtin_stages, choose_parser
 from hookline.worker.run import Worker, working
@@ -58,7 +58,6 @@ _LOGINS = {
     "worker": "hookline_worker",
     "operator": "hookline_operator",
 }
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _DIRECTORY_IS_OURS = 0o700
 # What the lock's file says when the settings' file is of the lock's holder.
 _READY = "ready"
@@ -152,18 +151,7 @@ async def run(directory: Path, stages: Sequence[Stage] = ()) -> None:
     Raises what `standing` raises, and EmbeddedPostgresError when its Postgres has ended.
     """
     logs.configure()
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def begin_to_stop() -> None:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-            # The next one kills, which costs nothing that was acknowledged.
-            signal.signal(number, signal.SIG_DFL)
-        stopped.set()
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, begin_to_stop)
+    stopped = stop_on_signals()
     console = Console(highlight=False, markup=False, soft_wrap=True)
     async with standing(directory, stages=stages) as up:
         console.print(_summary(up))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Callable
 
 from hookline.settings import Settings, load
+from hookline.stopping import stop_on_signals
 
 __all__ = ["loop_factory", "serve"]
 
@@ -43,17 +43,6 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _receive_until_signal(settings: Settings) -> None:
     from hookline.receiver.serve import receiving
 
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-
-    def begin_to_stop() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-            # The next one kills: whatever was acknowledged is committed.
-            signal.signal(number, signal.SIG_DFL)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, begin_to_stop)
+    stop = stop_on_signals()
     async with receiving(settings):
         await stop.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ import typer
 from hookline.cli.exits import WrongUsage
 from hookline.cli.serve import loop_factory
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
+from hookline.stopping import stop_on_signals
 
 if TYPE_CHECKING:
     from hookline.worker.stages import Stage
@@ -87,18 +87,7 @@ async def _work_until_signal(
     from hookline.worker.builtin import builtin_stages, choose_parser
     from hookline.worker.run import working
 
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-
-    def begin_to_stop() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-            # The next one kills: leases that are left expire.
-            signal.signal(number, signal.SIG_DFL)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, begin_to_stop)
+    stop = stop_on_signals()
     async with builtin_stages(settings) as builtin:
         stages = _with_numbers((*builtin.stages, *own), numbers)
         if not stages:
