@@ -17,16 +17,16 @@ from llama_cloud import DefaultAsyncHttpxClient
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from hookline.database import open_pool
-from hookline.engine import Engine
-from hookline.llamacloud import parsing_with
-from hookline.llamacloud.provider import Provider, opened
+from hookline.postgres.engine import Engine
+from hookline.postgres.pool import open_pool
+from hookline.providers.choice import Builtin
+from hookline.providers.llamacloud.client import Provider, opened
+from hookline.providers.llamacloud.stages import parsing_with
 from hookline.settings import Settings
+from hookline.stages import Job, Stage, Tools
 from hookline.storage.files import FileStorage
-from hookline.worker.builtin import Builtin
+from hookline.worker.execution import Trial, Workshop
 from hookline.worker.metrics import Metrics
-from hookline.worker.stages import Job, Stage, Tools
-from hookline.worker.trial import Trial, Workshop
 from provider.jobs import Pace, ParseJob
 from provider.llamacloud import LlamaCloud
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from hookline.embedded import ThrowawayPostgres
+from hookline.standalone.embedded import ThrowawayPostgres
 from sender import Sender, Start
 from servers import Server
 

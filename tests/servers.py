@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from hookline.embedded import ThrowawayPostgres
-from hookline.embedded.programs import Programs
+from hookline.standalone.embedded import ThrowawayPostgres
+from hookline.standalone.embedded.programs import Programs
 
 ROOT = Path(__file__).resolve().parent.parent
 MAJORS = (15, 18)

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from hookline import migrations
-from hookline.migrations import Migration, MigrationError, migrate
+from hookline.postgres import migrations
+from hookline.postgres.migrations import Migration, MigrationError, migrate
 from hosted import hosted_server
 from servers import MAJORS, ROOT, Server
 

@@ -14,15 +14,16 @@ import pytest
 
 import hookline
 import hookline.sources
-from hookline import database as connections
-from hookline import doctor, engine, views
 from hookline.cli import rows
-from hookline.engine import KeptContent, Receipt
+from hookline.doctor import examination as doctor
+from hookline.postgres import engine, views
+from hookline.postgres import pool as connections
+from hookline.postgres.engine import KeptContent, Receipt
+from hookline.process.readiness import _INGEST
 from hookline.receiver.application import _MESSAGES
-from hookline.receiver.readiness import _INGEST
-from hookline.receiver.sources import configured_sources
+from hookline.receiver.configured_sources import configured_sources
 from hookline.settings import load
-from hookline.worker.stages import Job
+from hookline.stages import Job
 
 VIEWS = {
     "job_overview": views.Job,

@@ -16,8 +16,8 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from hookline.settings import Settings
+from hookline.stages import Stage
 from hookline.worker.run import Worker, working
-from hookline.worker.stages import Stage
 from receiver_process import Spawned
 
 # Nothing that a stage reads may come out at another side.

@@ -1,6 +1,6 @@
 """Hookline: document-parsing webhooks become durable job state, inside Postgres.
 
-A stage of your own needs no more than the names below; see hookline.worker.stages.
+A stage of your own needs no more than the names below; see hookline.stages.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hookline.worker.stages import Advance, Deferred, Failed, Job, Paused, Tools, stage
+    from hookline.stages import Advance, Deferred, Failed, Job, Paused, Tools, stage
 
 __version__ = "0.2.0"
 
@@ -19,6 +19,6 @@ def __getattr__(name: str) -> object:
     # When first asked for: the local parser's child imports this package, too, and needs none.
     if name.startswith("_") or name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from hookline.worker import stages
+    from hookline import stages
 
     return getattr(stages, name)

@@ -25,9 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.webhooks import _describe
-from hookline.embedded import ThrowawayPostgres
-from hookline.embedded.programs import Programs
-from hookline.migrations import migrate
+from hookline.postgres.migrations import migrate
+from hookline.standalone.embedded import ThrowawayPostgres
+from hookline.standalone.embedded.programs import Programs
 
 WAITING = 1_000_000
 CLIENTS = 4

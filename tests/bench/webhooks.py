@@ -22,9 +22,9 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from hookline.embedded import ThrowawayPostgres
-from hookline.embedded.programs import Programs
-from hookline.migrations import migrate
+from hookline.postgres.migrations import migrate
+from hookline.standalone.embedded import ThrowawayPostgres
+from hookline.standalone.embedded.programs import Programs
 
 SECRET = "bench-secret-0123456789"
 ROUNDS = 3

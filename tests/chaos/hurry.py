@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hookline import llamacloud
-from hookline.llamacloud.provider import Provider, Webhook
+from hookline.providers.choice import Builtin
+from hookline.providers.llamacloud import stages as llamacloud
+from hookline.providers.llamacloud.client import Provider, Webhook
 from hookline.settings import Settings
-from hookline.worker.builtin import Builtin
 
 # For the database, as update statements: statuses are data, the other two are 10 minutes and 30 s
 # in SQL.
@@ -51,11 +51,11 @@ ENVIRONMENT: Final = {
 }
 
 _SHORT: Final[tuple[tuple[str, str, object], ...]] = (
-    ("hookline.llamacloud.verdicts", "_PAUSE", timedelta(seconds=1.5)),
-    ("hookline.llamacloud.verdicts", "_STUCK_AFTER", timedelta(seconds=2)),
-    ("hookline.llamacloud.sweeps", "_FAILED_BILLED_WITHIN", timedelta(seconds=1)),
-    ("hookline.worker.claims", "_IDLE", 0.5),
-    ("hookline.worker.claims", "_IDLE_DEAF", 0.5),
+    ("hookline.providers.llamacloud.outcomes", "_PAUSE", timedelta(seconds=1.5)),
+    ("hookline.providers.llamacloud.outcomes", "_STUCK_AFTER", timedelta(seconds=2)),
+    ("hookline.providers.llamacloud.reconcile", "_FAILED_BILLED_WITHIN", timedelta(seconds=1)),
+    ("hookline.worker.claimer", "_IDLE", 0.5),
+    ("hookline.worker.claimer", "_IDLE_DEAF", 0.5),
 )
 _CHORES_EVERY: Final = 1.0
 

@@ -26,10 +26,18 @@ from typing import Any, Final, NoReturn
 _PR_SET_PDEATHSIG: Final = 1
 # All that a receiver or a worker imports, some of it late.
 _IMPORTED: Final = (
-    *("uvloop", "hookline.cli", "hookline.logs", "hookline.receiver.serve", "hookline.worker.run"),
-    *("hookline.worker.loading", "hookline.worker.builtin", "hookline.llamacloud.submit"),
-    *("hookline.llamacloud.ask", "hookline.llamacloud.fetch", "hookline.llamacloud.sweeps"),
-    "hookline.llamacloud.polls",
+    "uvloop",
+    "hookline.cli",
+    "hookline.process.logs",
+    "hookline.receiver.run",
+    "hookline.worker.run",
+    "hookline.worker.loading",
+    "hookline.providers.choice",
+    "hookline.providers.llamacloud.submit_stage",
+    "hookline.providers.llamacloud.ask_stage",
+    "hookline.providers.llamacloud.fetch_stage",
+    "hookline.providers.llamacloud.reconcile",
+    "hookline.providers.llamacloud.polling",
 )
 WEBHOOK_URL: Final = "CHAOS_WEBHOOK_URL"
 

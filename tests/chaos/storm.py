@@ -14,7 +14,7 @@ from chaos.hurry import BILLING, DRAIN
 from chaos.promises import broken_promises
 from chaos.system import Process, System, system
 from chaos.world import World, look, still_running
-from hookline.worker.pauses import set_within
+from hookline.timing import set_within
 
 _KILLS_A_SECOND: Final = 2
 _RECEIVER_EVERY: Final = 4.0

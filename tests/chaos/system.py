@@ -21,8 +21,8 @@ from psycopg.rows import DictRow, dict_row
 
 from chaos.hurry import ENVIRONMENT, TIMINGS
 from chaos.nursery import WEBHOOK_URL, Nursery, nursery
-from hookline.embedded import ThrowawayPostgres
-from hookline.migrations import migrate
+from hookline.postgres.migrations import migrate
+from hookline.standalone.embedded import ThrowawayPostgres
 
 SECRET: Final = "chaos-secret-0123456789"
 _ROLES: Final = {"receiver": "ingest", "worker": "worker", "operator": "operator"}

@@ -8,7 +8,7 @@ from datetime import timedelta
 from commands import Cli, Database
 
 from hookline.cli.diagram import draw
-from hookline.views import Status, Transition
+from hookline.postgres.views import Status, Transition
 from servers import ROOT
 
 DEFAULT = """\

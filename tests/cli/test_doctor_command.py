@@ -14,7 +14,7 @@ import pytest
 from commands import Cli, Database, objects
 from pydantic import SecretStr
 
-from hookline import doctor
+from hookline.doctor import examination as doctor
 from hookline.settings import Settings
 from servers import ROOT, Server
 

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from commands import Cli, Database, objects, sentence_of
 
-from hookline.views import Job
+from hookline.postgres.views import Job
 
 
 def test_jobs_are_listed_newest_first(cli: Cli, db: Database, reader: str) -> None:

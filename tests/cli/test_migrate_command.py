@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from commands import Cli, objects, sentence_of
 
-from hookline import migrations
+from hookline.postgres import migrations
 from servers import Server
 
 

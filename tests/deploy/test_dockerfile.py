@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from hookline.embedded.programs import free_port
+from hookline.standalone.embedded.programs import free_port
 from sender import ENVELOPE_SECRET
 from servers import ROOT
 

@@ -21,10 +21,10 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from hookline.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
-from hookline.embedded import durable as durable_module
-from hookline.embedded import throwaway as throwaway_module
-from hookline.embedded.programs import Account, Programs, free_port, readable_copy
+from hookline.standalone.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
+from hookline.standalone.embedded import durable as durable_module
+from hookline.standalone.embedded import throwaway as throwaway_module
+from hookline.standalone.embedded.programs import Account, Programs, free_port, readable_copy
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
@@ -282,7 +282,7 @@ def test_a_running_server_is_joined_and_the_last_user_stops_it(
 START_AND_WAIT = """
 import sys
 from pathlib import Path
-from hookline.embedded import EmbeddedPostgres
+from hookline.standalone.embedded import EmbeddedPostgres
 print(EmbeddedPostgres(Path(sys.argv[1])).start(), flush=True)
 sys.stdin.read()
 """
@@ -380,7 +380,7 @@ import encodings.idna, os, stat, sys
 from importlib import metadata
 from pathlib import Path
 import psycopg
-from hookline.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
+from hookline.standalone.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
 metadata.version("psycopg")
 packages, directory, uid, gid = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 if os.geteuid() == 0:
@@ -432,7 +432,7 @@ def test_without_the_package_the_sentence_says_what_to_install(make: Make, tmp_p
 import sys
 sys.path[1:1] = sys.argv[1:3]
 from pathlib import Path
-from hookline.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
+from hookline.standalone.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
 for attempt in (EmbeddedPostgres(Path(sys.argv[3])).start, ThrowawayPostgres):
     try:
         attempt()
@@ -492,7 +492,7 @@ def test_a_throwaway_is_gone_after_a_kill_of_its_parent(bin_dir: Path | None, ma
     code = """
 import sys
 from pathlib import Path
-from hookline.embedded import ThrowawayPostgres
+from hookline.standalone.embedded import ThrowawayPostgres
 throwaway = ThrowawayPostgres(bin_dir=Path(sys.argv[1]) if sys.argv[1] else None)
 throwaway.start()
 print(throwaway.data_dir, flush=True)

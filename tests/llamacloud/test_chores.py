@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from cloud_worker import CREDITS, FAST, PDF, CloudWorker, Employ
-from hookline.llamacloud.provider import ParseJob
+from hookline.providers.llamacloud.client import ParseJob
 from provider.faults import Faults
 from provider.llamacloud import LlamaCloud
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from cloud_worker import CREDITS, FAST, PDF, CloudWorker, Employ
-from hookline.engine import Engine
-from hookline.worker.stages import Tools
+from hookline.postgres.engine import Engine
+from hookline.stages import Tools
 from provider.documents import expected_markdown
 from provider.faults import Faults
 from provider.llamacloud import LlamaCloud

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from hookline.llamacloud import llamacloud
-from hookline.llamacloud.batches import Batches
-from hookline.llamacloud.limiter import Limiter
-from hookline.llamacloud.pages import count_pages
-from hookline.llamacloud.provider import ParseJob
-from hookline.llamacloud.verdicts import failure_of
+from hookline.providers.llamacloud.batches import Batches
+from hookline.providers.llamacloud.client import ParseJob
+from hookline.providers.llamacloud.limiter import Limiter
+from hookline.providers.llamacloud.outcomes import failure_of
+from hookline.providers.llamacloud.pages import count_pages
+from hookline.providers.llamacloud.stages import llamacloud
 from hookline.settings import ConfigurationError, Settings
 from servers import ROOT
 
@@ -136,7 +136,7 @@ async def test_without_a_key_the_start_is_refused_with_a_sentence() -> None:
 async def test_without_the_package_the_start_is_refused_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("hookline.llamacloud.")]:
+    for name in [name for name in sys.modules if name.startswith("hookline.providers.llamacloud.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "llama_cloud", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'hookline\[llamacloud\]'"):

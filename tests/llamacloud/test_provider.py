@@ -13,7 +13,7 @@ from aiohttp import web
 from llama_cloud import DefaultAsyncHttpxClient
 
 from cloud_worker import PDF, CloudWorker
-from hookline.llamacloud.provider import (
+from hookline.providers.llamacloud.client import (
     Misconfigured,
     NotReady,
     Provider,

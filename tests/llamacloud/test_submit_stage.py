@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from cloud_worker import CREDITS, FAST, GRACE, PAGES, PDF, CloudWorker, Employ
-from hookline.database import StaleLease
-from hookline.engine import Engine, Receipt, Reservation
-from hookline.llamacloud.provider import Unanswered
+from hookline.postgres.engine import Engine, Receipt, Reservation
+from hookline.postgres.pool import StaleLease
+from hookline.providers.llamacloud.client import Unanswered
 from provider.faults import Faults
 from provider.llamacloud import LlamaCloud
 

@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from cloud_worker import CREDITS, PDF, CloudWorker, Employ
-from hookline.llamacloud import llamacloud
-from hookline.receiver import receiving
+from hookline.providers.llamacloud.stages import llamacloud
+from hookline.receiver.run import receiving
 from hookline.settings import Settings
 from hookline.worker.run import working
 from provider.documents import expected_markdown

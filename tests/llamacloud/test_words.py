@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from cloud_worker import CloudWorker
-from hookline.llamacloud import reports, submit
+from hookline.providers.llamacloud import reports
+from hookline.providers.llamacloud import submit_stage as submit
 from servers import ROOT
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from hookline.receiver import receiving
+from hookline.receiver.run import receiving
 from hookline.settings import Settings
 from receiver_process import Spawn, Spawned
 from sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender, Start

@@ -11,7 +11,7 @@ import aiohttp
 import psycopg
 import pytest
 
-from hookline.embedded import ThrowawayPostgres
+from hookline.standalone.embedded import ThrowawayPostgres
 from receiver_process import Spawn, over_own_postgres
 from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
 from servers import Server

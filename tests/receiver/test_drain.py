@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from hookline.bell import Bell
-from hookline.engine import Engine, KeptContent
+from hookline.postgres.engine import Engine, KeptContent
+from hookline.postgres.notifier import Bell
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import Metrics
 from hookline.storage import Storage

@@ -77,7 +77,7 @@ async def test_an_expectation_that_is_not_met_is_417(sender: Sender) -> None:
 async def test_a_failure_of_our_own_is_a_problem_without_its_message(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hookline.receiver.readiness import Readiness
+    from hookline.process.readiness import Readiness
 
     async def fail(self: Readiness) -> None:
         raise LookupError("a-token")

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from hookline.database import transaction
-from hookline.embedded import ThrowawayPostgres
+from hookline.postgres.pool import transaction
+from hookline.standalone.embedded import ThrowawayPostgres
 from receiver_process import over_own_postgres
 from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
 from servers import Server
@@ -143,7 +143,7 @@ async def test_many_who_ask_whether_it_is_ready_are_one_question_to_postgres(
         questions.append(pool)
         return transaction(pool)
 
-    monkeypatch.setattr("hookline.receiver.readiness.transaction", count)
+    monkeypatch.setattr("hookline.process.readiness.transaction", count)
 
     async def ask() -> int:
         async with sender.http.get(sender.url + "/readyz") as response:
@@ -152,8 +152,8 @@ async def test_many_who_ask_whether_it_is_ready_are_one_question_to_postgres(
     assert set(await asyncio.gather(*(ask() for _ in range(30)))) == {200}
     assert len(questions) == 1
 
-    monkeypatch.setattr("hookline.receiver.readiness._SECONDS", 0.0)
-    monkeypatch.setattr("hookline.receiver.readiness._now", lambda: float("inf"))
+    monkeypatch.setattr("hookline.process.readiness._SECONDS", 0.0)
+    monkeypatch.setattr("hookline.process.readiness._now", lambda: float("inf"))
     assert await ask() == 200
     assert len(questions) == 2, "an answer serves for a while only"
 

@@ -23,9 +23,9 @@ import pytest
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
-from hookline.embedded.programs import Account, free_port
-from hookline.migrations import migrate
+from hookline.postgres.migrations import migrate
 from hookline.settings import load
+from hookline.standalone.embedded.programs import Account, free_port
 from hosted import hosted_server
 from sender import Job, Sender, Start, envelope_of, event_of
 from servers import MAJORS, Server

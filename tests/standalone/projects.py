@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hookline.embedded import EmbeddedPostgres
-from hookline.embedded.programs import Programs, free_port
+from hookline.standalone.embedded import EmbeddedPostgres
+from hookline.standalone.embedded.programs import Programs, free_port
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from hookline.engine import Engine
+from hookline.postgres.engine import Engine
+from hookline.postgres.views import Event, Job, Views, connected
 from hookline.settings import Settings
 from hookline.storage import open_storage
-from hookline.submit import UPLOADS, Entry, Submission, Submitted
-from hookline.views import Event, Job, Views, connected
+from hookline.submission.submission import UPLOADS, Entry, Submission, Submitted
 
 
 @asynccontextmanager

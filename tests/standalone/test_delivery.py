@@ -16,12 +16,19 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
-from hookline.delivery import Undelivered, Webhook, deliver, envelope_of, sign, webhook_of
-from hookline.embedded.programs import free_port
-from hookline.local_parser import Parsed
+from hookline.providers.local.delivery import (
+    Undelivered,
+    Webhook,
+    deliver,
+    envelope_of,
+    sign,
+    webhook_of,
+)
+from hookline.providers.local.parser import Parsed
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import Content, envelope
 from hookline.sources.signatures import verify_hex
+from hookline.standalone.embedded.programs import free_port
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOW = 1_790_000_000.0

@@ -14,11 +14,12 @@ import aiohttp
 import pytest
 from rich.console import Console
 
-from hookline import demo, standalone
-from hookline.delivery import Answer, deliver
-from hookline.local_parser import ParseFailed
-from hookline.standalone import standing
-from hookline.views import Unreachable
+from hookline.postgres.views import Unreachable
+from hookline.providers.local.delivery import Answer, deliver
+from hookline.providers.local.parser import ParseFailed
+from hookline.standalone import demo
+from hookline.standalone import up as standalone
+from hookline.standalone.up import standing
 
 Hookline = Callable[..., subprocess.Popen[str]]
 
@@ -104,7 +105,7 @@ async def test_the_demo_fails_if_the_parser_does(
     async def fail(*given: object, **options: object) -> ParseFailed:
         return ParseFailed("NO_LUCK", "no luck")
 
-    monkeypatch.setattr("hookline.local_stage.parse_content", fail)
+    monkeypatch.setattr("hookline.providers.local.stage.parse_content", fail)
     assert await run_here(project, monkeypatch) == (1, "no luck")
 
 
@@ -114,7 +115,7 @@ async def test_the_demo_fails_if_no_worker_takes_it(
     async def never(*given: object, **options: object) -> None:
         await asyncio.sleep(3)
 
-    monkeypatch.setattr("hookline.local_stage.parse_content", never)
+    monkeypatch.setattr("hookline.providers.local.stage.parse_content", never)
     monkeypatch.setattr(demo, "_PATIENCE", 0.3)
     monkeypatch.setenv("HOOKLINE_STOP_TIMEOUT", "0.1")
     assert await run_here(project, monkeypatch) == (1, "No worker has done it")
@@ -149,7 +150,7 @@ async def test_the_demo_never_sends_its_document_to_a_parser_that_costs(
 
 async def run_here(project: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
     """The exit code, and what the first step says that went wrong."""
-    monkeypatch.setattr("hookline.logs.configure", lambda *_: None)
+    monkeypatch.setattr("hookline.process.logs.configure", lambda *_: None)
     console = Console(record=True, width=200, file=StringIO())
     code = await demo.run(project, console)
     told = "no luck|the hash of the database|No worker has done it"

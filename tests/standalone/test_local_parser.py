@@ -17,14 +17,14 @@ import pytest
 from pdfs import pdf, sample, text
 from projects import SERVER
 
-from hookline import local_parser
-from hookline.demo import SAMPLE
-from hookline.local_parser import Parsed, ParseFailed, ParserMissing, parse, parse_content
+from hookline.providers.local import parser as local_parser
+from hookline.providers.local.parser import Parsed, ParseFailed, ParserMissing, parse, parse_content
+from hookline.standalone.demo import SAMPLE
 
 HELLO = text("Hello world", y=700)
 PARSE_FOR_EVER = """
 import asyncio, sys, pathlib
-from hookline.local_parser import parse
+from hookline.providers.local.parser import parse
 asyncio.run(parse(pathlib.Path(sys.argv[1])))
 """
 
@@ -47,7 +47,7 @@ def parsers_of(file: Path) -> list[int]:
                 command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if b"hookline.local_parser\0" in command and os.fsencode(file) in command:
+            if b"hookline.providers.local.parser\0" in command and os.fsencode(file) in command:
                 found.append(int(entry.name))
     return found
 

@@ -15,13 +15,13 @@ from aiohttp import web
 from pdfs import pdf, sample, text
 from pydantic import SecretStr
 
-from hookline import local_parser
-from hookline.embedded.programs import free_port
-from hookline.local_stage import ParseLocally, local_stage, receiver_url
-from hookline.receiver.serve import Receiver, receiving
+from hookline.providers.choice import builtin_stages, choose_parser
+from hookline.providers.local import parser as local_parser
+from hookline.providers.local.stage import ParseLocally, local_stage, receiver_url
+from hookline.receiver.run import Receiver, receiving
 from hookline.settings import ConfigurationError, Settings
-from hookline.worker.builtin import builtin_stages, choose_parser
-from hookline.worker.stages import Stage
+from hookline.stages import Stage
+from hookline.standalone.embedded.programs import free_port
 from servers import Server
 from workplace import Workplace, until
 
@@ -113,7 +113,7 @@ async def test_a_document_without_a_text_fails_at_once_with_its_code(
 ) -> None:
     page = b"".join(text("Much " * 18, y=760 - 9 * line, size=8) for line in range(80))
     many = pdf([b""] * 2001)
-    monkeypatch.setattr("hookline.local_stage.MAX_BYTES", len(many))
+    monkeypatch.setattr("hookline.providers.local.stage.MAX_BYTES", len(many))
     expected = {
         job_of(workplace, pdf([HELLO], encrypted=True)): "PDF_IS_PROTECTED",
         job_of(workplace, b"%PDF-1.4\nno more"): "PDF_IS_BROKEN",

@@ -10,11 +10,11 @@ import pytest
 from pdfs import pdf, sample, text
 from submissions import jobs_of, seen, submitted, written
 
-from hookline.database import Unavailable
-from hookline.standalone import standing
+from hookline.postgres.pool import Unavailable
+from hookline.stages import Deferred, Job, Stage, Tools
+from hookline.standalone.up import standing
 from hookline.storage.files import FileStorage
-from hookline.submit import Entry, find_files, make_job, read_raw
-from hookline.worker.stages import Deferred, Job, Stage, Tools
+from hookline.submission.submission import Entry, find_files, make_job, read_raw
 
 HELLO = text("Hello world", y=700)
 

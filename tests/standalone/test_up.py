@@ -24,11 +24,11 @@ from pdfs import pdf, sample, text
 from projects import SERVER
 from submissions import jobs_of, submitted, written
 
-from hookline.embedded import EmbeddedPostgres
+from hookline.postgres.views import Job
 from hookline.settings import ConfigurationError, Settings, load
-from hookline.standalone import AlreadyRunning, standing
+from hookline.standalone.embedded import EmbeddedPostgres
+from hookline.standalone.up import AlreadyRunning, standing
 from hookline.storage.files import FileStorage
-from hookline.views import Job
 
 Hookline = Callable[..., subprocess.Popen[str]]
 

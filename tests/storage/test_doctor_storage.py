@@ -16,12 +16,12 @@ import psycopg
 import pytest
 from supabase_imitation import Bucket, Object, SupabaseImitation, jwt
 
-from hookline.comparison import GRACE, Comparison
-from hookline.database import open_pool
-from hookline.doctor import Check, examine
+from hookline.doctor.comparison import GRACE, Comparison
+from hookline.doctor.examination import Check, examine
+from hookline.postgres.pool import open_pool
+from hookline.postgres.views import KnownObject, Views
 from hookline.storage import open_storage
 from hookline.storage.files import FileStorage
-from hookline.views import KnownObject, Views
 from servers import ROOT
 
 OLD = datetime.now(UTC) - 2 * GRACE
@@ -208,7 +208,7 @@ async def test_what_is_stored_or_erased_meanwhile_is_no_difference(
 async def test_more_than_a_batch_is_compared_on_both_sides(
     database: str, login: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hookline.comparison._BATCH", 7)
+    monkeypatch.setattr("hookline.doctor.comparison._BATCH", 7)
     jobs = Jobs(database, SupabaseImitation())
     storage = FileStorage(tmp_path)
     paths = []

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from supabase_imitation import SECRET_KEY, Bucket, SupabaseImitation
 
-from hookline.receiver import receiving
+from hookline.receiver.run import receiving
 from sender import ENVELOPE_SECRET, LATER, Sender, Start, envelope_of, set_clock, until
 
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from release import Hookline
 from supabase_like import SupabaseLike
 
-from hookline.migrations import migrate
+from hookline.postgres.migrations import migrate
 from sender import Job, Sender, envelope_of, event_of, until
 from servers import ROOT
 

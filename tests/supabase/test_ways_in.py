@@ -15,7 +15,7 @@ from release import Hookline
 from supabase_cli import SupabaseCli
 from supabase_like import SupabaseLike
 
-from hookline.migrations import migrate
+from hookline.postgres.migrations import migrate
 from servers import MAJORS, ROOT
 
 EVERY = [path.stem for path in sorted((ROOT / "supabase/migrations").glob("*.sql"))]

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from hookline.worker.stages import Advance, Job, Stage, Tools
+from hookline.stages import Advance, Job, Stage, Tools
 from workplace import Workplace, until
 
 Handled = Advance | str | None

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from hookline.sources import Content
-from hookline.worker.stages import Advance, Deferred, Failed, Job, Paused, Stage, Tools
+from hookline.stages import Advance, Deferred, Failed, Job, Paused, Stage, Tools
 from workplace import DOCUMENT, Workplace, until
 
 Handled = Advance | str | None

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psycopg
 
-from hookline.embedded import ThrowawayPostgres
-from hookline.worker.stages import Advance, Job, Stage, Tools
+from hookline.stages import Advance, Job, Stage, Tools
+from hookline.standalone.embedded import ThrowawayPostgres
 from servers import Server
 from workplace import DOCUMENT, Workplace, until
 

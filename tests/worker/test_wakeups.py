@@ -8,8 +8,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from hookline.receiver import receiving
-from hookline.worker.stages import Advance, Failed, Job, Stage, Tools
+from hookline.receiver.run import receiving
+from hookline.stages import Advance, Failed, Job, Stage, Tools
 from sender import ENVELOPE_SECRET, Sender, envelope_of
 from sender import Job as Sent
 from servers import Server
@@ -30,7 +30,7 @@ async def _refuse(job: Job, tools: Tools) -> Handled:
 def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who does not hear the bell finds nothing after the first look."""
     for name in ("_BUSY", "_IDLE", "_IDLE_DEAF"):
-        monkeypatch.setattr(f"hookline.worker.claims.{name}", NEVER)
+        monkeypatch.setattr(f"hookline.worker.claimer.{name}", NEVER)
 
 
 def _listeners(workplace: Workplace) -> list[int]:

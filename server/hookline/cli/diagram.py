@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from hookline.postgres.views import Status, Transition, Views, connected
 from hookline.settings import Settings, load
-from hookline.views import Status, Transition, Views, connected
 
 __all__ = ["diagram", "draw"]
 

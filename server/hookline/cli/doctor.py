@@ -14,7 +14,7 @@ from rich.text import Text
 
 from hookline.cli.exits import FAILED
 from hookline.cli.output import errors, print_json, print_table, printable
-from hookline.doctor import Check, examine, unknown_variables
+from hookline.doctor.examination import Check, examine, unknown_variables
 from hookline.settings import ConfigurationError, load
 
 __all__ = ["doctor"]

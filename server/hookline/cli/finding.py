@@ -13,8 +13,8 @@ import typer
 
 from hookline.cli.exits import WrongUsage
 from hookline.cli.output import printable
-from hookline.database import UnknownJob
-from hookline.views import Job, Views
+from hookline.postgres.pool import UnknownJob
+from hookline.postgres.views import Job, Views
 
 __all__ = ["Id", "Wanted", "find_job", "require_status"]
 

@@ -21,9 +21,9 @@ from hookline.cli.output import (
     table_of,
 )
 from hookline.cli.rows import JOB_COLUMNS, SEVERITIES, job_row, print_overview
-from hookline.database import UnknownJob
+from hookline.postgres.pool import UnknownJob
+from hookline.postgres.views import Event, Job, Views, connected
 from hookline.settings import Settings
-from hookline.views import Event, Job, Views, connected
 
 __all__ = ["follow_job", "follow_jobs"]
 

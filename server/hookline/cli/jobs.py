@@ -16,8 +16,8 @@ from hookline.cli.finding import Id, Wanted, find_job, require_status
 from hookline.cli.following import follow_job, follow_jobs
 from hookline.cli.output import console, print_json, print_table, printable, say
 from hookline.cli.rows import EVENT_COLUMNS, JOB_COLUMNS, event_row, job_row, print_overview
+from hookline.postgres.views import Event, Job, Views, connected
 from hookline.settings import Settings, load
-from hookline.views import Event, Job, Views, connected
 
 __all__ = ["job", "jobs"]
 

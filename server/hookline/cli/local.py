@@ -39,7 +39,7 @@ def up(
 
     Example: hookline up
     """
-    from hookline import standalone
+    from hookline.standalone import up as standalone
     from hookline.worker.loading import load_stages
 
     own = load_stages(stages or load(directory / ENV_FILE).stages)
@@ -52,7 +52,7 @@ def demo(directory: Directory = Path()) -> None:
 
     Example: hookline demo
     """
-    from hookline import demo as show
+    from hookline.standalone import demo as show
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         raise typer.Exit(runner.run(show.run(directory, console())))

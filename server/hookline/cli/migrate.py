@@ -8,10 +8,10 @@ import psycopg
 import typer
 from psycopg.conninfo import make_conninfo
 
-from hookline import migrations
 from hookline.cli.output import print_json, print_table, say
+from hookline.postgres import migrations
+from hookline.postgres.views import CONNECT_TIMEOUT, unreachable
 from hookline.settings import load
-from hookline.views import CONNECT_TIMEOUT, unreachable
 
 __all__ = ["migrate"]
 

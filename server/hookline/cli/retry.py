@@ -14,10 +14,10 @@ import typer
 from hookline.cli.exits import FAILED, WrongUsage, explain
 from hookline.cli.finding import find_job, require_status
 from hookline.cli.output import errors, print_json, print_table, say
-from hookline.database import DatabaseError, Unavailable
-from hookline.engine import Engine, Receipt
+from hookline.postgres.engine import Engine, Receipt
+from hookline.postgres.pool import DatabaseError, Unavailable
+from hookline.postgres.views import FailedJob, Job, Views, connected
 from hookline.settings import Settings, load
-from hookline.views import FailedJob, Job, Views, connected
 
 __all__ = ["retry"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from hookline.cli.output import console, duration, printable, summary, timestamp
-from hookline.views import Event, Job
+from hookline.postgres.views import Event, Job
 
 __all__ = ["EVENT_COLUMNS", "JOB_COLUMNS", "SEVERITIES", "event_row", "job_row", "print_overview"]
 

@@ -6,8 +6,8 @@ import asyncio
 import sys
 from collections.abc import Callable
 
+from hookline.process.signals import stop_on_signals
 from hookline.settings import Settings, load
-from hookline.stopping import stop_on_signals
 
 __all__ = ["loop_factory", "serve"]
 
@@ -23,7 +23,7 @@ def serve() -> None:
     HOOKLINE_LLAMAPARSE_SECRETS=a-long-random-secret hookline serve
     """
     # What the other commands do not need takes longer to import than they take to run.
-    from hookline import logs
+    from hookline.process import logs
 
     settings = load()
     logs.configure()
@@ -41,7 +41,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _receive_until_signal(settings: Settings) -> None:
-    from hookline.receiver.serve import receiving
+    from hookline.receiver.run import receiving
 
     stop = stop_on_signals()
     async with receiving(settings):

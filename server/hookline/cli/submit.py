@@ -18,7 +18,7 @@ from hookline.settings import Settings, load
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from hookline.submit import Entry, Submitted
+    from hookline.submission.submission import Entry, Submitted
 
 __all__ = ["submit"]
 
@@ -53,7 +53,7 @@ def submit(
 
     Example: hookline submit report.pdf invoices/
     """
-    from hookline.submit import find_files
+    from hookline.submission.submission import find_files
 
     entries = find_files(paths, recursive=recursive)
     board = _Board(len(entries), as_json=as_json, follow=follow)
@@ -70,10 +70,10 @@ def submit(
 async def _submit(
     settings: Settings, entries: list[Entry], owner: UUID, follow: bool, board: _Board
 ) -> None:
-    from hookline.engine import Engine
+    from hookline.postgres.engine import Engine
+    from hookline.postgres.views import Views, connected
     from hookline.storage import open_storage
-    from hookline.submit import UPLOADS, Submission
-    from hookline.views import Views, connected
+    from hookline.submission.submission import UPLOADS, Submission
 
     async with open_storage(settings) as storage, connected(settings, size=UPLOADS + 1) as pool:
         submission = Submission(

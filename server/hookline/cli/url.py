@@ -8,9 +8,9 @@ import sys
 from hookline.cli.exits import WrongUsage
 from hookline.cli.finding import Id, find_job
 from hookline.cli.output import say
+from hookline.postgres.views import Job, Views, connected
 from hookline.settings import ConfigurationError, Settings, load
 from hookline.sources.push import mint_token
-from hookline.views import Job, Views, connected
 
 __all__ = ["push_url", "url"]
 

@@ -11,11 +11,11 @@ import typer
 
 from hookline.cli.exits import WrongUsage
 from hookline.cli.serve import loop_factory
+from hookline.process.signals import stop_on_signals
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
-from hookline.stopping import stop_on_signals
 
 if TYPE_CHECKING:
-    from hookline.worker.stages import Stage
+    from hookline.stages import Stage
 
 __all__ = ["work"]
 
@@ -51,7 +51,7 @@ def work(
     HOOKLINE_STORAGE_URL=file:///var/lib/hookline/objects hookline work --stages my_stages
     """
     # What the other commands do not need takes longer to import than they take to run.
-    from hookline import logs
+    from hookline.process import logs
     from hookline.worker.loading import load_stages
 
     settings = load()
@@ -84,7 +84,7 @@ def _numbers(options: list[str]) -> dict[str, int]:
 async def _work_until_signal(
     settings: Settings, own: tuple[Stage, ...], numbers: dict[str, int]
 ) -> None:
-    from hookline.worker.builtin import builtin_stages, choose_parser
+    from hookline.providers.choice import builtin_stages, choose_parser
     from hookline.worker.run import working
 
     stop = stop_on_signals()

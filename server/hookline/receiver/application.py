@@ -13,17 +13,17 @@ from uuid import UUID
 import structlog
 from aiohttp import hdrs, web
 
-from hookline.bell import Bell
-from hookline.engine import Engine, Receipt
-from hookline.kept import store_kept
+from hookline.postgres.engine import Engine, Receipt
+from hookline.postgres.notifier import Bell
+from hookline.process.readiness import Readiness
 from hookline.receiver.bodies import BodyBudget
+from hookline.receiver.configured_sources import Proof, Source
 from hookline.receiver.metrics import Metrics
 from hookline.receiver.problems import EXPECTED, INTERNAL, problem, problem_of
-from hookline.receiver.readiness import Readiness
-from hookline.receiver.sources import Proof, Source
 from hookline.settings import Settings
 from hookline.sources import Content, Notice
 from hookline.storage import Storage
+from hookline.storage.kept import store_kept
 
 __all__ = ["make_application"]
 

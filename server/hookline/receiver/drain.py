@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 
-from hookline.bell import Bell
-from hookline.database import DatabaseError, UnknownJob
-from hookline.engine import Engine
+from hookline.postgres.engine import Engine
+from hookline.postgres.notifier import Bell
+from hookline.postgres.pool import DatabaseError, UnknownJob
 from hookline.receiver.metrics import Metrics
 from hookline.storage import Storage, StorageError
 

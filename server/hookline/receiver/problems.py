@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from hookline.database import (
+from hookline.postgres.pool import (
     DatabaseError,
     DeliveryConflict,
     DocumentMismatch,

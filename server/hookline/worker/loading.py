@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from hookline.settings import ConfigurationError
-from hookline.worker.stages import Stage, registered
+from hookline.stages import Stage, registered
 
 __all__ = ["load_stages"]
 

@@ -11,20 +11,20 @@ from contextlib import asynccontextmanager
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
-from hookline.bell import Bell
-from hookline.database import open_pool
-from hookline.engine import Engine
-from hookline.listening import admin_application, listen
-from hookline.receiver.connections import make_runner
-from hookline.receiver.readiness import Readiness
+from hookline.postgres.engine import Engine
+from hookline.postgres.listener import Ear, close
+from hookline.postgres.notifier import Bell
+from hookline.postgres.pool import open_pool
+from hookline.process.connections import make_runner
+from hookline.process.http_listener import admin_application, listen
+from hookline.process.readiness import Readiness
 from hookline.settings import ConfigurationError, Settings
+from hookline.stages import Stage, Tools
 from hookline.storage import Storage, open_storage
-from hookline.worker.chores import Chore, repeat
-from hookline.worker.claims import Claims
-from hookline.worker.ear import Ear, close
+from hookline.worker.claimer import Claims
+from hookline.worker.execution import Workshop
 from hookline.worker.metrics import Metrics
-from hookline.worker.stages import Stage, Tools
-from hookline.worker.trial import Workshop
+from hookline.worker.periodic import Chore, repeat
 
 __all__ = ["Worker", "working"]
 

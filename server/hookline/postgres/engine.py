@@ -1,0 +1,433 @@
+"""The functions of schema upload_pipeline, one typed coroutine each. No rule is held here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
+
+from hookline.postgres.pool import transaction
+from hookline.sources import Content, Notice
+from hookline.stages import Job
+
+__all__ = [
+    "OUTCOMES",
+    "CreditStatus",
+    "Engine",
+    "KeptContent",
+    "OpenReservation",
+    "Receipt",
+    "Reservation",
+]
+
+# Domain upload_pipeline.outcome.
+OUTCOMES = frozenset({"applied", "kept", "unrecognised", "duplicate", "stale", "ignored", "parked"})
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Type upload_pipeline.receipt: what a function did, the job as it is now, the event if any."""
+
+    outcome: str
+    job_id: UUID | None
+    document_id: UUID | None
+    status: str | None
+    version: int | None
+    event_id: UUID | None
+    ordinal: int | None
+    path: str | None
+
+
+class KeptContent(NamedTuple):
+    """A row of claim_contents."""
+
+    job_id: UUID
+    ordinal: int
+    path: str
+    content: bytes
+    tries: int
+
+
+class Reservation(NamedTuple):
+    """What reserve_credits answers; `duplicate`: made at `reserved_at`, by an earlier try."""
+
+    outcome: str
+    attempt: int
+    reserved: Decimal
+    reserved_at: datetime
+
+
+class OpenReservation(NamedTuple):
+    """A row of claim_reservations."""
+
+    job_id: UUID
+    attempt: int
+    reserved: Decimal
+    reserved_at: datetime
+    parse_job_ids: tuple[str, ...]
+
+
+class CreditStatus(NamedTuple):
+    """A row of credit_status: a cap of an owner, or of all where that is None."""
+
+    owner_id: UUID | None
+    period: str
+    credits: Decimal
+    used: Decimal
+    remaining: Decimal
+    starts_at: datetime
+    resets_at: datetime
+
+
+class Engine:
+    """Calls the engine through a pool. A method is one transaction and may raise DatabaseError."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def receive_event(self, source: str, body_sha256: str, notice: Notice) -> Receipt:
+        """Take a delivery without content.
+
+        Raises UnknownJob, DocumentMismatch, DeliveryConflict.
+        """
+        return await self._receipt(
+            "receive_event",
+            source=source,
+            delivery_id=notice.delivery_id,
+            body_sha256=body_sha256,
+            event_type=notice.event_type,
+            code=notice.code,
+            job_id=notice.job_id,
+            document_id=notice.document_id,
+            parse_job_id=notice.parse_job_id,
+            payload=Jsonb(notice.payload),
+            correlation_id=notice.correlation_id,
+        )
+
+    async def receive_content(self, source: str, body_sha256: str, content: Content) -> Receipt:
+        """Keep a delivery's content. `kept` says where to write it; then call finish_content.
+
+        Raises UnknownJob, DocumentMismatch, DeliveryConflict, UnusableContent.
+        """
+        return await self._receipt(
+            "receive_content",
+            source=source,
+            delivery_id=content.delivery_id,
+            body_sha256=body_sha256,
+            event_type=content.event_type,
+            job_id=content.job_id,
+            content=content.content,
+            content_sha256=content.content_sha256,
+            content_bytes=content.content_bytes,
+            document_id=content.document_id,
+            parse_job_id=content.parse_job_id,
+            attempt=content.attempt,
+            details=Jsonb(content.details),
+            correlation_id=content.correlation_id,
+            recognised=content.recognised,
+        )
+
+    async def finish_content(self, job_id: UUID, ordinal: int) -> Receipt:
+        """Say that kept content is in storage. Raises UnknownJob."""
+        return await self._receipt("finish_content", job_id=job_id, ordinal=ordinal)
+
+    async def claim_content(self) -> KeptContent | None:
+        """The kept content whose turn it is to be stored, if any. One, since it may be large."""
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select job_id, ordinal, path, content, tries"
+                " from upload_pipeline.claim_contents(batch => 1)",
+                binary=True,
+            )
+            row = await cursor.fetchone()
+        return KeptContent._make(row) if row else None
+
+    async def claim_deletions(self, batch: int) -> list[tuple[str, int]]:
+        """(path, tries) of objects of erased documents that are to be deleted now."""
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select path, tries from upload_pipeline.claim_deletions(batch => %s)", [batch]
+            )
+            return [(path, tries) for path, tries in await cursor.fetchall()]
+
+    async def finish_deletion(self, path: str, tries: int) -> None:
+        """Say that an object of an erased document is gone, with the `tries` of its claim."""
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "select upload_pipeline.finish_deletion(path => %s, tries => %s)", [path, tries]
+            )
+
+    async def claim_jobs(
+        self, status: str, worker: str, *, batch: int = 1, lease: float = 60
+    ) -> list[Job]:
+        """Jobs of a status, each under a lease of so many seconds. Raises InvalidArgument."""
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select job_id, document_id, owner_id, filename, mime, bytes_len, file_sha256,"
+                " raw_path, version, attempt, max_attempts, correlation_id, parsed_path,"
+                " parsed_sha256, parsed_bytes, parse_job_ids, lease_token, leased_until"
+                " from upload_pipeline.claim_jobs("
+                "status => %s, worker => %s, batch => %s, lease => %s)",
+                [status, worker, batch, timedelta(seconds=lease)],
+            )
+            names = [column.name for column in cursor.description or ()]
+            rows = [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+        return [
+            Job(status=status, **{**row, "parse_job_ids": tuple(row["parse_job_ids"])})
+            for row in rows
+        ]
+
+    async def heartbeat(self, job_id: UUID, lease_token: UUID, *, lease: float = 60) -> datetime:
+        """Prolong a lease, by seconds from now; until when. Raises UnknownJob, StaleLease."""
+        return _moment(
+            await self._value(
+                "heartbeat",
+                job_id=job_id,
+                lease_token=lease_token,
+                lease=timedelta(seconds=lease),
+            )
+        )
+
+    async def release_lease(self, job_id: UUID, lease_token: UUID) -> None:
+        """Give a job back unworked, which is no failed try. Raises UnknownJob, StaleLease."""
+        await self._value("release_lease", job_id=job_id, lease_token=lease_token)
+
+    async def advance_job(
+        self,
+        job_id: UUID,
+        lease_token: UUID,
+        code: str,
+        payload: Mapping[str, object] | None = None,
+        *,
+        keep_lease: bool = False,
+    ) -> Receipt:
+        """The step that was done. It ends the lease, unless `keep_lease`.
+
+        Raises UnknownJob, StaleLease, IllegalTransition, InvalidArgument.
+        """
+        return await self._receipt(
+            "advance_job",
+            job_id=job_id,
+            lease_token=lease_token,
+            code=code,
+            payload=Jsonb(dict(payload or {})),
+            keep_lease=keep_lease,
+        )
+
+    async def fail_job(
+        self,
+        job_id: UUID,
+        lease_token: UUID,
+        error: Mapping[str, object],
+        *,
+        permanent: bool = False,
+        start_over: bool = False,
+    ) -> Receipt:
+        """A failed try; error is {"code": a word, "error": a text, ...}. Ends the lease.
+
+        Raises UnknownJob, StaleLease, InvalidArgument.
+        """
+        return await self._receipt(
+            "fail_job",
+            job_id=job_id,
+            lease_token=lease_token,
+            error=Jsonb(dict(error)),
+            permanent=permanent,
+            start_over=start_over,
+        )
+
+    async def defer_job(
+        self,
+        job_id: UUID,
+        lease_token: UUID,
+        error: Mapping[str, object],
+        until: datetime | None = None,
+    ) -> Receipt:
+        """Not now, and no failed try; error as for fail_job. Ends the lease.
+
+        Raises UnknownJob, StaleLease, InvalidArgument.
+        """
+        return await self._receipt(
+            "defer_job",
+            job_id=job_id,
+            lease_token=lease_token,
+            error=Jsonb(dict(error)),
+            until=until,
+        )
+
+    async def pause_stage(self, status: str, until: datetime, reason: str) -> datetime:
+        """No job of a status is claimed before; until when in the end. Raises InvalidArgument."""
+        return _moment(await self._value("pause_stage", status=status, until=until, reason=reason))
+
+    async def apply_parked(self) -> str | None:
+        """Apply what was parked for one provider job that is known by now; its id, else None."""
+        found = await self._value("apply_parked")
+        return None if found is None else str(found)
+
+    async def record_submission(
+        self, job_id: UUID, attempt: int, parse_job_id: str, correlation_id: str | None = None
+    ) -> Receipt:
+        """Keep the provider's id of an attempt. Safe to call twice.
+
+        Raises UnknownJob, DocumentMismatch, InvalidArgument.
+        """
+        return await self._receipt(
+            "record_submission",
+            job_id=job_id,
+            attempt=attempt,
+            parse_job_id=parse_job_id,
+            correlation_id=correlation_id,
+        )
+
+    async def reserve_credits(
+        self,
+        job_id: UUID,
+        lease_token: UUID,
+        credits: Decimal | int,  # noqa: A002 - its name in SQL
+        *,
+        again: bool = False,
+    ) -> Reservation:
+        """Before submitting: what the attempt may cost.
+
+        Raises UnknownJob, StaleLease, BudgetExceeded, InvalidArgument.
+        """
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select outcome, attempt, reserved, reserved_at"
+                " from upload_pipeline.reserve_credits("
+                "job_id => %s, lease_token => %s, credits => %s, again => %s)",
+                [job_id, lease_token, credits, again],
+            )
+            row = await cursor.fetchone()
+        assert row is not None  # noqa: S101 - it returns one row or raises
+        return Reservation._make(row)
+
+    async def settle_credits(
+        self,
+        job_id: UUID,
+        attempt: int,
+        credits: Decimal | int,  # noqa: A002 - its name in SQL
+        *,
+        reserved_at: datetime | None = None,
+    ) -> str:
+        """What was billed for an attempt: applied, duplicate, stale, ignored.
+
+        `reserved_at`: of the reservation that was looked at; stale if there is a newer one. Raises
+        InvalidArgument.
+        """
+        return str(
+            await self._value(
+                "settle_credits",
+                job_id=job_id,
+                attempt=attempt,
+                credits=credits,
+                reserved_at=reserved_at,
+            )
+        )
+
+    async def claim_reservations(self, batch: int = 50) -> list[OpenReservation]:
+        """Reservations that are open for long: ask what was billed, then settle_credits."""
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select job_id, attempt, reserved, reserved_at, parse_job_ids"
+                " from upload_pipeline.claim_reservations(batch => %s)",
+                [batch],
+            )
+            return [
+                OpenReservation(job_id, attempt, reserved, reserved_at, tuple(ids))
+                for job_id, attempt, reserved, reserved_at, ids in await cursor.fetchall()
+            ]
+
+    async def credit_status(self) -> list[CreditStatus]:
+        """The caps, and what is used and left of each."""
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select owner_id, period, credits, used, remaining, starts_at, resets_at"
+                " from upload_pipeline.credit_status"
+            )
+            return [CreditStatus._make(row) for row in await cursor.fetchall()]
+
+    async def create_job(
+        self,
+        *,
+        owner_id: UUID,
+        filename: str,
+        mime: str,
+        bytes_len: int,
+        file_sha256: str,
+        raw_path: str,
+        correlation_id: str | None = None,
+    ) -> Receipt:
+        """A job for a file; `duplicate` is the unfinished one it has. Raises InvalidArgument."""
+        return await self._receipt(
+            "create_job",
+            owner_id=owner_id,
+            filename=filename,
+            mime=mime,
+            bytes_len=bytes_len,
+            file_sha256=file_sha256,
+            raw_path=raw_path,
+            correlation_id=correlation_id,
+        )
+
+    async def confirm_upload(self, job_id: UUID, bytes_len: int, file_sha256: str) -> Receipt:
+        """Say that the raw file is there. Raises UnknownJob, DocumentMismatch."""
+        return await self._receipt(
+            "confirm_upload", job_id=job_id, bytes_len=bytes_len, file_sha256=file_sha256
+        )
+
+    async def retry_job(self, job_id: UUID, reason: str | None = None) -> Receipt:
+        """Another attempt. Raises UnknownJob, IllegalTransition, UnfinishedJobExists."""
+        return await self._receipt("retry_job", job_id=job_id, reason=reason)
+
+    async def check_integrity(self) -> list[Mapping[str, Any]]:
+        """A row {violation, job_id, detail} for each violated invariant."""
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select violation, job_id, detail from upload_pipeline.check_integrity()"
+            )
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+
+    async def _value(self, function: str, **arguments: object) -> Any:
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(_call_for_value(function, *arguments), arguments)
+            row = await cursor.fetchone()
+        return row[0] if row else None
+
+    async def _receipt(self, function: str, **arguments: object) -> Receipt:
+        async with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(Receipt))
+            await cursor.execute(_call(function, *arguments), arguments)
+            receipt = await cursor.fetchone()
+        assert receipt is not None  # noqa: S101 - a function without `setof` gives one row
+        return receipt
+
+
+@cache
+def _call(function: str, *arguments: str) -> bytes:
+    named = ", ".join(f"{name} => %({name})s" for name in arguments)
+    # Both are names from this module: no value is ever put into a statement.
+    return (
+        "select outcome, job_id, document_id, status, version, event_id, ordinal, path"  # noqa: S608
+        f" from upload_pipeline.{function}({named})"
+    ).encode()
+
+
+@cache
+def _call_for_value(function: str, *arguments: str) -> bytes:
+    named = ", ".join(f"{name} => %({name})s" for name in arguments)
+    return f"select upload_pipeline.{function}({named})".encode()
+
+
+def _moment(value: Any) -> datetime:
+    assert isinstance(value, datetime)  # noqa: S101 - the type that the function returns
+    return value

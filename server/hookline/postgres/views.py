@@ -1,0 +1,400 @@
+"""What a reader may see, one typed coroutine a view, and how its values read in words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+from hookline.postgres.pool import Unavailable, open_pool, transaction
+from hookline.settings import Settings
+
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "Alert",
+    "Event",
+    "FailedJob",
+    "Job",
+    "KnownObject",
+    "Queue",
+    "Status",
+    "Transition",
+    "Unreachable",
+    "Views",
+    "connected",
+    "duration",
+    "summary",
+    "unreachable",
+]
+
+CONNECT_TIMEOUT = 5
+_SUMMARY = 60
+
+Row = TypeVar("Row")
+
+
+class Unreachable(Unavailable):
+    """There is no connection to Postgres; the message is a sentence that says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of job_overview."""
+
+    job_id: UUID
+    document_id: UUID
+    owner_id: UUID
+    filename: str
+    status: str
+    version: int
+    attempt: int
+    max_attempts: int
+    upload_confirmed: bool
+    terminal: bool
+    failed: bool
+    overdue: bool | None
+    run_after: datetime
+    deadline_at: datetime | None
+    leased_by: str | None
+    leased_until: datetime | None
+    correlation_id: str
+    parsed_path: str | None
+    parsed_sha256: str | None
+    parsed_bytes: int | None
+    last_error: dict[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of job_timeline."""
+
+    job_id: UUID
+    version: int
+    ts: datetime
+    after_the_last: timedelta | None
+    from_status: str | None
+    to_status: str
+    type: str
+    severity: str
+    code: str
+    payload: dict[str, Any]
+    correlation_id: str
+    event_id: UUID
+    document_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A row of failed_jobs."""
+
+    job_id: UUID
+    document_id: UUID
+    owner_id: UUID
+    filename: str
+    status: str
+    attempt: int
+    max_attempts: int
+    code: str | None
+    error: str | None
+    correlation_id: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A row of queue_health: `queue` is a status, or a place such as `content: to store`."""
+
+    queue: str
+    waiting: int
+    leased: int
+    lease_expired: int
+    overdue: int
+    oldest: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A row of alerts."""
+
+    alert: str
+    subject: str
+    since: datetime | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownObject:
+    """A row of stored_objects: what ought to be in storage. Of a purged job the path is left.
+
+    `stored` is false while the content still waits for storage.
+    """
+
+    path: str
+    job_id: UUID | None
+    bytes: int | None
+    sha256: str | None
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A state of the machine."""
+
+    status: str
+    initial: bool
+    terminal: bool
+    failed: bool
+    claimable: bool
+    has_content: bool
+    overdue_after: timedelta | None
+    description: str
+    retry_base: timedelta
+    retry_cap: timedelta
+    max_tries: int
+    failure_code: str | None
+    paused_until: datetime | None
+    paused_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A step of the machine."""
+
+    from_status: str
+    to_status: str
+    event_type: str
+    enabled: bool
+
+
+class Views:
+    """Reads as a login role in hookline_reader. A method may raise DatabaseError."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def jobs(
+        self,
+        *,
+        status: str | None = None,
+        failed: bool = False,
+        overdue: bool = False,
+        owner_id: UUID | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+    ) -> list[Job]:
+        """Jobs for which every given filter holds, newest first; `since`: made then, or later."""
+        clauses = ["true"]
+        if status is not None:
+            clauses.append("status = %(status)s")
+            kind = [one for one in await self.statuses() if one.status == status]
+            # What follows from a status, said once more: unfinished and failed jobs have indexes.
+            clauses += ["not terminal" for one in kind if not one.terminal]
+            clauses += ["failed" for one in kind if one.failed]
+        if failed:
+            clauses.append("failed")
+        if overdue:
+            clauses += ["overdue", "not terminal"]
+        if owner_id is not None:
+            clauses.append("owner_id = %(owner_id)s")
+        if since is not None:
+            clauses.append("job_id >= %(first)s")
+        # A job's id is a UUIDv7, so its primary key is in the order of birth.
+        return await self._select(
+            Job,
+            "job_overview",
+            f"where {' and '.join(clauses)} order by job_id desc limit %(limit)s",
+            status=status,
+            owner_id=owner_id,
+            first=None if since is None else _first_id_of(since),
+            limit=limit,
+        )
+
+    async def jobs_of(self, job_ids: list[UUID]) -> list[Job]:
+        """Those of the jobs that there are, in no order that counts."""
+        return await self._select(
+            Job, "job_overview", "where job_id = any(%(job_ids)s)", job_ids=job_ids
+        )
+
+    async def jobs_between(self, first: UUID, last: UUID, *, limit: int) -> list[Job]:
+        """Jobs whose id is from `first` to `last`, both included, in the order of their ids."""
+        return await self._select(
+            Job,
+            "job_overview",
+            "where job_id between %(first)s and %(last)s order by job_id limit %(limit)s",
+            first=first,
+            last=last,
+            limit=limit,
+        )
+
+    async def timeline(self, job_id: UUID, *, after: int = 0) -> list[Event]:
+        """What happened to a job after a version, in order; empty if there is no such job."""
+        return await self._select(
+            Event,
+            "job_timeline",
+            "where job_id = %(job_id)s and version > %(after)s order by version",
+            job_id=job_id,
+            after=after,
+        )
+
+    async def failed(
+        self,
+        *,
+        status: str | None = None,
+        code: str | None = None,
+        after: FailedJob | None = None,
+        limit: int = 1000,
+    ) -> list[FailedJob]:
+        """Dead letters, the oldest failure first: the next ones `after` another."""
+        clauses = ["true"]
+        if status is not None:
+            clauses.append("status = %(status)s")
+        if code is not None:
+            clauses.append("code = %(code)s")
+        if after is not None:
+            clauses.append("(failed_at, job_id) > (%(failed_at)s, %(job_id)s)")
+        return await self._select(
+            FailedJob,
+            "failed_jobs",
+            f"where {' and '.join(clauses)} order by failed_at, job_id limit %(limit)s",
+            status=status,
+            code=code,
+            failed_at=after.failed_at if after else None,
+            job_id=after.job_id if after else None,
+            limit=limit,
+        )
+
+    async def alerts(self) -> list[Alert]:
+        """What needs a person."""
+        return await self._select(Alert, "alerts", "order by alert, subject")
+
+    async def queue_health(self) -> list[Queue]:
+        """Each place where work can wait."""
+        return await self._select(Queue, "queue_health", "order by queue")
+
+    async def known_objects(self, paths: list[str]) -> list[KnownObject]:
+        """Those of the paths that the database knows."""
+        found = await self._select(
+            KnownObject,
+            "stored_objects",
+            "where job_id is not null and path = any(%(paths)s)",
+            paths=paths,
+        )
+        # Apart, since no index helps with these: for most paths there is nothing left to ask.
+        if rest := list(set(paths).difference(known.path for known in found)):
+            found += await self._select(
+                KnownObject,
+                "stored_objects",
+                "where job_id is null and path = any(%(paths)s)",
+                paths=rest,
+            )
+        return found
+
+    async def stored_after(self, path: str, *, limit: int) -> list[KnownObject]:
+        """The next objects after `path` that jobs say are stored, in the order of their paths."""
+        return await self._select(
+            KnownObject,
+            "stored_objects",
+            "where job_id is not null and stored and path > %(path)s order by path limit %(limit)s",
+            path=path,
+            limit=limit,
+        )
+
+    async def statuses(self) -> list[Status]:
+        """The states of the machine, by name."""
+        return await self._select(Status, "statuses", 'order by status collate "C"')
+
+    async def transitions(self) -> list[Transition]:
+        """The steps of the machine, those that are disabled too, by name."""
+        return await self._select(
+            Transition,
+            "transitions",
+            'order by from_status collate "C", to_status collate "C", event_type',
+        )
+
+    async def _select(
+        self, kind: type[Row], view: str, clauses: str, **values: object
+    ) -> list[Row]:
+        columns = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
+        # All three are text of this module: no value is ever put into a statement.
+        query = f"select {columns} from upload_pipeline.{view} {clauses}"  # noqa: S608
+        async with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(kind))
+            await cursor.execute(query.encode(), values)
+            return await cursor.fetchall()
+
+
+@asynccontextmanager
+async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[AsyncConnectionPool]:
+    """A pool for one command. Raises ConfigurationError without DATABASE_URL, and Unreachable.
+
+    A connection is tried first: a pool would only say that it waited for one in vain.
+    """
+    conninfo = settings.require_database()
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            conninfo, connect_timeout=CONNECT_TIMEOUT
+        )
+    except psycopg.OperationalError as error:
+        raise unreachable(conninfo, error) from error
+    await connection.close()
+    pool = open_pool(
+        conninfo, size=size, prepare_threshold=settings.prepare_threshold, name="hookline"
+    )
+    async with pool:
+        yield pool
+
+
+def unreachable(conninfo: str, error: psycopg.OperationalError) -> Unreachable:
+    """What to tell a person of a connection that failed: host, port and reason, nothing else."""
+    parts = conninfo_to_dict(conninfo)
+    where = f"{parts.get('host') or 'its local socket'}:{parts.get('port') or 5432}"
+    lines = [line.strip(" \t-.") for line in str(error).splitlines()]
+    # libpq adds a question, or the attempts at each address, to the line that says why.
+    reason = re.sub(r"^.*failed: |^.*\b(FATAL|ERROR): +", "", lines[0] if lines else "")
+    return Unreachable(
+        f"There is no connection to Postgres at {where}: {reason or type(error).__name__}."
+        " Check DATABASE_URL, and that the server runs."
+    )
+
+
+def _first_id_of(moment: datetime) -> UUID:
+    """Not later than any UUIDv7 that is made from then on: RFC 9562, section 5.7."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=max(milliseconds, 0) << 80)
+
+
+def duration(span: timedelta | float | None) -> str:
+    """In the largest unit that fits: 12 ms, 3.4 s, 5 min, 6 h, 7 d; a float is in seconds."""
+    if span is None:
+        return ""
+    seconds = span.total_seconds() if isinstance(span, timedelta) else span
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    for size, unit in ((86400, "d"), (3600, "h")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} min"
+
+
+def summary(payload: dict[str, Any], at_most: int | None = _SUMMARY) -> str:
+    """A JSON object as `key=value` words, as many characters as fit beside other columns."""
+    words = " ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in payload.items()
+        if value is not None
+    )
+    return words if at_most is None or len(words) <= at_most else f"{words[: at_most - 1]}…"

@@ -1,0 +1,68 @@
+"""Stage `parse_queued`: what the provider has not told of in time is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from hookline.providers.llamacloud.client import ParseJob, Provider, ProviderError, Refused
+from hookline.providers.llamacloud.lookups import Lookups
+from hookline.providers.llamacloud.outcomes import is_stuck, verdict_on
+from hookline.providers.llamacloud.reports import report
+from hookline.stages import Deferred, Failed, Job, Tools
+
+__all__ = ["Ask"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ask:
+    """The handler. Its answer goes the way of the notification that did not come."""
+
+    def __init__(
+        self, provider: Provider, lookups: Lookups, *, now: Callable[[], datetime] = _now
+    ) -> None:
+        self._provider = provider
+        self._lookups = lookups
+        self._now = now
+
+    async def __call__(self, job: Job, tools: Tools) -> None:
+        """Ends the lease by receive_event, or by fail_job."""
+        try:
+            found = await self._lookups.jobs(job.parse_job_ids)
+            if not found:
+                raise Failed("parse_job_unknown", "The provider does not know it.", start_over=True)
+            parse_job = _most_telling(found)
+            if parse_job.status in ("PENDING", "RUNNING"):
+                if not is_stuck(parse_job, self._now()):
+                    raise Deferred("parse_running", f"The provider says {parse_job.status}.")
+                await self._start_over(job, tools, parse_job)
+                return
+        except ProviderError as error:
+            raise verdict_on(error, self._now()) from error
+        receipt = await report(tools.engine, parse_job)
+        if receipt is None or receipt.outcome != "applied":
+            # The job went elsewhere, and the lease with it; if not, this gives it back.
+            raise Deferred("nothing_new", f"The provider says {parse_job.status}.")
+
+    async def _start_over(self, job: Job, tools: Tools, parse_job: ParseJob) -> None:
+        """Another attempt, and the end of this one there: in this order.
+
+        The provider tells of a cancellation, which ends the attempt that it is of.
+        """
+        error = {"code": "parse_stuck", "error": "It does not end at the provider."}
+        await tools.engine.fail_job(job.job_id, job.lease_token, error, start_over=True)
+        with suppress(Refused):
+            await self._provider.cancel(parse_job.id)
+
+
+def _most_telling(jobs: list[ParseJob]) -> ParseJob:
+    """Of several, which an attempt may have after silence: a success, or what may become one."""
+    for status in ("COMPLETED", "RUNNING", "PENDING"):
+        for job in jobs:
+            if job.status == status:
+                return job
+    return jobs[0]

@@ -1,0 +1,166 @@
+"""Stage `parse_ready`: the result is fetched and stored, or what the provider failed at is told."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from hookline.providers.llamacloud.client import (
+    NotReady,
+    ParseJob,
+    Provider,
+    ProviderError,
+    Result,
+    UnknownParseJob,
+)
+from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, verdict_on, why_ended
+from hookline.providers.llamacloud.reports import SOURCE
+from hookline.sources import Content
+from hookline.stages import Deferred, Failed, Job, Tools
+from hookline.storage import StorageError
+from hookline.storage.kept import store_kept
+
+__all__ = ["Fetch"]
+
+# The provider cuts the text of a page here, in bytes, without a word. The last character is not
+# torn, so up to three bytes may be missing.
+_PAGE_LIMIT: Final = 64 * 1024
+_LONGEST_CHARACTER: Final = 4
+# A result that is not there so long after its job was COMPLETED will not come any more.
+_READABLE_WITHIN: Final = timedelta(hours=1)
+# Time for the drain, which has the content: fetching it again is only for when no drain runs.
+_DRAIN_PAUSE: Final = timedelta(minutes=5)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Fetch:
+    """The handler. Of an attempt's provider jobs the latest comes first; a success will do."""
+
+    def __init__(self, provider: Provider, *, now: Callable[[], datetime] = _now) -> None:
+        self._provider = provider
+        self._now = now
+
+    async def __call__(self, job: Job, tools: Tools) -> None:
+        """Ends the lease by finish_content."""
+        result = await self._result(job)
+        content = result.markdown.encode("utf-8", "surrogatepass")
+        failed = [number for number, text in sorted(result.pages.items()) if text is None]
+        if not result.markdown.strip():
+            raise _nothing_in(result, failed)
+        cut = await asyncio.to_thread(_cut_pages, result.pages)
+
+        if cut or failed:
+            # Before the content: it is not taken without its warning.
+            await tools.engine.advance_job(
+                job.job_id,
+                job.lease_token,
+                "parse_truncated",
+                {"parse_job_id": result.job.id, "pages": cut, "failed_pages": failed},
+                keep_lease=True,
+            )
+        await self._keep(job, tools, result, content)
+        # The only one: of several the sum is wanted, which is the sweep's to find.
+        if result.job.credits is not None and len(job.parse_job_ids) == 1:
+            billed = Decimal(str(result.job.credits))
+            await tools.engine.settle_credits(job.job_id, job.attempt, billed)
+
+    async def _keep(self, job: Job, tools: Tools, result: Result, content: bytes) -> None:
+        sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
+        details: dict[str, Any] = {
+            "parse_job_id": result.job.id,
+            "content_length": len(result.markdown),
+            "pages": len(result.pages),
+        }
+        receipt = await tools.engine.receive_content(
+            SOURCE,
+            sha256,
+            Content(
+                delivery_id=f"fetched:{result.job.id}",
+                event_type="parse.result",
+                job_id=job.job_id,
+                content=content,
+                document_id=job.document_id,
+                parse_job_id=result.job.id,
+                attempt=job.attempt,
+                details=details,
+            ),
+        )
+        try:
+            receipt = await store_kept(
+                tools.engine,
+                tools.storage,
+                receipt,
+                content,
+                deadline=tools.settings.storage_deadline,
+            )
+        except StorageError as error:
+            text = f"The storage failed: {error}. The content is kept, the drain tries again."
+            until = self._now() + _DRAIN_PAUSE
+            raise Deferred("storage_unavailable", text, until) from error
+        if receipt.outcome == "stale":
+            # The job went elsewhere, and the lease with it; if not, this gives it back.
+            raise Deferred("content_stale", f"The job is {receipt.status} by now.")
+
+    async def _result(self, job: Job) -> Result:
+        """The result; or what is to be raised for the lack of one."""
+        others: list[ParseJob] = []
+        try:
+            for parse_job_id in job.parse_job_ids:
+                with suppress(UnknownParseJob):
+                    try:
+                        return await self._provider.result(parse_job_id)
+                    except NotReady:
+                        others.append(await self._provider.job(parse_job_id))
+        except ProviderError as error:
+            raise verdict_on(error, self._now()) from error
+        raise self._no_result(others)
+
+    def _no_result(self, jobs: list[ParseJob]) -> Deferred | Failed:
+        now = self._now()
+        by_status = {job.status: job for job in reversed(jobs)}
+        for status in ("RUNNING", "PENDING"):
+            if (running := by_status.get(status)) and not is_stuck(running, now):
+                return Deferred("parse_running", f"The provider says {status}.")
+        if completed := by_status.get("COMPLETED"):
+            if completed.updated_at is None or now - completed.updated_at < _READABLE_WITHIN:
+                return Deferred("result_not_ready", "The provider has it and does not show it yet.")
+            return Failed("result_gone", "The provider shows no result.", start_over=True)
+        if failed := by_status.get("FAILED"):
+            return failure_of(failed)
+        if cancelled := by_status.get("CANCELLED"):
+            return Failed("parse_cancelled", why_ended(cancelled), permanent=True)
+        if jobs:
+            return Failed("parse_stuck", "It does not end at the provider.", start_over=True)
+        return Failed("parse_job_unknown", "The provider does not know it.", start_over=True)
+
+
+def _cut_pages(pages: Mapping[int, str | None]) -> list[int]:
+    """The pages that are as long as the provider cuts them."""
+    return [number for number, text in sorted(pages.items()) if text and _is_cut(text)]
+
+
+def _is_cut(text: str) -> bool:
+    if len(text) == _PAGE_LIMIT:
+        return True
+    if len(text) * _LONGEST_CHARACTER < _PAGE_LIMIT - _LONGEST_CHARACTER:
+        return False
+    size = len(text.encode("utf-8", "surrogatepass"))
+    return _PAGE_LIMIT - _LONGEST_CHARACTER < size <= _PAGE_LIMIT
+
+
+def _nothing_in(result: Result, failed: list[int]) -> Failed:
+    if failed:
+        text = (
+            f"Pages {', '.join(map(str, failed[:20]))} failed, and there are no others with text."
+        )
+        return Failed("PAGES_FAILED", text, start_over=True)
+    text = f"The provider found no text on {len(result.pages)} pages."
+    return Failed("NO_DATA_FOUND_IN_FILE", text, permanent=True)

@@ -1,0 +1,73 @@
+"""Provider jobs, looked up many at a time: by their ids, or by whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from hookline.providers.llamacloud.batches import Batches
+from hookline.providers.llamacloud.client import ParseJob, Provider, UnknownParseJob
+
+__all__ = ["Lookups", "metadata_of"]
+
+# Ids in one URL, and questions that share one listing.
+_IDS: Final = 50
+_SUBMISSIONS: Final = 1000
+# How far the provider's clock may be from the database's.
+_SKEW: Final = timedelta(minutes=5)
+
+
+def metadata_of(job_id: UUID, attempt: int) -> dict[str, str]:
+    """What a provider job is told of whose it is: it comes back with the job, wherever shown."""
+    return {"hookline_job_id": str(job_id), "attempt": str(attempt)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    job_id: UUID
+    attempt: int
+    since: datetime
+
+
+class Lookups:
+    """What is asked within some milliseconds is one request, or as few as can be."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._by_id: Batches[str, ParseJob] = Batches(provider.jobs, size=_IDS)
+        self._by_submission: Batches[_Submission, list[ParseJob]] = Batches(
+            self._submissions, size=_SUBMISSIONS
+        )
+
+    async def job(self, parse_job_id: str) -> ParseJob | None:
+        """The provider job; None where there is none. Raises ProviderError."""
+        listed = await self._by_id.ask(parse_job_id)
+        if listed is not None:
+            return listed
+        # The listing lags: only the job's own address knows for certain.
+        try:
+            return await self._provider.job(parse_job_id)
+        except UnknownParseJob:
+            return None
+
+    async def jobs(self, parse_job_ids: Sequence[str]) -> list[ParseJob]:
+        """Those of a few provider jobs that there are, in this order."""
+        found = [await self.job(parse_job_id) for parse_job_id in parse_job_ids]
+        return [job for job in found if job is not None]
+
+    async def submissions(self, job_id: UUID, attempt: int, since: datetime) -> list[ParseJob]:
+        """The provider jobs of an attempt, submitted since then and listed, oldest first."""
+        return await self._by_submission.ask(_Submission(job_id, attempt, since)) or []
+
+    async def _submissions(
+        self, asked: Sequence[_Submission]
+    ) -> Mapping[_Submission, list[ParseJob]]:
+        jobs = await self._provider.jobs_since(min(one.since for one in asked) - _SKEW)
+        owned: dict[tuple[str | None, str | None], list[ParseJob]] = {}
+        for job in jobs:
+            whose = job.metadata.get("hookline_job_id"), job.metadata.get("attempt")
+            owned.setdefault(whose, []).append(job)
+        return {one: owned.get((str(one.job_id), str(one.attempt)), []) for one in asked}

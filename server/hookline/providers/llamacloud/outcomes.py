@@ -1,0 +1,78 @@
+"""What becomes of a job when the provider does not do what was asked, or says that it failed."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+from hookline.providers.llamacloud.client import (
+    Misconfigured,
+    ParseJob,
+    ProviderError,
+    QuotaSpent,
+    RateLimited,
+    Refused,
+)
+from hookline.stages import Deferred, Failed, Paused
+
+__all__ = ["failure_of", "is_stuck", "verdict_on", "why_ended"]
+
+# Long enough to be no load, short enough to be no outage of ours once the reason is gone.
+_PAUSE: Final = timedelta(minutes=15)
+# The provider ends a job long before, if it still knows what it does.
+_STUCK_AFTER: Final = timedelta(hours=24)
+
+_PERMANENT: Final = frozenset(
+    {
+        "UNSUPPORTED_FILE_TYPE",
+        "PDF_IS_PROTECTED",
+        "PDF_IS_BROKEN",
+        "NO_DATA_FOUND_IN_FILE",
+        "DOCUMENT_TOO_LARGE",
+        "TOO_MANY_PAGES",
+    }
+)
+"""Failures of the document itself: whoever parses it again gets the same."""
+
+_CODE: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\bTIMEOUT\b")
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_LONGEST: Final = 1000
+
+
+def verdict_on(error: ProviderError, now: datetime) -> Deferred | Failed:
+    """What to raise for the job whose call failed so. Whether a call was carried out is not asked.
+
+    That the provider is away is nobody's failure: no number of tries makes it one.
+    """
+    match error:
+        case QuotaSpent():
+            return Paused("quota_spent", str(error), now + _PAUSE)
+        case Misconfigured():
+            reason = f"LLAMA_CLOUD_API_KEY or LLAMA_CLOUD_BASE_URL may be wrong. {error}"
+            return Paused("provider_refused_us", str(error), now + _PAUSE, reason[:500])
+        case RateLimited():
+            return Deferred("rate_limited", str(error))
+        case Refused():
+            return Failed("provider_refused", str(error))
+        case _:
+            return Deferred("provider_unanswered", str(error))
+
+
+def failure_of(job: ParseJob) -> Failed:
+    """What to raise for a job of the provider that FAILED: its code, and whether that may pass."""
+    text = why_ended(job)
+    found = _CODE.search(text)
+    code = found[0][:100] if found else "parse_failed"
+    return Failed(code, text, permanent=code in _PERMANENT, start_over=code not in _PERMANENT)
+
+
+def why_ended(job: ParseJob) -> str:
+    """The provider's own words, as text that can be kept."""
+    said = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", job.error_message or "")
+    return said[:_LONGEST] or f"The provider says {job.status} and gives no reason."
+
+
+def is_stuck(job: ParseJob, now: datetime) -> bool:
+    """Whether a job that has not ended never will."""
+    return job.created_at is not None and now - job.created_at > _STUCK_AFTER

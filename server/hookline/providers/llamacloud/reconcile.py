@@ -1,0 +1,102 @@
+"""What nobody's job is at the moment: parked notifications, and what the provider has billed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import structlog
+
+from hookline.postgres.engine import Engine, OpenReservation
+from hookline.postgres.pool import UnknownJob
+from hookline.providers.llamacloud.client import ParseJob, Provider, ProviderError, UnknownParseJob
+from hookline.providers.llamacloud.lookups import Lookups
+from hookline.providers.llamacloud.reports import report
+from hookline.stages import Tools
+
+__all__ = ["Sweeps"]
+
+log = structlog.get_logger("hookline.llamacloud")
+
+_BATCH: Final = 50
+# The provider forgets a job after so long; who could not be asked until then cannot be asked.
+_BILLED_WITHIN: Final = timedelta(hours=48)
+# A job that failed or was cancelled is not billed, if it was not so long after.
+_FAILED_BILLED_WITHIN: Final = timedelta(hours=1)
+_UNBILLED: Final = frozenset({"FAILED", "CANCELLED"})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Sweeps:
+    """Any number may run at once, in any process: claims skip what others hold."""
+
+    def __init__(
+        self, provider: Provider, lookups: Lookups, *, now: Callable[[], datetime] = _now
+    ) -> None:
+        self._provider = provider
+        self._lookups = lookups
+        self._now = now
+
+    async def apply_parked(self, tools: Tools) -> None:
+        """Apply what is parked although its job is known. Raises DatabaseError."""
+        while (parse_job_id := await tools.engine.apply_parked()) is not None:
+            log.info("parked_applied", parse_job_id=parse_job_id)
+
+    async def settle(self, tools: Tools) -> None:
+        """Settle what is reserved for long. Raises DatabaseError."""
+        while claimed := await tools.engine.claim_reservations(_BATCH):
+            await asyncio.gather(*(self._settle(tools.engine, one) for one in claimed))
+
+    async def _settle(self, engine: Engine, open_: OpenReservation) -> None:
+        ids = {"job_id": str(open_.job_id), "attempt": open_.attempt}
+        try:
+            billed = await self._billed(engine, open_)
+        except ProviderError as error:
+            log.warning("billing_unknown", reason=str(error), **ids)
+            billed = None
+        if billed is None and self._now() - open_.reserved_at > _BILLED_WITHIN:
+            billed = open_.reserved
+        if billed is not None:
+            # Not what a worker has reserved anew, and may be submitting, since this was looked at.
+            outcome = await engine.settle_credits(
+                open_.job_id, open_.attempt, billed, reserved_at=open_.reserved_at
+            )
+            log.info("credits_settled", credits=float(billed), outcome=outcome, **ids)
+
+    async def _billed(self, engine: Engine, open_: OpenReservation) -> Decimal | None:
+        """What was billed for all provider jobs of an attempt; None where that is not known yet."""
+        total = Decimal(0)
+        for parse_job_id in open_.parse_job_ids or await self._find(engine, open_):
+            try:
+                billed = self._credits(await self._provider.job(parse_job_id))
+            except UnknownParseJob:
+                return None
+            if billed is None:
+                return None
+            total += billed
+        return total
+
+    async def _find(self, engine: Engine, open_: OpenReservation) -> list[str]:
+        """Of a submission that nobody finished: what the provider knows of it is recorded."""
+        found = await self._lookups.submissions(open_.job_id, open_.attempt, open_.reserved_at)
+        for job in found:
+            # A purged job is settled too.
+            with suppress(UnknownJob):
+                # Even if the attempt is over: a late success is still a success.
+                await engine.record_submission(open_.job_id, open_.attempt, job.id)
+                await report(engine, job)
+        return [job.id for job in found]
+
+    def _credits(self, job: ParseJob) -> Decimal | None:
+        if job.credits is not None:
+            return Decimal(str(job.credits))
+        ended_at = job.updated_at if job.status in _UNBILLED else None
+        over = ended_at is not None and self._now() - ended_at > _FAILED_BILLED_WITHIN
+        return Decimal(0) if over else None

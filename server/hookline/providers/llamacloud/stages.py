@@ -1,0 +1,123 @@
+"""LlamaCloud as the parser: three stages, and what a worker process does beside them.
+
+uploaded       submit   the file goes there, once for each attempt
+parse_queued   ask      what it has not told of in time is asked
+parse_ready    fetch    the result comes here
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from hookline.providers.choice import Builtin
+from hookline.settings import ConfigurationError, Settings
+from hookline.stages import Stage
+from hookline.worker.periodic import Chore
+
+if TYPE_CHECKING:
+    from hookline.providers.llamacloud.client import Provider, Webhook
+
+__all__ = ["llamacloud", "parsing_with"]
+
+log = structlog.get_logger("hookline.llamacloud")
+
+# A file is in memory while it is submitted, a result while it is fetched; a question is small.
+_LARGE = 8
+_SMALL = 100
+# Longer than all limits inside of it: for what has none.
+_TIMEOUT = 1800.0
+
+_ROUTE = "/webhooks/llamacloud"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def llamacloud(settings: Settings) -> AsyncIterator[Builtin]:
+    """What a worker with these settings runs, while the connections to LlamaCloud are open.
+
+    Raises ConfigurationError without a key, or without the package.
+    """
+    key = settings.require_api_key()
+    try:
+        from hookline.providers.llamacloud.client import opened
+    except ModuleNotFoundError as error:
+        if error.name != "llama_cloud":
+            raise
+        raise ConfigurationError(
+            "LlamaCloud needs the package llama-cloud: pip install 'hookline[llamacloud]'."
+        ) from error
+    async with opened(
+        key, settings.llama_cloud_base_url, answered_within=settings.provider_timeout
+    ) as provider:
+        yield parsing_with(provider, settings)
+
+
+def parsing_with(
+    provider: Provider, settings: Settings, now: Callable[[], datetime] = _now
+) -> Builtin:
+    """The stages and chores over a provider that is open."""
+    # Here and not above: they need the package.
+    from hookline.providers.llamacloud.ask_stage import Ask
+    from hookline.providers.llamacloud.fetch_stage import Fetch
+    from hookline.providers.llamacloud.lookups import Lookups
+    from hookline.providers.llamacloud.polling import Polls
+    from hookline.providers.llamacloud.reconcile import Sweeps
+    from hookline.providers.llamacloud.submit_stage import Submit
+
+    lookups = Lookups(provider)
+    polls = Polls(lookups, now=now)
+    sweeps = Sweeps(provider, lookups, now=now)
+    submit = Submit(
+        provider,
+        lookups,
+        polls,
+        webhook=_webhook(settings),
+        tier=settings.parse_tier,
+        assumed_pages=settings.assumed_pages,
+        grace=settings.submit_grace,
+        now=now,
+    )
+    return Builtin(
+        stages=(
+            Stage("uploaded", submit, concurrency=_LARGE, timeout=_TIMEOUT),
+            Stage(
+                "parse_queued",
+                Ask(provider, lookups, now=now),
+                concurrency=_SMALL,
+                timeout=_TIMEOUT,
+            ),
+            Stage("parse_ready", Fetch(provider, now=now), concurrency=_LARGE, timeout=_TIMEOUT),
+        ),
+        chores=(
+            Chore("llamacloud polls", polls.run_once, 1.0),
+            Chore("llamacloud parked", sweeps.apply_parked, 30.0),
+            Chore("llamacloud billing", sweeps.settle, 60.0),
+        ),
+    )
+
+
+def _webhook(settings: Settings) -> Webhook | None:
+    """Where LlamaCloud may call us, proven by the newest secret of the receiver; None: nowhere."""
+    from hookline.providers.llamacloud.client import Webhook
+
+    missing = [
+        variable
+        for variable, value in (
+            ("HOOKLINE_PUBLIC_URL", settings.public_url),
+            ("HOOKLINE_LLAMACLOUD_SECRETS", settings.llamacloud_secrets),
+        )
+        if not value
+    ]
+    if missing:
+        log.warning("webhook_not_configured", missing=missing, instead="LlamaCloud is asked")
+        return None
+    secret = settings.llamacloud_secrets[0].get_secret_value()
+    return Webhook(f"{settings.public_url}{_ROUTE}", secret)

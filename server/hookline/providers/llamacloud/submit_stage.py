@@ -1,0 +1,184 @@
+"""Stage `uploaded`: the raw file is given to the provider, once for each attempt.
+
+Parsing costs money and the provider has no idempotency key, so each attempt makes a reservation
+first. Who finds one that is open looks for the job at the provider before it submits again, and
+only after the provider had time to show it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import structlog
+
+from hookline.postgres.engine import Reservation
+from hookline.postgres.pool import BudgetExceeded
+from hookline.providers.llamacloud.client import (
+    ParseJob,
+    Provider,
+    ProviderError,
+    Refused,
+    Unanswered,
+    UnknownParseJob,
+    Webhook,
+)
+from hookline.providers.llamacloud.lookups import Lookups, metadata_of
+from hookline.providers.llamacloud.outcomes import verdict_on
+from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, count_pages
+from hookline.providers.llamacloud.polling import Polls
+from hookline.providers.llamacloud.reports import report
+from hookline.stages import Deferred, Job, Paused, Tools
+
+__all__ = ["Submit"]
+
+log = structlog.get_logger("hookline.llamacloud")
+
+_CANCELLED: Final = "cancelled"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Submit:
+    """The handler. `webhook` None: nobody will call, so `polls` asks."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        lookups: Lookups,
+        polls: Polls,
+        *,
+        webhook: Webhook | None,
+        tier: str,
+        assumed_pages: int,
+        grace: float,
+        now: Callable[[], datetime] = _now,
+    ) -> None:
+        self._provider = provider
+        self._lookups = lookups
+        self._polls = polls
+        self._webhook = webhook
+        self._tier = tier
+        self._assumed_pages = assumed_pages
+        self._grace = timedelta(seconds=grace)
+        self._now = now
+
+    async def __call__(self, job: Job, tools: Tools) -> None:
+        """Ends the lease by record_submission."""
+        content = await tools.raw(job)
+        cost = await self._estimate(job, content)
+        reservation = await self._reserve(job, tools, cost)
+        if reservation.outcome == "duplicate" and await self._was_submitted(
+            job, tools, reservation.reserved_at
+        ):
+            return
+
+        try:
+            file_id = await self._provider.upload(job.filename, content, job.mime)
+        except ProviderError as error:
+            # A file is not a job: nothing was ordered.
+            await _give_back(job, tools, reservation)
+            raise verdict_on(error, self._now()) from error
+
+        await self._provider.turn_to_create()
+        # The lease is looked at once more before it costs, and the grace counts from here: the
+        # upload and the turn may have taken long.
+        reservation = await self._reserve(job, tools, cost, again=True)
+        await self._record(job, tools, await self._create(job, tools, file_id, reservation))
+
+    async def _create(
+        self, job: Job, tools: Tools, file_id: str, reservation: Reservation
+    ) -> ParseJob:
+        try:
+            return await self._provider.create(
+                file_id,
+                tier=self._tier,
+                metadata=metadata_of(job.job_id, job.attempt),
+                webhook=self._webhook,
+            )
+        except ProviderError as error:
+            if isinstance(error, Unanswered) and error.sent:
+                # It may have been created: the reservation stays open and says so.
+                raise Deferred(
+                    "submission_unanswered", str(error), reservation.reserved_at + self._grace
+                ) from error
+            await _give_back(job, tools, reservation)
+            raise verdict_on(error, self._now()) from error
+
+    async def _was_submitted(self, job: Job, tools: Tools, reserved_at: datetime) -> bool:
+        """Whether an earlier try got through, and is recorded now. Raises Deferred in the grace."""
+        looked_at = self._now()
+        try:
+            found = await self._lookups.submissions(job.job_id, job.attempt, reserved_at)
+        except ProviderError as error:
+            raise verdict_on(error, looked_at) from error
+        for parse_job in found:
+            log.info("submission_found", job_id=str(job.job_id), parse_job_id=parse_job.id)
+            await self._record(job, tools, parse_job)
+            # Its webhook may have come and gone while nobody knew the id.
+            await report(tools.engine, parse_job)
+        if not found and looked_at < (until := reserved_at + self._grace):
+            raise Deferred(
+                "submission_unknown", "An earlier try may have submitted it, not listed yet.", until
+            )
+        return bool(found)
+
+    async def _record(self, job: Job, tools: Tools, parse_job: ParseJob) -> None:
+        receipt = await tools.engine.record_submission(
+            job.job_id, job.attempt, parse_job.id, job.correlation_id
+        )
+        if receipt.status == _CANCELLED:
+            await self._cancel(job, parse_job)
+        elif self._webhook is None:
+            self._polls.add(parse_job.id)
+
+    async def _cancel(self, job: Job, parse_job: ParseJob) -> None:
+        """Of a job that an operator ended meanwhile: why pay for it?"""
+        ids = {"job_id": str(job.job_id), "parse_job_id": parse_job.id}
+        try:
+            await self._provider.cancel(parse_job.id)
+            log.info("submission_cancelled", **ids)
+        except (Refused, UnknownParseJob):
+            pass
+        except ProviderError as error:
+            log.warning("submission_not_cancelled", reason=str(error), **ids)
+
+    async def _estimate(self, job: Job, content: bytes) -> Decimal:
+        pages = await asyncio.to_thread(count_pages, content, job.mime)
+        return Decimal(CREDITS_A_PAGE[self._tier] * (pages or self._assumed_pages))
+
+    async def _reserve(
+        self, job: Job, tools: Tools, cost: Decimal, *, again: bool = False
+    ) -> Reservation:
+        try:
+            return await tools.engine.reserve_credits(
+                job.job_id, job.lease_token, cost, again=again
+            )
+        except BudgetExceeded as error:
+            raise await self._over_budget(job, tools, cost, f"{error}. {error.detail}") from error
+
+    async def _over_budget(self, job: Job, tools: Tools, cost: Decimal, text: str) -> Deferred:
+        usual = CREDITS_A_PAGE[self._tier] * self._assumed_pages
+        caps = [
+            cap
+            for cap in await tools.engine.credit_status()
+            if cap.owner_id in (None, job.owner_id) and cap.remaining < cost
+        ]
+        until = max((cap.resets_at for cap in caps), default=None)
+        # What is left for all does not do for a usual document either: one is stopped, so are all.
+        spent = [cap.resets_at for cap in caps if cap.owner_id is None and cap.remaining < usual]
+        if spent:
+            return Paused("budget_exceeded", text, max(spent), f"The credit cap is reached. {text}")
+        return Deferred("budget_exceeded", text, until)
+
+
+async def _give_back(job: Job, tools: Tools, reservation: Reservation) -> None:
+    """What was reserved for nothing; not what another has reserved since, if this is late."""
+    await tools.engine.settle_credits(
+        job.job_id, job.attempt, 0, reserved_at=reservation.reserved_at
+    )
