@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from pgtap import SERVERS, pytest_collect_file
-from servers import MAJORS, Server, Servers, skip_reason
+from support.pgtap import SERVERS, pytest_collect_file
+from support.servers import MAJORS, Server, Servers, skip_reason
 
 __all__ = ["pytest_collect_file"]
+
+pytest_plugins = ["support.project_fixtures"]
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("HOOKLINE_") or name == "DATABASE_URL":
+            monkeypatch.delenv(name)
 
 
 def pytest_configure(config: pytest.Config) -> None:

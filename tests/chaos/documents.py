@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-from provider.documents import expected_markdown
+from fakes.llamacloud.documents import expected_markdown
 
 _GOOD: Final = b"%PDF-1.7"
 # Of a hundred documents; the others are good. A marker, and the code of the failure it leads to.

@@ -235,7 +235,7 @@ def _prepare(url: str) -> None:
 async def _provider(seed: int, faults: dict[str, object]) -> AsyncIterator[str]:
     """The imitation; its URL."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "provider.llamacloud", "--port", "0", "--seed", str(seed)),
+        *(sys.executable, "-m", "fakes.llamacloud.server", "--port", "0", "--seed", str(seed)),
         *("--speed", str(_SPEED), "--webhook-timeout", str(_WEBHOOK_TIMEOUT)),
         *("--list-lag-seconds", str(_LIST_LAG)),
         *("--faults", json.dumps(faults)),

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import Cli, Database
+
+from support.commands import Cli, Database
 
 
 @pytest.fixture

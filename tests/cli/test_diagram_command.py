@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
-from commands import Cli, Database
-
 from hookline.cli.diagram import draw
 from hookline.postgres.views import Status, Transition
-from servers import ROOT
+from support.commands import Cli, Database
+from support.servers import ROOT
 
 DEFAULT = """\
 stateDiagram-v2

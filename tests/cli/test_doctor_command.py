@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Cli, Database, objects
 from pydantic import SecretStr
 
 from hookline.doctor import examination as doctor
 from hookline.settings import Settings
-from servers import ROOT, Server
+from support.commands import Cli, Database, objects
+from support.servers import ROOT, Server
 
 SECRET = "the-secret-of-the-sender"
 Examine = Callable[..., tuple[int, list[dict[str, Any]]]]

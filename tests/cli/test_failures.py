@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from commands import Cli, sentence_of
 
 from hookline import __version__
-from servers import Server
+from support.commands import Cli, sentence_of
+from support.servers import Server
 
 READS = (
     *(["jobs"], ["jobs", "--follow"], ["job", "0123abcd"], ["job", "0123abcd", "--follow"]),

@@ -8,9 +8,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from commands import Cli, Database, objects
 
-from servers import Server
+from support.commands import Cli, Database, objects
+from support.servers import Server
 
 JOBS = 60_000
 RARE = 50  # failed, and as many in parse_queued; all others are complete

@@ -11,9 +11,8 @@ from dataclasses import fields
 from datetime import UTC
 from uuid import UUID, uuid4
 
-from commands import Cli, Database, objects, sentence_of
-
 from hookline.postgres.views import Job
+from support.commands import Cli, Database, objects, sentence_of
 
 
 def test_jobs_are_listed_newest_first(cli: Cli, db: Database, reader: str) -> None:

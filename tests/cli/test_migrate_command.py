@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from commands import Cli, objects, sentence_of
 
 from hookline.postgres import migrations
-from servers import Server
+from support.commands import Cli, objects, sentence_of
+from support.servers import Server
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from commands import Cli, Database, objects, sentence_of
+from support.commands import Cli, Database, objects, sentence_of
 
 
 def test_several_jobs_are_retried_each_once(cli: Cli, db: Database, operator: str) -> None:

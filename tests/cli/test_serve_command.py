@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-from commands import Cli, Database, sentence_of
+
+from support.commands import Cli, Database, sentence_of
 
 SECRET = "the-secret-of-the-sender"
 

@@ -15,7 +15,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from commands import Cli, Database, objects, sentence_of
+
+from support.commands import Cli, Database, objects, sentence_of
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from commands import Cli, Database, sentence_of
 
 from hookline.sources import NotProven
 from hookline.sources.push import verify_token
+from support.commands import Cli, Database, sentence_of
 
 NEW, OLD = "the-new-secret-0123456789", "the-old-secret-0123456789"
 PUBLIC = "https://hooks.example.com/base/"

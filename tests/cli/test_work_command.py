@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import Cli
+
+from support.commands import Cli
 
 SECRET = "the-secret-of-the-sender"
 

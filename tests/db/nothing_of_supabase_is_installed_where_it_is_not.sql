@@ -39,7 +39,7 @@ $$;
 select what as without_roles from summary \gset
 rollback to plain;
 
-\ir ../../tests/platform.psql
+\ir ../../tests/support/platform.psql
 drop function auth.uid();
 create function auth.uid() returns bigint language sql as 'select 1::bigint';
 \ir ../../db/supabase/install.sql
@@ -54,16 +54,16 @@ reset role;
 select what as of_a_closed_schema from summary \gset
 rollback to plain;
 
-\ir ../../tests/platform.psql
+\ir ../../tests/support/platform.psql
 drop schema realtime cascade;
 \ir ../../db/supabase/install.sql
 select what as without_realtime from summary \gset
-\ir ../../tests/platform.psql
+\ir ../../tests/support/platform.psql
 \ir ../../db/supabase/install.sql
 select what as with_realtime_later from summary \gset
 rollback to plain;
 
-\ir ../../tests/platform.psql
+\ir ../../tests/support/platform.psql
 create role installer in role hookline_owner;
 do $$ begin execute format('grant create on database %I to installer', current_database()); end; $$;
 grant usage on schema auth, realtime to installer;
@@ -73,7 +73,7 @@ reset role;
 select what as with_a_closed_realtime from summary \gset
 rollback to plain;
 
-\ir ../../tests/platform.psql
+\ir ../../tests/support/platform.psql
 create table public.notes (id uuid);
 create policy owner_sees_own_documents on public.notes for select using (true);
 create policy hookline_owner_hears_own_jobs on public.notes for select using (true);

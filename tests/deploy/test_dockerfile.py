@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 from hookline.standalone.embedded.programs import free_port
-from sender import ENVELOPE_SECRET
-from servers import ROOT
+from support.sender import ENVELOPE_SECRET
+from support.servers import ROOT
 
 DOCKERFILE = ROOT / "server/deploy/Dockerfile"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hookline.settings import Settings
-from servers import ROOT
+from support.servers import ROOT
 
 UNIT = ROOT / "server/deploy/hookline@.service"
 TEXT = UNIT.read_text()

@@ -16,8 +16,8 @@ import pytest
 
 from hookline.receiver.run import receiving
 from hookline.settings import Settings
-from receiver_process import Spawn, Spawned
-from sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender, Start
+from support.receiver_process import Spawn, Spawned
+from support.sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender, Start
 
 
 @pytest.fixture

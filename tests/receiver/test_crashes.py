@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from hookline.standalone.embedded import ThrowawayPostgres
-from receiver_process import Spawn, over_own_postgres
-from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
-from servers import Server
+from support.receiver_process import Spawn, over_own_postgres
+from support.sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
+from support.servers import Server
 
 
 async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(

@@ -12,7 +12,7 @@ from hookline.postgres.notifier import Bell
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import Metrics
 from hookline.storage import Storage
-from sender import LATER, Sender, Start, envelope_of, set_clock, until
+from support.sender import LATER, Sender, Start, envelope_of, set_clock, until
 
 
 async def test_a_failure_that_nobody_foresaw_does_not_end_the_drain(

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from sender import ENVELOPE_SECRET, Job, Sender, Start, envelope_of, sign
+from support.sender import ENVELOPE_SECRET, Job, Sender, Start, envelope_of, sign
 
 ROUTE = "/webhooks/llamaparse"
 

@@ -13,8 +13,8 @@ import pytest
 
 from hookline.storage import StorageError
 from hookline.storage.threads import Threads
-from receiver_process import Spawn
-from sender import envelope_of
+from support.receiver_process import Spawn
+from support.sender import envelope_of
 
 
 async def test_neither_signatures_nor_the_stop_wait_for_a_disk_that_hangs(

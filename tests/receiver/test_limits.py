@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sender import ENVELOPE_SECRET, Sender, Start, envelope_of, event_of, sign
+from support.sender import ENVELOPE_SECRET, Sender, Start, envelope_of, event_of, sign
 
 ROUTE = "/webhooks/llamaparse"
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sender import Sender, event_of
+from support.sender import Sender, event_of
 
 
 async def test_a_success_makes_the_job_parse_ready(sender: Sender) -> None:

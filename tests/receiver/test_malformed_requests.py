@@ -8,8 +8,8 @@ import json
 import pytest
 
 from hookline.sources.push import mint_token
-from receiver_process import Spawn
-from sender import PUSH_SECRET, Sender
+from support.receiver_process import Spawn
+from support.sender import PUSH_SECRET, Sender
 
 MALFORMED = {
     "a bare line feed": b"POST {path} HTTP/1.1\nHost: a\n\n",

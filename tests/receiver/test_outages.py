@@ -13,9 +13,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.pool import transaction
 from hookline.standalone.embedded import ThrowawayPostgres
-from receiver_process import over_own_postgres
-from sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
-from servers import Server
+from support.receiver_process import over_own_postgres
+from support.sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
+from support.servers import Server
 
 
 async def test_storage_down_is_500_with_the_content_kept_and_the_drain_finishes_it(

@@ -26,9 +26,9 @@ from psycopg.conninfo import conninfo_to_dict
 from hookline.postgres.migrations import migrate
 from hookline.settings import load
 from hookline.standalone.embedded.programs import Account, free_port
-from hosted import hosted_server
-from sender import Job, Sender, Start, envelope_of, event_of
-from servers import MAJORS, Server
+from support.hosted import hosted_server
+from support.sender import Job, Sender, Start, envelope_of, event_of
+from support.servers import MAJORS, Server
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 SERVER_CONNECTIONS = 2

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from hookline.sources.push import mint_token
-from sender import PUSH_SECRET, Job, Sender, sign
+from support.sender import PUSH_SECRET, Job, Sender, sign
 
 SHAPES = [
     {"txt": "Report", "md": "# Report", "json": [], "images": []},

@@ -9,8 +9,8 @@ import pytest
 from psycopg import errors
 
 from hookline.sources.push import mint_token
-from receiver_process import Spawn
-from sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender, envelope_of, event_of
+from support.receiver_process import Spawn
+from support.sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender, envelope_of, event_of
 
 TEXT = "The patient's name is Ada"
 

@@ -20,15 +20,15 @@ import aiohttp
 import psycopg
 import pytest
 from dotenv import dotenv_values
-from pdfs import pdf, sample, text
-from projects import SERVER
-from submissions import jobs_of, submitted, written
 
 from hookline.postgres.views import Job
 from hookline.settings import ConfigurationError, Settings, load
 from hookline.standalone.embedded import EmbeddedPostgres
 from hookline.standalone.up import AlreadyRunning, standing
 from hookline.storage.files import FileStorage
+from support.pdfs import pdf, sample, text
+from support.projects import SERVER
+from support.submissions import jobs_of, submitted, written
 
 Hookline = Callable[..., subprocess.Popen[str]]
 

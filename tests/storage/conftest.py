@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
-from supabase_imitation import SupabaseImitation, imitation
 
+from fakes.supabase_storage import SupabaseImitation, imitation
 from hookline.settings import Settings
 from hookline.storage import Storage, open_storage
 

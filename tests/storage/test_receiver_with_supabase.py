@@ -10,10 +10,10 @@ from typing import Any
 import aiohttp
 import pytest
 import structlog
-from supabase_imitation import SECRET_KEY, Bucket, SupabaseImitation
 
+from fakes.supabase_storage import SECRET_KEY, Bucket, SupabaseImitation
 from hookline.receiver.run import receiving
-from sender import ENVELOPE_SECRET, LATER, Sender, Start, envelope_of, set_clock, until
+from support.sender import ENVELOPE_SECRET, LATER, Sender, Start, envelope_of, set_clock, until
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from supabase_imitation import SECRET_KEY, Bucket, Object, SupabaseImitation, jwt
 
+from fakes.supabase_storage import SECRET_KEY, Bucket, Object, SupabaseImitation, jwt
 from hookline.settings import Settings
 from hookline.storage import MissingObject, Storage, StorageError, open_storage
 from hookline.storage.supabase import key_problem

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from release import Hookline
-from supabase_cli import SupabaseCli
-from supabase_like import SupabaseLike
 
-from servers import MAJORS, skip_reason
+from support.servers import MAJORS, skip_reason
+from support.supabase_cli import SupabaseCli
+from support.supabase_project import SupabaseLike
 
 
 def _server(major: int) -> Iterator[SupabaseLike]:

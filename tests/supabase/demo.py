@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from servers import ROOT
+from support.servers import ROOT
 
 SEED = (ROOT / "supabase/seed.sql").read_text()
 

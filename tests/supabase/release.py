@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import aiohttp
 
-from receiver_process import Spawned
-from sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender
-from servers import ROOT
+from support.receiver_process import Spawned
+from support.sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender
+from support.servers import ROOT
 
 WHEEL = ROOT / "tests/releases/hookline-0.1.0-py3-none-any.whl"
 

@@ -11,11 +11,11 @@ from time import perf_counter
 import psycopg
 import pytest
 from release import Hookline
-from supabase_cli import SupabaseCli
-from supabase_like import SupabaseLike
 
-from sender import envelope_of
-from servers import ROOT
+from support.sender import envelope_of
+from support.servers import ROOT
+from support.supabase_cli import SupabaseCli
+from support.supabase_project import SupabaseLike
 
 
 class Stopwatch:

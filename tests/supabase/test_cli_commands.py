@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 from demo import PLACES, places, violations
-from supabase_cli import CONFIG, SupabaseCli
-from supabase_like import SupabaseLike
 
-from servers import ROOT
+from support.servers import ROOT
+from support.supabase_cli import CONFIG, SupabaseCli
+from support.supabase_project import SupabaseLike
 
 EVERY = [path.stem for path in sorted((ROOT / "supabase/migrations").glob("*.sql"))]
 

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from demo import PLACES, SEED, places, violations
-from supabase_cli import CONFIG, SupabaseCli
-from supabase_like import SupabaseLike
 
-from servers import ROOT
+from support.servers import ROOT
+from support.supabase_cli import CONFIG, SupabaseCli
+from support.supabase_project import SupabaseLike
 
 
 def keys_of(table: dict[str, Any], *path: str) -> set[str]:

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import psycopg
-from supabase_like import SupabaseLike
 
-from servers import ROLES
-from test_pg_prove import pg_prove
+from support.pgtap import pg_prove
+from support.servers import ROLES
+from support.supabase_project import SupabaseLike
 
 TESTS = Path("supabase/tests")
 

@@ -11,11 +11,11 @@ import pytest
 from demo import SEED, violations
 from psycopg import sql
 from release import Hookline
-from supabase_like import SupabaseLike
 
 from hookline.postgres.migrations import migrate
-from sender import Job, Sender, envelope_of, event_of, until
-from servers import ROOT
+from support.sender import Job, Sender, envelope_of, event_of, until
+from support.servers import ROOT
+from support.supabase_project import SupabaseLike
 
 TABLES = """
 select table_name, array_agg(column_name::text order by ordinal_position)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psycopg
 from release import Hookline
-from supabase_cli import SupabaseCli
-from supabase_like import SupabaseLike
 
 from hookline.postgres.migrations import migrate
-from servers import MAJORS, ROOT
+from support.servers import MAJORS, ROOT
+from support.supabase_cli import SupabaseCli
+from support.supabase_project import SupabaseLike
 
 EVERY = [path.stem for path in sorted((ROOT / "supabase/migrations").glob("*.sql"))]
 

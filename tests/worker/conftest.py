@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from servers import Server
-from workplace import Workplace
+from support.servers import Server
+from support.workplace import Workplace
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from hookline.stages import Advance, Job, Stage, Tools
-from workplace import Workplace, until
+from support.workplace import Workplace, until
 
 Handled = Advance | str | None
 

@@ -13,7 +13,7 @@ import structlog
 
 from hookline.sources import Content
 from hookline.stages import Advance, Deferred, Failed, Job, Paused, Stage, Tools
-from workplace import DOCUMENT, Workplace, until
+from support.workplace import DOCUMENT, Workplace, until
 
 Handled = Advance | str | None
 

@@ -10,8 +10,8 @@ import psycopg
 
 from hookline.stages import Advance, Job, Stage, Tools
 from hookline.standalone.embedded import ThrowawayPostgres
-from servers import Server
-from workplace import DOCUMENT, Workplace, until
+from support.servers import Server
+from support.workplace import DOCUMENT, Workplace, until
 
 # What a user writes, and all of it.
 USERS_STAGE = """

@@ -10,10 +10,10 @@ import pytest
 
 from hookline.receiver.run import receiving
 from hookline.stages import Advance, Failed, Job, Stage, Tools
-from sender import ENVELOPE_SECRET, Sender, envelope_of
-from sender import Job as Sent
-from servers import Server
-from workplace import NEVER, Workplace, until
+from support.sender import ENVELOPE_SECRET, Sender, envelope_of
+from support.sender import Job as Sent
+from support.servers import Server
+from support.workplace import NEVER, Workplace, until
 
 Handled = Advance | str | None
 

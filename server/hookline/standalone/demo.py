@@ -28,7 +28,7 @@ from hookline.submission.submission import make_job, read_raw
 
 __all__ = ["SAMPLE", "run"]
 
-# Hookline's own, made by tests/standalone/pdfs.py.
+# Hookline's own, made by tests/support/pdfs.py.
 SAMPLE = Path(__file__).with_name("sample.pdf")
 
 _FIRST_LINES = 5

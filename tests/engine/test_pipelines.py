@@ -1,0 +1,224 @@
+"""The optional pipelines are data, and what the tests say of the machine holds for each of them.
+
+So are the stages that somebody added: work in them is claimed, lost, resumed and upgraded as any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from support.pgtap import TESTS, run_file
+from support.servers import ROOT, Server
+
+PIPELINES = sorted(path.name for path in (ROOT / "db" / "pipelines").glob("*.sql"))
+
+# These ask the tables what is legal, so they judge any machine.
+ABOUT_THE_MACHINE = (
+    "every_step_of_the_machine_is_legal_or_refused.sql",
+    "the_functions_take_every_legal_step_and_no_other.sql",
+    "the_machine_has_no_dead_end.sql",
+)
+
+
+def _machine(url: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as conn:
+        return conn.execute(
+            "select from_status, to_status, event_type, enabled "
+            "from upload_pipeline.transitions order by 1, 2, 3"
+        ).fetchall()
+
+
+def _add(server: Server, pipeline: str, url: str) -> None:
+    path = f"db/pipelines/{pipeline}"
+    done = server.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, url)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module", params=PIPELINES)
+def with_pipeline(request: pytest.FixtureRequest, postgres: Server) -> Iterator[str]:
+    """A database with a pipeline added to it, as the pipeline's file says how."""
+    with postgres.create(template=postgres.pgtap_template) as url:
+        _add(postgres, request.param, url)
+        once = _machine(url)
+        _add(postgres, request.param, url)
+        assert _machine(url) == once, "the second time changes nothing"
+        yield url
+
+
+@pytest.mark.parametrize("name", ABOUT_THE_MACHINE)
+def test_the_machine_keeps_its_promises_with(
+    name: str, postgres: Server, with_pipeline: str
+) -> None:
+    verdict, stderr = run_file(postgres, with_pipeline, TESTS / name)
+    assert verdict.passed, "\n".join([*verdict.failures, *verdict.problems, stderr])
+
+
+class Worker:
+    """Calls the functions, each in a transaction of its own, at a time that is set."""
+
+    def __init__(self, url: str) -> None:
+        self.conn: psycopg.Connection[dict[str, Any]] = psycopg.connect(
+            url, autocommit=True, row_factory=dict_row
+        )
+
+    def at(self, time: str) -> None:
+        self.conn.execute(
+            "create or replace function upload_pipeline.clock() returns timestamptz"
+            f" language sql volatile as $$ select timestamptz '2026-01-01 {time}+00' $$".encode()
+        )
+
+    def rows(self, function: str, **arguments: Any) -> list[dict[str, Any]]:
+        named = ", ".join(f"{name} => %({name})s" for name in arguments)
+        query = f"select * from upload_pipeline.{function}({named})"  # noqa: S608 - ours
+        return self.conn.execute(query.encode(), arguments).fetchall()
+
+    def call(self, function: str, **arguments: Any) -> dict[str, Any]:
+        (row,) = self.rows(function, **arguments)
+        return row
+
+    def claim(self, status: str) -> dict[str, UUID]:
+        job = self.call("claim_jobs", status=status, worker="w")
+        return {"job_id": job["job_id"], "lease_token": job["lease_token"]}
+
+    def make_parsed_job(self) -> UUID:
+        file = {"bytes_len": 1, "file_sha256": "a" * 64}
+        job = self.call(
+            "create_job",
+            owner_id=UUID(int=1),
+            filename="a.pdf",
+            mime="application/pdf",
+            raw_path="storage://raw/a.pdf",
+            **file,
+        )
+        job_id: UUID = job["job_id"]
+        self.call("confirm_upload", job_id=job_id, **file)
+        self.call(
+            "receive_content",
+            source="test",
+            delivery_id="d",
+            body_sha256="0" * 64,
+            event_type="parsed",
+            job_id=job_id,
+            content=b"# a",
+        )
+        self.call("finish_content", job_id=job_id, ordinal=1)
+        return job_id
+
+
+@pytest.fixture
+def worker(postgres: Server) -> Iterator[Worker]:
+    with postgres.create(template=postgres.template) as url:
+        _add(postgres, "rag.sql", url)
+        worker = Worker(url)
+        with worker.conn:
+            yield worker
+            assert worker.rows("check_integrity") == []
+
+
+def test_the_longer_chain_is_worked_from_end_to_end(worker: Worker) -> None:
+    worker.at("12:00")
+    job_id = worker.make_parsed_job()
+    for status, *codes in (
+        ("parsed", "parse_validated"),
+        # One worker holds on to what it has started.
+        ("parse_validated", "chunking_started", "chunking_completed"),
+        ("chunks_stored", "embedding_queued"),
+        ("embedding_queued", "embedding_started", "embedding_completed"),
+        ("embeddings_stored", "job_completed"),
+    ):
+        lease = worker.claim(status)
+        assert lease["job_id"] == job_id
+        for code in codes:
+            keep = code != codes[-1]
+            done = worker.call("advance_job", code=code, keep_lease=keep, **lease)
+    assert done["status"] == "complete"
+
+
+def test_work_whose_worker_died_in_a_status_that_nobody_claims_is_resumed(worker: Worker) -> None:
+    worker.at("12:00")
+    worker.make_parsed_job()
+    worker.call("advance_job", code="parse_validated", **worker.claim("parsed"))
+    lease = worker.claim("parse_validated")
+    worker.call("advance_job", code="chunking_started", keep_lease=True, **lease)
+    worker.at("12:02")
+    assert worker.rows("claim_jobs", status="chunking", worker="x") == []
+    # It was taken back, and its turn comes after a pause, not at its deadline half an hour later.
+    worker.at("12:02:10")
+    lease = worker.claim("chunking")
+    assert worker.call("advance_job", code="chunking_completed", **lease)["status"] == (
+        "chunks_stored"
+    )
+
+
+def test_each_stage_of_the_longer_chain_fails_in_its_own_way(worker: Worker) -> None:
+    worker.at("12:00")
+    worker.make_parsed_job()
+    worker.call("advance_job", code="parse_validated", **worker.claim("parsed"))
+    error = {"error": Jsonb({"code": "x", "error": "x"}), "permanent": True}
+    job_id = worker.claim("parse_validated")
+    assert worker.call("fail_job", **job_id, **error)["status"] == "failed_chunking"
+    retried = worker.call("retry_job", job_id=job_id["job_id"])
+    assert retried["status"] == "parse_validated"
+
+
+def test_an_upgrade_completes_the_stages_that_are_there(postgres: Server) -> None:
+    migrations = sorted((ROOT / "supabase" / "migrations").glob("*.sql"))
+    before = [path for path in migrations if "__workers" not in path.name]
+    with postgres.create() as url, psycopg.connect(url, autocommit=True) as conn:
+        for path in before[:2]:
+            conn.execute(path.read_bytes())
+        conn.execute("""
+            set search_path = upload_pipeline;
+            insert into statuses (status, claimable, has_content, description)
+            values ('mine', true, true, 'Somebody''s own.'),
+                   ('chunking', false, true, 'Of rag.sql.');
+            insert into statuses (status, terminal, failed, has_content, description)
+            values ('failed_chunking', true, true, true, 'Of rag.sql.');
+            insert into transitions (from_status, to_status, event_type)
+            values ('parsed', 'mine', 'stage_done'), ('mine', 'chunking', 'stage_started'),
+                   ('chunking', 'failed_chunking', 'stage_error'),
+                   ('chunking', 'chunking', 'retry');
+            insert into event_codes (code, event_type, severity, to_status, description)
+            values ('chunking_failed', 'stage_error', 'error', 'failed_chunking', 'x');
+            update transitions set enabled = false
+             where (from_status, to_status) = ('parsed', 'complete');
+            reset search_path;
+        """)
+        for path in migrations[2:]:
+            conn.execute(path.read_bytes())
+        loops = conn.execute("""
+            select s.status
+              from upload_pipeline.statuses as s
+              join upload_pipeline.transitions as t
+                on (t.from_status, t.to_status, t.event_type) = (s.status, s.status, 'retry')
+               and t.enabled
+             where not s.terminal
+             order by s.status
+        """).fetchall()
+        assert [status for (status,) in loops] == [
+            *("chunking", "mine", "parse_queued", "parse_ready", "parsed", "uploaded")
+        ]
+        failures = conn.execute("""
+            select status, failure_code, max_tries
+              from upload_pipeline.statuses where not terminal order by status
+        """).fetchall()
+        assert failures == [
+            ("chunking", "chunking_failed", 3),
+            ("mine", None, 3),
+            ("parse_queued", "parse_failed", 3),
+            ("parse_ready", "parse_failed", 3),
+            ("parsed", "stage_failed", 3),
+            ("uploaded", "parse_failed", 3),
+        ]
+        assert conn.execute("select * from upload_pipeline.alerts").fetchall() == []
+        disabled = conn.execute(
+            "select from_status, to_status from upload_pipeline.transitions where not enabled"
+        ).fetchall()
+        assert disabled == [("parsed", "complete")], "what was closed stays closed"

@@ -1,0 +1,339 @@
+"""Histories survive a dump and a restore, and the guards that keep them are on afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from support.servers import Server
+
+# The lookup tables are seeded by the installation; the dump brings them as they were.
+MAKE_ROOM = """
+delete from upload_pipeline.event_codes;
+delete from upload_pipeline.transitions;
+delete from upload_pipeline.statuses;
+delete from upload_pipeline.error_codes;
+"""
+
+TABLES = """
+select table_name from information_schema.tables
+where table_schema = 'upload_pipeline' and table_type = 'BASE TABLE' order by table_name
+"""
+
+GUARDS = """
+select tgrelid::regclass::text, tgname, tgenabled
+from pg_trigger
+where not tgisinternal and tgfoid::regproc::text like 'upload_pipeline.%'
+order by tgname
+"""
+
+
+class Story:
+    """Jobs in every status, each led there by the functions themselves."""
+
+    def __init__(self, conn: psycopg.Connection) -> None:
+        self.conn = conn
+        self.deliveries = 0
+
+    def job(self, name: str, *, confirmed: bool = True) -> uuid.UUID:
+        sha256 = hashlib.sha256(name.encode()).hexdigest()
+        row = self.conn.execute(
+            """
+            select job_id from upload_pipeline.create_job(
+              owner_id => %s, filename => %s, mime => 'application/pdf', bytes_len => 1,
+              file_sha256 => %s, raw_path => %s)
+            """,
+            (uuid.uuid4(), f"{name}.pdf", sha256, f"storage://raw/{name}.pdf"),
+        ).fetchone()
+        assert row is not None
+        job_id = uuid.UUID(str(row[0]))
+        if confirmed:
+            self.conn.execute(
+                "select upload_pipeline.confirm_upload("
+                "job_id => %s, bytes_len => 1, file_sha256 => %s)",
+                (job_id, sha256),
+            )
+        return job_id
+
+    def _delivery(self) -> tuple[str, str]:
+        self.deliveries += 1
+        return str(self.deliveries), hashlib.sha256(str(self.deliveries).encode()).hexdigest()
+
+    def event(self, code: str | None, *, parse_job_id: str, job_id: uuid.UUID | None = None) -> str:
+        row = self.conn.execute(
+            """
+            select outcome from upload_pipeline.receive_event(
+              source => 'llamacloud', delivery_id => %s, body_sha256 => %s, event_type => 'parse.x',
+              code => %s, parse_job_id => %s, job_id => %s, payload => '{"error": "é \\" \\\\n"}')
+            """,
+            (*self._delivery(), code, parse_job_id, job_id),
+        ).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def content(self, job_id: uuid.UUID, content: bytes, *, recognised: bool = True) -> int:
+        row = self.conn.execute(
+            """
+            select ordinal from upload_pipeline.receive_content(
+              source => 'llamaparse', delivery_id => %s, body_sha256 => %s, event_type => 'parsed',
+              job_id => %s, content => %s, recognised => %s)
+            """,
+            (*self._delivery(), job_id, content, recognised),
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def stored(self, job_id: uuid.UUID, content: bytes) -> None:
+        ordinal = self.content(job_id, content)
+        self.conn.execute(
+            "select upload_pipeline.finish_content(job_id => %s, ordinal => %s)", (job_id, ordinal)
+        )
+
+    def submitted(self, job_id: uuid.UUID, parse_job_id: str) -> None:
+        self.conn.execute(
+            "select upload_pipeline.record_submission("
+            "job_id => %s, attempt => 1, parse_job_id => %s)",
+            (job_id, parse_job_id),
+        )
+
+    def tell(self) -> None:
+        self.job("unconfirmed", confirmed=False)
+        self.job("uploaded")
+        self.submitted(self.job("parse_queued"), "pj-queued")
+        self.submitted(self.job("parse_ready"), "pj-ready")
+        self.event("parse_ready", parse_job_id="pj-ready")
+
+        parsed = self.job("parsed")
+        self.stored(parsed, b"# once\n")
+        complete = self.job("complete")
+        self.stored(complete, b"# twice\x00\xff\n")
+        self.conn.execute(
+            """
+            select upload_pipeline.transition(j, 'job_completed', '{}')
+            from upload_pipeline.lock_job(%s) as j
+            """,
+            (complete,),
+        )
+
+        failed = self.job("failed")
+        self.submitted(failed, "pj-failed")
+        self.event("parse_failed", parse_job_id="pj-failed")
+        retried = self.job("retried")
+        self.submitted(retried, "pj-retried")
+        self.event("parse_failed", parse_job_id="pj-retried")
+        self.conn.execute("select upload_pipeline.retry_job(job_id => %s)", (retried,))
+        self.conn.execute("select upload_pipeline.cancel_job(job_id => %s)", (self.job("gone"),))
+
+        pending = self.job("pending")
+        self.content(pending, b"# not yet stored\n")
+        self.content(pending, bytes(range(256)), recognised=False)
+        self.event("parse_ready", parse_job_id="pj-parked")
+        self.event(None, parse_job_id="pj-of-another-application")
+
+        erased = self.job("erased")
+        self.stored(erased, b"# erased\n")
+        self.conn.execute(
+            """
+            select upload_pipeline.erase_document(document_id => document_id)
+            from upload_pipeline.upload_jobs where job_id = %s
+            """,
+            (erased,),
+        )
+
+        self.conn.execute(
+            """
+            update upload_pipeline.upload_jobs
+               set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = now()
+             where job_id = %s
+            """,
+            (parsed,),
+        )
+        self.conn.execute(
+            "select upload_pipeline.set_credit_cap("
+            "owner_id => null, period => 'month', credits => 5)"
+        )
+        self.conn.execute(
+            """
+            select upload_pipeline.reserve_credits(c.job_id, c.lease_token, credits => 1.5)
+              from upload_pipeline.claim_jobs(status => 'uploaded', worker => 'w') as c
+            """
+        )
+        self.conn.execute(
+            "select upload_pipeline.pause_stage("
+            "status => 'parsed', until => now() + interval '1 day', reason => 'é')"
+        )
+
+        # A machine that is no longer the one of the installation.
+        self.conn.execute(
+            """
+            insert into upload_pipeline.statuses (status, description)
+            values ('mine', 'A stage of my own.');
+            insert into upload_pipeline.transitions values ('parsed', 'mine', 'stage_started');
+            update upload_pipeline.transitions set enabled = false where to_status = 'complete';
+            update upload_pipeline.statuses set claimable = false where status = 'parse_ready';
+            """
+        )
+
+
+def rows(url: str) -> dict[str, list[str]]:
+    with psycopg.connect(url) as conn:
+        return {
+            table: [
+                row[0]
+                for row in conn.execute(
+                    sql.SQL("select t::text from {} t order by t::text").format(
+                        sql.Identifier("upload_pipeline", table)
+                    )
+                )
+            ]
+            for (table,) in conn.execute(TABLES).fetchall()
+        }
+
+
+def ask(url: str, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as conn:
+        return conn.execute(query.encode()).fetchall()
+
+
+@pytest.fixture
+def source(postgres: Server) -> Iterator[str]:
+    with postgres.create(template=postgres.template) as url:
+        with psycopg.connect(url) as conn:
+            Story(conn).tell()
+        yield url
+
+
+@pytest.fixture
+def target(postgres: Server) -> Iterator[str]:
+    with postgres.create(template=postgres.template) as url:
+        yield url
+
+
+def dump(server: Server, url: str, path: Path, *options: str) -> None:
+    done = server.run(
+        "pg_dump", *options, "--schema=upload_pipeline", "--file", path, "--dbname", url
+    )
+    assert done.returncode == 0, done.stderr
+
+
+RESTORE = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", MAKE_ROOM, "-f")
+
+
+def test_the_story_is_told_in_full(source: str) -> None:
+    statuses = ask(source, "select distinct status from upload_pipeline.upload_jobs order by 1")
+    assert [row[0] for row in statuses] == [
+        *("cancelled", "complete", "failed_parse", "parse_queued", "parse_ready"),
+        *("parsed", "uploaded"),
+    ]
+    outcomes = ask(source, "select distinct outcome from upload_pipeline.webhook_deliveries")
+    assert {row[0] for row in outcomes} >= {"applied", "kept", "unrecognised", "parked", "ignored"}
+    assert all(rows(source).values()), "no table is empty"
+    assert ask(source, "select * from upload_pipeline.check_integrity()") == []
+
+
+@pytest.mark.parametrize("session", ["origin", "replica"])
+def test_data_alone_is_restored_into_a_new_installation(
+    session: str, postgres: Server, source: str, target: str, tmp_path: Path
+) -> None:
+    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    options = {"PGOPTIONS": f"-c session_replication_role={session}"}
+    done = postgres.run("psql", "-1", *RESTORE, tmp_path / "data.sql", target, env=options)
+    assert done.returncode == 0, done.stderr
+    assert rows(target) == rows(source)
+    assert ask(target, "select * from upload_pipeline.check_integrity()") == []
+
+
+def test_a_restore_that_lost_a_part_of_a_history_is_refused(
+    postgres: Server, source: str, target: str, tmp_path: Path
+) -> None:
+    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    lines = (tmp_path / "data.sql").read_text().splitlines(keepends=True)
+    lost = [n for n, line in enumerate(lines) if "\tupload_confirmed\t" in line and "\t2\t" in line]
+    del lines[lost[0]]
+    (tmp_path / "less.sql").write_text("".join(lines))
+    done = postgres.run("psql", "-1", *RESTORE, tmp_path / "less.sql", target)
+    assert "has no unbroken history" in done.stderr
+    assert rows(target)["upload_jobs"] == []
+
+
+def test_a_restore_needs_one_transaction_and_says_so(
+    postgres: Server, source: str, target: str, tmp_path: Path
+) -> None:
+    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    done = postgres.run("psql", *RESTORE, tmp_path / "data.sql", target)
+    # The machine's own tables are the first that want each other.
+    assert 'constraint "failure_code_is_known"' in done.stderr
+    assert rows(target)["upload_jobs"] == []
+
+
+def test_a_whole_database_is_restored_with_its_guards(
+    postgres: Server, source: str, tmp_path: Path
+) -> None:
+    dump(postgres, source, tmp_path / "whole.sql")
+    with postgres.create() as empty:
+        done = postgres.run(
+            "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", tmp_path / "whole.sql", empty
+        )
+        assert done.returncode == 0, done.stderr
+        assert rows(empty) == rows(source)
+        assert ask(empty, "select * from upload_pipeline.check_integrity()") == []
+        assert ask(empty, GUARDS) == ask(source, GUARDS)
+        assert {row[2] for row in ask(empty, GUARDS)} == {"A"}
+
+
+@contextmanager
+def member_of(server: Server, url: str, role: str) -> Iterator[str]:
+    """The same database, for a login role that is a member of `role` and nothing else."""
+    server.execute(f"create role backup login password 'backup' in role {role}")
+    try:
+        yield server.url(urlsplit(url).path[1:], user="backup", password="backup")
+    finally:
+        server.execute("drop role backup")
+
+
+def test_a_member_of_the_owner_dumps_every_row(
+    postgres: Server, source: str, target: str, tmp_path: Path
+) -> None:
+    with member_of(postgres, source, "hookline_owner") as url:
+        dump(postgres, url, tmp_path / "data.sql", "--data-only")
+    done = postgres.run("psql", "-1", *RESTORE, tmp_path / "data.sql", target)
+    assert done.returncode == 0, done.stderr
+    assert rows(target) == rows(source)
+
+
+def test_who_may_read_everything_but_is_no_member_gets_an_error_and_no_empty_dump(
+    postgres: Server, source: str, tmp_path: Path
+) -> None:
+    with member_of(postgres, source, "pg_read_all_data") as url:
+        options = ("--data-only", "--schema=upload_pipeline", "--file", tmp_path / "data.sql")
+        done = postgres.run("pg_dump", *options, "--dbname", url)
+    assert done.returncode != 0
+    assert "row-level security policy" in done.stderr
+
+
+def test_a_restore_on_supabase_is_announced_to_nobody_while_the_trigger_is_off(
+    postgres: Server, source: str, target: str, tmp_path: Path
+) -> None:
+    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    for path in ("tests/support/platform.psql", "db/supabase/install.sql"):
+        done = postgres.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, target)
+        assert done.returncode == 0, done.stderr
+    switch = "alter table upload_pipeline.events {} trigger events_are_broadcast"
+    postgres.execute(switch.format("disable"), urlsplit(target).path[1:])
+    done = postgres.run("psql", "-1", *RESTORE, tmp_path / "data.sql", target)
+    assert done.returncode == 0, done.stderr
+    postgres.execute(switch.format("enable"), urlsplit(target).path[1:])
+    assert rows(target) == rows(source)
+    assert ask(target, "select count(*) from realtime.messages") == [(0,)]
+
+    with psycopg.connect(target) as conn:
+        Story(conn).job("announced", confirmed=False)
+    assert ask(target, "select count(*) from realtime.messages") == [(1,)]

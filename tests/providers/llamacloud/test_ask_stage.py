@@ -1,0 +1,120 @@
+"""Stage `parse_queued`: what the provider did not tell is asked, and told once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fakes.llamacloud.faults import Faults
+from fakes.llamacloud.server import LlamaCloud
+from support.cloud_worker import FAST, PDF, CloudWorker, Employ
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "status"),
+    [
+        (PDF, "parse_ready", "parse_ready"),
+        (b"%FAIL PDF_IS_PROTECTED", "parse_ended", "parse_ready"),
+    ],
+    ids=["completed", "failed"],
+)
+async def test_an_end_that_nobody_told_is_asked_for(
+    worker: CloudWorker, content: bytes, code: str, status: str
+) -> None:
+    job_id = await worker.submitted(content)
+    await worker.cloud.settle()
+    assert await worker.work("parse_queued") == 0
+    worker.later(minutes=31)
+    assert await worker.work("parse_queued") == 1
+    assert (worker.codes(job_id), worker.status(job_id)) == (["parse_submitted", code], status)
+    [delivery] = worker.query("select * from upload_pipeline.webhook_deliveries")
+    assert (delivery["source"], delivery["outcome"]) == ("llamacloud", "applied")
+    assert delivery["payload"]["asked"] is True
+
+
+async def test_a_cancellation_at_the_provider_is_told(worker: CloudWorker) -> None:
+    worker.cloud.jobs.hold()
+    job_id = await worker.submitted()
+    [parse_job] = worker.jobs_there(job_id)
+    worker.cloud.jobs.cancel(parse_job)
+    await worker.ask()
+    assert (worker.status(job_id), worker.last_error(job_id)) == (
+        "failed_parse",
+        "parse_cancelled",
+    )
+    worker.cloud.jobs.release()
+
+
+async def test_a_job_that_still_runs_is_asked_about_again(worker: CloudWorker) -> None:
+    worker.cloud.jobs.hold()
+    job_id = await worker.submitted()
+    for _ in range(4):
+        await worker.ask()
+    assert worker.codes(job_id) == ["parse_submitted"] + ["stage_deferred"] * 4
+    assert worker.last_error(job_id) == "parse_running"
+    worker.cloud.jobs.release()
+    await worker.cloud.settle()
+    worker.later(minutes=1)
+    assert await worker.work("parse_queued") == 1
+    assert worker.status(job_id) == "parse_ready"
+
+
+async def test_a_job_that_never_ends_is_cancelled_there_and_made_again(worker: CloudWorker) -> None:
+    job_id = await worker.submitted(b"%STUCK")
+    worker.later(hours=25)
+    await worker.work("parse_queued")
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_stuck")
+    [parse_job] = worker.jobs_there(job_id)
+    assert parse_job.status == "CANCELLED"
+
+
+async def test_a_job_that_the_provider_has_forgotten_is_made_again(worker: CloudWorker) -> None:
+    job_id = await worker.submitted()
+    await worker.cloud.settle()
+    worker.cloud.jobs.jobs.clear()
+    await worker.ask()
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_job_unknown")
+
+
+async def test_a_job_that_is_only_not_listed_is_known(employ: Employ) -> None:
+    cloud = LlamaCloud(seed=7, pace=replace(FAST, list_lag_seconds=10**7))
+    async with employ(cloud) as worker:
+        job_id = await worker.submitted()
+        await cloud.settle()
+        await worker.ask()
+        assert worker.status(job_id) == "parse_ready"
+
+
+async def test_many_jobs_are_asked_about_in_one_request(worker: CloudWorker) -> None:
+    for number in range(12):
+        await worker.upload(PDF + b"%d" % number)
+    assert await worker.work("uploaded") == 12
+    await worker.cloud.settle()
+    before = len(worker.cloud.requests)
+    await worker.ask()
+    assert worker.cloud.requests[before:] == [("GET", "/api/v2/parse", 200)]
+    assert await worker.work("parse_ready") == 12
+
+
+async def test_a_provider_in_trouble_costs_no_try(worker: CloudWorker) -> None:
+    job_id = await worker.submitted()
+    await worker.cloud.settle()
+    for fault in ("http_429", "http_5xx", "reset"):
+        worker.cloud.faults = Faults(**{fault: 1.0})  # type: ignore[arg-type]
+        await worker.ask()
+    assert worker.codes(job_id)[1:] == ["stage_deferred"] * 3
+    worker.cloud.faults = Faults()
+    await worker.ask()
+    assert worker.status(job_id) == "parse_ready"
+
+
+async def test_an_answer_that_a_webhook_overtook_gives_the_job_away(worker: CloudWorker) -> None:
+    job_id = await worker.submitted()
+    await worker.cloud.settle()
+    worker.later(minutes=31)
+    [job] = await worker.engine.claim_jobs("parse_queued", "slow")
+    worker.query("select upload_pipeline.release_job(%s)", job_id)
+    await worker.ask()
+    await worker.work_on(job)
+    assert worker.codes(job_id) == ["parse_submitted", "job_released", "parse_ready"]

@@ -1,0 +1,173 @@
+"""What each answer of the provider means, and that every call is made once."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from llama_cloud import DefaultAsyncHttpxClient
+
+from hookline.providers.llamacloud.client import (
+    Misconfigured,
+    NotReady,
+    Provider,
+    ProviderError,
+    QuotaSpent,
+    RateLimited,
+    Refused,
+    Unanswered,
+    UnknownParseJob,
+    Webhook,
+    opened,
+)
+from support.cloud_worker import PDF, CloudWorker
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+class Scripted:
+    """A server that gives one answer to everything, and counts."""
+
+    def __init__(self, answer: web.Response) -> None:
+        self.answer = answer
+        self.requests = 0
+
+    async def take(self, request: web.Request) -> web.Response:
+        await request.read()
+        self.requests += 1
+        return web.Response(
+            status=self.answer.status, body=self.answer.body, headers=self.answer.headers
+        )
+
+
+@asynccontextmanager
+async def answering(answer: web.Response) -> AsyncIterator[tuple[Scripted, Provider]]:
+    server = Scripted(answer)
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", server.take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with opened("llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)) as provider:
+            yield server, provider
+    finally:
+        await runner.cleanup()
+
+
+async def ask_for(provider: Provider) -> None:
+    await provider.create("file-1", tier="agentic", metadata={}, webhook=None)
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "meaning"),
+    [
+        (400, "Markdown is not available for the tier 'fast'.", Refused),
+        (401, "Invalid API key", Misconfigured),
+        (402, "You have used all the credits of your plan.", QuotaSpent),
+        (403, "Forbidden", Misconfigured),
+        (404, "Result not found. Check job status to see if it has completed.", NotReady),
+        (404, "Parse job not found", UnknownParseJob),
+        (404, "File not found", Refused),
+        (404, "Not Found", Misconfigured),
+        (409, None, Refused),
+        (413, None, Refused),
+        (422, [{"loc": ["body", "tier"], "msg": "Input should be ..."}], Refused),
+        (429, "Rate limit exceeded", RateLimited),
+        (500, "Internal server error", Unanswered),
+        (503, None, Unanswered),
+    ],
+)
+async def test_a_status_means_one_thing_and_is_asked_for_once(
+    status: int, detail: Any, meaning: type[ProviderError]
+) -> None:
+    async with answering(web.json_response({"detail": detail}, status=status)) as (
+        server,
+        provider,
+    ):
+        with pytest.raises(ProviderError) as raised:
+            await ask_for(provider)
+        assert type(raised.value) is meaning
+        assert str(status) in str(raised.value)
+        assert server.requests == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=502, text="<html>502</html>", content_type="text/html"),
+        web.Response(status=200, text="<html>a proxy</html>", content_type="text/html"),
+        web.Response(status=200, text="{", content_type="application/json"),
+        web.json_response({}),
+        web.json_response({"id": None, "status": "PENDING", "project_id": "p"}),
+        web.json_response({"id": "x" * 300, "status": "PENDING", "project_id": "p"}),
+        web.json_response([]),
+    ],
+    ids=["502", "html", "half", "empty", "no id", "long id", "list"],
+)
+async def test_an_answer_that_tells_nothing_leaves_it_open_whether_it_was_done(
+    answer: web.Response,
+) -> None:
+    async with answering(answer) as (_, provider):
+        with pytest.raises(Unanswered) as raised:
+            await ask_for(provider)
+        assert raised.value.sent
+
+
+async def test_what_was_never_sent_was_not_done(unused_tcp_port: int) -> None:
+    url = f"http://127.0.0.1:{unused_tcp_port}"
+    async with opened("llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)) as provider:
+        with pytest.raises(Unanswered) as raised:
+            await ask_for(provider)
+        assert not raised.value.sent
+
+
+async def test_a_webhook_is_asked_for_with_its_events_its_secret_and_as_plain_json(
+    worker: CloudWorker,
+) -> None:
+    file_id = await worker.provider.upload("a.pdf", PDF, "application/pdf")
+    hook = Webhook("http://127.0.0.1:9/webhooks/llamacloud", "secret")
+    job = await worker.provider.create(file_id, tier="agentic", metadata={"k": "v"}, webhook=hook)
+    assert job.metadata == {"k": "v"}
+    [there] = worker.cloud.jobs.jobs[job.id].hooks
+    assert (there.url, there.secret, there.output_format) == (hook.url, hook.secret, "json")
+    assert not there.wants("parse.running")
+    assert all(
+        there.wants(f"parse.{end}") for end in ("success", "partial_success", "error", "cancelled")
+    )
+    assert "secret" not in repr(hook)
+
+
+async def test_a_listing_is_read_to_its_end(worker: CloudWorker) -> None:
+    since = worker.now()
+    file = worker.cloud.jobs.upload("a", b"a", "parse", None)
+    there = [worker.cloud.jobs.create(file, "agentic").id for _ in range(230)]
+    found = await worker.provider.jobs_since(since)
+    assert [job.id for job in found] == there
+    assert len(worker.cloud.requests) == 3
+    assert set(await worker.provider.jobs(there[:3])) == set(there[:3])
+
+
+async def test_a_call_that_hangs_is_given_up(worker: CloudWorker) -> None:
+    async def never(request: web.Request) -> web.Response:
+        await asyncio.sleep(30)
+        return web.Response()
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", never)
+    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    http = DefaultAsyncHttpxClient(verify=NO_TLS)
+    async with opened("llx-key", url, answered_within=0.1, http=http) as provider:
+        with pytest.raises(Unanswered, match=r"within 0.1 s|not reached") as raised:
+            await ask_for(provider)
+        assert raised.value.sent
+    await runner.cleanup()

@@ -1,0 +1,26 @@
+"""The words that the stages repeat are the database's."""
+
+from __future__ import annotations
+
+import re
+
+from hookline.providers.llamacloud import reports
+from hookline.providers.llamacloud import submit_stage as submit
+from support.cloud_worker import CloudWorker
+from support.servers import ROOT
+
+
+async def test_every_stage_and_code_is_in_the_database(worker: CloudWorker) -> None:
+    rows = worker.query("select status, claimable, terminal from upload_pipeline.statuses")
+    statuses = {row["status"]: row for row in rows}
+    assert {stage.status for stage in worker.parsing.stages} <= statuses.keys()
+    assert statuses[submit._CANCELLED]["terminal"]
+
+    rows = worker.query("select code from upload_pipeline.event_codes where reported")
+    assert {code for _, code in reports._ENDS.values()} <= {row["code"] for row in rows}
+    advanced = re.findall(
+        r'advance_job\(\s*job\.job_id,\s*job\.lease_token,\s*"(\w+)"',
+        (ROOT / "server/hookline/llamacloud/fetch.py").read_text(),
+    )
+    assert advanced == ["parse_truncated"]
+    assert worker.query("select 1 from upload_pipeline.event_codes where code = %s", *advanced)

@@ -1,0 +1,255 @@
+"""The local parser as a worker's stage: every document comes to its text or to a reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from hookline.providers.choice import builtin_stages, choose_parser
+from hookline.providers.local import parser as local_parser
+from hookline.providers.local.stage import ParseLocally, local_stage, receiver_url
+from hookline.receiver.run import Receiver, receiving
+from hookline.settings import ConfigurationError, Settings
+from hookline.stages import Stage
+from hookline.standalone.embedded.programs import free_port
+from support.pdfs import pdf, sample, text
+from support.servers import Server
+from support.workplace import Workplace, until
+
+SECRET = SecretStr("the-secret-of-the-parser")
+OTHER = SecretStr("the-secret-of-somebody-else")
+KEY = SecretStr("llx-0123456789")
+HELLO = text("Hello world", y=700)
+
+
+@pytest.fixture
+def workplace(postgres18: Server, database: str, tmp_path: Path) -> Iterator[Workplace]:
+    with closing(Workplace(database, postgres18.login(database, "worker"), tmp_path)) as made:
+        made.retry_at_once()
+        yield made
+
+
+@pytest.fixture
+async def receiver(workplace: Workplace, postgres18: Server) -> AsyncIterator[Receiver]:
+    url = postgres18.login(workplace.database, "ingest")
+    async with receiving(settings(workplace, database_url=SecretStr(url), port=0)) as receiver:
+        yield receiver
+
+
+def bare(**values: Any) -> Settings:
+    return Settings(**values)
+
+
+def settings(workplace: Workplace, **changes: Any) -> Settings:
+    return workplace.settings(llamaparse_secrets=(SECRET,), parser="local", **changes)
+
+
+@asynccontextmanager
+async def parsing(
+    workplace: Workplace, receiver_at: str, *, deadline: float = 60, **changes: Any
+) -> AsyncIterator[None]:
+    """A worker with the stage, whose tries do not wait."""
+    async with aiohttp.ClientSession() as session:
+        handler = ParseLocally(session, receiver_at, deadline=deadline, tries=1)
+        stage = Stage("uploaded", handler)
+        chosen = {"llamaparse_secrets": (SECRET,), **changes}
+        async with workplace.working(stage, **chosen):
+            yield
+
+
+def job_of(workplace: Workplace, content: bytes, filename: str = "report.pdf") -> UUID:
+    sha256 = hashlib.sha256(content).hexdigest()
+    file = workplace.objects / "raw" / sha256
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    job_id: UUID = workplace.one(
+        "select job_id from upload_pipeline.create_job(owner_id => %s, filename => %s,"
+        " mime => 'application/pdf', bytes_len => %s, file_sha256 => %s, raw_path => %s)",
+        *(uuid4(), filename, len(content), sha256, f"storage://raw/{sha256}"),
+    )["job_id"]
+    workplace.confirm(job_id)
+    return job_id
+
+
+def reason(workplace: Workplace, job_id: UUID) -> str | None:
+    error = workplace.job(job_id)["last_error"]
+    return None if error is None else str(error["code"])
+
+
+async def test_a_text_comes_by_the_signed_route_of_the_receiver(
+    workplace: Workplace, receiver: Receiver
+) -> None:
+    job_id = job_of(workplace, sample())
+    async with parsing(workplace, receiver.url):
+        await until(lambda: workplace.status(job_id) == "parsed")
+    job = workplace.job(job_id)
+    content = (workplace.objects / job["parsed_path"].removeprefix("storage://")).read_bytes()
+    assert content.startswith(b"# What a webhook has to survive\n")
+    assert hashlib.sha256(content).hexdigest() == job["parsed_sha256"]
+    assert workplace.codes(job_id) == ["job_created", "upload_confirmed", "parse_completed"]
+    assert workplace.query(
+        "select source, outcome, times_seen, parse_job_id from upload_pipeline.delivery_log"
+    ) == [
+        {
+            "source": "llamaparse",
+            "outcome": "applied",
+            "times_seen": 1,
+            "parse_job_id": f"local-{job_id}-1",
+        }
+    ]
+
+
+async def test_a_document_without_a_text_fails_at_once_with_its_code(
+    workplace: Workplace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = b"".join(text("Much " * 18, y=760 - 9 * line, size=8) for line in range(80))
+    many = pdf([b""] * 2001)
+    monkeypatch.setattr("hookline.providers.local.stage.MAX_BYTES", len(many))
+    expected = {
+        job_of(workplace, pdf([HELLO], encrypted=True)): "PDF_IS_PROTECTED",
+        job_of(workplace, b"%PDF-1.4\nno more"): "PDF_IS_BROKEN",
+        job_of(workplace, sample()[:900]): "PDF_IS_BROKEN",
+        job_of(workplace, pdf([b""])): "NO_DATA_FOUND_IN_FILE",
+        job_of(workplace, many): "TOO_MANY_PAGES",
+        job_of(workplace, b"PK\x03\x04 hello", "a.docx"): "UNSUPPORTED_FILE_TYPE",
+        job_of(workplace, pdf([page] * 20)): "DOCUMENT_TOO_LARGE",  # As a webhook.
+        job_of(workplace, many + b"\n"): "DOCUMENT_TOO_LARGE",  # As a file.
+    }
+    async with parsing(workplace, receiver.url, max_body=2**16):
+        await until(lambda: all(workplace.job(one)["terminal"] for one in expected))
+    assert {one: reason(workplace, one) for one in expected} == expected
+    for job_id in expected:
+        assert workplace.codes(job_id) == ["job_created", "upload_confirmed", "parse_failed"]
+    # Nobody made anything up: not one webhook was sent.
+    assert workplace.query("select job_id from upload_pipeline.delivery_log") == []
+
+
+async def test_a_parser_that_hangs_is_a_timeout_and_one_that_crashes_is_tried_again(
+    workplace: Workplace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_parser, "_command", lambda *_: ["sleep", "60"])
+    job_id = job_of(workplace, sample())
+    async with parsing(workplace, receiver.url, deadline=0.2):
+        await until(lambda: workplace.job(job_id)["terminal"])
+    assert reason(workplace, job_id) == "TIMEOUT"
+    assert workplace.codes(job_id)[2:] == ["parse_failed"]
+
+    monkeypatch.setattr(local_parser, "_command", lambda *_: ["sh", "-c", "kill -KILL $$"])
+    job_id = job_of(workplace, pdf([HELLO]))
+    async with parsing(workplace, receiver.url):
+        await until(lambda: workplace.job(job_id)["terminal"])
+    assert reason(workplace, job_id) == "PARSER_CRASHED"
+    assert workplace.codes(job_id)[2:] == ["stage_retried", "stage_retried", "parse_failed"]
+
+
+async def test_a_receiver_that_is_away_is_waited_for_and_nobody_fails(
+    workplace: Workplace, postgres18: Server
+) -> None:
+    job_id, port = job_of(workplace, sample()), free_port()
+    async with parsing(workplace, f"http://127.0.0.1:{port}"):
+        # More often than a job may fail.
+        await until(lambda: workplace.codes(job_id).count("stage_deferred") > 3)
+        assert (workplace.status(job_id), reason(workplace, job_id)) == (
+            *("uploaded", "receiver_away"),
+        )
+        url = SecretStr(postgres18.login(workplace.database, "ingest"))
+        async with receiving(settings(workplace, database_url=url, port=port)):
+            await until(lambda: workplace.status(job_id) == "parsed")
+    assert workplace.codes(job_id).count("parse_completed") == 1
+
+
+async def test_another_secret_than_the_receivers_pauses_the_stage_and_says_why(
+    workplace: Workplace, receiver: Receiver
+) -> None:
+    job_id = job_of(workplace, sample())
+    async with parsing(workplace, receiver.url, llamaparse_secrets=(OTHER,)):
+        await until(lambda: reason(workplace, job_id) == "receiver_refused_us")
+        await until(lambda: workplace.query("select alert from upload_pipeline.alerts") != [])
+    [alert] = workplace.query("select alert, subject, detail from upload_pipeline.alerts")
+    assert (alert["alert"], alert["subject"]) == ("stage_paused", "uploaded")
+    assert "HOOKLINE_LLAMAPARSE_SECRETS" in alert["detail"]
+    assert OTHER.get_secret_value() not in alert["detail"]
+    assert workplace.codes(job_id)[2:] == ["stage_deferred"]
+
+
+async def test_a_webhook_that_is_refused_for_itself_is_a_failed_try(workplace: Workplace) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        return web.json_response({"detail": "No."}, status=int(request.match_info["code"]))
+
+    application = web.Application()
+    application.router.add_post("/{code}/webhooks/llamaparse", refuse)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        for status, code, last in (
+            (409, "webhook_refused", "parse_failed"),
+            (413, "DOCUMENT_TOO_LARGE", "parse_failed"),
+            (404, "receiver_knows_no_such_job", "stage_deferred"),
+            (503, "receiver_unavailable", "stage_deferred"),
+        ):
+            job_id = job_of(workplace, pdf([text(f"Answer {status}", y=700)]))
+            async with parsing(workplace, f"http://127.0.0.1:{port}/{status}"):
+                await until(lambda: workplace.codes(job_id)[-1] == last)  # noqa: B023
+            assert reason(workplace, job_id) == code
+            workplace.query("select upload_pipeline.cancel_job(%s)", job_id)
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize(
+    ("given", "installed", "parser", "told"),
+    [
+        ({"llama_cloud_api_key": KEY}, True, "llamacloud", "LLAMA_CLOUD_API_KEY is set."),
+        (
+            {"llama_cloud_api_key": KEY, "llamaparse_secrets": (SECRET,), "parser": "local"},
+            *(True, "local", "HOOKLINE_PARSER says so."),
+        ),
+        (
+            {"llamaparse_secrets": (SECRET,)},
+            *(True, "local", "parses on this machine: LLAMA_CLOUD_API_KEY is not set."),
+        ),
+        ({"llamaparse_secrets": (SECRET,)}, False, "none", "liteparse is not installed."),
+        ({}, True, "none", "HOOKLINE_LLAMAPARSE_SECRETS, to sign with, is not set."),
+        ({"llama_cloud_api_key": KEY, "parser": "none"}, True, "none", "HOOKLINE_PARSER says so."),
+    ],
+)
+def test_who_parses_follows_from_what_is_set_and_is_said(
+    given: dict[str, Any],
+    installed: bool,
+    parser: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not installed:
+        monkeypatch.setattr(local_parser, "PARSER", "no-such-package")
+    choice = choose_parser(bare(**given))
+    assert choice.parser == parser
+    assert told in choice.sentence
+
+
+async def test_a_local_parser_that_cannot_be_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match="HOOKLINE_LLAMAPARSE_SECRETS is not set"):
+        async with builtin_stages(bare(parser="local")):
+            pass
+    monkeypatch.setattr(local_parser, "PARSER", "no-such-package")
+    with pytest.raises(ConfigurationError, match=r"pip install 'hookline\[local\]'"):
+        async with local_stage(bare(llamaparse_secrets=(SECRET,))):
+            pass
+
+
+def test_the_receiver_is_where_it_listens_unless_it_is_said_to_be_elsewhere() -> None:
+    assert receiver_url(bare(host="0.0.0.0", port=9000)) == "http://127.0.0.1:9000"  # noqa: S104
+    assert receiver_url(bare(host="::", port=9000)) == "http://[::1]:9000"
+    elsewhere = bare(receiver_url="https://hooks.example.com/base/")
+    assert receiver_url(elsewhere) == "https://hooks.example.com/base"

@@ -1,0 +1,272 @@
+"""A worker's stages over a real Postgres, real files and the imitation of LlamaCloud."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from llama_cloud import DefaultAsyncHttpxClient
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from fakes.llamacloud.jobs import Pace, ParseJob
+from fakes.llamacloud.server import LlamaCloud
+from hookline.postgres.engine import Engine
+from hookline.postgres.pool import open_pool
+from hookline.providers.choice import Builtin
+from hookline.providers.llamacloud.client import Provider, opened
+from hookline.providers.llamacloud.stages import parsing_with
+from hookline.settings import Settings
+from hookline.stages import Job, Stage, Tools
+from hookline.storage.files import FileStorage
+from hookline.worker.execution import Trial, Workshop
+from hookline.worker.metrics import Metrics
+
+FAST = Pace(speed=1000, list_lag_seconds=0)
+GRACE = 120.0
+TIER = "agentic"
+PDF = b"%PDF-1.7\n/Type /Pages /Kids [1 2]\n/Type /Page\n/Type/Page\n"
+PAGES = 2
+CREDITS = 20
+# Else each client reads all certificate authorities, which takes longer than a test.
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+class CloudWorker:
+    """Works off a status when it is told to, and looks into everything."""
+
+    def __init__(
+        self, cloud: LlamaCloud, pool: AsyncConnectionPool, settings: Settings, database: str
+    ) -> None:
+        self.cloud = cloud
+        self.settings = settings
+        self.engine = Engine(pool)
+        self.storage = FileStorage(str(settings.storage_url).removeprefix("file://"))
+        self.provider: Provider
+        self.parsing: Builtin
+        self.tools = Tools(self.engine, self.storage, settings)
+        self.owner_id = uuid4()
+        self.pool = pool
+        self._connection: psycopg.Connection[DictRow] = psycopg.connect(
+            database, autocommit=True, row_factory=dict_row
+        )
+        self._ahead = timedelta()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def now(self) -> datetime:
+        """The database's time."""
+        return datetime.now(UTC) + self._ahead
+
+    def later(self, **ahead: float) -> None:
+        """Let time pass: for the database and for the handlers, not for the provider."""
+        self._ahead += timedelta(**ahead)
+        self.query(
+            "create or replace function upload_pipeline.clock() returns timestamptz language sql"
+            " volatile as $$ select clock_timestamp()"
+            f" + interval '{self._ahead.total_seconds()} seconds' $$"
+        )
+
+    def query(self, statement: str, *parameters: object) -> list[DictRow]:
+        cursor = self._connection.execute(statement.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    async def upload(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
+        """A job whose raw file is stored and confirmed."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        raw_path = f"storage://raw/{uuid4()}"
+        [row] = self.query(
+            "select job_id from upload_pipeline.create_job(owner_id => %s, filename => %s,"
+            " mime => 'application/pdf', bytes_len => %s, file_sha256 => %s, raw_path => %s)",
+            *(self.owner_id, name, len(content), sha256, raw_path),
+        )
+        await self.storage.write(raw_path, content)
+        self.query(
+            "select upload_pipeline.confirm_upload(%s, %s, %s)",
+            *(row["job_id"], len(content), sha256),
+        )
+        job_id: UUID = row["job_id"]
+        return job_id
+
+    async def submitted(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
+        """A job that the provider has."""
+        job_id = await self.upload(content, name)
+        await self.work("uploaded")
+        assert self.status(job_id) == "parse_queued"
+        return job_id
+
+    async def ready(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
+        """A job that the provider has done with, and we know it."""
+        job_id = await self.submitted(content, name)
+        await self.cloud.settle()
+        await self.ask()
+        assert self.status(job_id) == "parse_ready"
+        return job_id
+
+    async def ask(self) -> None:
+        """Ask for all that the provider has, as if it were overdue."""
+        self.query(
+            "update upload_pipeline.upload_jobs set deadline_at = upload_pipeline.clock()"
+            " where status = 'parse_queued'"
+        )
+        await self.work("parse_queued")
+
+    async def work(self, status: str, batch: int = 100) -> int:
+        """Claim what is there and work on all of it at once; how many there were."""
+        jobs = await self.engine.claim_jobs(status, "test", batch=batch)
+        await asyncio.gather(*map(self.work_on, jobs))
+        return len(jobs)
+
+    async def handle(self, job: Job, engine: Engine | None = None) -> None:
+        """The handler alone: nobody tells the engine how it ended."""
+        tools = Tools(engine or self.engine, self.storage, self.settings)
+        await self._stage(job.status).handler(job, tools)
+
+    def _stage(self, status: str) -> Stage:
+        [stage] = [one for one in self.parsing.stages if one.status == status]
+        return stage
+
+    async def work_on(self, job: Job) -> None:
+        """One try, as the worker's runtime makes it."""
+        workshop = Workshop(
+            self.pool,
+            self.storage,
+            self.settings,
+            Metrics(),
+            lambda _: None,
+            asyncio.get_running_loop().create_future(),
+        )
+        await Trial(workshop, self._stage(job.status), job, 60).run()
+
+    async def do(self, name: str) -> None:
+        """Do one of the chores, now."""
+        [chore] = [one for one in self.parsing.chores if one.name == f"llamacloud {name}"]
+        await chore.run(self.tools)
+
+    def cap(self, credits_: int, owner_id: UUID | None = None) -> None:
+        """Let no more be spent in a day, by an owner or by all."""
+        self.query(
+            "select upload_pipeline.set_credit_cap(owner_id => %s, period => 'day', credits => %s)",
+            *(owner_id, credits_),
+        )
+
+    def raw_path(self) -> str:
+        """Of the only document."""
+        [row] = self.query("select raw_path from upload_pipeline.documents")
+        return str(row["raw_path"])
+
+    def job(self, job_id: UUID) -> DictRow:
+        [row] = self.query("select * from upload_pipeline.upload_jobs where job_id = %s", job_id)
+        return row
+
+    def status(self, job_id: UUID) -> str:
+        return str(self.job(job_id)["status"])
+
+    def codes(self, job_id: UUID) -> list[str]:
+        """The codes of its events since it was uploaded."""
+        rows = self.query(
+            "select code from upload_pipeline.events where job_id = %s order by version", job_id
+        )
+        return [row["code"] for row in rows][2:]
+
+    def last_error(self, job_id: UUID) -> str:
+        return str(self.job(job_id)["last_error"]["code"])
+
+    def event(self, job_id: UUID, code: str) -> dict[str, Any]:
+        """The payload of the only event with this code."""
+        [row] = self.query(
+            "select payload from upload_pipeline.events where job_id = %s and code = %s",
+            *(job_id, code),
+        )
+        payload: dict[str, Any] = row["payload"]
+        return payload
+
+    def reservation(self, job_id: UUID) -> DictRow:
+        [row] = self.query(
+            "select * from upload_pipeline.credit_reservations where job_id = %s"
+            " order by attempt desc limit 1",
+            job_id,
+        )
+        return row
+
+    def settled(self, job_id: UUID) -> float | None:
+        billed = self.reservation(job_id)["billed"]
+        return None if billed is None else float(billed)
+
+    def paused(self, status: str) -> tuple[datetime | None, str | None]:
+        [row] = self.query(
+            "select paused_until, paused_because from upload_pipeline.statuses where status = %s",
+            status,
+        )
+        return row["paused_until"], row["paused_because"]
+
+    def jobs_there(self, job_id: UUID) -> list[ParseJob]:
+        """What the provider has for a job."""
+        return self.cloud.jobs.submissions("hookline_job_id").get((str(job_id),), [])
+
+    async def stored(self, job_id: UUID) -> str:
+        """The markdown of a parsed job, which is what its row says."""
+        job = self.job(job_id)
+        assert job["status"] == "parsed"
+        content = await self.storage.read(job["parsed_path"])
+        assert hashlib.sha256(content).hexdigest() == job["parsed_sha256"]
+        return content.decode()
+
+    def is_whole(self) -> bool:
+        """Whether the database holds all that it promises."""
+        return not self.query("select * from upload_pipeline.check_integrity()")
+
+
+Employ = Callable[..., AbstractAsyncContextManager[CloudWorker]]
+
+
+def employing(database: str, login: Callable[[str], str], objects: Path) -> Employ:
+    """`async with employ(cloud, **settings)`: a worker for this provider."""
+
+    @asynccontextmanager
+    async def employ(
+        cloud: LlamaCloud | None = None,
+        *,
+        answered_within: float = 10,
+        key: str = "",
+        public_url: str | None = None,
+        **changes: Any,
+    ) -> AsyncIterator[CloudWorker]:
+        settings = Settings(
+            **{
+                "database_url": login("worker"),
+                "storage_url": f"file://{objects}",
+                "parse_tier": TIER,
+                "submit_grace": GRACE,
+                "provider_timeout": answered_within,
+                **changes,
+            }
+        ).model_copy(update={"public_url": public_url})  # http:// is refused elsewhere
+        async with AsyncExitStack() as stack:
+            cloud = await stack.enter_async_context(cloud or LlamaCloud(seed=7, pace=FAST))
+            pool = open_pool(login("worker"), size=8, prepare_threshold=5, name="test")
+            await stack.enter_async_context(pool)
+            worker = CloudWorker(cloud, pool, settings, database)
+            stack.callback(worker.close)
+            provider = await stack.enter_async_context(
+                opened(
+                    key or cloud.api_key,
+                    cloud.url,
+                    answered_within=answered_within,
+                    http=DefaultAsyncHttpxClient(verify=_NO_TLS),
+                )
+            )
+            worker.provider = provider
+            worker.parsing = parsing_with(provider, settings, worker.now)
+            yield worker
+
+    return employ

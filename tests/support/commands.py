@@ -1,0 +1,129 @@
+"""The command line as people have it: the real entry point, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+
+from support.servers import ROOT
+
+Done = subprocess.CompletedProcess[str]
+
+
+class Cli:
+    """Runs `hookline` with nothing in its environment but what a test gives it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __call__(self, *arguments: object, **environment: str) -> Done:
+        done = subprocess.run(
+            self._command(arguments),
+            cwd=self.directory,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command(arguments),
+            cwd=self.directory,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def _command(self, arguments: tuple[object, ...]) -> list[str]:
+        return [sys.executable, "-m", "hookline", *map(str, arguments)]
+
+    def _environment(self, given: dict[str, str]) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "server"), **given}
+
+
+def sentence_of(done: Done) -> str:
+    """What a command that could not do its work says: one line on standard error, and no output."""
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("hookline: ")
+    return line.removeprefix("hookline: ")
+
+
+def objects(done: Done) -> list[dict[str, Any]]:
+    """The JSON objects of an output, one a line."""
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+class Database:
+    """Jobs, made by the functions of the database itself."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def run(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def make_job(self, filename: str = "a.pdf", owner: UUID | None = None) -> UUID:
+        [(job_id,)] = self.run(
+            "select job_id from upload_pipeline.create_job(owner_id => %(owner)s,"
+            " filename => %(filename)s, mime => 'application/pdf', bytes_len => 3,"
+            " file_sha256 => %(sha256)s, raw_path => 'storage://raw/a.pdf')",
+            owner=owner or uuid4(),
+            filename=filename,
+            sha256=sha256(b"pdf").hexdigest(),
+        )
+        assert isinstance(job_id, UUID)
+        return job_id
+
+    def fail(self, job_id: UUID, error: str = "PDF_IS_BROKEN") -> None:
+        self.run(
+            "select upload_pipeline.receive_event(source => 'llamaparse', delivery_id => %(id)s,"
+            " body_sha256 => %(sha256)s, event_type => 'failed', code => 'parse_failed',"
+            " job_id => %(job_id)s, payload => jsonb_build_object('error', %(error)s::text))",
+            id=str(uuid4()),
+            sha256=sha256(b"body").hexdigest(),
+            job_id=job_id,
+            error=error,
+        )
+
+    def parse(self, job_id: UUID, text: str = "# Text") -> None:
+        self.run(
+            "select upload_pipeline.finish_content(c.job_id, c.ordinal)"
+            " from upload_pipeline.receive_content(source => 'llamaparse', delivery_id => %(id)s,"
+            " body_sha256 => %(sha256)s, event_type => 'parsed', job_id => %(job_id)s,"
+            " content => convert_to(%(text)s, 'UTF8')) as c",
+            id=str(uuid4()),
+            sha256=sha256(b"body").hexdigest(),
+            job_id=job_id,
+            text=text,
+        )
+
+    def confirm(self, job_id: UUID) -> None:
+        self.run(
+            "select upload_pipeline.confirm_upload(job_id => %(job_id)s, bytes_len => 3,"
+            " file_sha256 => %(sha256)s)",
+            job_id=job_id,
+            sha256=sha256(b"pdf").hexdigest(),
+        )
+
+    def make_failed_job(self, filename: str = "broken.pdf") -> UUID:
+        job_id = self.make_job(filename)
+        self.fail(job_id)
+        return job_id

