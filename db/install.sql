@@ -22,9 +22,9 @@ begin;
 \ir types/receipt.sql
 
 -- Time and ids
-\ir functions/clock.sql
-\ir functions/uuid7.sql
-\ir functions/backoff.sql
+\ir functions/internal/clock.sql
+\ir functions/internal/uuid7.sql
+\ir functions/internal/lease/backoff.sql
 
 -- The state machine, as data
 \ir tables/error_codes.sql
@@ -57,73 +57,73 @@ begin;
 \ir triggers/events_are_append_only.sql
 
 -- Private: one job, one step
-\ir functions/lock_job.sql
-\ir functions/next_step.sql
-\ir functions/take_step.sql
-\ir functions/try_transition.sql
-\ir functions/transition.sql
-\ir functions/receipt_of.sql
+\ir functions/internal/step/lock_job.sql
+\ir functions/internal/step/next_step.sql
+\ir functions/internal/step/take_step.sql
+\ir functions/internal/step/try_transition.sql
+\ir functions/internal/step/transition.sql
+\ir functions/internal/step/receipt_of.sql
 
 -- Private: what a delivery says, and of whom
-\ir functions/require_delivery.sql
-\ir functions/require_report.sql
-\ir functions/lock_provider_job.sql
-\ir functions/lock_answered_job.sql
-\ir functions/note_provider_job.sql
-\ir functions/answers_earlier_attempt.sql
-\ir functions/find_applied_delivery.sql
-\ir functions/record_delivery.sql
-\ir functions/apply_report.sql
-\ir functions/accepts_content.sql
-\ir functions/keep_content.sql
-\ir functions/settle_undecided_content.sql
-\ir functions/queue_deletion.sql
+\ir functions/internal/delivery/require_delivery.sql
+\ir functions/internal/delivery/require_report.sql
+\ir functions/internal/delivery/lock_provider_job.sql
+\ir functions/internal/delivery/lock_answered_job.sql
+\ir functions/internal/delivery/note_provider_job.sql
+\ir functions/internal/delivery/answers_earlier_attempt.sql
+\ir functions/internal/delivery/find_applied_delivery.sql
+\ir functions/internal/delivery/record_delivery.sql
+\ir functions/internal/delivery/apply_report.sql
+\ir functions/internal/content/accepts_content.sql
+\ir functions/internal/content/keep_content.sql
+\ir functions/internal/content/settle_undecided_content.sql
+\ir functions/internal/content/queue_deletion.sql
 
 -- hookline_ingest
-\ir functions/receive_event.sql
-\ir functions/receive_content.sql
-\ir functions/finish_content.sql
-\ir functions/claim_contents.sql
-\ir functions/claim_deletions.sql
-\ir functions/finish_deletion.sql
+\ir functions/ingest/receive_event.sql
+\ir functions/ingest/receive_content.sql
+\ir functions/ingest/finish_content.sql
+\ir functions/ingest/claim_contents.sql
+\ir functions/ingest/claim_deletions.sql
+\ir functions/ingest/finish_deletion.sql
 
 -- Private: leases and tries
-\ir functions/lock_leased_job.sql
-\ir functions/require_error.sql
-\ir functions/tries_since_arrival.sql
-\ir functions/give_back.sql
-\ir functions/count_try.sql
-\ir functions/sweep_leases.sql
-\ir functions/charge_caps.sql
+\ir functions/internal/lease/lock_leased_job.sql
+\ir functions/internal/lease/require_error.sql
+\ir functions/internal/lease/tries_since_arrival.sql
+\ir functions/internal/lease/give_back.sql
+\ir functions/internal/lease/count_try.sql
+\ir functions/internal/lease/sweep_leases.sql
+\ir functions/internal/credit/charge_caps.sql
 
 -- hookline_worker
-\ir functions/claim_jobs.sql
-\ir functions/heartbeat.sql
-\ir functions/release_lease.sql
-\ir functions/advance_job.sql
-\ir functions/fail_job.sql
-\ir functions/defer_job.sql
-\ir functions/pause_stage.sql
-\ir functions/apply_parked.sql
-\ir functions/reserve_credits.sql
-\ir functions/settle_credits.sql
-\ir functions/claim_reservations.sql
-\ir functions/record_submission.sql
+\ir functions/worker/claim_jobs.sql
+\ir functions/worker/heartbeat.sql
+\ir functions/worker/release_lease.sql
+\ir functions/worker/advance_job.sql
+\ir functions/worker/fail_job.sql
+\ir functions/worker/defer_job.sql
+\ir functions/worker/pause_stage.sql
+\ir functions/worker/apply_parked.sql
+\ir functions/worker/reserve_credits.sql
+\ir functions/worker/settle_credits.sql
+\ir functions/worker/claim_reservations.sql
+\ir functions/worker/record_submission.sql
 
 -- hookline_operator
-\ir functions/create_job.sql
-\ir functions/confirm_upload.sql
-\ir functions/retry_job.sql
-\ir functions/cancel_job.sql
-\ir functions/release_job.sql
-\ir functions/read_content.sql
-\ir functions/accept_content.sql
-\ir functions/discard_content.sql
-\ir functions/purge.sql
-\ir functions/erase_document.sql
-\ir functions/check_integrity.sql
-\ir functions/resume_stage.sql
-\ir functions/set_credit_cap.sql
+\ir functions/operator/create_job.sql
+\ir functions/operator/confirm_upload.sql
+\ir functions/operator/retry_job.sql
+\ir functions/operator/cancel_job.sql
+\ir functions/operator/release_job.sql
+\ir functions/operator/read_content.sql
+\ir functions/operator/accept_content.sql
+\ir functions/operator/discard_content.sql
+\ir functions/operator/purge.sql
+\ir functions/operator/erase_document.sql
+\ir functions/operator/check_integrity.sql
+\ir functions/operator/resume_stage.sql
+\ir functions/operator/set_credit_cap.sql
 
 -- hookline_reader
 \ir views/job_overview.sql

@@ -230,7 +230,7 @@ def test_the_generated_files_are_what_the_sources_give() -> None:
 
 
 def test_the_gate_names_a_file_that_was_not_generated_again(tree: Tree) -> None:
-    tree.append("db/functions/clock.sql", "select 'edited';\n")
+    tree.append("db/functions/internal/clock.sql", "select 'edited';\n")
     done = tree.build("--check")
     assert done.returncode == 1
     assert f"supabase/migrations/{EVERY[0]}.sql is not what its sources give" in done.stderr
@@ -241,7 +241,7 @@ def test_the_gate_names_a_file_that_was_not_generated_again(tree: Tree) -> None:
 def test_a_released_migration_stays_as_it_was(tree: Tree) -> None:
     assert tree.build("--release").returncode == 0
     before = tree.migrations()
-    tree.append("db/functions/clock.sql", "select 'edited';\n")
+    tree.append("db/functions/internal/clock.sql", "select 'edited';\n")
     assert tree.build().returncode == 0
     assert tree.migrations() == before
     tree.append(f"supabase/migrations/{EVERY[0]}.sql", "select 'tampered';\n")
@@ -253,11 +253,11 @@ def test_a_released_migration_stays_as_it_was(tree: Tree) -> None:
 def test_a_change_becomes_a_migration_of_its_own(tree: Tree) -> None:
     tree.build("--release")
     change = "99990101000000_hookline__change"
-    tree.append(f"db/changes/{change}.sql", "\\ir ../functions/clock.sql\nselect 'last';\n")
+    tree.append(f"db/changes/{change}.sql", "\\ir ../functions/internal/clock.sql\nselect 'last';\n")
     assert tree.build("--check").returncode == 1
     assert tree.build().returncode == 0
     assert list(tree.migrations()) == [*EVERY, change]
-    clock = (tree.root / "db/functions/clock.sql").read_text().strip()
+    clock = (tree.root / "db/functions/internal/clock.sql").read_text().strip()
     assert f"{clock}\n\nselect 'last';\n" in tree.migrations()[change]
     assert f"('{change[:14]}', '{change[15:]}')" in (tree.root / "db/history.sql").read_text()
 
