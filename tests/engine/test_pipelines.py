@@ -21,9 +21,9 @@ PIPELINES = sorted(path.name for path in (ROOT / "db" / "pipelines").glob("*.sql
 
 # These ask the tables what is legal, so they judge any machine.
 ABOUT_THE_MACHINE = (
-    "every_step_of_the_machine_is_legal_or_refused.sql",
-    "the_functions_take_every_legal_step_and_no_other.sql",
-    "the_machine_has_no_dead_end.sql",
+    "history/every_step_of_the_machine_is_legal_or_refused.sql",
+    "history/functions_take_every_legal_step_and_no_other.sql",
+    "history/machine_has_no_dead_end.sql",
 )
 
 

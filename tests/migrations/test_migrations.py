@@ -253,7 +253,9 @@ def test_a_released_migration_stays_as_it_was(tree: Tree) -> None:
 def test_a_change_becomes_a_migration_of_its_own(tree: Tree) -> None:
     tree.build("--release")
     change = "99990101000000_hookline__change"
-    tree.append(f"db/changes/{change}.sql", "\\ir ../functions/internal/clock.sql\nselect 'last';\n")
+    tree.append(
+        f"db/changes/{change}.sql", "\\ir ../functions/internal/clock.sql\nselect 'last';\n"
+    )
     assert tree.build("--check").returncode == 1
     assert tree.build().returncode == 0
     assert list(tree.migrations()) == [*EVERY, change]

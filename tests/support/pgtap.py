@@ -1,4 +1,4 @@
-"""Collect tests/db/*.sql: each pgTAP file is one test on each PostgreSQL, run by psql."""
+"""Collect tests/db/**/*.sql: each pgTAP file is one test on each PostgreSQL, run by psql."""
 
 from __future__ import annotations
 
@@ -109,6 +109,6 @@ class PgTapFile(pytest.File):
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> PgTapFile | None:
-    if file_path.suffix == ".sql" and file_path.parent == TESTS:
+    if file_path.suffix == ".sql" and TESTS in file_path.parents:
         return PgTapFile.from_parent(parent, path=file_path)
     return None

@@ -1,0 +1,243 @@
+begin;
+\ir ../histories.psql
+select * from no_plan();
+set local client_min_messages = warning;
+
+-- a: unfinished; p: parsed, its upload confirmed; f: failed; every job has one stored content.
+select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('p', 'parsed'), pg_temp.bear('f', 'failed_parse');
+update upload_pipeline.documents as d
+   set upload_confirmed = true
+  from upload_pipeline.upload_jobs as j
+ where j.document_id = d.document_id and j.correlation_id = 'p';
+insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)
+select 'pj', j.job_id, 1 from upload_pipeline.upload_jobs as j where j.correlation_id = 'a';
+insert into upload_pipeline.webhook_deliveries (source, delivery_id, body_sha256, event_type, outcome, job_id, code)
+select 'push', 'd', repeat('d', 64), 'x', 'stale', j.job_id, 'parse_ready'
+  from upload_pipeline.upload_jobs as j
+ where j.correlation_id = 'a';
+insert into upload_pipeline.deletions (path, run_after) values ('storage://raw/x', now());
+insert into upload_pipeline.credit_caps (owner_id, period, credits, starts_at) values (null, 'day', 1, now());
+insert into upload_pipeline.credit_reservations (job_id, attempt, owner_id, reserved, reserved_at, check_after)
+values (gen_random_uuid(), 1, gen_random_uuid(), 1, now(), now());
+set constraints all immediate;
+set constraints all deferred;
+
+-- The constraints of events: an_event_is_a_legal_step_of_its_own_job.sql.
+create temp table attack (relation text, guard text, sqlstate text, statements text, besides text default 'select')
+  on commit drop;
+
+insert into attack (relation, guard, sqlstate, statements) values
+  ('contents', 'content_has_its_size', '23514', $$
+    update contents set content = '\x0102', stored_at = null$$),
+  ('contents', 'content_is_not_empty', '23514', $$
+    insert into contents (job_id, ordinal, attempt, content_sha256, content_bytes, content, path, correlation_id)
+    select job_id, 2, 1, repeat('d', 64), 0, '', 'storage://parsed/z', 'z' from upload_jobs where correlation_id = 'a'$$),
+  ('contents', 'content_waits_until_stored', '23514', 'update contents set stored_at = null'),
+  ('contents', 'content_waits_until_stored', '23514', $$update contents set content = '\x01'$$),
+  ('contents', 'only_content_with_a_path_is_stored', '23514', $$
+    update contents as c set path = null from upload_jobs as j where j.job_id = c.job_id and j.correlation_id = 'a'$$),
+  ('contents', 'path_is_ours', '23514', $$
+    update contents as c set path = 's3://a' from upload_jobs as j where j.job_id = c.job_id and j.correlation_id = 'a'$$),
+  ('contents', 'content_is_of_a_job', '23503', $$
+    update contents as c set job_id = gen_random_uuid()
+      from upload_jobs as j where j.job_id = c.job_id and j.correlation_id = 'a'$$),
+  ('contents', 'one_row_a_content', '23505', $$
+    insert into contents (job_id, ordinal, attempt, content_sha256, content_bytes, content, path, correlation_id)
+    select job_id, 2, 1, content_sha256, 1, '\x01', 'storage://parsed/z', 'z' from contents where correlation_id = 'a'$$),
+  ('contents', 'path_belongs_to_one_content', '23505', $$
+    insert into contents (job_id, ordinal, attempt, content_sha256, content_bytes, content, path, correlation_id)
+    select job_id, 2, 1, repeat('d', 64), 1, '\x01', path, 'z' from contents where correlation_id = 'a'$$),
+  ('credit_caps', 'credits_are_not_negative', '23514', 'update credit_caps set credits = -1'),
+  ('credit_caps', 'one_cap_an_owner_and_period', '23505', $$
+    insert into credit_caps (owner_id, period, credits, starts_at) values (null, 'day', 2, now())$$),
+  ('credit_caps', 'period_is_hour_day_or_month', '23514', $$update credit_caps set period = 'week'$$),
+  ('credit_caps', 'used_is_not_negative', '23514', 'update credit_caps set used = -1'),
+  ('credit_reservations', 'attempt_counts_from_one', '23514', 'update credit_reservations set attempt = 0'),
+  ('credit_reservations', 'credits_are_not_negative', '23514', 'update credit_reservations set reserved = -1'),
+  ('credit_reservations', 'credits_are_not_negative', '23514', $$
+    update credit_reservations set billed = -1, settled_at = now(), check_after = null$$),
+  ('credit_reservations', 'open_reservation_is_looked_at', '23514', 'update credit_reservations set check_after = null'),
+  ('credit_reservations', 'open_reservation_is_looked_at', '23514', $$
+    update credit_reservations set billed = 1, settled_at = now()$$),
+  ('credit_reservations', 'settlement_is_whole', '23514', 'update credit_reservations set billed = 1'),
+  ('credit_reservations', 'settlement_is_whole', '23514', $$
+    update credit_reservations set settled_at = now(), check_after = null$$),
+  ('deletions', 'path_is_ours', '23514', $$update deletions set path = 's3://raw/x'$$),
+  ('documents', 'bytes_len_is_positive', '23514', 'update documents set bytes_len = 0'),
+  ('documents', 'filename_is_1_to_500_characters', '23514', $$update documents set filename = ''$$),
+  ('documents', 'filename_is_1_to_500_characters', '23514', $$update documents set filename = repeat('x', 501)$$),
+  ('documents', 'mime_is_a_media_type', '23514', $$update documents set mime = 'pdf'$$),
+  ('documents', 'mime_is_a_media_type', '23514', $$update documents set mime = 'text/html; charset=utf-8'$$),
+  ('documents', 'mime_is_a_media_type', '23514', $$update documents set mime = 'text/' || repeat('x', 196)$$),
+  ('documents', 'raw_path_is_1_to_1000_bytes', '23514', $$update documents set raw_path = ''$$),
+  ('documents', 'raw_path_is_1_to_1000_bytes', '23514', $$update documents set raw_path = repeat('x', 1001)$$),
+  ('documents', 'one_document_a_file_of_an_owner', '23505', $$
+    update documents set owner_id = '00000000-0000-0000-0000-000000000000'$$),
+  ('error_codes', 'sqlstate_is_of_class_up', '23514', $$insert into error_codes values ('P0001', 'x', 'x')$$),
+  ('error_codes', 'name_is_unique', '23505', $$insert into error_codes values ('UP999', 'unknown_job', 'x')$$),
+  ('event_codes', 'code_is_a_word', '23514', $$insert into event_codes values ('Not A Word', 'retry', 'info', null, false, 'x')$$),
+  ('event_codes', 'to_status_is_known', '23503', $$insert into event_codes values ('x', 'retry', 'info', 'nowhere', false, 'x')$$),
+  ('provider_jobs', 'attempt_counts_from_one', '23514', 'update provider_jobs set attempt = 0'),
+  ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$update provider_jobs set parse_job_id = ''$$),
+  ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$
+    update provider_jobs set parse_job_id = repeat('x', 201)$$),
+  ('provider_jobs', 'provider_job_is_of_a_job', '23503', 'update provider_jobs set job_id = gen_random_uuid()'),
+  ('statuses', 'failure_code_is_known', '23503', $$update statuses set failure_code = 'x' where status = 'parsed'$$),
+  ('statuses', 'finished_work_does_not_fail', '23514', $$
+    update statuses set failure_code = 'stage_failed' where status = 'complete'$$),
+  ('statuses', 'max_tries_counts_from_one', '23514', 'update statuses set max_tries = 0'),
+  ('statuses', 'pause_is_whole', '23514', 'update statuses set paused_until = now()'),
+  ('statuses', 'pause_is_whole', '23514', $$update statuses set paused_because = 'x'$$),
+  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_base = '0'$$),
+  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_base = '1 hour', retry_cap = '1 minute'$$),
+  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_cap = '32 days'$$),
+  ('statuses', 'failure_is_terminal', '23514', $$
+    insert into statuses (status, failed, description) values ('x', true, 'x')$$),
+  ('statuses', 'finished_work_is_never_overdue', '23514', $$
+    insert into statuses (status, terminal, overdue_after, description) values ('x', true, '1 s', 'x')$$),
+  ('statuses', 'finished_work_is_not_claimable', '23514', $$
+    insert into statuses (status, terminal, claimable, description) values ('x', true, true, 'x')$$),
+  ('statuses', 'overdue_after_is_positive', '23514', $$
+    insert into statuses (status, overdue_after, description) values ('x', '0 s', 'x')$$),
+  ('statuses', 'status_is_a_word', '23514', $$insert into statuses (status, description) values ('Not a word', 'x')$$),
+  ('statuses', 'one_initial_status', '23505', $$
+    insert into statuses (status, initial, description) values ('x', true, 'x')$$),
+  ('transitions', 'from_status_is_known', '23503', $$insert into transitions values ('nowhere', 'parsed', 'stage_done')$$),
+  ('transitions', 'to_status_is_known', '23503', $$insert into transitions values ('parsed', 'nowhere', 'stage_done')$$),
+  ('transitions', 'one_way_back_by_retry', '23505', $$
+    insert into transitions values ('failed_parse', 'parse_queued', 'retry')$$),
+  ('upload_jobs', 'attempt_counts_from_one', '23514', 'update upload_jobs set attempt = 0'),
+  ('upload_jobs', 'attempts_are_bounded', '23514', 'update upload_jobs set attempt = max_attempts + 1'),
+  ('upload_jobs', 'content_is_whole', '23514', $$update upload_jobs set parsed_bytes = null where correlation_id = 'p'$$),
+  ('upload_jobs', 'content_is_whole', '23514', $$update upload_jobs set parsed_sha256 = null where correlation_id = 'p'$$),
+  ('upload_jobs', 'content_is_whole', '23514', $$update upload_jobs set parsed_bytes = 1 where correlation_id = 'a'$$),
+  ('upload_jobs', 'parsed_job_has_content', '23514', $$
+    update upload_jobs set parsed_path = null, parsed_sha256 = null, parsed_bytes = null where correlation_id = 'p'$$),
+  ('upload_jobs', 'parsed_path_is_of_the_jobs_own_content', '23503', $$
+    update upload_jobs set parsed_path = 'storage://parsed/a' where correlation_id = 'p'$$),
+  ('upload_jobs', 'parsed_path_is_of_the_jobs_own_content', '23503', $$
+    update upload_jobs set parsed_sha256 = repeat('d', 64) where correlation_id = 'p'$$),
+  ('upload_jobs', 'parsed_path_is_of_the_jobs_own_content', '23503', $$
+    update upload_jobs set parsed_bytes = 2 where correlation_id = 'p'$$),
+  ('upload_jobs', 'failed_job_says_why', '23514', $$update upload_jobs set last_error = null where correlation_id = 'f'$$),
+  ('upload_jobs', 'last_error_is_an_object', '23514', $$update upload_jobs set last_error = '"x"'$$),
+  ('upload_jobs', 'lease_is_whole', '23514', $$
+    update upload_jobs set lease_token = gen_random_uuid(), leased_by = 'w' where correlation_id = 'p'$$),
+  ('upload_jobs', 'lease_is_whole', '23514', $$
+    update upload_jobs set lease_token = gen_random_uuid(), leased_until = now() where correlation_id = 'p'$$),
+  ('upload_jobs', 'lease_is_whole', '23514', $$
+    update upload_jobs set leased_by = 'w', leased_until = now() where correlation_id = 'p'$$),
+  ('upload_jobs', 'lease_needs_a_confirmed_upload', '23514', $$
+    update upload_jobs set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = now()
+     where correlation_id = 'a'$$),
+  ('upload_jobs', 'status_is_known', '23503', $$update upload_jobs set claimable = true where correlation_id = 'a'$$),
+  ('upload_jobs', 'status_is_known', '23503', $$update upload_jobs set terminal = true where correlation_id = 'a'$$),
+  ('upload_jobs', 'job_is_of_a_document', '23503', $$
+    update upload_jobs set upload_confirmed = true where correlation_id = 'a'$$),
+  ('upload_jobs', 'one_unfinished_job_a_document', '23505', $$
+    with born as (
+      select gen_random_uuid() as job_id, j.document_id, 'z' as correlation_id
+        from upload_jobs as j where j.correlation_id = 'a'
+    ), job as (
+      insert into upload_jobs (
+        job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
+      )
+      select b.job_id, b.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, false, b.correlation_id
+        from born as b, statuses as s
+       where s.initial
+    )
+    insert into events (job_id, version, document_id, to_status, type, severity, code, correlation_id, ts)
+    select b.job_id, 1, b.document_id, 'uploaded', 'stage_started', 'info', 'job_created', 'z', now() from born as b$$),
+  ('webhook_deliveries', 'delivery_id_is_1_to_200_characters', '23514', $$update webhook_deliveries set delivery_id = ''$$),
+  ('webhook_deliveries', 'delivery_id_is_1_to_200_characters', '23514', $$
+    update webhook_deliveries set delivery_id = repeat('x', 201)$$),
+  ('webhook_deliveries', 'event_type_is_1_to_200_characters', '23514', $$update webhook_deliveries set event_type = ''$$),
+  ('webhook_deliveries', 'event_type_is_1_to_200_characters', '23514', $$
+    update webhook_deliveries set event_type = repeat('x', 201)$$),
+  ('webhook_deliveries', 'kept_delivery_names_its_content', '23514', $$update webhook_deliveries set outcome = 'kept'$$),
+  ('webhook_deliveries', 'kept_delivery_names_its_content', '23514', $$
+    update webhook_deliveries set outcome = 'unrecognised'$$),
+  ('webhook_deliveries', 'parked_delivery_waits_for_a_provider_job', '23514', $$
+    update webhook_deliveries set outcome = 'parked', job_id = null$$),
+  ('webhook_deliveries', 'parked_delivery_waits_for_a_provider_job', '23514', $$
+    update webhook_deliveries set outcome = 'parked', parse_job_id = 'pj'$$),
+  ('webhook_deliveries', 'parked_delivery_waits_for_a_provider_job', '23514', $$
+    update webhook_deliveries set outcome = 'parked', parse_job_id = 'pj', job_id = null, code = null$$),
+  ('webhook_deliveries', 'payload_is_an_object', '23514', $$update webhook_deliveries set payload = '[]'$$),
+  ('webhook_deliveries', 'source_is_a_word', '23514', $$update webhook_deliveries set source = 'Not a word'$$),
+  ('webhook_deliveries', 'times_seen_counts_from_one', '23514', 'update webhook_deliveries set times_seen = 0'),
+  ('documents', 'raw_path_is_not_of_parsed_content', '23514', $$
+    update documents set raw_path = 'storage://parsed/a/b.md'$$),
+  ('webhook_deliveries', 'brought_content_is_of_a_job', '23514', $$
+    update webhook_deliveries set content_ordinal = 1, job_id = null$$),
+  ('webhook_deliveries', 'code_is_known', '23503', $$update webhook_deliveries set code = 'whatever'$$),
+  ('webhook_deliveries', 'delivery_brought_a_content', '23503', 'update webhook_deliveries set content_ordinal = 2'),
+  ('webhook_deliveries', 'delivery_is_about_a_job', '23503', 'update webhook_deliveries set job_id = gen_random_uuid()');
+
+-- What something else would refuse as well.
+insert into attack (relation, guard, sqlstate, statements, besides) values
+  ('statuses', 'initial_status_is_unfinished', '23514', $$
+    insert into statuses (status, initial, terminal, description) values ('x', true, true, 'x')$$,
+    'drop index upload_pipeline.one_initial_status'),
+  ('statuses', 'flags_travel_with_the_status', '23505', $$
+    insert into statuses select s.* from statuses as s where s.status = 'parsed'$$,
+    'alter table upload_pipeline.statuses drop constraint statuses_pkey cascade'),
+  ('documents', 'confirmation_travels_with_the_document', '23505', $$
+    insert into documents (document_id, owner_id, filename, mime, bytes_len, file_sha256, raw_path, upload_confirmed)
+    select document_id, gen_random_uuid(), filename, mime, bytes_len, file_sha256, raw_path, upload_confirmed
+      from documents$$,
+    'alter table upload_pipeline.documents drop constraint documents_pkey cascade'),
+  ('contents', 'job_path_hash_and_size_belong_together', '23505', $$
+    insert into contents (
+      job_id, ordinal, attempt, content_sha256, content_bytes, path, stored_at, correlation_id
+    )
+    select job_id, 2, attempt, content_sha256, content_bytes, path, stored_at, correlation_id from contents$$,
+    'alter table upload_pipeline.contents drop constraint path_belongs_to_one_content,
+       drop constraint one_row_a_content'),
+  ('upload_jobs', 'job_and_document_are_a_pair', '23505', $$
+    insert into upload_jobs select j.* from upload_jobs as j where j.terminal$$,
+    'alter table upload_pipeline.upload_jobs drop constraint upload_jobs_pkey cascade;
+     alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history'),
+  ('upload_jobs', 'content_is_not_empty', '23514', $$update upload_jobs set parsed_bytes = 0 where correlation_id = 'p'$$,
+    'alter table upload_pipeline.upload_jobs drop constraint parsed_path_is_of_the_jobs_own_content'),
+  ('upload_jobs', 'version_counts_from_one', '23514', $$update upload_jobs set version = 0$$,
+    'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'),
+  ('upload_jobs', 'finished_job_has_no_lease', '23514', $$
+    update upload_jobs set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = now()
+     where correlation_id = 'f'$$,
+    'alter table upload_pipeline.upload_jobs drop constraint lease_needs_a_confirmed_upload');
+
+create temp view named_guard as
+  select c.conrelid::regclass::oid as relation, c.conname as guard
+    from pg_constraint as c
+   where c.connamespace = 'upload_pipeline'::regnamespace
+     and c.conrelid <> 0
+     and c.contype in ('c', 'f', 'u', 'x')
+  union
+  select i.indrelid, r.relname
+    from pg_index as i
+    join pg_class as r on r.oid = i.indexrelid
+   where r.relnamespace = 'upload_pipeline'::regnamespace
+     and i.indisunique
+     and not i.indisprimary;
+
+select bag_eq(
+  $$select distinct relation, guard from attack$$,
+  $$select r.relname::text, g.guard::text
+      from named_guard as g join pg_class as r on r.oid = g.relation where r.relname <> 'events'$$,
+  'every constraint has its attack'
+);
+
+set local search_path = public, extensions, upload_pipeline;
+select pg_temp.only_guard(
+  case
+    when exists (select from pg_constraint as c where c.conname = a.guard)
+      then format('alter table upload_pipeline.%I drop constraint %I cascade', a.relation, a.guard)
+    else format('drop index upload_pipeline.%I', a.guard)
+  end,
+  concat_ws(' ', a.sqlstate, a.guard), format('%s.%s', a.relation, a.guard), a.statements, a.besides
+)
+  from attack as a;
+
+select * from finish();
+rollback;

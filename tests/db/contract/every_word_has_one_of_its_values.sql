@@ -1,0 +1,52 @@
+begin;
+\ir ../histories.psql
+select plan(80);
+
+create temp table word (domain text, guard text, good text[], bad text[]) on commit drop;
+
+insert into word values
+  ('correlation_id', 'correlation_id_is_1_to_200_printable_characters',
+   array['x', repeat('x', 200), repeat('é', 200), 'a b:c/d?e=f', '''"; --'],
+   array['', repeat('x', 201), E'a\tb', E'a\n', E'a\rb', E'\x7f', E'\x01']),
+  ('event_type', 'event_type_is_known',
+   array['stage_started', 'stage_done', 'stage_error', 'retry', 'finalized', 'operator'], array['', 'RETRY', 'retried']),
+  ('severity', 'severity_is_known', array['info', 'warn', 'error'], array['', 'warning', 'Info']),
+  ('outcome', 'outcome_is_known',
+   array['applied', 'kept', 'unrecognised', 'duplicate', 'stale', 'ignored', 'parked'], array['', 'Applied', 'failed']),
+  ('sha256_hex', 'sha256_is_64_lowercase_hex_digits',
+   array[repeat('0', 64), repeat('f', 64), encode(sha256(''), 'hex')],
+   array['', repeat('a', 63), repeat('a', 65), repeat('A', 64), repeat('g', 64), repeat('a', 64) || E'\n']);
+
+select bag_eq(
+  'select domain, guard from word',
+  $$select t.typname::text, c.conname::text
+      from pg_type as t
+      left join pg_constraint as c on c.contypid = t.oid
+     where t.typnamespace = 'upload_pipeline'::regnamespace and t.typtype = 'd'$$,
+  'every domain has its words'
+);
+
+select is(
+  pg_temp.attempt(format('select %L::upload_pipeline.%I', value, domain)), 'passed',
+  format('%s may be %s', domain, left(value, 20))
+)
+  from word, unnest(good) as value
+ where domain not in ('event_type', 'outcome');
+
+select is(
+  (select string_agg(distinct pg_temp.attempt(format('select %L::upload_pipeline.%I', value, domain)), ', ')
+     from unnest(good) as value),
+  'passed', format('%s may be %s', domain, good)
+)
+  from word
+ where domain in ('event_type', 'outcome');
+
+select pg_temp.only_guard(
+  format('alter domain upload_pipeline.%I drop constraint %I', domain, guard), '23514 ' || guard,
+  format('%s %s', domain, quote_literal(left(regexp_replace(value, '[[:cntrl:]]', '?'), 20))),
+  format('select %L::upload_pipeline.%I', value, domain)
+)
+  from word, unnest(bad) as value;
+
+select * from finish();
+rollback;

@@ -1,0 +1,51 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+\ir ../credits.psql
+select plan(14);
+
+select pg_temp.set_clock('2026-01-31 12:34:56+00');
+select pg_temp.make_job('a'), pg_temp.make_job('b'), pg_temp.make_job('c', owner => 'bob');
+select pg_temp.claim();
+select is(pg_temp.reserve('a', 1000000), 'applied 1: 1000000', 'without a cap there is none');
+select pg_temp.settle('a', 0);
+select upload_pipeline.set_credit_cap(owner_id => pg_temp.owner('ada'), period => 'day', credits => 10);
+select upload_pipeline.set_credit_cap(owner_id => null, period => 'hour', credits => 15);
+select is(pg_temp.reserve('a', 10), 'applied 1: 10', 'up to the cap');
+
+-- SQLSTATE, message and detail of a refusal.
+create function pg_temp.refusal(name text, credits numeric) returns text
+language plpgsql as $$
+declare
+  v_detail text;
+begin
+  return pg_temp.reserve(refusal.name, refusal.credits);
+exception
+  when sqlstate 'UP005' then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return sqlerrm || ' ' || v_detail;
+end;
+$$;
+set local timezone = 'UTC';
+select is(
+  pg_temp.refusal('b', 0.001),
+  format(
+    '0.001 credits would exceed the cap of 10 a day Left for owner %s: 0 until 2026-02-01 00:00:00+00.', pg_temp.owner('ada')
+  ),
+  'an owner''s: what is left, and until when'
+);
+select is(pg_temp.used('ada'), 10::numeric, 'which changes nothing');
+select is((select count(*) from upload_pipeline.credit_reservations), 1::bigint, 'and reserves nothing');
+select is(
+  pg_temp.refusal('c', 6), '6 credits would exceed the cap of 15 a hour Left for all owners: 5 until 2026-01-31 13:00:00+00.', 'that of all owners'
+);
+select is(pg_temp.refusal('c', 5), 'applied 1: 5', 'what is left may be had');
+select is(pg_temp.used(period => 'hour') || ' ' || pg_temp.used('ada'), '15 10', 'each counts its own');
+select is(pg_temp.used('bob'), null, 'who has no cap of his own has none');
+
+select throws_ok(format('select pg_temp.reserve(%L, %s)', 'b', credits), 'UP006', null, 'reserve ' || credits)
+  from unnest(array['null', '-1', '''NaN''', '''Infinity''']) as credits;
+select is(pg_temp.refusal('b', 0), 'applied 1: 0', 'what is free exceeds nothing');
+
+select * from finish();
+rollback;

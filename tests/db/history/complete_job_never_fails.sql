@@ -1,0 +1,38 @@
+-- Number 5 of what broke before: late or replayed callbacks overwrote finished jobs.
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(7);
+
+select pg_temp.make_job('a');
+select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
+select upload_pipeline.transition(job => upload_pipeline.lock_job(pg_temp.job('a')), code => 'job_completed', payload => '{}');
+select is(pg_temp.status('a'), 'complete', 'the job is complete');
+create temporary table before as select * from upload_pipeline.upload_jobs;
+
+select is(
+  pg_temp.said(pg_temp.tell(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('a'), payload => '{"error": "late"}')),
+  'stale complete 4', 'a late failure is stale'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a')),
+  'duplicate complete 4 #1', 'a replayed success is a duplicate'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# other')),
+  'stale complete 4', 'other content is stale'
+);
+select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is as it was');
+select throws_ok(
+  $$select upload_pipeline.transition(job => upload_pipeline.lock_job(pg_temp.job('a')), code => 'parse_failed', payload => '{}')$$,
+  'UP002', null, 'the machine itself has no such step'
+);
+select throws_ok(
+  $$update upload_pipeline.upload_jobs set status = 'failed_parse', terminal = true, failed = true, has_content = false,
+      version = version + 1, last_error = '{}'$$,
+  'UP010', null, 'and the table refuses it by hand'
+);
+
+select * from finish();
+rollback;

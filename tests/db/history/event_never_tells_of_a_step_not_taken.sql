@@ -1,0 +1,31 @@
+begin;
+\ir ../histories.psql
+select plan(15);
+
+select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('b', 'parse_ready');
+set constraints all immediate;
+set constraints all deferred;
+
+select pg_temp.only_guard(
+  'alter table upload_pipeline.events disable trigger event_moves_its_job', 'UP010', name, statements
+)
+  from (
+    values
+      ('the next version', $$select pg_temp.tell('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
+      ('version 50', $$select pg_temp.tell('a', 50, 'parse_queued', 'parse_ready', 'stage_done')$$),
+      ('a step that keeps the status', $$select pg_temp.tell('a', 3, 'parse_queued', 'parse_queued', 'operator')$$),
+      ('a step taken, and one more', $$
+        select pg_temp.tell('a', 3, 'parse_queued', 'parse_ready', 'stage_done'), pg_temp.move('a', 'parse_ready', 3),
+               pg_temp.tell('a', 4, 'parse_ready', 'failed_parse', 'stage_error')$$),
+      ('by copy of another job''s', $$
+        insert into upload_pipeline.events (
+          job_id, version, document_id, from_status, to_status, type, severity, code, correlation_id, ts
+        )
+        select j.job_id, e.version + 1, j.document_id, e.from_status, e.to_status, e.type, e.severity, e.code,
+               e.correlation_id, e.ts
+          from upload_pipeline.events as e, upload_pipeline.upload_jobs as j
+         where e.correlation_id = 'b' and e.version = 2 and j.correlation_id = 'a'$$)
+  ) as attack (name, statements);
+
+select * from finish();
+rollback;

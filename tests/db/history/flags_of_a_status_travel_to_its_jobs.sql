@@ -1,0 +1,53 @@
+begin;
+\ir ../histories.psql
+select plan(8);
+
+select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('b', 'parse_queued'), pg_temp.bear('f', 'failed_parse');
+set constraints all immediate;
+set constraints all deferred;
+
+create temp view flags as
+  select j.correlation_id::text as job, j.terminal, j.failed, j.claimable, j.has_content, j.version
+    from upload_pipeline.upload_jobs as j;
+
+select results_eq(
+  'select job, claimable from flags order by job', $$values ('a', false), ('b', false), ('f', false)$$,
+  'nobody is to claim them'
+);
+
+update upload_pipeline.statuses set claimable = true where status = 'parse_queued';
+set constraints all immediate;
+select results_eq(
+  'select job, claimable from flags order by job', $$values ('a', true), ('b', true), ('f', false)$$,
+  'jobs in a status that becomes claimable are claimable'
+);
+select results_eq(
+  'select distinct version from flags', 'values (2)', 'and have not moved'
+);
+
+update upload_pipeline.statuses set failed = false where status = 'failed_parse';
+select results_eq(
+  $$select failed from flags where job = 'f'$$, 'values (false)', 'a failure that is none any more frees its jobs'
+);
+
+update upload_pipeline.statuses
+   set claimable = false, terminal = true, overdue_after = null, failure_code = null
+ where status = 'parse_queued';
+select results_eq(
+  'select job, terminal, claimable from flags order by job',
+  $$values ('a', true, false), ('b', true, false), ('f', true, false)$$,
+  'a status that becomes the last one finishes its jobs'
+);
+
+select is(
+  pg_temp.attempt($$update upload_pipeline.statuses set has_content = true where status = 'parse_queued'$$),
+  '23514 parsed_job_has_content', 'unless its jobs cannot follow'
+);
+select is(
+  pg_temp.attempt($$update upload_pipeline.upload_jobs set claimable = true where correlation_id = 'a'$$),
+  '23503 status_is_known', 'a job has the flags of its status'
+);
+select is_empty('select * from upload_pipeline.check_integrity()', 'all is well');
+
+select * from finish();
+rollback;

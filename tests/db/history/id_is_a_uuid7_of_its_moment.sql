@@ -1,0 +1,59 @@
+begin;
+\ir ../helpers.psql
+select plan(7);
+
+create temp table made (number integer, before timestamptz, id uuid, after timestamptz) on commit drop;
+do $$
+begin
+  for n in 1..300 loop
+    insert into made values (n, clock_timestamp(), upload_pipeline.uuid7(), null);
+    update made set after = clock_timestamp() where number = n;
+    if n % 3 = 0 then
+      perform pg_sleep(0.002);
+    end if;
+  end loop;
+end;
+$$;
+
+create temp view id as
+  select number, id, before, after,
+         ('x' || translate(left(id::text, 13), '-', ''))::bit(48)::bigint as milliseconds
+    from made;
+
+select is_empty(
+  $$select id from id where id::text !~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'$$,
+  'version 7, variant 10'
+);
+select is((select count(distinct id) from id), 300::bigint, 'each is another');
+-- Milliseconds are rounded.
+select is_empty(
+  $$select id
+      from id
+     where milliseconds < floor(extract(epoch from before) * 1000)
+        or milliseconds > ceil(extract(epoch from after) * 1000)$$,
+  'it begins with the time'
+);
+select is_empty(
+  $$select a.id, b.id from id as a join id as b on b.number > a.number and b.milliseconds > a.milliseconds and b.id < a.id$$,
+  'later is greater'
+);
+select is_empty(
+  $$select a.id, b.id from id as a join id as b on b.number > a.number where b.milliseconds < a.milliseconds$$,
+  'and nothing goes back'
+);
+select cmp_ok(
+  (select count(distinct right(id::text, 16)) from id), '=', 300::bigint, 'the rest is random'
+);
+select is_empty(
+  $$select r.relname, a.attname
+      from pg_attribute as a
+      join pg_class as r on r.oid = a.attrelid
+      join pg_attrdef as d on d.adrelid = r.oid and d.adnum = a.attnum
+     where r.relnamespace = 'upload_pipeline'::regnamespace
+       and a.atttypid = 'uuid'::regtype
+       and pg_get_expr(d.adbin, d.adrelid) !~ 'uuid7\(\)'$$,
+  'every id that a table makes is one'
+);
+
+select * from finish();
+rollback;

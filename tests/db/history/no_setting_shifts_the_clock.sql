@@ -1,0 +1,43 @@
+begin;
+\ir ../helpers.psql
+select plan(6);
+
+select cmp_ok(upload_pipeline.clock(), '>', now(), 'the clock goes on inside a transaction');
+select is(
+  (select trim(regexp_replace(p.prosrc, '\s+', ' ', 'g'))
+     from pg_proc as p
+    where p.oid = 'upload_pipeline.clock()'::regprocedure),
+  'select clock_timestamp();', 'it is the wall clock and nothing else'
+);
+select is(
+  (select p.proconfig from pg_proc as p where p.oid = 'upload_pipeline.clock()'::regprocedure),
+  array['search_path=pg_catalog, pg_temp'], 'without a setting but its path'
+);
+select is_empty(
+  $$select p.oid::regprocedure
+      from pg_proc as p
+     where p.pronamespace = 'upload_pipeline'::regnamespace
+       and p.prosrc ~* '\mcurrent_setting\M'$$,
+  'no function reads a setting'
+);
+select is_empty(
+  $$select r.relname, a.attname
+      from pg_attrdef as d
+      join pg_class as r on r.oid = d.adrelid
+      join pg_attribute as a on a.attrelid = r.oid and a.attnum = d.adnum
+     where r.relnamespace = 'upload_pipeline'::regnamespace
+       and a.atttypid = 'timestamptz'::regtype
+       and pg_get_expr(d.adbin, d.adrelid) <> 'upload_pipeline.clock()'$$,
+  'every time that a table makes is the clock''s'
+);
+select is_empty(
+  $$select c.relname
+      from pg_class as c
+     where c.relnamespace = 'upload_pipeline'::regnamespace
+       and c.relkind = 'v'
+       and pg_get_viewdef(c.oid) ~* '\m(now\(|clock_timestamp|current_timestamp|statement_timestamp|current_setting)'$$,
+  'every time that a view compares with is, too'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,45 @@
+-- Number 12 of what broke before: the parsed object was overwritten in place by a second callback.
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(8);
+
+select pg_temp.make_job('a');
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => 'one')),
+  'kept uploaded 2 #1 + .md', 'the first'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => 'two')),
+  'kept uploaded 2 #2 + .2.md', 'another content, another path'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '{"x"}', recognised => false)),
+  'unrecognised uploaded 2 #3', 'unknown shape, no path'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd4', job_id => pg_temp.job('a'), content => 'three')),
+  'kept uploaded 2 #4 + .3.md', 'and no number of a path either'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd5', job_id => pg_temp.job('a'), content => 'two')),
+  'kept uploaded 2 #2 + .2.md', 'the same content, the same path'
+);
+select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2);
+select throws_ok(
+  $$update upload_pipeline.contents set path = (select path from upload_pipeline.contents where ordinal = 1) where ordinal = 2$$,
+  '23505', null, 'no path is given twice, not by hand either'
+);
+select throws_ok(
+  $$insert into upload_pipeline.contents (job_id, ordinal, attempt, content_sha256, content_bytes, content, path, correlation_id)
+    select job_id, 9, attempt, content_sha256, content_bytes, content, path || 'x', correlation_id
+      from upload_pipeline.contents where ordinal = 1$$,
+  '23505', null, 'no content has two paths'
+);
+select is(
+  (select count(*) from upload_pipeline.contents where path like '%/' || pg_temp.sha('two') || '%'), 0::bigint,
+  'nothing is named by a hash that could be short'
+);
+
+select * from finish();
+rollback;

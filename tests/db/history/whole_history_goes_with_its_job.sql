@@ -1,0 +1,69 @@
+begin;
+\ir ../histories.psql
+select plan(12);
+
+select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('b', 'complete');
+set constraints all immediate;
+set constraints all deferred;
+
+-- What is left of job a, and of job b, after the statements.
+create function pg_temp.left_after(statements text)
+returns text
+language plpgsql
+as $$
+declare
+  v_left text;
+begin
+  execute statements;
+  set constraints all immediate;
+  select string_agg(format('%s: %s jobs, %s events, %s contents', n.name, jobs, events, contents), '; ' order by n.name)
+    into v_left
+    from unnest(array['a', 'b']) as n (name),
+         lateral (select count(*) from upload_pipeline.upload_jobs where correlation_id = n.name) as j (jobs),
+         lateral (select count(*) from upload_pipeline.events where correlation_id = n.name) as e (events),
+         lateral (select count(*) from upload_pipeline.contents where correlation_id = n.name) as c (contents);
+  select concat_ws('; ', v_left, nullif(count(*), 0) || ' violations') into v_left
+    from upload_pipeline.check_integrity();
+  raise exception using errcode = 'PASST', message = v_left;
+exception
+  when sqlstate 'PASST' then
+    return sqlerrm;
+end;
+$$;
+
+select is(
+  pg_temp.left_after('select'),
+  'a: 1 jobs, 2 events, 1 contents; b: 1 jobs, 3 events, 1 contents', 'both are there'
+);
+
+select is(pg_temp.left_after(statements), remains, name)
+    || E'\n' || is(pg_temp.attempt(statements), 'passed', name || ', by the owner')
+  from (
+    values
+      ('a job', $$delete from upload_pipeline.upload_jobs where correlation_id = 'a'$$,
+        'a: 0 jobs, 0 events, 0 contents; b: 1 jobs, 3 events, 1 contents'),
+      ('a document', $$
+        delete from upload_pipeline.documents as d
+         using upload_pipeline.upload_jobs as j
+         where j.correlation_id = 'b' and d.document_id = j.document_id$$,
+        'a: 1 jobs, 2 events, 1 contents; b: 0 jobs, 0 events, 0 contents'),
+      ('everything', 'delete from upload_pipeline.documents',
+        'a: 0 jobs, 0 events, 0 contents; b: 0 jobs, 0 events, 0 contents'),
+      ('purge', $$select upload_pipeline.purge(older_than => interval '0')$$,
+        'a: 1 jobs, 2 events, 1 contents; b: 0 jobs, 0 events, 0 contents'),
+      ('erase_document', $$
+        select upload_pipeline.erase_document(document_id => j.document_id)
+          from upload_pipeline.upload_jobs as j
+         where j.correlation_id = 'a'$$,
+        'a: 0 jobs, 0 events, 0 contents; b: 1 jobs, 3 events, 1 contents')
+  ) as removal (name, statements, remains);
+
+select is(
+  pg_temp.attempt($$
+    delete from upload_pipeline.upload_jobs where correlation_id = 'a';
+    select 1 / count(*) from upload_pipeline.events where correlation_id = 'a'$$),
+  '22012', 'nothing of it is left'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,42 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(9);
+
+select pg_temp.make_job('a');
+select pg_temp.set_clock('2026-01-01 12:00+00');
+create temporary table before as select * from upload_pipeline.upload_jobs;
+
+select is(
+  pg_temp.said(pg_temp.bring(
+    delivery_id => 'd1', job_id => pg_temp.job('a'), document_id => pg_temp.document('a'), parse_job_id => 'p1',
+    content => '# Grüße', details => '{"parser_name": "lp"}', correlation_id => 'theirs'
+  )),
+  'kept uploaded 2 #1 + .md', 'the receipt names the content and its path'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# Grüße')),
+  'kept uploaded 2 #1 + .md', 'again'
+);
+select is(
+  (select path from upload_pipeline.contents),
+  format('storage://parsed/%s/%s.md', pg_temp.document('a'), pg_temp.job('a')), 'the path is the specification''s'
+);
+select is(
+  upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1), '# Grüße'::bytea, 'the bytes are here'
+);
+select results_eq(
+  'select content_sha256::text, content_bytes, attempt, received_at, run_after, stored_at from upload_pipeline.contents',
+  $$values (pg_temp.sha('# Grüße'), 9::bigint, 1, timestamptz '2026-01-01 12:00+00',
+            timestamptz '2026-01-01 12:00:30+00', null::timestamptz)$$,
+  'with their hash and size, and 30 seconds before the drain tries'
+);
+select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is as it was');
+select is(pg_temp.delivery('d1'), 'kept a x2 #1', 'the delivery names its content');
+select is(
+  (select attempt from upload_pipeline.provider_jobs where parse_job_id = 'p1'), 1, 'its provider job is known from now on'
+);
+select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+
+select * from finish();
+rollback;

@@ -1,0 +1,25 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(3);
+
+select pg_temp.make_job('a');
+select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
+select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
+select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a', attempt => 2);
+select is(
+  pg_temp.said(pg_temp.bring(
+    delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', attempt => 1, parse_job_id => 'p1', recognised => false
+  )),
+  'unrecognised uploaded 4 #1 + .md', 'the same bytes, late, as the first attempt''s'
+);
+select is(
+  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
+  'applied parsed 5 event #1 + .md', 'do not make them stale'
+);
+select is(
+  pg_temp.delivery('d1') || ', ' || pg_temp.delivery('d2'), 'applied a x1 #1, applied a x1 #1', 'nothing is left to decide'
+);
+
+select * from finish();
+rollback;

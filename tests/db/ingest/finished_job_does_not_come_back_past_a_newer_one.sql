@@ -1,0 +1,40 @@
+begin;
+\ir ../histories.psql
+select plan(7);
+
+select pg_temp.bear('old', 'failed_parse');
+-- A newer job of the same document.
+create function pg_temp.bear_a_newer()
+returns void
+language sql
+as $$
+  insert into upload_pipeline.upload_jobs (
+    document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
+  )
+  select j.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, j.upload_confirmed, 'new'
+    from upload_pipeline.upload_jobs as j, upload_pipeline.statuses as s
+   where j.correlation_id = 'old' and s.initial;
+  select pg_temp.tell('new', 1, null, 'uploaded', 'stage_started');
+$$;
+set constraints all immediate;
+set constraints all deferred;
+
+select is(pg_temp.attempt('select pg_temp.bear_a_newer()'), 'passed', 'a finished job makes room for a newer one');
+
+select pg_temp.bear_a_newer();
+set constraints all immediate;
+set constraints all deferred;
+
+select pg_temp.only_guard(
+  'drop index upload_pipeline.one_unfinished_job_a_document', '23505 one_unfinished_job_a_document', name, statements
+)
+  from (
+    values
+      ('a retry', $$
+        select pg_temp.tell('old', 3, 'failed_parse', 'uploaded', 'retry'), pg_temp.move('old', 'uploaded', 3)$$),
+      ('a status that is finished no more', $$
+        update upload_pipeline.statuses set terminal = false, failed = false where status = 'failed_parse'$$)
+  ) as attack (name, statements);
+
+select * from finish();
+rollback;

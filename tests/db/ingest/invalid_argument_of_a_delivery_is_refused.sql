@@ -1,0 +1,91 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(11);
+
+select pg_temp.make_job('a');
+create temporary table good as
+select 'llamaparse' as source, 'd1' as delivery_id, pg_temp.sha('d1') as body_sha256, 'parse.error' as event_type,
+       'parse_failed' as code, pg_temp.job('a') as job_id, 'p1' as parse_job_id, 1 as attempt, '{}'::jsonb as payload,
+       'c1' as correlation_id;
+create temporary table bad (argument text, value jsonb);
+insert into bad values
+  ('source', null), ('source', '""'), ('source', '"Llama"'), ('source', '"9a"'), ('source', '"a-b"'),
+  ('source', to_jsonb(repeat('a', 64))),
+  ('delivery_id', null), ('delivery_id', '""'), ('delivery_id', to_jsonb(repeat('d', 201))),
+  ('body_sha256', null), ('body_sha256', '""'), ('body_sha256', to_jsonb(upper(pg_temp.sha('d1')))),
+  ('body_sha256', to_jsonb(pg_temp.sha('d1') || 'a')), ('body_sha256', to_jsonb(repeat('g', 64))),
+  ('event_type', null), ('event_type', '""'), ('event_type', to_jsonb(repeat('e', 201))),
+  ('code', '"no_such_code"'), ('code', '""'),
+  ('parse_job_id', '""'), ('parse_job_id', to_jsonb(repeat('p', 201))),
+  ('attempt', '0'), ('attempt', '-1'),
+  ('payload', null), ('payload', '[]'), ('payload', '"text"'),
+  ('correlation_id', '""'), ('correlation_id', to_jsonb(repeat('c', 201))), ('correlation_id', '"a\nb"'),
+  ('correlation_id', '"a\u007fb"');
+
+create function pg_temp.tell_with(argument text, value jsonb) returns text
+language plpgsql as $$
+declare
+  g good;
+  v_message text;
+begin
+  select (jsonb_populate_record(good, jsonb_build_object(argument, value))).* into g from good;
+  if argument = 'payload' then
+    g.payload := value;
+  end if;
+  perform upload_pipeline.receive_event(
+    source => g.source, delivery_id => g.delivery_id, body_sha256 => g.body_sha256, event_type => g.event_type,
+    code => g.code, job_id => g.job_id, parse_job_id => g.parse_job_id, attempt => g.attempt, payload => g.payload,
+    correlation_id => g.correlation_id
+  );
+  return 'accepted';
+exception
+  when others then
+    get stacked diagnostics v_message = message_text;
+    return sqlstate || case when v_message like '%invalid ' || argument then ' ' || argument else ': ' || v_message end;
+end;
+$$;
+
+select is_empty(
+  $$select b.argument, b.value, t from bad as b, pg_temp.tell_with(b.argument, b.value) as t
+     where t <> 'UP006 ' || b.argument$$,
+  'each is UP006, and the message names it'
+);
+select is(pg_temp.tell_with('job_id', null), 'accepted', 'a job may be named by its provider job');
+select throws_ok(
+  $$select pg_temp.tell(delivery_id => 'd2', code => 'parse_failed')$$, 'UP006', null, 'but is named'
+);
+select throws_ok(
+  $$select upload_pipeline.receive_content(source => 'Bad', delivery_id => 'd', body_sha256 => pg_temp.sha('d'),
+      event_type => 'parsed', job_id => pg_temp.job('a'), content => '# a')$$,
+  'UP006', null, 'receive_content: source'
+);
+select throws_ok(
+  $$select pg_temp.bring(delivery_id => '', job_id => pg_temp.job('a'), content => '# a')$$, 'UP006', null, 'delivery_id'
+);
+select throws_ok(
+  $$select pg_temp.bring(delivery_id => 'd', job_id => null, content => '# a')$$, 'UP006', null, 'job_id'
+);
+select throws_ok(
+  $$select pg_temp.bring(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', parse_job_id => '')$$,
+  'UP006', null, 'parse_job_id'
+);
+select throws_ok(
+  $$select pg_temp.bring(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', attempt => 0)$$,
+  'UP006', null, 'attempt'
+);
+select throws_ok(
+  $$select pg_temp.bring(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', details => '[]')$$,
+  'UP006', null, 'details'
+);
+select throws_ok(
+  $$select pg_temp.bring(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', correlation_id => E'\t')$$,
+  'UP006', null, 'correlation_id'
+);
+select results_eq(
+  'select delivery_id, outcome::text from upload_pipeline.webhook_deliveries', $$values ('d1', 'parked')$$,
+  'only what was accepted is written down'
+);
+
+select * from finish();
+rollback;

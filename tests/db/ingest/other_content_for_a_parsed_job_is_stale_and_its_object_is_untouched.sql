@@ -1,0 +1,31 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(6);
+
+select pg_temp.make_job('a');
+select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => 'one');
+select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => 'two');
+select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
+create temporary table before as select * from upload_pipeline.upload_jobs;
+
+select is(
+  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2)),
+  'stale parsed 3 #2 + .2.md', 'what was kept before and is stored only now'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => 'three')),
+  'stale parsed 3', 'what comes later'
+);
+select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is as it was');
+select is(
+  (select count(*) from upload_pipeline.contents where content_sha256 = pg_temp.sha('three')), 0::bigint,
+  'the later content got no path, so there is nothing to write'
+);
+select is(
+  pg_temp.delivery('d2') || ', ' || pg_temp.delivery('d3'), 'stale a x1 #2, stale a x1', 'the deliveries say so'
+);
+select is_empty($$select path from upload_pipeline.claim_contents(batch => 10)$$, 'the drain has nothing to write');
+
+select * from finish();
+rollback;

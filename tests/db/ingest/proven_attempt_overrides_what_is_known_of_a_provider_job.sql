@@ -1,0 +1,18 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(1);
+
+select pg_temp.make_job('a');
+select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
+select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
+
+select is(
+  pg_temp.said(pg_temp.tell(
+    delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p1', attempt => 2
+  )),
+  'applied parse_ready 5 event', 'the provider''s cache may answer two attempts with one job'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,33 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(6);
+
+select pg_temp.make_job('a');
+select is(
+  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
+  'applied failed_parse 3 event', 'the first is applied'
+);
+create temporary table before as select j.*, j.ctid as place from upload_pipeline.upload_jobs as j;
+
+select is(
+  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
+  'duplicate failed_parse 3', 'the second is a duplicate, without an event'
+);
+select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
+select is(
+  (select count(*) from upload_pipeline.events where code = 'parse_failed'), 1::bigint, 'one event'
+);
+select is(pg_temp.delivery('d1'), 'applied a x3', 'counted three times, applied once');
+select results_eq(
+  'select j.*, j.ctid from upload_pipeline.upload_jobs as j', 'select * from before',
+  'the row of the job was not written again'
+);
+select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
+select is(
+  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
+  'duplicate uploaded 4', 'a replay after a retry does not fail the next attempt'
+);
+
+select * from finish();
+rollback;

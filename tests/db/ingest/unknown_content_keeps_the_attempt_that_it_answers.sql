@@ -1,0 +1,28 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(4);
+
+select pg_temp.make_job('a');
+select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
+select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
+select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false, parse_job_id => 'p1');
+select pg_temp.bring(
+  delivery_id => 'd2', job_id => pg_temp.job('a'), content => '{"odd": 2}', recognised => false, parse_job_id => 'p2', attempt => 1
+);
+
+select is((select string_agg(attempt::text, ' ') from upload_pipeline.contents), '1 1', 'by its provider job, or as proven');
+select results_eq(
+  'select parse_job_id, attempt from upload_pipeline.provider_jobs order by 1', $$values ('p1', 1), ('p2', 1)$$,
+  'a provider job that nobody recorded is of that attempt, too'
+);
+select throws_ok(
+  $$select upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd')$$, 'UP002', null,
+  'accepting it would not make it the new attempt''s, so that is refused'
+);
+select is(
+  upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1), '{"odd": 1}'::bytea, 'and nothing is lost'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,56 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(14);
+
+select pg_temp.make_job('a');
+select is(
+  pg_temp.said(pg_temp.bring(
+    delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false, correlation_id => 'theirs',
+    details => '{"parser_name": "lp"}'
+  )),
+  'unrecognised uploaded 2 #1', 'kept, without a path'
+);
+select pg_temp.set_clock(clock_timestamp() + interval '1 day');
+select is_empty($$select path from upload_pipeline.claim_contents(batch => 10)$$, 'the drain leaves it');
+select throws_ok(
+  $$select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'it cannot be finished'
+);
+select is(
+  upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1), '{"odd": 1}'::bytea, 'an operator reads it'
+);
+select throws_ok(
+  $$select upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '')$$,
+  'UP008', null, 'nothing is not its markdown'
+);
+select is(
+  pg_temp.said(upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd')),
+  'kept uploaded 2 #2 + .md', 'says what its markdown is'
+);
+select is(pg_temp.delivery('d1'), 'kept a x1 #2', 'its delivery goes with it');
+select throws_ok(
+  $$select upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd')$$,
+  'UP001', null, 'once'
+);
+select throws_ok(
+  $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'and only that'
+);
+select pg_temp.set_clock(clock_timestamp() + interval '2 days');
+select results_eq(
+  $$select ordinal, content from upload_pipeline.claim_contents(batch => 10)$$, $$values (2, '# odd'::bytea)$$,
+  'the drain stores it'
+);
+select is(
+  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2)),
+  'applied parsed 3 event #2 + .md', 'and the job is parsed'
+);
+select results_eq(
+  $$select payload ->> 'parser_name', payload ->> 'accepted_by', correlation_id::text from upload_pipeline.events
+     where code = 'parse_completed'$$,
+  $$values ('lp', session_user::text collate "default", 'theirs')$$, 'its event says who decided'
+);
+select is(pg_temp.delivery('d1'), 'applied a x1 #2', 'the delivery is applied');
+select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+
+select * from finish();
+rollback;

@@ -1,0 +1,36 @@
+-- Number 19 of what broke before: no unique active job; dedupe across users leaked one user's document to another.
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(6);
+
+select pg_temp.make_job('a', owner => 'ada', file => 'f');
+create temporary table before as select * from upload_pipeline.upload_jobs;
+select is(
+  pg_temp.said(upload_pipeline.create_job(
+    owner_id => pg_temp.owner('ada'), filename => 'renamed.pdf', mime => 'application/pdf', bytes_len => 1,
+    file_sha256 => pg_temp.sha('f'), raw_path => 'storage://raw/elsewhere.pdf', correlation_id => 'other'
+  )),
+  'duplicate uploaded 2', 'the same file again is the job that is under way'
+);
+select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'which is as it was');
+select results_eq(
+  'select filename, raw_path from upload_pipeline.documents', $$values ('f.pdf', 'storage://raw/ada/f.pdf')$$,
+  'a confirmed document keeps its file'
+);
+
+select pg_temp.make_job('b', owner => 'bob', file => 'f');
+select isnt(pg_temp.document('b'), pg_temp.document('a'), 'the same file of another owner is another document');
+select is(
+  (select string_agg(owner_id::text, ' ' order by owner_id) from upload_pipeline.job_overview),
+  (select string_agg(id::text, ' ' order by id) from unnest(array[pg_temp.owner('ada'), pg_temp.owner('bob')]) as id),
+  'each owner has one'
+);
+select throws_ok(
+  $$insert into upload_pipeline.upload_jobs (document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id)
+    values (pg_temp.document('a'), 'uploaded', false, false, true, false, true, 'c')$$,
+  '23505', null, 'and the index refuses a second one by hand'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,21 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(2);
+
+select pg_temp.make_job('a', confirmed => false);
+select upload_pipeline.create_job(
+  owner_id => pg_temp.owner('ada'), filename => 'b.txt', mime => 'text/plain', bytes_len => 2,
+  file_sha256 => pg_temp.sha('a'), raw_path => 'storage://raw/b.txt'
+);
+select results_eq(
+  'select filename, mime, bytes_len, raw_path from upload_pipeline.documents',
+  $$values ('b.txt', 'text/plain', 2::bigint, 'storage://raw/b.txt')$$, 'the last word counts'
+);
+select is(
+  pg_temp.said(upload_pipeline.confirm_upload(job_id => pg_temp.job('a'), bytes_len => 2, file_sha256 => pg_temp.sha('a'))),
+  'applied uploaded 2 event', 'so a wrong size is not for ever'
+);
+
+select * from finish();
+rollback;

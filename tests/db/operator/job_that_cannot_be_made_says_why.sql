@@ -1,0 +1,49 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(3);
+
+create temporary table bad (argument text, value text, reason text);
+insert into bad values
+  ('owner_id', null, 'owner_id'), ('filename', null, 'filename'), ('filename', '', 'filename_is_1_to_500_characters'),
+  ('filename', repeat('f', 501), 'filename_is_1_to_500_characters'),
+  ('mime', null, 'mime'), ('mime', 'pdf', 'mime_is_a_media_type'), ('mime', 'Application/PDF', 'mime_is_a_media_type'),
+  ('bytes_len', null, 'bytes_len'), ('bytes_len', '0', 'bytes_len_is_positive'), ('bytes_len', '-1', 'bytes_len_is_positive'),
+  ('file_sha256', null, 'file_sha256'), ('file_sha256', 'abc', 'sha256_is_64_lowercase_hex_digits'),
+  ('file_sha256', repeat('A', 64), 'sha256_is_64_lowercase_hex_digits'),
+  ('raw_path', null, 'raw_path'), ('raw_path', '', 'raw_path_is_1_to_1000_bytes'),
+  ('correlation_id', '', 'correlation_id_is_1_to_200_printable_characters'),
+  ('correlation_id', E'a\nb', 'correlation_id_is_1_to_200_printable_characters'),
+  ('correlation_id', repeat('c', 201), 'correlation_id_is_1_to_200_printable_characters');
+
+create function pg_temp.create_with(argument text, value text) returns text
+language plpgsql as $$
+declare
+  a jsonb := jsonb_build_object(
+    'owner_id', pg_temp.owner('ada'), 'filename', 'a.pdf', 'mime', 'application/pdf', 'bytes_len', 10,
+    'file_sha256', pg_temp.sha('a'), 'raw_path', 'storage://raw/a.pdf', 'correlation_id', 'c'
+  ) || jsonb_build_object(argument, value);
+  v_detail text;
+begin
+  perform upload_pipeline.create_job(
+    owner_id => (a ->> 'owner_id')::uuid, filename => a ->> 'filename', mime => a ->> 'mime',
+    bytes_len => (a ->> 'bytes_len')::bigint, file_sha256 => a ->> 'file_sha256', raw_path => a ->> 'raw_path',
+    correlation_id => a ->> 'correlation_id'
+  );
+  return 'accepted';
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return sqlstate || ' ' || v_detail;
+end;
+$$;
+select is_empty(
+  $$select b.argument, left(b.value, 20), c from bad as b, pg_temp.create_with(b.argument, b.value) as c
+     where c not like 'UP006 %' || b.reason || '%'$$,
+  'each is UP006, and the detail names the rule'
+);
+select is_empty('select * from upload_pipeline.documents', 'nothing is left of it');
+select is(pg_temp.create_with('correlation_id', 'ok'), 'accepted', 'the arguments are good otherwise');
+
+select * from finish();
+rollback;

@@ -1,0 +1,21 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(2);
+
+select pg_temp.set_clock('2026-01-01 12:00+00');
+select pg_temp.make_job('store');
+select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('store'), content => '# a');
+select upload_pipeline.cancel_job(job_id => pg_temp.job('store'));
+select pg_temp.make_job('decide');
+select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('decide'), content => '{"odd": 1}', recognised => false);
+select upload_pipeline.cancel_job(job_id => pg_temp.job('decide'));
+
+select pg_temp.set_clock('2027-01-01 12:00+00');
+select is((select jobs from upload_pipeline.purge(older_than => interval '90 days')), 0::bigint, 'both are left');
+select upload_pipeline.finish_content(job_id => pg_temp.job('store'), ordinal => 1);
+select upload_pipeline.discard_content(job_id => pg_temp.job('decide'), ordinal => 1);
+select is((select jobs from upload_pipeline.purge(older_than => interval '90 days')), 2::bigint, 'until it is stored or decided');
+
+select * from finish();
+rollback;

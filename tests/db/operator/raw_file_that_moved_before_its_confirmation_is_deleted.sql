@@ -1,0 +1,29 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(3);
+
+create function pg_temp.upload_to(raw_path text) returns text
+language sql as $$
+  select outcome::text
+    from upload_pipeline.create_job(
+      owner_id => '7d1f1c1e-8a52-4f0e-9c39-0e6b3f2f6a11', filename => 'a.pdf', mime => 'application/pdf',
+      bytes_len => 9, file_sha256 => repeat('a', 64), raw_path => upload_to.raw_path
+    );
+$$;
+
+select is(
+  pg_temp.upload_to('storage://raw/A') || ' ' || pg_temp.upload_to('storage://raw/B'), 'applied duplicate',
+  'announced again, at another path'
+);
+select results_eq(
+  'select path from upload_pipeline.deletions', $$values ('storage://raw/A')$$, 'what may be at the first one is not forgotten'
+);
+select pg_temp.upload_to('storage://raw/A');
+select pg_temp.set_clock('2100-01-01 00:00+00');
+select results_eq(
+  'select path from upload_pipeline.claim_deletions()', $$values ('storage://raw/B')$$, 'nor deleted once it is needed again'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,31 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(7);
+
+select pg_temp.make_job('a');
+select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false);
+select is(
+  pg_temp.said(upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)), 'applied uploaded 2 #1',
+  'by an operator'
+);
+select is(pg_temp.delivery('d1'), 'ignored a x1 #1', 'its delivery is of no use either');
+select is((select content from upload_pipeline.contents), null, 'the bytes are gone');
+select throws_ok(
+  $$select upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'and cannot be read'
+);
+select throws_ok(
+  $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'or discarded again'
+);
+select is(
+  pg_temp.said(pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a')),
+  'kept uploaded 2 #2 + .md', 'the first path is still free for what is recognised'
+);
+select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# b');
+select throws_ok(
+  $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 2)$$, 'UP001', null,
+  'what has a path waits for storage, not for a decision'
+);
+
+select * from finish();
+rollback;

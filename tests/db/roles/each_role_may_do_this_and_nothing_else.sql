@@ -1,0 +1,134 @@
+begin;
+\ir ../histories.psql
+select plan(17);
+
+create temp table grantee (role text) on commit drop;
+insert into grantee values ('hookline_ingest'), ('hookline_worker'), ('hookline_operator'), ('hookline_reader'), ('public');
+
+select bag_eq(
+  $$select g.role, p.proname::text
+      from grantee as g, pg_proc as p
+     where p.pronamespace = 'upload_pipeline'::regnamespace
+       and case g.role
+             when 'public' then exists (
+               select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a where a.grantee = 0
+             )
+             else has_function_privilege(g.role, p.oid, 'execute')
+           end$$,
+  $$select split_part(role, ' ', n), function
+      from (
+        values
+          ('hookline_ingest hookline_worker', 'receive_event'),
+          ('hookline_ingest hookline_worker', 'receive_content'),
+          ('hookline_ingest hookline_worker', 'finish_content'),
+          ('hookline_ingest hookline_worker', 'claim_contents'),
+          ('hookline_ingest hookline_worker', 'claim_deletions'),
+          ('hookline_ingest hookline_worker', 'finish_deletion'),
+          ('hookline_worker', 'record_submission'),
+          ('hookline_worker', 'claim_jobs'),
+          ('hookline_worker', 'heartbeat'),
+          ('hookline_worker', 'release_lease'),
+          ('hookline_worker', 'advance_job'),
+          ('hookline_worker', 'fail_job'),
+          ('hookline_worker', 'defer_job'),
+          ('hookline_worker', 'apply_parked'),
+          ('hookline_worker', 'reserve_credits'),
+          ('hookline_worker', 'settle_credits'),
+          ('hookline_worker', 'claim_reservations'),
+          ('hookline_worker hookline_operator', 'pause_stage'),
+          ('hookline_operator', 'resume_stage'),
+          ('hookline_operator', 'set_credit_cap'),
+          ('hookline_operator', 'create_job'),
+          ('hookline_operator', 'confirm_upload'),
+          ('hookline_operator', 'retry_job'),
+          ('hookline_operator', 'cancel_job'),
+          ('hookline_operator', 'release_job'),
+          ('hookline_operator', 'read_content'),
+          ('hookline_operator', 'accept_content'),
+          ('hookline_operator', 'discard_content'),
+          ('hookline_operator', 'purge'),
+          ('hookline_operator', 'erase_document'),
+          ('hookline_operator', 'check_integrity'),
+          ('hookline_operator hookline_reader hookline_worker', 'clock')
+      ) as may (role, function),
+      generate_series(1, 3) as n
+     where split_part(role, ' ', n) <> ''$$,
+  'these functions'
+);
+
+create temp view privilege as
+  select g.role, c.relname::text as relation, p.privilege
+    from grantee as g,
+         pg_class as c,
+         unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) as p (privilege)
+   where c.relnamespace = 'upload_pipeline'::regnamespace
+     and c.relkind in ('r', 'v', 'm', 'p', 'f', 'S')
+     and (
+       has_table_privilege(g.role, c.oid, p.privilege)
+       or (
+         p.privilege in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
+         and has_any_column_privilege(g.role, c.oid, p.privilege)
+       )
+     );
+
+select bag_eq(
+  'select role, relation, privilege from privilege',
+  $$select role, relation, 'SELECT'
+      from unnest(array['hookline_operator', 'hookline_reader']) as role,
+           unnest(array[
+             'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log',
+             'stored_objects', 'credit_status', 'alerts', 'statuses', 'transitions', 'event_codes', 'error_codes'
+           ]) as relation
+    union all
+    values ('hookline_worker', 'credit_status', 'SELECT')$$,
+  'these tables and views, to be read'
+);
+
+select bag_eq(
+  $$select g.role, p.privilege
+      from grantee as g, unnest(array['USAGE', 'CREATE']) as p (privilege)
+     where has_schema_privilege(g.role, 'upload_pipeline', p.privilege)$$,
+  $$select role, 'USAGE' from grantee where role <> 'public'$$,
+  'the schema, without creating in it'
+);
+
+select bag_eq(
+  $$select m.roleid::regrole::text, m.member::regrole::text
+      from pg_auth_members as m
+     where m.member::regrole::text like 'hookline\_%'$$,
+  $$values ('hookline_ingest', 'hookline_worker'), ('hookline_reader', 'hookline_operator')$$,
+  'a worker may what the endpoint may, an operator sees what a reader sees; no other is a member of anything'
+);
+
+select is_empty(
+  $$select r.rolname
+      from pg_roles as r
+     where r.rolname like 'hookline\_%'
+       and (r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolcanlogin or r.rolreplication or r.rolbypassrls)$$,
+  'none logs in or has a power of its own'
+);
+
+-- The same, tried.
+select pg_temp.bear('a', 'uploaded');
+set constraints all immediate;
+set constraints all deferred;
+
+select is(pg_temp.attempt(statements, by => role), outcome, format('%s: %s', role, statements))
+  from (
+    values
+      ('hookline_ingest', 'select from upload_pipeline.upload_jobs', '42501'),
+      ('hookline_ingest', 'select from upload_pipeline.job_overview', '42501'),
+      ('hookline_ingest', 'select upload_pipeline.check_integrity()', '42501'),
+      ('hookline_ingest', 'select * from upload_pipeline.claim_contents()', 'passed'),
+      ('hookline_worker', 'select * from upload_pipeline.claim_contents()', 'passed'),
+      ('hookline_worker', 'select upload_pipeline.lock_job(null)', '42501'),
+      ('hookline_worker', 'select from upload_pipeline.credit_status', 'passed'),
+      ('hookline_worker', 'select from upload_pipeline.credit_reservations', '42501'),
+      ('hookline_ingest', $$select * from upload_pipeline.claim_jobs(status => 'uploaded', worker => 'w')$$, '42501'),
+      ('hookline_worker', $$select * from upload_pipeline.claim_jobs(status => 'uploaded', worker => 'w')$$, 'passed'),
+      ('hookline_operator', 'select * from upload_pipeline.job_overview, upload_pipeline.check_integrity()', 'passed'),
+      ('hookline_operator', 'delete from upload_pipeline.upload_jobs', '42501')
+  ) as trial (role, statements, outcome);
+
+select * from finish();
+rollback;

@@ -1,0 +1,27 @@
+-- As the role itself, from the first delivery to the end; the harness is not its to use, so it only fills a table.
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(2);
+
+select pg_temp.make_job('a');
+select pg_temp.make_job('b');
+create temporary table said (n integer generated always as identity, what text);
+grant insert on said to hookline_ingest;
+set local role hookline_ingest;
+insert into said (what) select pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('a')));
+insert into said (what) select pg_temp.said(pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a'));
+insert into said (what) select pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1));
+insert into said (what) select pg_temp.said(pg_temp.tell(delivery_id => 'd3', code => 'parse_failed', job_id => pg_temp.job('b')));
+insert into said (what) select count(*)::text from upload_pipeline.claim_contents();
+set constraints all immediate;
+reset role;
+select is(
+  (select string_agg(what, ', ' order by n) from said),
+  'applied parse_queued 3 event, kept parse_queued 3 #1 + .md, applied parsed 4 event #1 + .md, applied failed_parse 3 event, 0',
+  'it does all its work'
+);
+select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+
+select * from finish();
+rollback;

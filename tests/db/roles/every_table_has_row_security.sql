@@ -1,0 +1,53 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(6);
+
+create temp view relation as
+  select c.relname::text collate "default" as relation, c.relrowsecurity, c.relforcerowsecurity
+    from pg_class as c
+   where c.relnamespace = 'upload_pipeline'::regnamespace
+     and c.relkind in ('r', 'p', 'f');
+
+select is_empty('select relation from relation where not relrowsecurity', 'every table');
+select is_empty('select relation from relation where relforcerowsecurity', 'it does not concern the owner, whose functions these are');
+
+-- Granted by mistake, tables show nothing; the machine's own are for readers.
+select pg_temp.make_job('a');
+select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'pj-1');
+select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
+insert into upload_pipeline.credit_caps (period, credits, starts_at) values ('day', 1, now());
+insert into upload_pipeline.credit_reservations (job_id, attempt, owner_id, reserved, reserved_at, check_after)
+values (pg_temp.job('a'), 1, pg_temp.owner('ada'), 1, now(), now());
+grant select on all tables in schema upload_pipeline to hookline_ingest, hookline_reader;
+create function pg_temp.seen_by(role text) returns setof text
+language plpgsql as $$
+declare
+  v_role text := current_setting('role');
+  v_relation text;
+  v_seen boolean;
+begin
+  foreach v_relation in array array(select relation from relation) loop
+    perform set_config('role', seen_by.role, true);
+    execute format('select exists (select from upload_pipeline.%I)', v_relation) into v_seen;
+    perform set_config('role', v_role, true);
+    if v_seen then
+      return next v_relation;
+    end if;
+  end loop;
+end;
+$$;
+select is_empty($$select pg_temp.seen_by('hookline_ingest')$$, 'the endpoint sees no row of any');
+select bag_eq(
+  $$select pg_temp.seen_by('hookline_reader')$$,
+  array['error_codes', 'event_codes', 'statuses', 'transitions'], 'a reader those of the machine'
+);
+select bag_eq(
+  $$select pg_temp.seen_by('hookline_operator')$$,
+  array['error_codes', 'event_codes', 'statuses', 'transitions'], 'and so does an operator'
+);
+select set_eq($$select pg_temp.seen_by('hookline_owner')$$, 'select relation from relation', 'there are rows in each');
+
+select * from finish();
+rollback;

@@ -1,0 +1,18 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(9);
+
+select pg_temp.make_job('a');
+select lives_ok(
+  format(
+    'do $do$ begin set local role hookline_reader; perform * from upload_pipeline.%I; reset role; end $do$', viewname
+  ),
+  viewname
+)
+  from pg_views
+ where schemaname = 'upload_pipeline'
+ order by viewname;
+
+select * from finish();
+rollback;

@@ -1,0 +1,106 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+\ir ../supabase.psql
+select plan(26);
+
+-- What each door says to the backend, and to a signed-in user who owns the job.
+create temporary table call (n integer generated always as identity, statement text, answer text);
+insert into call (statement, answer) values
+  (
+    'select outcome || '' '' || status
+       from hookline_api.create_job(
+         owner_id => pg_temp.owner(''eve''), filename => ''e.pdf'', mime => ''application/pdf'', bytes_len => 1,
+         file_sha256 => pg_temp.sha(''e''), raw_path => ''storage://raw/e.pdf'', correlation_id => ''corr-e''
+       )',
+    'applied uploaded'
+  ),
+  (
+    'select outcome || '' '' || version
+       from hookline_api.confirm_upload(job_id => pg_temp.job(''a''), bytes_len => 1, file_sha256 => pg_temp.sha(''a''))',
+    'applied 2'
+  ),
+  (
+    'select outcome || '' '' || status from hookline_api.retry_job(job_id => pg_temp.job(''b''), reason => ''again'')',
+    'applied uploaded'
+  ),
+  (
+    'select outcome || '' '' || status from hookline_api.cancel_job(job_id => pg_temp.job(''c''), reason => ''no'')',
+    'applied cancelled'
+  ),
+  (
+    'select jobs || '' '' || objects from hookline_api.erase_document(document_id => pg_temp.document(''d''))',
+    '1 1'
+  );
+select pg_temp.make_job('a', confirmed => false);
+select pg_temp.make_job('b');
+select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b'));
+select pg_temp.make_job('c');
+select pg_temp.make_job('d');
+
+select results_eq(
+  format('select a from pg_temp.answer(%L, pg_temp.claims(''ada'')) as a', statement),
+  array['42501 permission denied for function ' || substring(statement from 'hookline_api\.(\w+)')],
+  'a user does not: ' || substring(statement from 'hookline_api\.(\w+)')
+)
+  from call
+ order by n;
+select results_eq(
+  format('select a from pg_temp.answer(%L, pg_temp.claims(''ada''), ''anon'') as a', statement),
+  array['42501 permission denied for schema hookline_api'],
+  'nor does anon: ' || substring(statement from 'hookline_api\.(\w+)')
+)
+  from call
+ order by n;
+select results_eq(
+  format('select a from pg_temp.answer(%L, role => ''service_role'') as a', replace(statement, 'hookline_api', 'upload_pipeline')),
+  array['42501 permission denied for schema upload_pipeline'],
+  'the backend does not go in: ' || substring(statement from 'hookline_api\.(\w+)')
+)
+  from call
+ order by n;
+select results_eq(
+  format('select a from pg_temp.answer(%L, role => ''service_role'') as a', statement), array[answer],
+  'it uses its door: ' || substring(statement from 'hookline_api\.(\w+)')
+)
+  from call
+ order by n;
+
+select is(
+  (select left(a, 5)
+     from pg_temp.answer('select job_id::text from hookline_api.retry_job(gen_random_uuid())', role => 'service_role') as a),
+  'UP001', 'an error comes through with its code'
+);
+select is(
+  (select string_agg(format('%s: %s', d.filename, j.correlation_id), ', ')
+     from upload_pipeline.upload_jobs as j
+     join upload_pipeline.documents as d on d.document_id = j.document_id
+    where d.owner_id = pg_temp.owner('eve')),
+  'e.pdf: corr-e', 'every argument goes through: those of create_job'
+);
+select is(
+  (select string_agg(e.payload ->> 'reason', ', ' order by e.payload ->> 'reason')
+     from upload_pipeline.events as e
+    where e.payload ? 'reason'),
+  'again, no', 'the reasons'
+);
+select is_empty(
+  $$select from pg_temp.answer('select job_id::text from hookline_api.my_jobs', pg_temp.claims('ada'), 'service_role') as a
+     where a !~ '^42501'$$,
+  'the views are the users'''
+);
+select is_empty(
+  $$select c.relname
+      from pg_class as c
+     where c.relnamespace = 'upload_pipeline'::regnamespace
+       and c.relkind in ('r', 'v')
+       and (select a from pg_temp.answer(
+              format('select to_jsonb(t)::text from upload_pipeline.%I as t', c.relname), role => 'service_role'
+            ) as a
+            limit 1) is distinct from '42501 permission denied for schema upload_pipeline'$$,
+  'no table is open to it, though no row security stops it'
+);
+select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+
+select * from finish();
+rollback;

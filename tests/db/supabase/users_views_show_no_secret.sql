@@ -1,0 +1,50 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+\ir ../supabase.psql
+select plan(4);
+
+select columns_are(
+  'hookline_api', 'my_jobs',
+  array[
+    'job_id', 'document_id', 'filename', 'mime', 'bytes_len', 'status', 'version', 'attempt', 'finished', 'failed',
+    'error_code', 'created_at', 'updated_at'
+  ],
+  'my_jobs has these columns'
+);
+select columns_are(
+  'hookline_api', 'my_events',
+  array['job_id', 'version', 'document_id', 'ts', 'from_status', 'to_status', 'type', 'severity', 'code'],
+  'my_events has these'
+);
+-- No word of what a provider, an operator or a machine said is in the text of any row.
+select pg_temp.make_job('a');
+select pg_temp.tell(
+  delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'pj-secret',
+  payload => '{"error": "secret of the provider"}', correlation_id => 'corr-secret'
+);
+select pg_temp.make_job('b', owner => 'ada');
+select pg_temp.tell(
+  delivery_id => 'd3', code => 'parse_failed', job_id => pg_temp.job('b'), payload => '{"error": "secret of the provider"}'
+);
+select upload_pipeline.retry_job(job_id => pg_temp.job('a'), reason => 'a secret among operators');
+select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# secret', attempt => 2);
+select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
+select is_empty(
+  format(
+    $$select a
+        from pg_temp.answer(%L, pg_temp.claims('ada')) as a
+       where a ~ 'secret|corr-|storage:|%s|%s|%s'$$,
+    'select to_jsonb(v)::text from hookline_api.my_jobs as v
+     union all select to_jsonb(v)::text from hookline_api.my_events as v',
+    pg_temp.sha('a'), pg_temp.sha('# secret'), pg_temp.owner('ada')
+  ),
+  'payload, reason, correlation, place and hash are not shown'
+);
+select results_eq(
+  $$select a from pg_temp.answer('select string_agg(code, '', '' order by job_id, version) from hookline_api.my_events', pg_temp.claims('ada')) as a$$,
+  array['job_created, upload_confirmed, parse_failed, job_retried, parse_completed, job_created, upload_confirmed, parse_failed'], 'though all that happened is'
+);
+
+select * from finish();
+rollback;

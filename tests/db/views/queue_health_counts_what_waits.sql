@@ -1,0 +1,58 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(13);
+
+select pg_temp.set_clock('2026-01-01 12:00:00+00');
+select pg_temp.make_job('held');
+select pg_temp.make_job('lost');
+select pg_temp.make_job('lost too');
+update upload_pipeline.upload_jobs
+   set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = '2026-01-01 13:30:00+00'
+ where job_id = pg_temp.job('held');
+update upload_pipeline.upload_jobs
+   set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = '2026-01-01 12:30:00+00'
+ where job_id in (pg_temp.job('lost'), pg_temp.job('lost too'));
+select pg_temp.make_job('ready');
+select pg_temp.tell(delivery_id => 'd0', code => 'parse_ready', job_id => pg_temp.job('ready'));
+select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('ready'), content => 'one');
+select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('ready'), content => 'two');
+update upload_pipeline.contents set tries = 4 where ordinal = 2;
+select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('ready'), content => '{}', recognised => false);
+select pg_temp.make_job('gone');
+select upload_pipeline.erase_document(document_id => pg_temp.document('gone'));
+select pg_temp.make_job('done');
+select upload_pipeline.cancel_job(job_id => pg_temp.job('done'));
+select pg_temp.set_clock('2026-01-01 12:30:00+00');
+select pg_temp.tell(delivery_id => 'd4', code => 'parse_ready', parse_job_id => 'p1');
+select pg_temp.set_clock('2026-01-01 12:55:00+00');
+select pg_temp.tell(delivery_id => 'd5', code => 'parse_ready', parse_job_id => 'p2');
+select pg_temp.make_job('new', confirmed => false);
+select pg_temp.set_clock('2026-01-01 13:00:00+00');
+
+select results_eq(
+  format('select waiting, leased, lease_expired, overdue, oldest from upload_pipeline.queue_health where queue = %L', queue),
+  format('values (%s::bigint, %s::bigint, %s::bigint, %s::bigint, %L::interval)', waiting, leased, expired, overdue, oldest),
+  queue
+)
+  from (values
+    ('uploaded', 4, 3, 2, 0, '1 hour'),
+    ('parse_queued', 0, 0, 0, 0, null),
+    ('parse_ready', 1, 0, 0, 0, '1 hour'),
+    ('parsed', 0, 0, 0, 0, null),
+    ('content: to store', 2, 0, 0, 1, '1 hour'),
+    ('content: to decide', 1, 0, 0, 1, '1 hour'),
+    ('delivery: parked', 2, 0, 0, 1, '30 minutes'),
+    ('object: to delete', 1, 0, 0, 0, '1 hour'),
+    ('source: llamaparse', 0, 0, 0, 0, '5 minutes')
+  ) as h (queue, waiting, leased, expired, overdue, oldest);
+select is((select count(*) from upload_pipeline.queue_health), 9::bigint, 'a row for each place, and no more');
+select pg_temp.set_clock('2026-01-01 13:00:00.001+00');
+select is((select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 3::bigint, 'past its deadline a job is overdue');
+select is((select count(*) from upload_pipeline.job_overview where overdue), 4::bigint, 'the overview says which');
+select is(
+  (select overdue from upload_pipeline.job_overview where job_id = pg_temp.job('done')), null, 'what has no deadline is not'
+);
+
+select * from finish();
+rollback;

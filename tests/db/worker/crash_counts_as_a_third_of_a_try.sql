@@ -1,0 +1,63 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(13);
+
+select pg_temp.set_clock('2026-01-01 12:00+00');
+select pg_temp.make_job('a');
+select pg_temp.claim(lease => '1 minute');
+select pg_temp.set_clock('2026-01-01 12:01+00');
+select is(pg_temp.claim('parsed'), null, 'at the very end of the lease');
+select isnt(pg_temp.token('a'), null, 'it is still held');
+select pg_temp.set_clock('2026-01-01 12:01:00.001+00');
+select is(pg_temp.claim(), null, 'then it is taken back, and comes after a pause');
+select results_eq(
+  $$select leased_by, status, version, attempt, last_error,
+           run_after - timestamptz '2026-01-01 12:01:00.001+00' between interval '2.25 s' and interval '3.75 s'
+      from upload_pipeline.job_overview$$,
+  $$values (null::text, 'uploaded', 3, 1,
+            jsonb '{"code": "lease_expired", "error": "Worker w was silent until its lease ended."}', true)$$, 'after the pause of a failed try'
+);
+select results_eq(
+  $$select code, type::text, from_status, to_status, payload ->> 'leased_by' from upload_pipeline.events where version = 3$$,
+  $$values ('lease_expired', 'retry', 'uploaded', 'uploaded', 'w')$$, 'its event'
+);
+
+-- The next claim, ten minutes on, and nothing more is heard of its worker.
+create temp sequence round;
+create function pg_temp.crash() returns text
+language plpgsql as $$
+declare
+  v_now timestamptz := timestamptz '2026-01-01 13:00+00' + nextval('round') * interval '10 minutes';
+begin
+  perform pg_temp.set_clock(v_now);
+  perform pg_temp.claim(worker => 'x', lease => '1 minute');
+  perform pg_temp.set_clock(v_now + interval '2 minutes');
+  perform pg_temp.claim('parsed');
+  return pg_temp.status('a');
+end;
+$$;
+select results_eq(
+  'select pg_temp.crash() from generate_series(1, 7)',
+  $$select 'uploaded' from generate_series(1, 7)$$, 'a job is not to blame for eight workers that died'
+);
+select is(pg_temp.crash(), 'failed_parse', 'but a document that kills its worker does not kill one after the other for ever');
+select results_eq(
+  'select code, error from upload_pipeline.failed_jobs',
+  $$values ('lease_expired', 'Worker x was silent until its lease ended.')$$, 'a dead letter that says why'
+);
+
+select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
+select pg_temp.set_clock('2026-01-01 20:00+00');
+select is(pg_temp.claim(), 'a', 'it is retried');
+select pg_temp.fail('a');
+select pg_temp.set_clock('2026-01-01 20:10+00');
+select is(pg_temp.claim(), 'a', 'and fails');
+select pg_temp.fail('a');
+alter sequence round restart 100;
+select results_eq('select pg_temp.crash() from generate_series(1, 2)', array['uploaded', 'uploaded'], 'two tries and two crashes are no three');
+select is(pg_temp.crash(), 'failed_parse', 'two tries and three crashes are');
+select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+
+select * from finish();
+rollback;

@@ -1,0 +1,59 @@
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(12);
+
+select pg_temp.set_clock('2026-01-01 12:00+00');
+select pg_temp.make_job('a');
+create function pg_temp.to_ready(parse_job_id text, minute integer) returns text
+language plpgsql as $$
+begin
+  perform pg_temp.set_clock(timestamptz '2026-01-01 12:00+00' + minute * interval '1 minute');
+  perform upload_pipeline.record_submission(
+    job_id => pg_temp.job('a'), attempt => (select j.attempt from upload_pipeline.upload_jobs as j), parse_job_id => to_ready.parse_job_id
+  );
+  perform pg_temp.tell(delivery_id => to_ready.parse_job_id, code => 'parse_ready', parse_job_id => to_ready.parse_job_id);
+  return pg_temp.claim('parse_ready');
+end;
+$$;
+
+select is(pg_temp.to_ready('p1', 1), 'a', 'a result that cannot be used');
+select is(pg_temp.fail('a', start_over => true), 'applied uploaded 5 event', 'sends it back');
+select results_eq(
+  $$select code, type::text, from_status, to_status, payload ->> 'attempt' from upload_pipeline.events where version = 5$$,
+  $$values ('parse_restarted', 'retry', 'parse_ready', 'uploaded', '2')$$, 'its event'
+);
+select results_eq(
+  $$select attempt, max_attempts, last_error ->> 'code',
+           run_after - timestamptz '2026-01-01 12:01+00' between interval '2.25 s' and interval '3.75 s', deadline_at
+      from upload_pipeline.job_overview$$,
+  $$values (2, 3, 'boom', true, timestamptz '2026-01-01 13:01+00')$$, 'for another attempt, after a pause'
+);
+select is(
+  pg_temp.said(pg_temp.tell(delivery_id => 'late', code => 'parse_ready', parse_job_id => 'p1')), 'stale uploaded 5',
+  'what the first attempt still answers is stale'
+);
+select pg_temp.to_ready('p2', 2);
+select is(pg_temp.fail('a', start_over => true), 'applied uploaded 8 event', 'once more');
+select pg_temp.to_ready('p3', 3);
+select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p3');
+select is(
+  pg_temp.fail('a', start_over => true), 'applied parse_ready 11 event', 'not while its content waits here: nothing is paid for twice'
+);
+select is(
+  (select attempt from upload_pipeline.upload_jobs), 3, 'in place, so its attempt stays'
+);
+delete from upload_pipeline.webhook_deliveries where content_ordinal = 1;
+delete from upload_pipeline.contents;
+select pg_temp.set_clock('2026-01-01 12:04+00');
+select pg_temp.claim('parse_ready');
+select is(pg_temp.fail('a', start_over => true), 'applied failed_parse 12 event', 'until all attempts are spent');
+
+select pg_temp.make_job('b');
+select pg_temp.claim();
+select is(pg_temp.fail('b', start_over => true), 'applied uploaded 3 event', 'where nothing leads back it is tried in place');
+select is((select attempt from upload_pipeline.upload_jobs where job_id = pg_temp.job('b')), 1, 'as the same attempt');
+select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+
+select * from finish();
+rollback;

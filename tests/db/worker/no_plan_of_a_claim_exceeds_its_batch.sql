@@ -1,0 +1,24 @@
+-- `update ... from (select ... limit n for update skip locked)` claims more where a nested loop reads the subquery again.
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(2);
+
+set local enable_hashjoin = off;
+set local enable_mergejoin = off;
+set local enable_indexscan = off;
+set local enable_bitmapscan = off;
+set local enable_material = off;
+select pg_temp.make_job('a');
+select pg_temp.set_clock('2026-01-01 12:00:00+00');
+select pg_temp.bring(delivery_id => 'd' || n, job_id => pg_temp.job('a'), content => convert_to(n::text, 'UTF8'))
+  from generate_series(1, 20) as n;
+insert into upload_pipeline.deletions (path, run_after)
+select 'storage://parsed/' || n, '2026-01-01 12:00:00+00' from generate_series(1, 20) as n;
+select pg_temp.set_clock('2026-01-01 13:00:00+00');
+
+select is((select count(*) from upload_pipeline.claim_contents(batch => 2)), 2::bigint, 'of contents');
+select is((select count(*) from upload_pipeline.claim_deletions(batch => 2)), 2::bigint, 'of deletions');
+
+select * from finish();
+rollback;

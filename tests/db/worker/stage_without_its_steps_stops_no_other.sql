@@ -1,0 +1,48 @@
+-- A stage is rows that somebody wrote; where a self-loop or the way to its failure is missing, its crashed job must not
+-- make every claim of every stage fail.
+begin;
+\ir ../helpers.psql
+\ir ../jobs.psql
+select plan(10);
+
+select pg_temp.set_clock('2026-01-01 12:00+00');
+insert into upload_pipeline.statuses (status, claimable, has_content, description) values ('mine', true, true, 'Mine.');
+insert into upload_pipeline.event_codes (code, event_type, severity, to_status, description)
+values ('mine_started', 'stage_started', 'info', 'mine', 'Began.');
+insert into upload_pipeline.transitions (from_status, to_status, event_type)
+values ('parsed', 'mine', 'stage_started'), ('mine', 'cancelled', 'operator');
+select pg_temp.make_parsed_job('a');
+select pg_temp.claim('parsed');
+select upload_pipeline.advance_job(
+  job_id => pg_temp.job('a'), lease_token => pg_temp.token('a'), code => 'mine_started', keep_lease => true
+);
+select pg_temp.make_job('other');
+
+select results_eq(
+  $$select subject, detail from upload_pipeline.alerts where alert = 'stage_incomplete'$$,
+  $$values ('mine', 'There is no enabled step to mine by retry: what fails here is not counted')$$, 'somebody is told'
+);
+select throws_ok($$select pg_temp.fail('a')$$, 'UP002', null, 'who fails at it learns that');
+select pg_temp.set_clock('2026-01-01 12:02+00');
+select is(pg_temp.claim(), 'other', 'another stage is claimed all the same');
+select results_eq(
+  $$select status, leased_by, last_error ->> 'code', run_after from upload_pipeline.job_overview where job_id = pg_temp.job('a')$$,
+  $$values ('mine', null::text, 'lease_expired', timestamptz '2026-01-01 12:07+00')$$, 'the lease is over, it comes after the longest pause'
+);
+select is((select count(*) from upload_pipeline.events where job_id = pg_temp.job('a')), 4::bigint, 'without a step');
+select pg_temp.set_clock('2026-01-01 12:07+00');
+select is(pg_temp.claim('mine'), 'a', 'again');
+insert into upload_pipeline.transitions (from_status, to_status, event_type) values ('mine', 'mine', 'retry');
+update upload_pipeline.statuses set failure_code = 'stage_failed', max_tries = 1 where status = 'mine';
+select is(
+  (select detail from upload_pipeline.alerts where alert = 'stage_incomplete'),
+  'There is no enabled step to failed_stage by stage_error: what fails here is not counted', 'the way to its failure'
+);
+select pg_temp.set_clock('2026-01-01 12:09+00');
+select lives_ok($$select pg_temp.claim('parse_ready')$$, 'neither stops a claim');
+insert into upload_pipeline.transitions (from_status, to_status, event_type) values ('mine', 'failed_stage', 'stage_error');
+select is_empty($$select from upload_pipeline.alerts where alert = 'stage_incomplete'$$, 'now it is whole');
+select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+
+select * from finish();
+rollback;
