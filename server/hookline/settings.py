@@ -5,6 +5,8 @@ A wrong value stops the start with a sentence that names the variable and shows 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import errno
 import ipaddress
 import os
@@ -26,9 +28,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from hookline.sources.signatures import standard_key
-
-__all__ = ["ENV_FILE", "ConfigurationError", "Settings", "load"]
+__all__ = ["ENV_FILE", "ConfigurationError", "Settings", "load", "standard_key"]
 
 # Written by `hookline up`, so that the other commands find it; the environment has the last word.
 ENV_FILE = Path(".hookline/env")
@@ -73,6 +73,24 @@ _STANDARD_EXAMPLE = "whsec_ and 32 random bytes in base64"
 
 class ConfigurationError(Exception):
     """The configuration is wrong; `str()` of it says which variable, why, and what is right."""
+
+
+def standard_key(secret: str) -> bytes:
+    """The key inside a Standard Webhooks secret: `whsec_` and base64, with or without padding.
+
+    Raises ValueError, with a sentence that does not hold the secret, for anything else.
+    Specification: Standard Webhooks, "Signature scheme", secret serialization.
+    """
+    encoded = secret.removeprefix("whsec_")
+    if encoded == secret:
+        raise ValueError("a Standard Webhooks secret starts with whsec_")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("a Standard Webhooks secret is base64 after whsec_") from None
+    if not key:
+        raise ValueError("a Standard Webhooks secret holds a key after whsec_")
+    return key
 
 
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]

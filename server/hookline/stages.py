@@ -20,15 +20,11 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
-from uuid import UUID
 
+from hookline.postgres.engine import Engine
+from hookline.postgres.records import Job
 from hookline.settings import ConfigurationError, Settings
-from hookline.storage import MissingObject, Storage, StorageError
-
-if TYPE_CHECKING:
-    # The engine knows Job: a row of one of its functions.
-    from hookline.postgres.engine import Engine
+from hookline.storage.objects import MissingObject, Storage, StorageError
 
 __all__ = [
     "Advance",
@@ -37,36 +33,12 @@ __all__ = [
     "Handler",
     "Job",
     "Paused",
+    "PeriodicTask",
     "Stage",
     "Tools",
     "registered",
     "stage",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A row of claim_jobs, and the status that was claimed. Sizes are bytes."""
-
-    status: str
-    job_id: UUID
-    document_id: UUID
-    owner_id: UUID
-    filename: str
-    mime: str
-    bytes_len: int
-    file_sha256: str
-    raw_path: str
-    version: int
-    attempt: int
-    max_attempts: int
-    correlation_id: str
-    parsed_path: str | None
-    parsed_sha256: str | None
-    parsed_bytes: int | None
-    parse_job_ids: tuple[str, ...]
-    lease_token: UUID = field(repr=False)
-    leased_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +180,18 @@ class Stage:
         return ConfigurationError(
             f"The stage {self.status} has {option} {value:g}: right is {right}."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicTask:
+    """A coroutine and how many seconds lie between two runs, give or take a quarter.
+
+    Every worker runs it, so it has to bear company: claims that skip what others hold.
+    """
+
+    name: str
+    run: Callable[[Tools], Awaitable[object]]
+    every: float
 
 
 _registry: dict[str, Stage] = {}

@@ -6,10 +6,10 @@ import asyncio
 import random
 from contextlib import suppress
 
-__all__ = ["Pauses", "set_within"]
+__all__ = ["Backoff", "wait_until_set"]
 
 
-async def set_within(event: asyncio.Event, seconds: float) -> bool:
+async def wait_until_set(event: asyncio.Event, seconds: float) -> bool:
     """Wait for an event, but not for longer; whether it is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -17,7 +17,7 @@ async def set_within(event: asyncio.Event, seconds: float) -> bool:
     return event.is_set()
 
 
-class Pauses:
+class Backoff:
     """Seconds that grow from `shortest` by `factor`, up to what the caller calls the longest.
 
     Each is jittered by a quarter, so that many processes do not come at once.

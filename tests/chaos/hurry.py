@@ -12,9 +12,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hookline.providers.choice import Builtin
 from hookline.providers.llamacloud import stages as llamacloud
-from hookline.providers.llamacloud.client import Provider, Webhook
+from hookline.providers.llamacloud.client import Callback, LlamaCloudClient
+from hookline.providers.parsing import ParserStages
 from hookline.settings import Settings
 
 # For the database, as update statements: statuses are data, the other two are 10 minutes and 30 s
@@ -71,15 +71,17 @@ def hurry(webhook_url: str) -> None:
         assert type(getattr(module, constant)) is type(value), f"{name}.{constant}"
         setattr(module, constant, value)
 
-    parsing_with: Callable[..., Builtin] = llamacloud.parsing_with
+    parsing_with: Callable[..., ParserStages] = llamacloud.parsing_with
 
-    def hurried(provider: Provider, settings: Settings, *now: Callable[[], datetime]) -> Builtin:
+    def hurried(
+        provider: LlamaCloudClient, settings: Settings, *now: Callable[[], datetime]
+    ) -> ParserStages:
         builtin = parsing_with(provider, settings, *now)
-        chores = tuple(replace(chore, every=_CHORES_EVERY) for chore in builtin.chores)
-        return replace(builtin, chores=chores)
+        chores = tuple(replace(chore, every=_CHORES_EVERY) for chore in builtin.periodic)
+        return replace(builtin, periodic=chores)
 
-    def webhook(settings: Settings) -> Webhook:
-        return Webhook(webhook_url, settings.llamacloud_secrets[0].get_secret_value())
+    def webhook(settings: Settings) -> Callback:
+        return Callback(webhook_url, settings.llamacloud_secrets[0].get_secret_value())
 
     replaced: dict[str, Any] = {"parsing_with": hurried, "_webhook": webhook}
     for name, value in replaced.items():

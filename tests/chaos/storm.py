@@ -14,7 +14,7 @@ from chaos.hurry import BILLING, DRAIN
 from chaos.promises import broken_promises
 from chaos.system import Process, System, system
 from chaos.world import World, look, still_running
-from hookline.timing import set_within
+from hookline.timing import wait_until_set
 
 _KILLS_A_SECOND: Final = 2
 _RECEIVER_EVERY: Final = 4.0
@@ -190,7 +190,7 @@ class _Storm:
     async def _kill_workers(self) -> None:
         rng = Random(f"{self._plan.seed}/workers")
         async with asyncio.TaskGroup() as group:
-            while not await set_within(self._calm, rng.uniform(0.5, 1.5) / _KILLS_A_SECOND):
+            while not await wait_until_set(self._calm, rng.uniform(0.5, 1.5) / _KILLS_A_SECOND):
                 worker = rng.choice(self._system.workers)
                 if not worker.is_running:
                     # It is being redeployed.
@@ -206,7 +206,7 @@ class _Storm:
 
     async def _kill_the_receiver(self) -> None:
         rng = Random(f"{self._plan.seed}/receiver")
-        while not await set_within(self._calm, rng.uniform(0.5, 1.5) * _RECEIVER_EVERY):
+        while not await wait_until_set(self._calm, rng.uniform(0.5, 1.5) * _RECEIVER_EVERY):
             self.kills["receiver killed"] += 1
             await self._system.receiver.kill()
             await asyncio.sleep(rng.uniform(0, 0.5))
@@ -214,14 +214,14 @@ class _Storm:
 
     async def _kill_postgres(self) -> None:
         while self._ended < _POSTGRES_AT * len(self._documents):
-            if await set_within(self._calm, _LOOK_EVERY):
+            if await wait_until_set(self._calm, _LOOK_EVERY):
                 return
         self.kills["Postgres killed"] += 1
         await self._system.restart_postgres()
 
     async def _let_time_pass(self) -> None:
         """Where it is SQL's: see `hurry`."""
-        while not await set_within(self._quiet, 0.5):
+        while not await wait_until_set(self._quiet, 0.5):
             for statement in (BILLING, DRAIN):
                 await self._system.query(statement)
 

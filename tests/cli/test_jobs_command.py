@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import UTC
 from uuid import UUID, uuid4
 
-from hookline.postgres.views import Job
+from hookline.postgres.views import JobOverview
 from support.commands import Cli, Database, objects, sentence_of
 
 
@@ -37,7 +37,7 @@ def test_a_failed_job_is_listed_with_its_reason(cli: Cli, db: Database, reader: 
 def test_json_is_a_whole_row_of_the_view_a_line(cli: Cli, db: Database, reader: str) -> None:
     job_id = db.make_failed_job("Ünï.pdf")
     [row] = objects(cli("jobs", "--json", DATABASE_URL=reader))
-    assert list(row) == [field.name for field in fields(Job)]
+    assert list(row) == [field.name for field in fields(JobOverview)]
     [(whole,)] = db.run("select to_jsonb(v) from upload_pipeline.job_overview as v")
     times = {"created_at", "updated_at", "run_after"}
     assert {name: row[name] for name in row.keys() - times} == {

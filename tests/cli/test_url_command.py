@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hookline.sources import NotProven
 from hookline.sources.push import verify_token
+from hookline.sources.refusals import NotProven
 from support.commands import Cli, Database, sentence_of
 
 NEW, OLD = "the-new-secret-0123456789", "the-old-secret-0123456789"

@@ -16,9 +16,9 @@ import hookline
 import hookline.sources
 from hookline.cli import rows
 from hookline.doctor import examination as doctor
-from hookline.postgres import engine, views
-from hookline.postgres import pool as connections
-from hookline.postgres.engine import KeptContent, Receipt
+from hookline.postgres import errors as connections
+from hookline.postgres import records, views
+from hookline.postgres.records import KeptContent, Receipt
 from hookline.process.readiness import _INGEST
 from hookline.receiver.application import _MESSAGES
 from hookline.receiver.configured_sources import configured_sources
@@ -26,8 +26,8 @@ from hookline.settings import load
 from hookline.stages import Job
 
 VIEWS = {
-    "job_overview": views.Job,
-    "job_timeline": views.Event,
+    "job_overview": views.JobOverview,
+    "job_timeline": views.TimelineEvent,
     "failed_jobs": views.FailedJob,
     "queue_health": views.Queue,
     "statuses": views.Status,
@@ -78,9 +78,9 @@ def test_every_exception_is_public_and_means_an_sqlstate() -> None:
 def test_outcomes_are_those_of_the_domain(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
-    assert words(connection, "outcome") == engine.OUTCOMES
+    assert words(connection, "outcome") == records.OUTCOMES
     # `unrecognised` is answered by a problem, and `kept` becomes another one before the answer.
-    assert set(_MESSAGES) == engine.OUTCOMES - {"unrecognised", "kept"}
+    assert set(_MESSAGES) == records.OUTCOMES - {"unrecognised", "kept"}
 
 
 def test_a_receipt_has_the_attributes_of_its_type(
@@ -100,9 +100,9 @@ def test_a_claimed_content_has_the_columns_of_its_function(
 
 ROWS: dict[str, Any] = {
     "claim_jobs(status => 'uploaded', worker => 'w')": Job,
-    "claim_reservations()": engine.OpenReservation,
-    "reserve_credits(null, null, 1)": engine.Reservation,
-    "credit_status": engine.CreditStatus,
+    "claim_reservations()": records.OpenReservation,
+    "reserve_credits(null, null, 1)": records.Reservation,
+    "credit_status": records.CreditStatus,
 }
 
 

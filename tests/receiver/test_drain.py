@@ -7,11 +7,12 @@ from typing import cast
 
 import pytest
 
-from hookline.postgres.engine import Engine, KeptContent
-from hookline.postgres.notifier import Bell
+from hookline.postgres.engine import Engine
+from hookline.postgres.notifier import Notifier
+from hookline.postgres.records import KeptContent
 from hookline.receiver.drain import Drain
-from hookline.receiver.metrics import Metrics
-from hookline.storage import Storage
+from hookline.receiver.metrics import ReceiverMetrics
+from hookline.storage.objects import Storage
 from support.sender import LATER, Sender, Start, envelope_of, set_clock, until
 
 
@@ -68,8 +69,8 @@ async def test_the_stop_waits_for_one_deletion_that_hangs_and_not_for_all() -> N
     drain = Drain(
         engine=cast(Engine, Deletions()),
         storage=cast(Storage, Hanging()),
-        metrics=Metrics(),
-        bell=cast(Bell, None),
+        metrics=ReceiverMetrics(),
+        bell=cast(Notifier, None),
         deadline=0.01,
     )
     async with asyncio.timeout(5):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hookline.storage import StorageError
+from hookline.storage.objects import StorageError
 from hookline.storage.threads import Threads
 from support.receiver_process import Spawn
 from support.sender import envelope_of

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hookline.sources import Content, Malformed, Notice, Unprocessable, envelope, strict_json
+from hookline.postgres.deliveries import Content, Notice
+from hookline.sources import envelope, strict_json
 from hookline.sources.envelope import NO_REASON, json_schema, parse
+from hookline.sources.refusals import Malformed, Unprocessable
 
 JOB = UUID("0198f0a1-7b3c-7d4e-8f50-123456789abc")
 DOCUMENT = UUID("0198f0a1-7b3c-7d4e-8f50-fedcba987654")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hookline.sources import Malformed, Notice
+from hookline.postgres.deliveries import Notice
 from hookline.sources.llamacloud import NO_REASON, parse
+from hookline.sources.refusals import Malformed
 
 EVENT_ID = "149744dd-9002-4411-a6c7-9635da372caa"
 PARSE_JOB = "a9a57884-921e-4ec2-b555-f4e5a97ec02a"

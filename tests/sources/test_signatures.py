@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from standardwebhooks.webhooks import Webhook
 
-from hookline.sources import NotProven
+from hookline.settings import standard_key
+from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import (
     MAX_SIGNATURES,
     one_header,
-    standard_key,
     verify_hex,
     verify_llamacloud,
     verify_standard,

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from rich.console import Console
 
-from hookline.postgres.views import Unreachable
+from hookline.postgres.connecting import Unreachable
 from hookline.providers.local.delivery import Answer, deliver
 from hookline.providers.local.parser import ParseFailed
 from hookline.standalone import demo

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from dotenv import dotenv_values
 
-from hookline.postgres.views import Job
+from hookline.postgres.views import JobOverview
 from hookline.settings import ConfigurationError, Settings, load
 from hookline.standalone.embedded import EmbeddedPostgres
 from hookline.standalone.up import AlreadyRunning, standing
@@ -49,7 +49,7 @@ async def submit(settings: Settings, owner_id: UUID, *paths: Path) -> list[str |
     return [one.status for one in await submitted(settings, *paths, owner_id=owner_id)]
 
 
-def has_its_object(job: Job, objects: Path) -> bool:
+def has_its_object(job: JobOverview, objects: Path) -> bool:
     assert job.parsed_path is not None
     content = FileStorage(objects).file_of(job.parsed_path).read_bytes()
     return hashlib.sha256(content).hexdigest() == job.parsed_sha256
@@ -173,9 +173,9 @@ async def test_stages_of_ones_own_are_worked_on(
 ) -> None:
     stages = tmp_path / "my_stages.py"
     stages.write_text(
-        "from hookline import Job, Tools, stage\n\n"
+        "from hookline import JobOverview, Tools, stage\n\n"
         '@stage("parsed")\n'
-        "async def finish(job: Job, tools: Tools) -> str:\n"
+        "async def finish(job: JobOverview, tools: Tools) -> str:\n"
         '    assert "Own stage" in await tools.markdown(job)\n'
         '    return "job_completed"\n'
     )

@@ -13,7 +13,8 @@ import pytest
 
 from fakes.supabase_storage import SupabaseImitation, imitation
 from hookline.settings import Settings
-from hookline.storage import Storage, open_storage
+from hookline.storage.objects import Storage
+from hookline.storage.opening import open_storage
 
 
 @pytest.fixture

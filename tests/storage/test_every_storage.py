@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hookline.storage import MissingObject, Storage, StorageError
+from hookline.storage.objects import MissingObject, Storage, StorageError
 
 PATH = "storage://parsed/document/job.md"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hookline.storage import MissingObject, StorageError
 from hookline.storage.files import FileStorage
+from hookline.storage.objects import MissingObject, StorageError
 
 PATH = "storage://parsed/document/job.md"
 

@@ -20,8 +20,8 @@ from hookline.doctor.comparison import GRACE, Comparison
 from hookline.doctor.examination import Check, examine
 from hookline.postgres.pool import open_pool
 from hookline.postgres.views import KnownObject, Views
-from hookline.storage import open_storage
 from hookline.storage.files import FileStorage
+from hookline.storage.opening import open_storage
 from support.servers import ROOT
 
 OLD = datetime.now(UTC) - 2 * GRACE

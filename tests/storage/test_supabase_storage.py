@@ -12,7 +12,8 @@ import pytest
 
 from fakes.supabase_storage import SECRET_KEY, Bucket, Object, SupabaseImitation, jwt
 from hookline.settings import Settings
-from hookline.storage import MissingObject, Storage, StorageError, open_storage
+from hookline.storage.objects import MissingObject, Storage, StorageError
+from hookline.storage.opening import open_storage
 from hookline.storage.supabase import key_problem
 
 PATH = "storage://parsed/document/job.md"

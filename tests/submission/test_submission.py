@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from hookline.postgres.pool import Unavailable
+from hookline.postgres.errors import Unavailable
 from hookline.stages import Deferred, Job, Stage, Tools
 from hookline.standalone.up import standing
 from hookline.storage.files import FileStorage

@@ -21,14 +21,14 @@ from fakes.llamacloud.jobs import Pace, ParseJob
 from fakes.llamacloud.server import LlamaCloud
 from hookline.postgres.engine import Engine
 from hookline.postgres.pool import open_pool
-from hookline.providers.choice import Builtin
-from hookline.providers.llamacloud.client import Provider, opened
+from hookline.providers.llamacloud.client import LlamaCloudClient, opened
 from hookline.providers.llamacloud.stages import parsing_with
+from hookline.providers.parsing import ParserStages
 from hookline.settings import Settings
 from hookline.stages import Job, Stage, Tools
 from hookline.storage.files import FileStorage
-from hookline.worker.execution import Trial, Workshop
-from hookline.worker.metrics import Metrics
+from hookline.worker.execution import Execution, WorkerContext
+from hookline.worker.metrics import WorkerMetrics
 
 FAST = Pace(speed=1000, list_lag_seconds=0)
 GRACE = 120.0
@@ -50,8 +50,8 @@ class CloudWorker:
         self.settings = settings
         self.engine = Engine(pool)
         self.storage = FileStorage(str(settings.storage_url).removeprefix("file://"))
-        self.provider: Provider
-        self.parsing: Builtin
+        self.provider: LlamaCloudClient
+        self.parsing: ParserStages
         self.tools = Tools(self.engine, self.storage, settings)
         self.owner_id = uuid4()
         self.pool = pool
@@ -137,19 +137,19 @@ class CloudWorker:
 
     async def work_on(self, job: Job) -> None:
         """One try, as the worker's runtime makes it."""
-        workshop = Workshop(
+        workshop = WorkerContext(
             self.pool,
             self.storage,
             self.settings,
-            Metrics(),
+            WorkerMetrics(),
             lambda _: None,
             asyncio.get_running_loop().create_future(),
         )
-        await Trial(workshop, self._stage(job.status), job, 60).run()
+        await Execution(workshop, self._stage(job.status), job, 60).run()
 
     async def do(self, name: str) -> None:
         """Do one of the chores, now."""
-        [chore] = [one for one in self.parsing.chores if one.name == f"llamacloud {name}"]
+        [chore] = [one for one in self.parsing.periodic if one.name == f"llamacloud {name}"]
         await chore.run(self.tools)
 
     def cap(self, credits_: int, owner_id: UUID | None = None) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
-from hookline.postgres.views import Event, Job, Views, connected
+from hookline.postgres.views import JobOverview, TimelineEvent, Views
 from hookline.settings import Settings
-from hookline.storage import open_storage
+from hookline.storage.opening import open_storage
 from hookline.submission.submission import UPLOADS, Entry, Submission, Submitted
 
 
@@ -34,7 +35,9 @@ async def submitted(
     return results
 
 
-async def jobs_of(settings: Settings, owner_id: UUID) -> list[tuple[Job, list[Event]]]:
+async def jobs_of(
+    settings: Settings, owner_id: UUID
+) -> list[tuple[JobOverview, list[TimelineEvent]]]:
     """Also sees to it that no invariant is violated."""
     async with seen(settings) as (engine, views):
         assert await engine.check_integrity() == []

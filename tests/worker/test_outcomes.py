@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import structlog
 
-from hookline.sources import Content
+from hookline.postgres.deliveries import Content
 from hookline.stages import Advance, Deferred, Failed, Job, Paused, Stage, Tools
 from support.workplace import DOCUMENT, Workplace, until
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from hookline.postgres.views import Status, Transition, Views, connected
+from hookline.postgres.connecting import connected
+from hookline.postgres.views import Status, Transition, Views
 from hookline.settings import Settings, load
 
 __all__ = ["diagram", "draw"]

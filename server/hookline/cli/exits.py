@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from hookline.postgres.connecting import Unreachable
+from hookline.postgres.errors import DatabaseError, Unavailable
 from hookline.postgres.migrations import MigrationError
-from hookline.postgres.pool import DatabaseError, Unavailable
-from hookline.postgres.views import Unreachable
 from hookline.settings import ConfigurationError
 from hookline.standalone.embedded import EmbeddedPostgresError
-from hookline.storage import StorageError
+from hookline.storage.objects import StorageError
 
 __all__ = ["AWAY", "FAILED", "INTERRUPTED", "OK", "WRONG", "WrongUsage", "explain"]
 

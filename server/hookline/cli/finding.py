@@ -13,8 +13,8 @@ import typer
 
 from hookline.cli.exits import WrongUsage
 from hookline.cli.output import printable
-from hookline.postgres.pool import UnknownJob
-from hookline.postgres.views import Job, Views
+from hookline.postgres.errors import UnknownJob
+from hookline.postgres.views import JobOverview, Views
 
 __all__ = ["Id", "Wanted", "find_job", "require_status"]
 
@@ -39,7 +39,7 @@ class Wanted:
     since: datetime | None
     limit: int
 
-    async def find(self, views: Views) -> list[Job]:
+    async def find(self, views: Views) -> list[JobOverview]:
         """The jobs, the newest first. Raises DatabaseError."""
         return await views.jobs(
             status=self.status,
@@ -58,7 +58,7 @@ async def require_status(views: Views, status: str) -> None:
         raise WrongUsage(f"{printable(status)} is not a status: there are {', '.join(known)}.")
 
 
-async def find_job(views: Views, text: str) -> Job:
+async def find_job(views: Views, text: str) -> JobOverview:
     """The one job whose id is `text` or starts with it. Raises WrongUsage, UnknownJob."""
     digits = text.strip().lower().replace("-", "")
     if not _PREFIX.fullmatch(digits):
@@ -81,7 +81,7 @@ async def find_job(views: Views, text: str) -> Job:
     return found[0]
 
 
-def _choices(found: list[Job]) -> list[str]:
+def _choices(found: list[JobOverview]) -> list[str]:
     """The shortest beginning that only this one has, and its file, of jobs in order of their ids.
 
     Ids begin with the time, so that jobs of one second share most of what people look at first.

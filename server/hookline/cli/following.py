@@ -21,8 +21,9 @@ from hookline.cli.output import (
     table_of,
 )
 from hookline.cli.rows import JOB_COLUMNS, SEVERITIES, job_row, print_overview
-from hookline.postgres.pool import UnknownJob
-from hookline.postgres.views import Event, Job, Views, connected
+from hookline.postgres.connecting import connected
+from hookline.postgres.errors import UnknownJob
+from hookline.postgres.views import JobOverview, TimelineEvent, Views
 from hookline.settings import Settings
 
 __all__ = ["follow_job", "follow_jobs"]
@@ -59,7 +60,7 @@ async def _print_moves(views: Views, wanted: Wanted, *, as_json: bool) -> None:
         await asyncio.sleep(_LOOKS_EVERY)
 
 
-def _print_job(one: Job, *, as_json: bool) -> None:
+def _print_job(one: JobOverview, *, as_json: bool) -> None:
     if as_json:
         print_json(one)
         return
@@ -69,7 +70,7 @@ def _print_job(one: Job, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-async def follow_job(settings: Settings, text: str, *, as_json: bool) -> Job:
+async def follow_job(settings: Settings, text: str, *, as_json: bool) -> JobOverview:
     """Print a job's steps, those of before too, until it is finished; the job as it is then.
 
     Raises WrongUsage, UnknownJob; the latter also where it is erased meanwhile.
@@ -100,11 +101,11 @@ async def follow_job(settings: Settings, text: str, *, as_json: bool) -> Job:
             await asyncio.sleep(_LOOKS_AT_ONE_EVERY)
 
 
-def _gone(job: Job) -> Job:
+def _gone(job: JobOverview) -> JobOverview:
     raise UnknownJob(f"job {job.job_id} is gone, it was erased or purged")
 
 
-def _print_event(event: Event, *, as_json: bool) -> None:
+def _print_event(event: TimelineEvent, *, as_json: bool) -> None:
     if as_json:
         print_json(event)
         return

@@ -16,7 +16,8 @@ from hookline.cli.finding import Id, Wanted, find_job, require_status
 from hookline.cli.following import follow_job, follow_jobs
 from hookline.cli.output import console, print_json, print_table, printable, say
 from hookline.cli.rows import EVENT_COLUMNS, JOB_COLUMNS, event_row, job_row, print_overview
-from hookline.postgres.views import Event, Job, Views, connected
+from hookline.postgres.connecting import connected
+from hookline.postgres.views import JobOverview, TimelineEvent, Views
 from hookline.settings import Settings, load
 
 __all__ = ["job", "jobs"]
@@ -118,7 +119,7 @@ def job(
     print_table(EVENT_COLUMNS, map(event_row, timeline))
 
 
-async def _find_jobs(settings: Settings, wanted: Wanted) -> list[Job]:
+async def _find_jobs(settings: Settings, wanted: Wanted) -> list[JobOverview]:
     async with connected(settings) as pool:
         views = Views(pool)
         if wanted.status is not None:
@@ -126,7 +127,7 @@ async def _find_jobs(settings: Settings, wanted: Wanted) -> list[Job]:
         return await wanted.find(views)
 
 
-async def _find_timeline(settings: Settings, text: str) -> tuple[Job, list[Event]]:
+async def _find_timeline(settings: Settings, text: str) -> tuple[JobOverview, list[TimelineEvent]]:
     async with connected(settings) as pool:
         views = Views(pool)
         found = await find_job(views, text)

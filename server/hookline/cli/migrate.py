@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from hookline.cli.output import print_json, print_table, say
 from hookline.postgres import migrations
-from hookline.postgres.views import CONNECT_TIMEOUT, unreachable
+from hookline.postgres.connecting import CONNECT_TIMEOUT, unreachable
 from hookline.settings import load
 
 __all__ = ["migrate"]

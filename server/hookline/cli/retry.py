@@ -14,9 +14,11 @@ import typer
 from hookline.cli.exits import FAILED, WrongUsage, explain
 from hookline.cli.finding import find_job, require_status
 from hookline.cli.output import errors, print_json, print_table, say
-from hookline.postgres.engine import Engine, Receipt
-from hookline.postgres.pool import DatabaseError, Unavailable
-from hookline.postgres.views import FailedJob, Job, Views, connected
+from hookline.postgres.connecting import connected
+from hookline.postgres.engine import Engine
+from hookline.postgres.errors import DatabaseError, Unavailable
+from hookline.postgres.records import Receipt
+from hookline.postgres.views import FailedJob, JobOverview, Views
 from hookline.settings import Settings, load
 
 __all__ = ["retry"]
@@ -85,11 +87,11 @@ class _Retrying:
     def __init__(self, reason: str | None, dry_run: bool) -> None:
         self._reason = reason
         self._dry_run = dry_run
-        self.found: list[Job | FailedJob] = []
+        self.found: list[JobOverview | FailedJob] = []
         self.retried: list[Receipt] = []
         self.refused: list[str] = []
 
-    async def take(self, engine: Engine, job: Job | FailedJob) -> None:
+    async def take(self, engine: Engine, job: JobOverview | FailedJob) -> None:
         """Retry one. Raises Unavailable."""
         self.found.append(job)
         if self._dry_run:
@@ -165,7 +167,7 @@ def _counting() -> Iterator[Callable[[int], None]]:
         yield lambda number: status.update(f"{number:,} jobs")
 
 
-def _print_found(found: list[Job | FailedJob], as_json: bool) -> None:
+def _print_found(found: list[JobOverview | FailedJob], as_json: bool) -> None:
     errors_of = [(one, _error_of(one)) for one in found]
     if as_json:
         for one, (code, error) in errors_of:
@@ -190,7 +192,7 @@ def _print_found(found: list[Job | FailedJob], as_json: bool) -> None:
         say(f"{len(found):,} would be retried.")
 
 
-def _error_of(job: Job | FailedJob) -> tuple[str | None, str | None]:
+def _error_of(job: JobOverview | FailedJob) -> tuple[str | None, str | None]:
     if isinstance(job, FailedJob):
         return job.code, job.error
     error = job.last_error or {}

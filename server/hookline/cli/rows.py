@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from hookline.cli.output import console, duration, printable, summary, timestamp
-from hookline.postgres.views import Event, Job
+from hookline.postgres.views import JobOverview, TimelineEvent
 
 __all__ = ["EVENT_COLUMNS", "JOB_COLUMNS", "SEVERITIES", "event_row", "job_row", "print_overview"]
 
@@ -15,7 +15,7 @@ EVENT_COLUMNS = (">#", "time (UTC)", ">after", "step", "type", "severity", "code
 SEVERITIES = {"error": "red", "warn": "yellow", "info": ""}
 
 
-def job_row(one: Job) -> list[str | Text]:
+def job_row(one: JobOverview) -> list[str | Text]:
     return [
         str(one.job_id),
         one.filename,
@@ -27,7 +27,7 @@ def job_row(one: Job) -> list[str | Text]:
     ]
 
 
-def _remark(one: Job) -> Text:
+def _remark(one: JobOverview) -> Text:
     if one.failed:
         error = one.last_error or {}
         return Text(printable(f"{error.get('code', '')}: {error.get('error', '')}"), style="red")
@@ -42,7 +42,7 @@ def _remark(one: Job) -> Text:
     return Text("" if one.upload_confirmed else "waits for its upload")
 
 
-def event_row(event: Event) -> list[str | Text]:
+def event_row(event: TimelineEvent) -> list[str | Text]:
     origin = event.from_status or ""
     if origin == event.to_status:
         step = f"{origin} (stays)"
@@ -60,7 +60,7 @@ def event_row(event: Event) -> list[str | Text]:
     ]
 
 
-def print_overview(one: Job) -> None:
+def print_overview(one: JobOverview) -> None:
     status = one.status + (" (overdue)" if one.overdue else "")
     rows = {
         "job": str(one.job_id),

@@ -70,9 +70,10 @@ def submit(
 async def _submit(
     settings: Settings, entries: list[Entry], owner: UUID, follow: bool, board: _Board
 ) -> None:
+    from hookline.postgres.connecting import connected
     from hookline.postgres.engine import Engine
-    from hookline.postgres.views import Views, connected
-    from hookline.storage import open_storage
+    from hookline.postgres.views import Views
+    from hookline.storage.opening import open_storage
     from hookline.submission.submission import UPLOADS, Submission
 
     async with open_storage(settings) as storage, connected(settings, size=UPLOADS + 1) as pool:

@@ -8,7 +8,8 @@ import sys
 from hookline.cli.exits import WrongUsage
 from hookline.cli.finding import Id, find_job
 from hookline.cli.output import say
-from hookline.postgres.views import Job, Views, connected
+from hookline.postgres.connecting import connected
+from hookline.postgres.views import JobOverview, Views
 from hookline.settings import ConfigurationError, Settings, load
 from hookline.sources.push import mint_token
 
@@ -41,7 +42,7 @@ def url(job_id: Id) -> None:
     say("This URL is a secret: whoever has it can answer for the job.")
 
 
-def push_url(settings: Settings, job: Job) -> str:
+def push_url(settings: Settings, job: JobOverview) -> str:
     """HOOKLINE_PUBLIC_URL and the token of the first secret. Raises WrongUsage if it is too long.
 
     The settings have a public URL and a push secret.
@@ -58,6 +59,6 @@ def push_url(settings: Settings, job: Job) -> str:
     return address
 
 
-async def _find(settings: Settings, job_id: str) -> Job:
+async def _find(settings: Settings, job_id: str) -> JobOverview:
     async with connected(settings) as pool:
         return await find_job(Views(pool), job_id)

@@ -84,11 +84,11 @@ def _numbers(options: list[str]) -> dict[str, int]:
 async def _work_until_signal(
     settings: Settings, own: tuple[Stage, ...], numbers: dict[str, int]
 ) -> None:
-    from hookline.providers.choice import builtin_stages, choose_parser
+    from hookline.providers.choice import choose_parser, parser_stages
     from hookline.worker.run import working
 
     stop = stop_on_signals()
-    async with builtin_stages(settings) as builtin:
+    async with parser_stages(settings) as builtin:
         stages = _with_numbers((*builtin.stages, *own), numbers)
         if not stages:
             raise ConfigurationError(
@@ -96,7 +96,7 @@ async def _work_until_signal(
                 " your own set HOOKLINE_STAGES, for example to my_stages, or name them with"
                 " --stages."
             )
-        async with working(settings, stages, builtin.chores) as worker:
+        async with working(settings, stages, builtin.periodic) as worker:
             await worker.until(stop)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from uuid import UUID
 
 from hookline.postgres.views import KnownObject, Views
-from hookline.storage import MissingObject, Storage, StoredObject
+from hookline.storage.objects import MissingObject, Storage, StoredObject
 
 __all__ = ["GRACE", "Comparison", "Difference"]
 

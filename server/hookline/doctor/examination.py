@@ -24,14 +24,17 @@ from psycopg_pool import AsyncConnectionPool
 
 from hookline.doctor.comparison import Comparison, Difference
 from hookline.postgres import migrations
+from hookline.postgres.connecting import CONNECT_TIMEOUT, Unreachable, connected
 from hookline.postgres.engine import Engine
+from hookline.postgres.errors import DatabaseError
 from hookline.postgres.migrations import MigrationError
-from hookline.postgres.pool import DatabaseError, transaction
-from hookline.postgres.views import CONNECT_TIMEOUT, Alert, Unreachable, Views, connected
+from hookline.postgres.pool import transaction
+from hookline.postgres.views import Alert, Views
 from hookline.providers.choice import choose_parser
 from hookline.providers.local.parser import PARSER
 from hookline.settings import ConfigurationError, Settings
-from hookline.storage import StorageError, open_storage
+from hookline.storage.objects import StorageError
+from hookline.storage.opening import open_storage
 
 __all__ = ["Check", "examine", "unknown_variables"]
 

@@ -3,88 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
+from hookline.postgres.deliveries import Content, Notice
 from hookline.postgres.pool import transaction
-from hookline.sources import Content, Notice
-from hookline.stages import Job
+from hookline.postgres.records import (
+    CreditStatus,
+    Job,
+    KeptContent,
+    OpenReservation,
+    Receipt,
+    Reservation,
+)
 
 __all__ = [
-    "OUTCOMES",
-    "CreditStatus",
     "Engine",
-    "KeptContent",
-    "OpenReservation",
-    "Receipt",
-    "Reservation",
 ]
-
-# Domain upload_pipeline.outcome.
-OUTCOMES = frozenset({"applied", "kept", "unrecognised", "duplicate", "stale", "ignored", "parked"})
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Type upload_pipeline.receipt: what a function did, the job as it is now, the event if any."""
-
-    outcome: str
-    job_id: UUID | None
-    document_id: UUID | None
-    status: str | None
-    version: int | None
-    event_id: UUID | None
-    ordinal: int | None
-    path: str | None
-
-
-class KeptContent(NamedTuple):
-    """A row of claim_contents."""
-
-    job_id: UUID
-    ordinal: int
-    path: str
-    content: bytes
-    tries: int
-
-
-class Reservation(NamedTuple):
-    """What reserve_credits answers; `duplicate`: made at `reserved_at`, by an earlier try."""
-
-    outcome: str
-    attempt: int
-    reserved: Decimal
-    reserved_at: datetime
-
-
-class OpenReservation(NamedTuple):
-    """A row of claim_reservations."""
-
-    job_id: UUID
-    attempt: int
-    reserved: Decimal
-    reserved_at: datetime
-    parse_job_ids: tuple[str, ...]
-
-
-class CreditStatus(NamedTuple):
-    """A row of credit_status: a cap of an owner, or of all where that is None."""
-
-    owner_id: UUID | None
-    period: str
-    credits: Decimal
-    used: Decimal
-    remaining: Decimal
-    starts_at: datetime
-    resets_at: datetime
 
 
 class Engine:

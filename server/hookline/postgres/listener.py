@@ -12,9 +12,9 @@ import psycopg
 import structlog
 
 from hookline.postgres.notifier import CHANNEL
-from hookline.timing import Pauses
+from hookline.timing import Backoff
 
-__all__ = ["Ear"]
+__all__ = ["Listener"]
 
 log = structlog.get_logger("hookline.worker")
 
@@ -23,7 +23,7 @@ _LONGEST_PAUSE = 10.0
 _CLOSES_WITHIN = 0.5
 
 
-class Ear:
+class Listener:
     """Calls `heard` with a status, or with None for all of them: it may have missed some."""
 
     def __init__(self, conninfo: str, heard: Callable[[str | None], None]) -> None:
@@ -33,7 +33,7 @@ class Ear:
 
     async def run(self) -> None:
         """Until it is cancelled. A connection that is lost is made anew."""
-        pauses = Pauses(_FIRST_PAUSE)
+        pauses = Backoff(_FIRST_PAUSE)
         while True:
             try:
                 await self._listen(pauses)
@@ -43,7 +43,7 @@ class Ear:
                 self.listening = False
             await asyncio.sleep(pauses.next(_LONGEST_PAUSE))
 
-    async def _listen(self, pauses: Pauses) -> None:
+    async def _listen(self, pauses: Backoff) -> None:
         connection = await psycopg.AsyncConnection.connect(
             self._conninfo,
             autocommit=True,

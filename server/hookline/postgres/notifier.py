@@ -13,9 +13,10 @@ from contextlib import suppress
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
-from hookline.postgres.pool import DatabaseError, transaction
+from hookline.postgres.errors import DatabaseError
+from hookline.postgres.pool import transaction
 
-__all__ = ["CHANNEL", "Bell"]
+__all__ = ["CHANNEL", "Notifier"]
 
 log = structlog.get_logger("hookline.notifier")
 
@@ -26,7 +27,7 @@ CHANNEL = "hookline"
 _APART = 0.05
 
 
-class Bell:
+class Notifier:
     """One for a process. `ring` costs nothing; `run` notifies."""
 
     def __init__(self, pool: AsyncConnectionPool) -> None:

@@ -3,52 +3,37 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
-from hookline.postgres.pool import Unavailable, open_pool, transaction
-from hookline.settings import Settings
+from hookline.postgres.pool import transaction
 
 __all__ = [
-    "CONNECT_TIMEOUT",
     "Alert",
-    "Event",
     "FailedJob",
-    "Job",
+    "JobOverview",
     "KnownObject",
     "Queue",
     "Status",
+    "TimelineEvent",
     "Transition",
-    "Unreachable",
     "Views",
-    "connected",
     "duration",
     "summary",
-    "unreachable",
 ]
 
-CONNECT_TIMEOUT = 5
 _SUMMARY = 60
 
 Row = TypeVar("Row")
 
 
-class Unreachable(Unavailable):
-    """There is no connection to Postgres; the message is a sentence that says where and why."""
-
-
 @dataclass(frozen=True, slots=True)
-class Job:
+class JobOverview:
     """A row of job_overview."""
 
     job_id: UUID
@@ -77,7 +62,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TimelineEvent:
     """A row of job_timeline."""
 
     job_id: UUID
@@ -193,7 +178,7 @@ class Views:
         owner_id: UUID | None = None,
         since: datetime | None = None,
         limit: int = 50,
-    ) -> list[Job]:
+    ) -> list[JobOverview]:
         """Jobs for which every given filter holds, newest first; `since`: made then, or later."""
         clauses = ["true"]
         if status is not None:
@@ -212,7 +197,7 @@ class Views:
             clauses.append("job_id >= %(first)s")
         # A job's id is a UUIDv7, so its primary key is in the order of birth.
         return await self._select(
-            Job,
+            JobOverview,
             "job_overview",
             f"where {' and '.join(clauses)} order by job_id desc limit %(limit)s",
             status=status,
@@ -221,16 +206,16 @@ class Views:
             limit=limit,
         )
 
-    async def jobs_of(self, job_ids: list[UUID]) -> list[Job]:
+    async def jobs_of(self, job_ids: list[UUID]) -> list[JobOverview]:
         """Those of the jobs that there are, in no order that counts."""
         return await self._select(
-            Job, "job_overview", "where job_id = any(%(job_ids)s)", job_ids=job_ids
+            JobOverview, "job_overview", "where job_id = any(%(job_ids)s)", job_ids=job_ids
         )
 
-    async def jobs_between(self, first: UUID, last: UUID, *, limit: int) -> list[Job]:
+    async def jobs_between(self, first: UUID, last: UUID, *, limit: int) -> list[JobOverview]:
         """Jobs whose id is from `first` to `last`, both included, in the order of their ids."""
         return await self._select(
-            Job,
+            JobOverview,
             "job_overview",
             "where job_id between %(first)s and %(last)s order by job_id limit %(limit)s",
             first=first,
@@ -238,10 +223,10 @@ class Views:
             limit=limit,
         )
 
-    async def timeline(self, job_id: UUID, *, after: int = 0) -> list[Event]:
+    async def timeline(self, job_id: UUID, *, after: int = 0) -> list[TimelineEvent]:
         """What happened to a job after a version, in order; empty if there is no such job."""
         return await self._select(
-            Event,
+            TimelineEvent,
             "job_timeline",
             "where job_id = %(job_id)s and version > %(after)s order by version",
             job_id=job_id,
@@ -333,40 +318,6 @@ class Views:
             cursor = connection.cursor(row_factory=class_row(kind))
             await cursor.execute(query.encode(), values)
             return await cursor.fetchall()
-
-
-@asynccontextmanager
-async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[AsyncConnectionPool]:
-    """A pool for one command. Raises ConfigurationError without DATABASE_URL, and Unreachable.
-
-    A connection is tried first: a pool would only say that it waited for one in vain.
-    """
-    conninfo = settings.require_database()
-    try:
-        connection = await psycopg.AsyncConnection.connect(
-            conninfo, connect_timeout=CONNECT_TIMEOUT
-        )
-    except psycopg.OperationalError as error:
-        raise unreachable(conninfo, error) from error
-    await connection.close()
-    pool = open_pool(
-        conninfo, size=size, prepare_threshold=settings.prepare_threshold, name="hookline"
-    )
-    async with pool:
-        yield pool
-
-
-def unreachable(conninfo: str, error: psycopg.OperationalError) -> Unreachable:
-    """What to tell a person of a connection that failed: host, port and reason, nothing else."""
-    parts = conninfo_to_dict(conninfo)
-    where = f"{parts.get('host') or 'its local socket'}:{parts.get('port') or 5432}"
-    lines = [line.strip(" \t-.") for line in str(error).splitlines()]
-    # libpq adds a question, or the attempts at each address, to the line that says why.
-    reason = re.sub(r"^.*failed: |^.*\b(FATAL|ERROR): +", "", lines[0] if lines else "")
-    return Unreachable(
-        f"There is no connection to Postgres at {where}: {reason or type(error).__name__}."
-        " Check DATABASE_URL, and that the server runs."
-    )
 
 
 def _first_id_of(moment: datetime) -> UUID:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 
-from hookline.receiver.problems import INTERNAL, problem
+from hookline.process.problems import INTERNAL, problem
 
 __all__ = ["make_runner"]
 

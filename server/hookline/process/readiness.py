@@ -8,7 +8,8 @@ from http import HTTPStatus
 from aiohttp import web
 from psycopg_pool import AsyncConnectionPool
 
-from hookline.postgres.pool import DatabaseError, transaction
+from hookline.postgres.errors import DatabaseError
+from hookline.postgres.pool import transaction
 
 __all__ = ["Readiness"]
 

@@ -10,23 +10,14 @@ from typing import Literal
 import structlog
 
 from hookline.providers.local.parser import PARSER, ParserMissing, parser_version
+from hookline.providers.parsing import ParserStages
 from hookline.settings import Settings
-from hookline.stages import Stage
-from hookline.worker.periodic import Chore
 
-__all__ = ["Builtin", "Choice", "Parser", "builtin_stages", "choose_parser"]
+__all__ = ["Choice", "Parser", "choose_parser", "parser_stages"]
 
 log = structlog.get_logger("hookline.worker")
 
 Parser = Literal["local", "llamacloud", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Builtin:
-    """Stages, and what has to be done beside them."""
-
-    stages: tuple[Stage, ...] = ()
-    chores: tuple[Chore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +62,24 @@ def choose_parser(settings: Settings) -> Choice:
 
 
 @asynccontextmanager
-async def builtin_stages(settings: Settings) -> AsyncIterator[Builtin]:
+async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
     """What `choose_parser` chose; clients that it needs are open inside the block.
 
     Raises ConfigurationError if what was asked for cannot be.
     """
     choice = choose_parser(settings)
     log.info("parser", parser=choice.parser, reason=choice.sentence)
-    # Both know Builtin, and need an extra.
+    # Imported here, since each needs an extra of its own.
     match choice.parser:
         case "local":
             from hookline.providers.local.stage import local_stage
 
-            async with local_stage(settings) as builtin:
-                yield builtin
+            async with local_stage(settings) as stages:
+                yield stages
         case "llamacloud":
             from hookline.providers.llamacloud.stages import llamacloud
 
-            async with llamacloud(settings) as builtin:
-                yield builtin
+            async with llamacloud(settings) as stages:
+                yield stages
         case "none":
-            yield Builtin()
+            yield ParserStages()

@@ -13,17 +13,19 @@ from uuid import UUID
 import structlog
 from aiohttp import hdrs, web
 
-from hookline.postgres.engine import Engine, Receipt
-from hookline.postgres.notifier import Bell
+from hookline.postgres.deliveries import Content, Notice
+from hookline.postgres.engine import Engine
+from hookline.postgres.notifier import Notifier
+from hookline.postgres.records import Receipt
+from hookline.process.problems import INTERNAL, problem
 from hookline.process.readiness import Readiness
 from hookline.receiver.bodies import BodyBudget
 from hookline.receiver.configured_sources import Proof, Source
-from hookline.receiver.metrics import Metrics
-from hookline.receiver.problems import EXPECTED, INTERNAL, problem, problem_of
+from hookline.receiver.metrics import ReceiverMetrics
+from hookline.receiver.problems import EXPECTED, problem_of
 from hookline.settings import Settings
-from hookline.sources import Content, Notice
-from hookline.storage import Storage
 from hookline.storage.kept import store_kept
+from hookline.storage.objects import Storage
 
 __all__ = ["make_application"]
 
@@ -49,8 +51,8 @@ def make_application(
     engine: Engine,
     storage: Storage,
     readiness: Readiness,
-    metrics: Metrics,
-    bell: Bell,
+    metrics: ReceiverMetrics,
+    bell: Notifier,
 ) -> web.Application:
     """The application of the public listener. It reads no environment and opens nothing."""
     application = web.Application()
@@ -99,8 +101,8 @@ class _Handler:
         engine: Engine,
         storage: Storage,
         bodies: BodyBudget,
-        metrics: Metrics,
-        bell: Bell,
+        metrics: ReceiverMetrics,
+        bell: Notifier,
         read_timeout: float,
         storage_deadline: float,
     ) -> None:

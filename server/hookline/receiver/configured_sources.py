@@ -9,15 +9,11 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from hookline.settings import Settings
-from hookline.sources import Content, Notice, NotProven, envelope, llamacloud, push
-from hookline.sources.signatures import (
-    one_header,
-    standard_key,
-    verify_hex,
-    verify_llamacloud,
-    verify_standard,
-)
+from hookline.postgres.deliveries import Content, Notice
+from hookline.settings import Settings, standard_key
+from hookline.sources import envelope, llamacloud, push
+from hookline.sources.refusals import NotProven
+from hookline.sources.signatures import one_header, verify_hex, verify_llamacloud, verify_standard
 
 __all__ = ["Source", "configured_sources"]
 

@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 
 from hookline.postgres.engine import Engine
-from hookline.postgres.notifier import Bell
-from hookline.postgres.pool import DatabaseError, UnknownJob
-from hookline.receiver.metrics import Metrics
-from hookline.storage import Storage, StorageError
+from hookline.postgres.errors import DatabaseError, UnknownJob
+from hookline.postgres.notifier import Notifier
+from hookline.receiver.metrics import ReceiverMetrics
+from hookline.storage.objects import Storage, StorageError
 
 __all__ = ["Drain"]
 
@@ -31,8 +31,8 @@ class Drain:
         *,
         engine: Engine,
         storage: Storage,
-        metrics: Metrics,
-        bell: Bell,
+        metrics: ReceiverMetrics,
+        bell: Notifier,
         deadline: float,
     ) -> None:
         self._engine = engine

@@ -6,12 +6,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from hookline.receiver.bodies import BodyBudget
 
-__all__ = ["Metrics"]
+__all__ = ["ReceiverMetrics"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
-class Metrics:
+class ReceiverMetrics:
     """One registry an application, so that two in one process do not mix."""
 
     def __init__(self) -> None:

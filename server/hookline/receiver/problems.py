@@ -1,14 +1,13 @@
-"""What a refusal looks like: problem JSON (RFC 9457), its status telling to stop or to retry."""
+"""Which answer each exception gets: its status tells the sender to stop or to retry."""
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import NamedTuple
 
 from aiohttp import web
 
-from hookline.postgres.pool import (
+from hookline.postgres.errors import (
     DatabaseError,
     DeliveryConflict,
     DocumentMismatch,
@@ -17,13 +16,11 @@ from hookline.postgres.pool import (
     UnknownJob,
     UnusableContent,
 )
-from hookline.sources import Malformed, NotProven, Refusal, Unprocessable
-from hookline.storage import StorageError
+from hookline.process.problems import INTERNAL, problem
+from hookline.sources.refusals import Malformed, NotProven, Refusal, Unprocessable
+from hookline.storage.objects import StorageError
 
-__all__ = ["INTERNAL", "TooBusy", "problem", "problem_of"]
-
-INTERNAL = "Internal server error"
-_RETRY_AFTER = "5"
+__all__ = ["EXPECTED", "TooBusy", "problem_of"]
 
 
 class TooBusy(Exception):
@@ -57,20 +54,6 @@ _ANSWERS: dict[type[BaseException], _Answer] = {
 }
 
 EXPECTED = (Refusal, TooBusy, DatabaseError, StorageError)
-
-
-def problem(status: HTTPStatus, detail: str) -> web.Response:
-    """An answer that is a problem. Where a retry can help, Retry-After says when (seconds)."""
-    response = web.Response(
-        status=status,
-        body=json.dumps(
-            {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
-        ).encode(),
-        content_type="application/problem+json",
-    )
-    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        response.headers["Retry-After"] = _RETRY_AFTER
-    return response
 
 
 def problem_of(error: BaseException) -> web.Response:

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import web
 
 from hookline.postgres.engine import Engine
-from hookline.postgres.notifier import Bell
+from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
 from hookline.process.connections import make_runner
 from hookline.process.http_listener import admin_application, listen
@@ -18,9 +18,10 @@ from hookline.process.readiness import Readiness
 from hookline.receiver.application import make_application
 from hookline.receiver.configured_sources import configured_sources
 from hookline.receiver.drain import Drain
-from hookline.receiver.metrics import Metrics
+from hookline.receiver.metrics import ReceiverMetrics
 from hookline.settings import Settings
-from hookline.storage import Storage, StorageError, open_storage
+from hookline.storage.objects import Storage, StorageError
+from hookline.storage.opening import open_storage
 
 __all__ = ["Receiver", "receiving"]
 
@@ -55,9 +56,9 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         ) as pool,
     ):
         engine = Engine(pool)
-        metrics = Metrics()
+        metrics = ReceiverMetrics()
         readiness = Readiness(pool)
-        bell = Bell(pool)
+        bell = Notifier(pool)
         application = make_application(
             settings=settings,
             sources=configured_sources(settings),

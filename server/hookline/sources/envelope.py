@@ -18,7 +18,8 @@ from pydantic import (
     ValidationError,
 )
 
-from hookline.sources import Content, Malformed, Notice, Unprocessable
+from hookline.postgres.deliveries import Content, Notice
+from hookline.sources.refusals import Malformed, Unprocessable
 from hookline.sources.strict_json import TEXT_LIMIT, as_object, as_text, is_storable, read
 
 NO_REASON: Final = "The parser gave no reason."

@@ -3,7 +3,8 @@
 import hashlib
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from hookline.sources import Malformed, Notice
+from hookline.postgres.deliveries import Notice
+from hookline.sources.refusals import Malformed
 from hookline.sources.strict_json import as_object, as_text, read, storable
 
 NO_REASON: Final = "The provider gave no reason."

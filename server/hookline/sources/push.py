@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from hookline.sources import Content, NotProven
+from hookline.postgres.deliveries import Content
+from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import prove
 
 EVENT_TYPE: Final = "result_push"

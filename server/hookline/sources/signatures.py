@@ -7,14 +7,13 @@ nothing is proven: an empty key is a key that everybody has.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from hookline.sources import NotProven
+from hookline.sources.refusals import NotProven
 
 TOLERANCE_SECONDS: Final = 300
 """How far a Standard Webhooks timestamp may be from our clock, in the past and in the future."""
@@ -110,21 +109,3 @@ def verify_standard(
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         raise NotProven("webhook-timestamp is more than 5 minutes from the time of this server.")
     return message_id
-
-
-def standard_key(secret: str) -> bytes:
-    """The key inside a Standard Webhooks secret: `whsec_` and base64, with or without padding.
-
-    Raises ValueError, with a sentence that does not hold the secret, for anything else.
-    Specification: Standard Webhooks, "Signature scheme", secret serialization.
-    """
-    encoded = secret.removeprefix("whsec_")
-    if encoded == secret:
-        raise ValueError("a Standard Webhooks secret starts with whsec_")
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("a Standard Webhooks secret is base64 after whsec_") from None
-    if not key:
-        raise ValueError("a Standard Webhooks secret holds a key after whsec_")
-    return key

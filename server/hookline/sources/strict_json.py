@@ -9,7 +9,7 @@ import math
 import re
 from typing import Any, Final, NoReturn
 
-from hookline.sources import Malformed
+from hookline.sources.refusals import Malformed
 
 TEXT_LIMIT: Final = 10_000
 """Characters of free text (a parser's error) that are kept; what is longer ends in an ellipsis."""

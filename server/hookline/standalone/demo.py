@@ -16,10 +16,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
-from hookline.postgres.views import Event, Job, Views, connected, duration
+from hookline.postgres.views import JobOverview, TimelineEvent, Views, duration
 from hookline.process import logs
-from hookline.providers.local.delivery import Answer, Webhook, deliver, webhook_of, webhook_url
+from hookline.providers.local.delivery import (
+    Answer,
+    SignedEnvelope,
+    deliver,
+    webhook_of,
+    webhook_url,
+)
 from hookline.providers.local.parser import Parsed, ParserMissing, parser_version
 from hookline.settings import ConfigurationError
 from hookline.standalone.up import Standing, standing
@@ -71,8 +78,8 @@ async def run(directory: Path, console: Console) -> int:
 class _Way:
     """What the document left behind."""
 
-    job: Job
-    timeline: list[Event]
+    job: JobOverview
+    timeline: list[TimelineEvent]
     answer: Answer
     markdown: Path
 
@@ -124,7 +131,7 @@ async def _go(
     return _Way(job, timeline, replay, storage.file_of(job.parsed_path))
 
 
-async def _ended(views: Views, job_id: UUID) -> Job | None:
+async def _ended(views: Views, job_id: UUID) -> JobOverview | None:
     """The job, once it is parsed or has failed."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
@@ -148,7 +155,7 @@ async def _check(engine: Engine, way: _Way, shown: _Steps) -> int:
     return 0 if shown.all_well else 1
 
 
-async def _post_unsigned(session: aiohttp.ClientSession, url: str, webhook: Webhook) -> int:
+async def _post_unsigned(session: aiohttp.ClientSession, url: str, webhook: SignedEnvelope) -> int:
     headers = {"Content-Type": "application/json"}
     async with session.post(url, data=webhook.body, headers=headers) as response:
         return response.status

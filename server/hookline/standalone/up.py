@@ -37,12 +37,12 @@ from psycopg import sql
 from pydantic import SecretStr, ValidationError
 from rich.console import Console
 
+from hookline.postgres.connecting import Unreachable
 from hookline.postgres.migrations import migrate
-from hookline.postgres.views import Unreachable
 from hookline.process import logs
 from hookline.process.http_listener import address, reached_at
 from hookline.process.signals import stop_on_signals
-from hookline.providers.choice import Parser, builtin_stages, choose_parser
+from hookline.providers.choice import Parser, choose_parser, parser_stages
 from hookline.receiver.run import receiving
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
 from hookline.stages import Stage
@@ -276,12 +276,12 @@ async def _started(
 
 @asynccontextmanager
 async def _worked(settings: Settings, own: Sequence[Stage]) -> AsyncIterator[Worker | None]:
-    async with builtin_stages(settings) as builtin:
+    async with parser_stages(settings) as builtin:
         stages = (*builtin.stages, *own)
         if not stages:
             yield None
             return
-        async with working(settings, stages, builtin.chores) as worker:
+        async with working(settings, stages, builtin.periodic) as worker:
             yield worker
 
 

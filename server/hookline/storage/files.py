@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from hookline.storage import MissingObject, StorageError, StoredObject, object_key
+from hookline.storage.objects import MissingObject, StorageError, StoredObject, object_key
 from hookline.storage.threads import Threads
 
 __all__ = ["FileStorage"]

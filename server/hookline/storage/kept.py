@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from hookline.postgres.engine import Engine, Receipt
-from hookline.storage import Storage, StorageError
+from hookline.postgres.engine import Engine
+from hookline.postgres.records import Receipt
+from hookline.storage.objects import Storage, StorageError
 
 __all__ = ["store_kept"]
 

@@ -20,7 +20,7 @@ from storage3.utils import StorageException
 from supabase import AsyncClientOptions, create_async_client
 
 from hookline.settings import Settings
-from hookline.storage import MissingObject, StorageError, StoredObject, object_key
+from hookline.storage.objects import MissingObject, StorageError, StoredObject, object_key
 
 __all__ = ["SupabaseStorage", "open_supabase"]
 

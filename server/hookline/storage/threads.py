@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from hookline.storage import StorageError
+from hookline.storage.objects import StorageError
 
 __all__ = ["Threads"]
 

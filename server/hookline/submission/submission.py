@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from hookline.postgres.engine import Engine, Receipt
-from hookline.postgres.pool import DatabaseError, Unavailable
-from hookline.postgres.views import Job, Status, Views
-from hookline.storage import Storage, StorageError
+from hookline.postgres.engine import Engine
+from hookline.postgres.errors import DatabaseError, Unavailable
+from hookline.postgres.records import Receipt
+from hookline.postgres.views import JobOverview, Status, Views
+from hookline.storage.objects import Storage, StorageError
 
 __all__ = [
     "UPLOADS",
@@ -311,7 +312,7 @@ class Submission:
             await self._explain(list(jobs.values()))
         return moved
 
-    async def _explain(self, jobs: list[Job]) -> None:
+    async def _explain(self, jobs: list[JobOverview]) -> None:
         """Say why nothing moves, once for each reason."""
         if any(job.leased_by is not None for job in jobs):
             return
@@ -348,7 +349,7 @@ class Submission:
         seconds = time.perf_counter() - started
         self._done(Submitted(path, None, None, "error", None, None, error, seconds))
 
-    def _tell_end(self, one: _Uploaded, job: Job | None) -> None:
+    def _tell_end(self, one: _Uploaded, job: JobOverview | None) -> None:
         if job is None:
             self._tell(one, None, error=f"{one.path}: its job is gone, it was erased or purged.")
         elif job.failed:

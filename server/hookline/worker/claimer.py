@@ -9,13 +9,13 @@ from contextlib import suppress
 import structlog
 
 from hookline.postgres.engine import Engine
-from hookline.postgres.pool import DatabaseError, InvalidArgument, Unavailable
+from hookline.postgres.errors import DatabaseError, InvalidArgument, Unavailable
 from hookline.settings import ConfigurationError
 from hookline.stages import Job, Stage
-from hookline.timing import Pauses, set_within
-from hookline.worker.execution import Trial, Workshop, frames_of
+from hookline.timing import Backoff, wait_until_set
+from hookline.worker.execution import Execution, WorkerContext, frames_of
 
-__all__ = ["Claims"]
+__all__ = ["Claimer"]
 
 log = structlog.get_logger("hookline.worker")
 
@@ -30,12 +30,12 @@ _REFUSED = 10.0
 _NOT_ALLOWED = "42501"
 
 
-class Claims:
+class Claimer:
     """Polls for jobs; `wake` makes it look at once."""
 
     def __init__(
         self,
-        workshop: Workshop,
+        workshop: WorkerContext,
         stage: Stage,
         *,
         worker: str,
@@ -70,7 +70,7 @@ class Claims:
         Raises ConfigurationError if the very first claim says that nobody can claim this, or not
         we.
         """
-        pauses = Pauses(_BUSY)
+        pauses = Backoff(_BUSY)
         while not self._stopping.is_set():
             free = self._stage.concurrency - len(self._tries)
             if free == 0:
@@ -83,11 +83,11 @@ class Claims:
                 jobs = await self._claim(free)
             except Unavailable as error:
                 log.warning("claim_waits", stage=self._stage.status, reason=str(error))
-                await set_within(self._stopping, pauses.next(_IDLE))
+                await wait_until_set(self._stopping, pauses.next(_IDLE))
                 continue
             except DatabaseError as error:
                 log.error("claim_refused", stage=self._stage.status, reason=str(error))
-                await set_within(self._stopping, _REFUSED)
+                await wait_until_set(self._stopping, _REFUSED)
                 continue
             if self._stopping.is_set():
                 await self._release(jobs)
@@ -99,8 +99,8 @@ class Claims:
                 continue
             if jobs:
                 pauses.reset()
-            await set_within(self._stopping, _SHORTEST)
-            await set_within(self._woken, pauses.next(longest))
+            await wait_until_set(self._stopping, _SHORTEST)
+            await wait_until_set(self._woken, pauses.next(longest))
         while self._tries:
             await asyncio.wait(self._tries)
 
@@ -134,7 +134,7 @@ class Claims:
     def _begin(self, job: Job) -> None:
         self._workshop.metrics.count_claimed(self._stage.status)
         task = asyncio.create_task(
-            Trial(self._workshop, self._stage, job, self._lease).run(), name=f"try {job.job_id}"
+            Execution(self._workshop, self._stage, job, self._lease).run(), name=f"try {job.job_id}"
         )
         self._tries.add(task)
         task.add_done_callback(self._ended)

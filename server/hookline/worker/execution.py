@@ -18,15 +18,16 @@ from typing import Any
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
-from hookline.postgres.engine import Engine, Receipt
-from hookline.postgres.pool import DatabaseError, StaleLease, Unavailable, UnknownJob
+from hookline.postgres.engine import Engine
+from hookline.postgres.errors import DatabaseError, StaleLease, Unavailable, UnknownJob
+from hookline.postgres.records import Receipt
 from hookline.settings import Settings
 from hookline.stages import Advance, Deferred, Failed, Job, Paused, Stage, Tools
-from hookline.storage import Storage, StorageError
-from hookline.timing import Pauses, set_within
-from hookline.worker.metrics import Metrics
+from hookline.storage.objects import Storage, StorageError
+from hookline.timing import Backoff, wait_until_set
+from hookline.worker.metrics import WorkerMetrics
 
-__all__ = ["Trial", "Workshop", "frames_of"]
+__all__ = ["Execution", "WorkerContext", "frames_of"]
 
 log = structlog.get_logger("hookline.worker")
 
@@ -40,7 +41,7 @@ _LONGEST_TEXT = 1500
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class WorkerContext:
     """What all tries of a worker share.
 
     `ring` says that a job came to a status; `cut` is set when handlers have had their time to end.
@@ -49,7 +50,7 @@ class Workshop:
     pool: AsyncConnectionPool
     storage: Storage
     settings: Settings
-    metrics: Metrics
+    metrics: WorkerMetrics
     ring: Callable[[str | None], None]
     cut: asyncio.Future[None]
     # Handlers that did not end when they were cancelled: a task that nobody holds may vanish.
@@ -82,10 +83,10 @@ class _Watched(Engine):
 _Verdict = Advance | Failed | Deferred | None
 
 
-class Trial:
+class Execution:
     """A claimed job, from here to the end of its lease."""
 
-    def __init__(self, workshop: Workshop, stage: Stage, job: Job, lease: float) -> None:
+    def __init__(self, workshop: WorkerContext, stage: Stage, job: Job, lease: float) -> None:
         self._workshop = workshop
         self._stage = stage
         self._job = job
@@ -132,7 +133,7 @@ class Trial:
     async def _keep_lease(self) -> None:
         """Prolong the lease; return when it is lost, or the try over."""
         pause = self._lease / _BEATS_A_LEASE
-        while not await set_within(self._over, pause):
+        while not await wait_until_set(self._over, pause):
             if self._engine.ended_lease:
                 continue
             try:
@@ -186,7 +187,7 @@ class Trial:
         if verdict is None and self._engine.ended_lease:
             self._report("handed_over")
             return
-        pauses = Pauses(_FIRST_PAUSE)
+        pauses = Backoff(_FIRST_PAUSE)
         while True:
             try:
                 await self._tell_once(verdict)

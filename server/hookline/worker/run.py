@@ -12,19 +12,20 @@ import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.engine import Engine
-from hookline.postgres.listener import Ear, close
-from hookline.postgres.notifier import Bell
+from hookline.postgres.listener import Listener, close
+from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
 from hookline.process.connections import make_runner
 from hookline.process.http_listener import admin_application, listen
 from hookline.process.readiness import Readiness
 from hookline.settings import ConfigurationError, Settings
-from hookline.stages import Stage, Tools
-from hookline.storage import Storage, open_storage
-from hookline.worker.claimer import Claims
-from hookline.worker.execution import Workshop
-from hookline.worker.metrics import Metrics
-from hookline.worker.periodic import Chore, repeat
+from hookline.stages import PeriodicTask, Stage, Tools
+from hookline.storage.objects import Storage
+from hookline.storage.opening import open_storage
+from hookline.worker.claimer import Claimer
+from hookline.worker.execution import WorkerContext
+from hookline.worker.metrics import WorkerMetrics
+from hookline.worker.periodic import repeat
 
 __all__ = ["Worker", "working"]
 
@@ -65,7 +66,7 @@ class Worker:
 
 @asynccontextmanager
 async def working(
-    settings: Settings, stages: Sequence[Stage], chores: Sequence[Chore] = ()
+    settings: Settings, stages: Sequence[Stage], chores: Sequence[PeriodicTask] = ()
 ) -> AsyncIterator[Worker]:
     """A worker for these stages, from its first claim to the end of its last handler.
 
@@ -95,7 +96,7 @@ class _Running:
         self,
         settings: Settings,
         stages: Sequence[Stage],
-        chores: Sequence[Chore],
+        chores: Sequence[PeriodicTask],
         pool: AsyncConnectionPool,
         storage: Storage,
     ) -> None:
@@ -104,19 +105,19 @@ class _Running:
         self._chores = chores
         self._tools = Tools(Engine(pool), storage, settings)
         self._name = settings.worker_name or f"{socket.gethostname()[:150]}-{os.getpid()}"
-        self._metrics = Metrics()
+        self._metrics = WorkerMetrics()
         self._readiness = Readiness(
             pool, who="worker", role="hookline_worker", functions=_FUNCTIONS
         )
         self._runner = make_runner(
             admin_application(self._metrics.exposition, self._readiness.answer_in_detail)
         )
-        self._bell = Bell(pool)
-        self._ear = Ear(settings.require_database(), self._hear)
+        self._bell = Notifier(pool)
+        self._ear = Listener(settings.require_database(), self._hear)
         self._cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        workshop = Workshop(pool, storage, settings, self._metrics, self._ring, self._cut)
+        workshop = WorkerContext(pool, storage, settings, self._metrics, self._ring, self._cut)
         self._claims = {
-            stage.status: Claims(
+            stage.status: Claimer(
                 workshop,
                 stage,
                 worker=self._name,

@@ -28,7 +28,9 @@ from fakes.llamacloud.faults import KINDS, Faults
 from fakes.llamacloud.jobs import Pace, now
 from fakes.llamacloud.server import LlamaCloud
 from fakes.llamacloud.webhooks import ATTEMPTS, USER_AGENT
-from hookline.sources import Notice, NotProven, llamacloud, push
+from hookline.postgres.deliveries import Notice
+from hookline.sources import llamacloud, push
+from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import verify_llamacloud
 
 FAST = Pace(speed=1000, list_lag_seconds=0)

@@ -13,16 +13,16 @@ from aiohttp import web
 from llama_cloud import DefaultAsyncHttpxClient
 
 from hookline.providers.llamacloud.client import (
+    Callback,
+    LlamaCloudClient,
     Misconfigured,
     NotReady,
-    Provider,
     ProviderError,
     QuotaSpent,
     RateLimited,
     Refused,
     Unanswered,
     UnknownParseJob,
-    Webhook,
     opened,
 )
 from support.cloud_worker import PDF, CloudWorker
@@ -46,7 +46,7 @@ class Scripted:
 
 
 @asynccontextmanager
-async def answering(answer: web.Response) -> AsyncIterator[tuple[Scripted, Provider]]:
+async def answering(answer: web.Response) -> AsyncIterator[tuple[Scripted, LlamaCloudClient]]:
     server = Scripted(answer)
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", server.take)
@@ -61,7 +61,7 @@ async def answering(answer: web.Response) -> AsyncIterator[tuple[Scripted, Provi
         await runner.cleanup()
 
 
-async def ask_for(provider: Provider) -> None:
+async def ask_for(provider: LlamaCloudClient) -> None:
     await provider.create("file-1", tier="agentic", metadata={}, webhook=None)
 
 
@@ -132,7 +132,7 @@ async def test_a_webhook_is_asked_for_with_its_events_its_secret_and_as_plain_js
     worker: CloudWorker,
 ) -> None:
     file_id = await worker.provider.upload("a.pdf", PDF, "application/pdf")
-    hook = Webhook("http://127.0.0.1:9/webhooks/llamacloud", "secret")
+    hook = Callback("http://127.0.0.1:9/webhooks/llamacloud", "secret")
     job = await worker.provider.create(file_id, tier="agentic", metadata={"k": "v"}, webhook=hook)
     assert job.metadata == {"k": "v"}
     [there] = worker.cloud.jobs.jobs[job.id].hooks

@@ -12,8 +12,9 @@ from aiohttp import web
 
 from fakes.llamacloud.faults import Faults
 from fakes.llamacloud.server import LlamaCloud
-from hookline.postgres.engine import Engine, Receipt, Reservation
-from hookline.postgres.pool import StaleLease
+from hookline.postgres.engine import Engine
+from hookline.postgres.errors import StaleLease
+from hookline.postgres.records import Receipt, Reservation
 from hookline.providers.llamacloud.client import Unanswered
 from support.cloud_worker import CREDITS, FAST, GRACE, PAGES, PDF, CloudWorker, Employ
 

@@ -209,7 +209,7 @@ async def test_a_running_worker_parses_what_is_uploaded(
         jobs = [await called.upload(PDF + b"%d" % number) for number in range(3)]
         async with (
             llamacloud(settings) as builtin,
-            working(settings, builtin.stages, builtin.chores),
+            working(settings, builtin.stages, builtin.periodic),
             asyncio.timeout(20),
         ):
             while any(called.status(job_id) != "parsed" for job_id in jobs):

@@ -16,9 +16,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
+from hookline.postgres.deliveries import Content
 from hookline.providers.local.delivery import (
+    SignedEnvelope,
     Undelivered,
-    Webhook,
     deliver,
     envelope_of,
     sign,
@@ -26,13 +27,13 @@ from hookline.providers.local.delivery import (
 )
 from hookline.providers.local.parser import Parsed
 from hookline.settings import ConfigurationError, Settings
-from hookline.sources import Content, envelope
+from hookline.sources import envelope
 from hookline.sources.signatures import verify_hex
 from hookline.standalone.embedded.programs import free_port
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOW = 1_790_000_000.0
-WEBHOOK = Webhook(b"{}", "msg_1", "hex", SECRET)
+WEBHOOK = SignedEnvelope(b"{}", "msg_1", "hex", SECRET)
 
 Serve = Callable[..., Awaitable[TestServer]]
 
@@ -161,7 +162,7 @@ def test_the_same_text_of_an_attempt_is_the_same_webhook() -> None:
 
 
 def test_what_is_shown_of_a_webhook_is_no_secret_and_no_text() -> None:
-    shown = repr(Webhook(b"the document's text", "msg_1", "hex", SECRET))
+    shown = repr(SignedEnvelope(b"the document's text", "msg_1", "hex", SECRET))
     assert "msg_1" in shown
     assert SECRET not in shown
     assert "text" not in shown
@@ -169,7 +170,7 @@ def test_what_is_shown_of_a_webhook_is_no_secret_and_no_text() -> None:
 
 def test_hex_is_what_the_receiver_verifies() -> None:
     headers = sign(b"body", SECRET, "hex", message_id="msg_1", now=NOW)
-    verify_hex(headers["X-Webhook-Signature"], b"body", [SECRET.encode()])
+    verify_hex(headers["X-SignedEnvelope-Signature"], b"body", [SECRET.encode()])
 
 
 def test_standard_webhooks_own_library_makes_the_same_signature() -> None:
@@ -187,7 +188,7 @@ def test_standard_webhooks_own_library_makes_the_same_signature() -> None:
 
 
 def test_a_standard_signature_is_made_anew_for_each_try_of_the_same_message() -> None:
-    webhook = Webhook(b"body", "msg_1", "standard", SECRET)
+    webhook = SignedEnvelope(b"body", "msg_1", "standard", SECRET)
     first, later = webhook.headers(NOW), webhook.headers(NOW + 60)
     assert first["webhook-id"] == later["webhook-id"]
     assert first["webhook-signature"] != later["webhook-signature"]

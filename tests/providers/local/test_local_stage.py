@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from hookline.providers.choice import builtin_stages, choose_parser
+from hookline.providers.choice import choose_parser, parser_stages
 from hookline.providers.local import parser as local_parser
 from hookline.providers.local.stage import ParseLocally, local_stage, receiver_url
 from hookline.receiver.run import Receiver, receiving
@@ -240,7 +240,7 @@ def test_who_parses_follows_from_what_is_set_and_is_said(
 
 async def test_a_local_parser_that_cannot_be_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="HOOKLINE_LLAMAPARSE_SECRETS is not set"):
-        async with builtin_stages(bare(parser="local")):
+        async with parser_stages(bare(parser="local")):
             pass
     monkeypatch.setattr(local_parser, "PARSER", "no-such-package")
     with pytest.raises(ConfigurationError, match=r"pip install 'hookline\[local\]'"):

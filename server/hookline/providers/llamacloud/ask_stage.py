@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from hookline.providers.llamacloud.client import ParseJob, Provider, ProviderError, Refused
+from hookline.providers.llamacloud.client import LlamaCloudClient, ParseJob, ProviderError, Refused
 from hookline.providers.llamacloud.lookups import Lookups
-from hookline.providers.llamacloud.outcomes import is_stuck, verdict_on
+from hookline.providers.llamacloud.outcomes import is_stuck, outcome_of_error
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Deferred, Failed, Job, Tools
 
@@ -23,7 +23,7 @@ class Ask:
     """The handler. Its answer goes the way of the notification that did not come."""
 
     def __init__(
-        self, provider: Provider, lookups: Lookups, *, now: Callable[[], datetime] = _now
+        self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = _now
     ) -> None:
         self._provider = provider
         self._lookups = lookups
@@ -42,7 +42,7 @@ class Ask:
                 await self._start_over(job, tools, parse_job)
                 return
         except ProviderError as error:
-            raise verdict_on(error, self._now()) from error
+            raise outcome_of_error(error, self._now()) from error
         receipt = await report(tools.engine, parse_job)
         if receipt is None or receipt.outcome != "applied":
             # The job went elsewhere, and the lease with it; if not, this gives it back.

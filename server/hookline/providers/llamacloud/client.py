@@ -21,10 +21,11 @@ from hookline.providers.llamacloud.limiter import Limiter
 
 __all__ = [
     "EVENTS",
+    "Callback",
+    "LlamaCloudClient",
     "Misconfigured",
     "NotReady",
     "ParseJob",
-    "Provider",
     "ProviderError",
     "QuotaSpent",
     "RateLimited",
@@ -32,7 +33,6 @@ __all__ = [
     "Result",
     "Unanswered",
     "UnknownParseJob",
-    "Webhook",
     "opened",
 ]
 
@@ -132,14 +132,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class Callback:
     """Where the provider reports the end of a job, and the secret that it signs with."""
 
     url: str
     secret: str = field(repr=False)
 
 
-class Provider:
+class LlamaCloudClient:
     """The calls that Hookline makes, each of them once. All raise ProviderError's family only."""
 
     def __init__(
@@ -170,7 +170,7 @@ class Provider:
         await self._parses.turn()
 
     async def create(
-        self, file_id: str, *, tier: str, metadata: Mapping[str, str], webhook: Webhook | None
+        self, file_id: str, *, tier: str, metadata: Mapping[str, str], webhook: Callback | None
     ) -> ParseJob:
         """Have a file parsed. Unanswered, where `sent`, may mean that it is, and is paid for."""
         # Not with upload_file=: the SDK drops user_metadata then, without a word.
@@ -273,7 +273,7 @@ async def opened(
     answered_within: float = _ANSWERED_WITHIN,
     transferred_within: float = _TRANSFERRED_WITHIN,
     http: httpx.AsyncClient | None = None,
-) -> AsyncIterator[Provider]:
+) -> AsyncIterator[LlamaCloudClient]:
     """The provider for this key. `base_url` None is LlamaCloud's own; times are seconds."""
     timeout = httpx.Timeout(answered_within, connect=min(_CONNECTED_WITHIN, answered_within))
     async with AsyncLlamaCloud(
@@ -283,7 +283,9 @@ async def opened(
         max_retries=0,
         http_client=http or DefaultAsyncHttpxClient(timeout=timeout),
     ) as sdk:
-        yield Provider(sdk, answered_within=answered_within, transferred_within=transferred_within)
+        yield LlamaCloudClient(
+            sdk, answered_within=answered_within, transferred_within=transferred_within
+        )
 
 
 def _meaning(status: int, body: object) -> ProviderError:

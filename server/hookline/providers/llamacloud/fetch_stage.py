@@ -10,20 +10,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from hookline.postgres.deliveries import Content
 from hookline.providers.llamacloud.client import (
+    LlamaCloudClient,
     NotReady,
     ParseJob,
-    Provider,
     ProviderError,
     Result,
     UnknownParseJob,
 )
-from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, verdict_on, why_ended
+from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
 from hookline.providers.llamacloud.reports import SOURCE
-from hookline.sources import Content
 from hookline.stages import Deferred, Failed, Job, Tools
-from hookline.storage import StorageError
 from hookline.storage.kept import store_kept
+from hookline.storage.objects import StorageError
 
 __all__ = ["Fetch"]
 
@@ -44,7 +44,7 @@ def _now() -> datetime:
 class Fetch:
     """The handler. Of an attempt's provider jobs the latest comes first; a success will do."""
 
-    def __init__(self, provider: Provider, *, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, provider: LlamaCloudClient, *, now: Callable[[], datetime] = _now) -> None:
         self._provider = provider
         self._now = now
 
@@ -120,7 +120,7 @@ class Fetch:
                     except NotReady:
                         others.append(await self._provider.job(parse_job_id))
         except ProviderError as error:
-            raise verdict_on(error, self._now()) from error
+            raise outcome_of_error(error, self._now()) from error
         raise self._no_result(others)
 
     def _no_result(self, jobs: list[ParseJob]) -> Deferred | Failed:

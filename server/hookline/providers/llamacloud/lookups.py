@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from hookline.providers.llamacloud.batches import Batches
-from hookline.providers.llamacloud.client import ParseJob, Provider, UnknownParseJob
+from hookline.providers.llamacloud.client import LlamaCloudClient, ParseJob, UnknownParseJob
 
 __all__ = ["Lookups", "metadata_of"]
 
@@ -35,7 +35,7 @@ class _Submission:
 class Lookups:
     """What is asked within some milliseconds is one request, or as few as can be."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: LlamaCloudClient) -> None:
         self._provider = provider
         self._by_id: Batches[str, ParseJob] = Batches(provider.jobs, size=_IDS)
         self._by_submission: Batches[_Submission, list[ParseJob]] = Batches(

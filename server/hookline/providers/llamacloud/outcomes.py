@@ -16,7 +16,7 @@ from hookline.providers.llamacloud.client import (
 )
 from hookline.stages import Deferred, Failed, Paused
 
-__all__ = ["failure_of", "is_stuck", "verdict_on", "why_ended"]
+__all__ = ["failure_of", "is_stuck", "outcome_of_error", "why_ended"]
 
 # Long enough to be no load, short enough to be no outage of ours once the reason is gone.
 _PAUSE: Final = timedelta(minutes=15)
@@ -40,7 +40,7 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _LONGEST: Final = 1000
 
 
-def verdict_on(error: ProviderError, now: datetime) -> Deferred | Failed:
+def outcome_of_error(error: ProviderError, now: datetime) -> Deferred | Failed:
     """What to raise for the job whose call failed so. Whether a call was carried out is not asked.
 
     That the provider is away is nobody's failure: no number of tries makes it one.

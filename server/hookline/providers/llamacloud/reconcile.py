@@ -11,9 +11,15 @@ from typing import Final
 
 import structlog
 
-from hookline.postgres.engine import Engine, OpenReservation
-from hookline.postgres.pool import UnknownJob
-from hookline.providers.llamacloud.client import ParseJob, Provider, ProviderError, UnknownParseJob
+from hookline.postgres.engine import Engine
+from hookline.postgres.errors import UnknownJob
+from hookline.postgres.records import OpenReservation
+from hookline.providers.llamacloud.client import (
+    LlamaCloudClient,
+    ParseJob,
+    ProviderError,
+    UnknownParseJob,
+)
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools
@@ -38,7 +44,7 @@ class Sweeps:
     """Any number may run at once, in any process: claims skip what others hold."""
 
     def __init__(
-        self, provider: Provider, lookups: Lookups, *, now: Callable[[], datetime] = _now
+        self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = _now
     ) -> None:
         self._provider = provider
         self._lookups = lookups

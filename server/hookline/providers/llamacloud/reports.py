@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from hookline.postgres.engine import Engine, Receipt
+from hookline.postgres.deliveries import Notice
+from hookline.postgres.engine import Engine
+from hookline.postgres.records import Receipt
 from hookline.providers.llamacloud.client import ParseJob
 from hookline.providers.llamacloud.outcomes import why_ended
-from hookline.sources import Notice
 
 __all__ = ["SOURCE", "report"]
 

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from hookline.providers.choice import Builtin
+from hookline.providers.parsing import ParserStages
 from hookline.settings import ConfigurationError, Settings
-from hookline.stages import Stage
-from hookline.worker.periodic import Chore
+from hookline.stages import PeriodicTask, Stage
 
 if TYPE_CHECKING:
-    from hookline.providers.llamacloud.client import Provider, Webhook
+    from hookline.providers.llamacloud.client import Callback, LlamaCloudClient
 
 __all__ = ["llamacloud", "parsing_with"]
 
@@ -40,7 +39,7 @@ def _now() -> datetime:
 
 
 @asynccontextmanager
-async def llamacloud(settings: Settings) -> AsyncIterator[Builtin]:
+async def llamacloud(settings: Settings) -> AsyncIterator[ParserStages]:
     """What a worker with these settings runs, while the connections to LlamaCloud are open.
 
     Raises ConfigurationError without a key, or without the package.
@@ -61,8 +60,8 @@ async def llamacloud(settings: Settings) -> AsyncIterator[Builtin]:
 
 
 def parsing_with(
-    provider: Provider, settings: Settings, now: Callable[[], datetime] = _now
-) -> Builtin:
+    provider: LlamaCloudClient, settings: Settings, now: Callable[[], datetime] = _now
+) -> ParserStages:
     """The stages and chores over a provider that is open."""
     # Here and not above: they need the package.
     from hookline.providers.llamacloud.ask_stage import Ask
@@ -85,7 +84,7 @@ def parsing_with(
         grace=settings.submit_grace,
         now=now,
     )
-    return Builtin(
+    return ParserStages(
         stages=(
             Stage("uploaded", submit, concurrency=_LARGE, timeout=_TIMEOUT),
             Stage(
@@ -96,17 +95,17 @@ def parsing_with(
             ),
             Stage("parse_ready", Fetch(provider, now=now), concurrency=_LARGE, timeout=_TIMEOUT),
         ),
-        chores=(
-            Chore("llamacloud polls", polls.run_once, 1.0),
-            Chore("llamacloud parked", sweeps.apply_parked, 30.0),
-            Chore("llamacloud billing", sweeps.settle, 60.0),
+        periodic=(
+            PeriodicTask("llamacloud polls", polls.run_once, 1.0),
+            PeriodicTask("llamacloud parked", sweeps.apply_parked, 30.0),
+            PeriodicTask("llamacloud billing", sweeps.settle, 60.0),
         ),
     )
 
 
-def _webhook(settings: Settings) -> Webhook | None:
+def _webhook(settings: Settings) -> Callback | None:
     """Where LlamaCloud may call us, proven by the newest secret of the receiver; None: nowhere."""
-    from hookline.providers.llamacloud.client import Webhook
+    from hookline.providers.llamacloud.client import Callback
 
     missing = [
         variable
@@ -120,4 +119,4 @@ def _webhook(settings: Settings) -> Webhook | None:
         log.warning("webhook_not_configured", missing=missing, instead="LlamaCloud is asked")
         return None
     secret = settings.llamacloud_secrets[0].get_secret_value()
-    return Webhook(f"{settings.public_url}{_ROUTE}", secret)
+    return Callback(f"{settings.public_url}{_ROUTE}", secret)

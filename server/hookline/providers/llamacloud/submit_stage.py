@@ -15,19 +15,19 @@ from typing import Final
 
 import structlog
 
-from hookline.postgres.engine import Reservation
-from hookline.postgres.pool import BudgetExceeded
+from hookline.postgres.errors import BudgetExceeded
+from hookline.postgres.records import Reservation
 from hookline.providers.llamacloud.client import (
+    Callback,
+    LlamaCloudClient,
     ParseJob,
-    Provider,
     ProviderError,
     Refused,
     Unanswered,
     UnknownParseJob,
-    Webhook,
 )
 from hookline.providers.llamacloud.lookups import Lookups, metadata_of
-from hookline.providers.llamacloud.outcomes import verdict_on
+from hookline.providers.llamacloud.outcomes import outcome_of_error
 from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, count_pages
 from hookline.providers.llamacloud.polling import Polls
 from hookline.providers.llamacloud.reports import report
@@ -49,11 +49,11 @@ class Submit:
 
     def __init__(
         self,
-        provider: Provider,
+        provider: LlamaCloudClient,
         lookups: Lookups,
         polls: Polls,
         *,
-        webhook: Webhook | None,
+        webhook: Callback | None,
         tier: str,
         assumed_pages: int,
         grace: float,
@@ -83,7 +83,7 @@ class Submit:
         except ProviderError as error:
             # A file is not a job: nothing was ordered.
             await _give_back(job, tools, reservation)
-            raise verdict_on(error, self._now()) from error
+            raise outcome_of_error(error, self._now()) from error
 
         await self._provider.turn_to_create()
         # The lease is looked at once more before it costs, and the grace counts from here: the
@@ -108,7 +108,7 @@ class Submit:
                     "submission_unanswered", str(error), reservation.reserved_at + self._grace
                 ) from error
             await _give_back(job, tools, reservation)
-            raise verdict_on(error, self._now()) from error
+            raise outcome_of_error(error, self._now()) from error
 
     async def _was_submitted(self, job: Job, tools: Tools, reserved_at: datetime) -> bool:
         """Whether an earlier try got through, and is recorded now. Raises Deferred in the grace."""
@@ -116,7 +116,7 @@ class Submit:
         try:
             found = await self._lookups.submissions(job.job_id, job.attempt, reserved_at)
         except ProviderError as error:
-            raise verdict_on(error, looked_at) from error
+            raise outcome_of_error(error, looked_at) from error
         for parse_job in found:
             log.info("submission_found", job_id=str(job.job_id), parse_job_id=parse_job.id)
             await self._record(job, tools, parse_job)

@@ -18,14 +18,13 @@ from uuid import UUID
 import aiohttp
 
 from hookline.providers.local.parser import Parsed
-from hookline.settings import Settings
-from hookline.sources.signatures import standard_key
+from hookline.settings import Settings, standard_key
 
 __all__ = [
     "Answer",
     "Parsable",
+    "SignedEnvelope",
     "Undelivered",
-    "Webhook",
     "deliver",
     "envelope_of",
     "sign",
@@ -71,7 +70,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class SignedEnvelope:
     """An envelope, and what is needed to sign it. `id` is the same for every try."""
 
     body: bytes = field(repr=False)
@@ -103,7 +102,7 @@ def webhook_url(receiver: str) -> str:
     return f"{receiver}{_ROUTE}"
 
 
-def webhook_of(settings: Settings, job: Parsable, result: Parsed) -> Webhook:
+def webhook_of(settings: Settings, job: Parsable, result: Parsed) -> SignedEnvelope:
     """The signed webhook with the text of an attempt; the same text makes the same webhook.
 
     It is signed with the first secret, as the newest. Raises ConfigurationError without one.
@@ -117,7 +116,7 @@ def webhook_of(settings: Settings, job: Parsable, result: Parsed) -> Webhook:
         correlation_id=job.correlation_id,
     )
     message_id = f"msg_{hashlib.sha256(body).hexdigest()}"
-    return Webhook(body, message_id, settings.llamaparse_scheme, secret)
+    return SignedEnvelope(body, message_id, settings.llamaparse_scheme, secret)
 
 
 def envelope_of(
@@ -158,7 +157,7 @@ def sign(
     scheme". Raises ValueError for a secret that the scheme does not know.
     """
     if scheme == "hex":
-        return {"X-Webhook-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}
+        return {"X-SignedEnvelope-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}
     timestamp = str(int(now))
     signed = f"{message_id}.{timestamp}.".encode("ascii") + body
     mac = base64.b64encode(hmac.digest(standard_key(secret), signed, "sha256")).decode("ascii")
@@ -172,7 +171,7 @@ def sign(
 async def deliver(
     session: aiohttp.ClientSession,
     url: str,
-    webhook: Webhook,
+    webhook: SignedEnvelope,
     *,
     tries: int = _TRIES,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

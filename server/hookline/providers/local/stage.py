@@ -16,7 +16,6 @@ from typing import Final
 import aiohttp
 
 from hookline.process.http_listener import address, reached_at
-from hookline.providers.choice import Builtin
 from hookline.providers.local.delivery import Answer, Undelivered, deliver, webhook_of, webhook_url
 from hookline.providers.local.parser import (
     DEADLINE,
@@ -27,6 +26,7 @@ from hookline.providers.local.parser import (
     parse_content,
     parser_version,
 )
+from hookline.providers.parsing import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Deferred, Failed, Job, Paused, Stage, Tools
 
@@ -47,7 +47,7 @@ def _now() -> datetime:
 
 
 @asynccontextmanager
-async def local_stage(settings: Settings) -> AsyncIterator[Builtin]:
+async def local_stage(settings: Settings) -> AsyncIterator[ParserStages]:
     """The stage, while the connection to the receiver is open.
 
     Raises ConfigurationError without the package, or a secret to sign with.
@@ -59,7 +59,7 @@ async def local_stage(settings: Settings) -> AsyncIterator[Builtin]:
         raise ConfigurationError(str(error)) from error
     async with aiohttp.ClientSession() as session:
         handler = ParseLocally(session, receiver_url(settings))
-        yield Builtin((Stage("uploaded", handler, concurrency=_AT_ONCE, timeout=_TIMEOUT),))
+        yield ParserStages((Stage("uploaded", handler, concurrency=_AT_ONCE, timeout=_TIMEOUT),))
 
 
 def receiver_url(settings: Settings) -> str:

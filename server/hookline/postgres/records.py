@@ -1,0 +1,102 @@
+"""What the SQL functions answer: one typed record for each kind of row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+__all__ = [
+    "OUTCOMES",
+    "CreditStatus",
+    "Job",
+    "KeptContent",
+    "OpenReservation",
+    "Receipt",
+    "Reservation",
+]
+
+# Domain upload_pipeline.outcome.
+OUTCOMES = frozenset({"applied", "kept", "unrecognised", "duplicate", "stale", "ignored", "parked"})
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Type upload_pipeline.receipt: what a function did, the job as it is now, the event if any."""
+
+    outcome: str
+    job_id: UUID | None
+    document_id: UUID | None
+    status: str | None
+    version: int | None
+    event_id: UUID | None
+    ordinal: int | None
+    path: str | None
+
+
+class KeptContent(NamedTuple):
+    """A row of claim_contents."""
+
+    job_id: UUID
+    ordinal: int
+    path: str
+    content: bytes
+    tries: int
+
+
+class Reservation(NamedTuple):
+    """What reserve_credits answers; `duplicate`: made at `reserved_at`, by an earlier try."""
+
+    outcome: str
+    attempt: int
+    reserved: Decimal
+    reserved_at: datetime
+
+
+class OpenReservation(NamedTuple):
+    """A row of claim_reservations."""
+
+    job_id: UUID
+    attempt: int
+    reserved: Decimal
+    reserved_at: datetime
+    parse_job_ids: tuple[str, ...]
+
+
+class CreditStatus(NamedTuple):
+    """A row of credit_status: a cap of an owner, or of all where that is None."""
+
+    owner_id: UUID | None
+    period: str
+    credits: Decimal
+    used: Decimal
+    remaining: Decimal
+    starts_at: datetime
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A row of claim_jobs, and the status that was claimed. Sizes are bytes."""
+
+    status: str
+    job_id: UUID
+    document_id: UUID
+    owner_id: UUID
+    filename: str
+    mime: str
+    bytes_len: int
+    file_sha256: str
+    raw_path: str
+    version: int
+    attempt: int
+    max_attempts: int
+    correlation_id: str
+    parsed_path: str | None
+    parsed_sha256: str | None
+    parsed_bytes: int | None
+    parse_job_ids: tuple[str, ...]
+    lease_token: UUID = field(repr=False)
+    leased_until: datetime

@@ -1,0 +1,27 @@
+"""How an HTTP error looks: problem JSON (RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+
+from aiohttp import web
+
+__all__ = ["INTERNAL", "problem"]
+
+INTERNAL = "Internal server error"
+_RETRY_AFTER = "5"
+
+
+def problem(status: HTTPStatus, detail: str) -> web.Response:
+    """An answer that is a problem. Where a retry can help, Retry-After says when (seconds)."""
+    response = web.Response(
+        status=status,
+        body=json.dumps(
+            {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+        ).encode(),
+        content_type="application/problem+json",
+    )
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        response.headers["Retry-After"] = _RETRY_AFTER
+    return response
