@@ -1,16 +1,22 @@
-"""How long to wait before the next look: short after work or trouble, then longer and longer."""
+"""The clock, waiting with an upper limit, and the growing pauses between tries (backoff)."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from contextlib import suppress
+from datetime import UTC, datetime
 
-__all__ = ["Backoff", "wait_until_set"]
+__all__ = ["Backoff", "now", "wait_until_set"]
+
+
+def now() -> datetime:
+    """The current time, in UTC and with its time zone."""
+    return datetime.now(UTC)
 
 
 async def wait_until_set(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event, but not for longer; whether it is set."""
+    """Wait until an event is set, at most for so many seconds. Returns whether it is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
@@ -18,22 +24,24 @@ async def wait_until_set(event: asyncio.Event, seconds: float) -> bool:
 
 
 class Backoff:
-    """Seconds that grow from `shortest` by `factor`, up to what the caller calls the longest.
+    """The pauses between tries, in seconds: each is `factor` times as long as the one before.
 
-    Each is jittered by a quarter, so that many processes do not come at once.
+    A pause varies at random by the share `jitter`, up and down, so that many processes that failed
+    together do not all try again at the same moment. With jitter 0 the pauses are exact.
     """
 
-    def __init__(self, shortest: float, factor: float = 1.5) -> None:
+    def __init__(self, shortest: float, factor: float = 1.5, *, jitter: float = 0.25) -> None:
         self._shortest = shortest
         self._factor = factor
+        self._jitter = jitter
         self._next = shortest
 
     def reset(self) -> None:
-        """Begin with the shortest again."""
+        """Start again with the shortest pause."""
         self._next = self._shortest
 
     def next(self, longest: float) -> float:
-        """The next one, in seconds."""
+        """The next pause, in seconds: at most `longest`, before jitter."""
         seconds = min(self._next, longest)
         self._next = min(self._next * self._factor, longest)
-        return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+        return seconds * random.uniform(1 - self._jitter, 1 + self._jitter)  # noqa: S311 - no secret
