@@ -1,0 +1,1 @@
+"""The engine's side: the pool, the SQL functions as typed coroutines, views, NOTIFY, migrations."""

@@ -1,0 +1,1 @@
+"""What receiver and worker processes share: logs, signals, HTTP listeners, readiness."""

@@ -1,0 +1,1 @@
+"""Who parses: one package a parser, and the choice between them."""

@@ -1,0 +1,1 @@
+"""Everything on one machine: `hookline up` and `hookline demo`, with a private Postgres."""

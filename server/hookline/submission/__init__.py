@@ -1,0 +1,1 @@
+"""Files become jobs: find them, store them, wait for their end."""

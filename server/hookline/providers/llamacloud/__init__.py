@@ -1,0 +1,1 @@
+"""LlamaCloud as the parser: submit a document, ask about it, fetch the result."""
