@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hookline.postgres.views import duration, summary
+from hookline.standalone.words import duration, summary
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

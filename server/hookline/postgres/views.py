@@ -1,8 +1,7 @@
-"""What a reader may see, one typed coroutine a view, and how its values read in words."""
+"""Queries of the views, one typed coroutine a view, and one record for each kind of row."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -23,11 +22,7 @@ __all__ = [
     "TimelineEvent",
     "Transition",
     "Views",
-    "duration",
-    "summary",
 ]
-
-_SUMMARY = 60
 
 Row = TypeVar("Row")
 
@@ -324,28 +319,3 @@ def _first_id_of(moment: datetime) -> UUID:
     """Not later than any UUIDv7 that is made from then on: RFC 9562, section 5.7."""
     milliseconds = int(moment.timestamp() * 1000)
     return UUID(int=max(milliseconds, 0) << 80)
-
-
-def duration(span: timedelta | float | None) -> str:
-    """In the largest unit that fits: 12 ms, 3.4 s, 5 min, 6 h, 7 d; a float is in seconds."""
-    if span is None:
-        return ""
-    seconds = span.total_seconds() if isinstance(span, timedelta) else span
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    for size, unit in ((86400, "d"), (3600, "h")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds / 60:.0f} min"
-
-
-def summary(payload: dict[str, Any], at_most: int | None = _SUMMARY) -> str:
-    """A JSON object as `key=value` words, as many characters as fit beside other columns."""
-    words = " ".join(
-        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in payload.items()
-        if value is not None
-    )
-    return words if at_most is None or len(words) <= at_most else f"{words[: at_most - 1]}…"

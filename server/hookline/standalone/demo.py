@@ -18,7 +18,7 @@ from rich.text import Text
 
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
-from hookline.postgres.views import JobOverview, TimelineEvent, Views, duration
+from hookline.postgres.views import JobOverview, TimelineEvent, Views
 from hookline.process import logs
 from hookline.providers.local.delivery import (
     Answer,
@@ -30,6 +30,7 @@ from hookline.providers.local.delivery import (
 from hookline.providers.local.parser import Parsed, ParserMissing, parser_version
 from hookline.settings import ConfigurationError
 from hookline.standalone.up import Standing, standing
+from hookline.standalone.words import duration
 from hookline.storage.files import FileStorage
 from hookline.submission.submission import make_job, read_raw
 

@@ -1,0 +1,37 @@
+"""Values as people read them: a span of time, and a JSON object on one line."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+__all__ = ["duration", "summary"]
+
+# Characters of a summary, so that a table row stays on one line.
+_SUMMARY = 60
+
+
+def duration(span: timedelta | float | None) -> str:
+    """A span in the largest unit that fits: 12 ms, 3.4 s, 5 min, 6 h, 7 d. A float is seconds."""
+    if span is None:
+        return ""
+    seconds = span.total_seconds() if isinstance(span, timedelta) else span
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    for size, unit in ((86400, "d"), (3600, "h")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} min"
+
+
+def summary(payload: dict[str, Any], at_most: int | None = _SUMMARY) -> str:
+    """A JSON object as `key=value` words, cut to `at_most` characters. None: not cut."""
+    words = " ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in payload.items()
+        if value is not None
+    )
+    return words if at_most is None or len(words) <= at_most else f"{words[: at_most - 1]}…"
