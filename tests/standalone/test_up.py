@@ -173,9 +173,9 @@ async def test_stages_of_ones_own_are_worked_on(
 ) -> None:
     stages = tmp_path / "my_stages.py"
     stages.write_text(
-        "from hookline import JobOverview, Tools, stage\n\n"
+        "from hookline import Job, Tools, stage\n\n"
         '@stage("parsed")\n'
-        "async def finish(job: JobOverview, tools: Tools) -> str:\n"
+        "async def finish(job: Job, tools: Tools) -> str:\n"
         '    assert "Own stage" in await tools.markdown(job)\n'
         '    return "job_completed"\n'
     )

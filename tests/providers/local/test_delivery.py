@@ -170,7 +170,7 @@ def test_what_is_shown_of_a_webhook_is_no_secret_and_no_text() -> None:
 
 def test_hex_is_what_the_receiver_verifies() -> None:
     headers = sign(b"body", SECRET, "hex", message_id="msg_1", now=NOW)
-    verify_hex(headers["X-SignedEnvelope-Signature"], b"body", [SECRET.encode()])
+    verify_hex(headers["X-Webhook-Signature"], b"body", [SECRET.encode()])
 
 
 def test_standard_webhooks_own_library_makes_the_same_signature() -> None:

@@ -157,7 +157,7 @@ def sign(
     scheme". Raises ValueError for a secret that the scheme does not know.
     """
     if scheme == "hex":
-        return {"X-SignedEnvelope-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}
+        return {"X-Webhook-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}
     timestamp = str(int(now))
     signed = f"{message_id}.{timestamp}.".encode("ascii") + body
     mac = base64.b64encode(hmac.digest(standard_key(secret), signed, "sha256")).decode("ascii")
