@@ -1,0 +1,170 @@
+"""Content that arrives at once, or while a job fails, is cancelled or replaced."""
+
+from __future__ import annotations
+
+from engine.races.arguments import brought, new_job, told
+from engine.races.sessions import World, failed_job, race
+
+
+def test_of_two_contents_at_once_each_has_its_path_and_one_is_applied(world: World) -> None:
+    job_id = world.job()
+    one, two = race(
+        world.session(),
+        ("receive_content", brought("d1", job_id, b"one")),
+        world.session(),
+        ("receive_content", brought("d2", job_id, b"two")),
+    )
+    assert (one["outcome"], two["outcome"]) == ("kept", "kept")
+    assert one["path"] != two["path"]
+
+    one, two = race(
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 2}),
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 1}),
+    )
+    assert (one["outcome"], two["outcome"]) == ("applied", "stale")
+    assert world.outcome("d2") == "applied"
+    assert world.outcome("d1") == "stale"
+
+
+def test_the_same_content_twice_at_once_shares_its_path(world: World) -> None:
+    job_id = world.job()
+    one, two = race(
+        world.session(),
+        ("receive_content", brought("d1", job_id, b"one")),
+        world.session(),
+        ("receive_content", brought("d2", job_id, b"one")),
+    )
+    assert (one["path"], one["ordinal"]) == (two["path"], two["ordinal"])
+
+
+def test_a_failure_that_waited_for_content_does_not_cost_the_content(world: World) -> None:
+    job_id = world.job()
+    kept, failed = race(
+        world.session(),
+        ("receive_content", brought("d1", job_id, b"# a")),
+        world.session(),
+        ("receive_event", told("d2", "parse_failed", job_id=job_id)),
+    )
+    assert (kept["outcome"], failed["outcome"]) == ("kept", "applied")
+    assert world.do("finish_content", job_id=job_id, ordinal=1)["outcome"] == "applied"
+    assert world.status(job_id) == "parsed"
+
+
+def test_a_failure_that_waited_for_the_end_of_content_is_stale(world: World) -> None:
+    job_id = world.job()
+    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    _, failed = race(
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 1}),
+        world.session(),
+        ("receive_event", told("d2", "parse_failed", job_id=job_id)),
+    )
+    assert failed["outcome"] == "stale"
+    assert world.status(job_id) == "parsed"
+
+
+def test_the_end_of_content_that_waited_for_a_failure_rescues_the_job(world: World) -> None:
+    job_id = world.job()
+    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    _, finished = race(
+        world.session(),
+        ("receive_event", told("d2", "parse_failed", job_id=job_id)),
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 1}),
+    )
+    assert finished["outcome"] == "applied"
+    assert world.codes(job_id)[2:] == ["parse_failed", "parse_completed"]
+
+
+def test_content_that_waited_for_a_cancel_is_stale(world: World) -> None:
+    job_id = world.job()
+    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    _, finished = race(
+        world.session("operator"),
+        ("cancel_job", {"job_id": job_id}),
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 1}),
+    )
+    assert (finished["outcome"], finished["status"]) == ("stale", "cancelled")
+
+
+def test_a_cancel_that_waited_for_content_ends_a_parsed_job(world: World) -> None:
+    job_id = world.job()
+    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    finished, cancelled = race(
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 1}),
+        world.session("operator"),
+        ("cancel_job", {"job_id": job_id}),
+    )
+    assert (finished["outcome"], cancelled["status"]) == ("applied", "cancelled")
+    assert world.codes(job_id)[2:] == ["parse_completed", "job_cancelled"]
+
+
+def test_content_that_is_finished_twice_at_once_counts_once(world: World) -> None:
+    job_id = world.job()
+    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    finish = ("finish_content", {"job_id": job_id, "ordinal": 1})
+    one, two = race(world.session(), finish, world.session(), finish)
+    assert (one["outcome"], two["outcome"]) == ("applied", "duplicate")
+    assert world.codes(job_id).count("parse_completed") == 1
+
+
+def test_content_that_waited_for_a_newer_job_is_stale(world: World) -> None:
+    failed = failed_job(world)
+    world.do("receive_content", **brought("d1", failed, b"# a"))
+    _, finished = race(
+        world.session("operator"),
+        ("create_job", new_job("a")),
+        world.session(),
+        ("finish_content", {"job_id": failed, "ordinal": 1}),
+    )
+    assert (finished["outcome"], finished["status"]) == ("stale", "failed_parse")
+
+
+def test_the_end_of_content_that_waited_for_a_redelivery_counts_once(world: World) -> None:
+    job_id = world.job()
+    content = brought("d1", job_id, b"# a")
+    world.do("receive_content", **content)
+    again, finished = race(
+        world.session(),
+        ("receive_content", content),
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 1}),
+    )
+    assert (again["outcome"], finished["outcome"]) == ("kept", "applied")
+    late = world.do("finish_content", job_id=job_id, ordinal=1)
+    assert late["outcome"] == "duplicate"
+    assert world.codes(job_id).count("parse_completed") == 1
+
+
+def test_a_redelivery_that_waited_for_the_end_of_content_is_a_duplicate(world: World) -> None:
+    job_id = world.job()
+    content = brought("d1", job_id, b"# a")
+    world.do("receive_content", **content)
+    _, again = race(
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 1}),
+        world.session(),
+        ("receive_content", content),
+    )
+    assert again["outcome"] == "duplicate"
+    assert world.one("select count(*) from upload_pipeline.contents where content is not null") == 0
+
+
+def test_the_drain_passes_by_content_that_another_has_in_hand(world: World) -> None:
+    job_id = world.job()
+    world.do("receive_content", **brought("d1", job_id, b"one"))
+    world.do("receive_content", **brought("d2", job_id, b"two"))
+    world.watcher.execute(
+        "update upload_pipeline.contents set run_after = run_after - '1 h'::interval"
+    )
+    first, second = world.session("ingest"), world.session("ingest")
+    one = first.rows("claim_contents", batch=1)
+    two = second.rows("claim_contents", batch=10)
+    assert [len(one), len(two)] == [1, 1]
+    assert one[0]["ordinal"] != two[0]["ordinal"]
+    first.commit()
+    second.commit()

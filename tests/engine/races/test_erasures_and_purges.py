@@ -1,0 +1,228 @@
+"""A document that is erased, or a job that is purged, while somebody works on it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from engine.races.arguments import Row, brought, claim, held, new_job, told
+from engine.races.sessions import DEADLINE, World, failed_job, race, refused
+
+
+def _document(world: World, job_id: UUID) -> Row:
+    query = "select document_id from upload_pipeline.upload_jobs where job_id = %s"
+    return {"document_id": world.one(query, job_id)}
+
+
+def test_an_erasure_that_waited_for_content_erases_its_object_too(world: World) -> None:
+    job_id = world.job()
+    kept, erased = race(
+        world.session(),
+        ("receive_content", brought("d1", job_id, b"# a")),
+        world.session("operator"),
+        ("erase_document", _document(world, job_id)),
+    )
+    assert erased == {"jobs": 1, "objects": 2}
+    paths = world.watcher.execute("select path from upload_pipeline.deletions").fetchall()
+    assert kept["path"] in [row["path"] for row in paths]
+    assert world.one("select count(*) from upload_pipeline.contents") == 0
+
+
+def test_an_erasure_that_waited_for_the_end_of_content_erases_its_object_too(
+    world: World,
+) -> None:
+    job_id = world.job()
+    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    finished, erased = race(
+        world.session(),
+        ("finish_content", {"job_id": job_id, "ordinal": 1}),
+        world.session("operator"),
+        ("erase_document", _document(world, job_id)),
+    )
+    assert (finished["outcome"], erased["objects"]) == ("applied", 2)
+
+
+@pytest.mark.parametrize("call", ["receive_content", "finish_content", "receive_event"])
+def test_what_waited_for_an_erasure_finds_its_job_unknown(world: World, call: str) -> None:
+    job_id = world.job()
+    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    arguments = {
+        "receive_content": brought("d2", job_id, b"# a"),
+        "finish_content": {"job_id": job_id, "ordinal": 1},
+        "receive_event": told("d2", "parse_failed", job_id=job_id),
+    }
+    _, state = refused(
+        world.session("operator"),
+        ("erase_document", _document(world, job_id)),
+        world.session(),
+        (call, arguments[call]),
+    )
+    assert state == "UP001"
+    assert world.one("select count(*) from upload_pipeline.contents") == 0
+
+
+def test_a_thin_event_that_waited_for_an_erasure_is_parked(world: World) -> None:
+    job_id = world.job()
+    world.do("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
+    _, late = race(
+        world.session("operator"),
+        ("erase_document", _document(world, job_id)),
+        world.session(),
+        ("receive_event", told("d1", "parse_ready", parse_job_id="p1")),
+    )
+    assert late["outcome"] == "parked"
+
+
+def test_two_documents_of_one_raw_file_erased_at_once_do_not_leave_it(world: World) -> None:
+    shared = {"raw_path": "storage://raw/shared.pdf"}
+    ada = world.do("create_job", **{**new_job("a", owner=1), **shared})
+    bob = world.do("create_job", **{**new_job("a", owner=2), **shared})
+    one, two = race(
+        world.session("operator"),
+        ("erase_document", {"document_id": ada["document_id"]}),
+        world.session("operator"),
+        ("erase_document", {"document_id": bob["document_id"]}),
+    )
+    assert (one["objects"], two["objects"]) == (0, 1)
+
+
+def test_an_erasure_and_a_submission_with_parked_deliveries_do_not_wait_for_each_other(
+    world: World,
+) -> None:
+    """The second write of a job's row in one transaction locks its document, to check the key."""
+    job_id = world.job()
+    world.do("receive_event", **told("d1", "parse_ready", parse_job_id="p1"))
+    dba, worker, operator = world.admin(), world.session(), world.session("operator")
+    dba.conn.execute(
+        "select from upload_pipeline.upload_jobs where job_id = %s for no key update", [job_id]
+    )
+    submission = {"job_id": job_id, "attempt": 1, "parse_job_id": "p1"}
+    recorded = worker.blocked("record_submission", by=dba, **submission)
+    erased = operator.blocked("erase_document", by=None, **_document(world, job_id))
+    dba.commit()
+    assert recorded.result(DEADLINE)["status"] == "parse_ready"
+    worker.commit()
+    assert erased.result(DEADLINE)["jobs"] == 1
+    operator.commit()
+
+
+def test_a_new_job_that_waited_for_an_erasure_has_a_new_document(world: World) -> None:
+    job_id = world.job()
+    document = _document(world, job_id)
+    _, made = race(
+        world.session("operator"),
+        ("erase_document", document),
+        world.session("operator"),
+        ("create_job", new_job("a")),
+    )
+    assert made["outcome"] == "applied"
+    assert made["document_id"] != document["document_id"]
+
+
+def test_a_webhook_that_waited_for_a_purge_finds_its_job_unknown(world: World) -> None:
+    job_id = failed_job(world)
+    _, state = refused(
+        world.session("operator"),
+        ("purge", {"older_than": "0"}),
+        world.session(),
+        ("receive_event", told("d1", "parse_ready", job_id=job_id)),
+    )
+    assert state == "UP001"
+
+
+def test_a_thin_event_that_waited_for_a_purge_is_parked(world: World) -> None:
+    job_id = world.job()
+    world.do("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
+    world.do("cancel_job", job_id=job_id)
+    purged, late = race(
+        world.session("operator"),
+        ("purge", {"older_than": "0"}),
+        world.session(),
+        ("receive_event", told("d1", "parse_ready", parse_job_id="p1")),
+    )
+    assert (purged["jobs"], late["outcome"]) == (1, "parked")
+
+
+def test_a_purge_passes_by_a_job_that_is_being_rescued(world: World) -> None:
+    job_id = failed_job(world)
+    hook, operator = world.session(), world.session("operator")
+    hook.call("receive_event", **told("d1", "parse_ready", job_id=job_id))
+    assert operator.start("purge", older_than="0").result(DEADLINE)["jobs"] == 0
+    operator.commit()
+    hook.commit()
+    assert world.status(job_id) == "parse_ready"
+
+
+@pytest.mark.parametrize("keep_lease", [False, True])
+def test_a_step_that_waited_for_an_erasure_finds_its_job_unknown(
+    world: World, keep_lease: bool
+) -> None:
+    job_id, token = world.lease()
+    _, state = refused(
+        world.session("operator"),
+        ("erase_document", {"document_id": world.document(job_id)}),
+        world.session(),
+        ("advance_job", held(job_id, token, code="parse_started", keep_lease=keep_lease)),
+    )
+    assert state == "UP001"
+
+
+@pytest.mark.parametrize("keep_lease", [False, True])
+def test_an_erasure_that_waited_for_a_step_erases_what_it_wrote(
+    world: World, keep_lease: bool
+) -> None:
+    job_id, token = world.lease()
+    _, erased = race(
+        world.session(),
+        ("advance_job", held(job_id, token, code="parse_started", keep_lease=keep_lease)),
+        world.session("operator"),
+        ("erase_document", {"document_id": world.document(job_id)}),
+    )
+    assert erased["jobs"] == 1
+    assert world.one("select count(*) from upload_pipeline.events") == 0
+
+
+def test_a_claim_passes_by_a_job_that_is_being_erased(world: World) -> None:
+    job_id = world.job()
+    operator, worker = world.session("operator"), world.session()
+    operator.call("erase_document", document_id=world.document(job_id))
+    assert worker.rows("claim_jobs", **claim()) == []
+    operator.commit()
+
+
+def test_an_erasure_and_a_step_that_keeps_its_lease_do_not_wait_for_each_other(
+    world: World,
+) -> None:
+    """The second write of a job's row locks its document: that lock has to come first."""
+    job_id, token = world.lease()
+    # Whoever locks the job first waits here, so that the other has come in between.
+    dba, worker, operator = world.admin(), world.session(), world.session("operator")
+    dba.conn.execute("select from upload_pipeline.upload_jobs for update")
+    step = worker.blocked(
+        "advance_job", by=dba, **held(job_id, token, code="parse_started", keep_lease=True)
+    )
+    erasing = operator.blocked("erase_document", by=None, document_id=world.document(job_id))
+    dba.commit()
+    assert step.result(DEADLINE)["outcome"] == "applied"
+    worker.commit()
+    assert erasing.result(DEADLINE)["jobs"] == 1
+    operator.commit()
+
+
+def test_what_is_parked_for_a_document_that_is_being_erased_stays(world: World) -> None:
+    job_id = world.job()
+    world.do("receive_event", **told("d1", "parse_ready", parse_job_id="p1"))
+    world.watcher.execute(
+        "insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)"
+        " values ('p1', %s, 1)",
+        [job_id],
+    )
+    _, applied = race(
+        world.session("operator"),
+        ("erase_document", {"document_id": world.document(job_id)}),
+        world.session(),
+        ("apply_parked", {}),
+    )
+    assert applied["apply_parked"] == "p1"
+    assert world.outcome("d1") == "parked"
