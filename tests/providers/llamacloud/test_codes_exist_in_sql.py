@@ -20,7 +20,7 @@ async def test_every_stage_and_code_is_in_the_database(worker: CloudWorker) -> N
     assert {code for _, code in reports._ENDS.values()} <= {row["code"] for row in rows}
     advanced = re.findall(
         r'advance_job\(\s*job\.job_id,\s*job\.lease_token,\s*"(\w+)"',
-        (ROOT / "server/hookline/llamacloud/fetch.py").read_text(),
+        (ROOT / "server/hookline/providers/llamacloud/fetch_stage.py").read_text(),
     )
     assert advanced == ["parse_truncated"]
     assert worker.query("select 1 from upload_pipeline.event_codes where code = %s", *advanced)
