@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hookline.sources.push import verify_token
+from hookline.sources.llamaparse_push import verify_token
 from hookline.sources.refusals import NotProven
 from support.commands import Cli, Database, sentence_of
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from hookline.sources.push import mint_token
+from hookline.sources.llamaparse_push import mint_token
 from support.receiver_process import Spawn
 from support.sender import PUSH_SECRET, Sender
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from hookline.sources.push import mint_token
+from hookline.sources.llamaparse_push import mint_token
 from support.sender import PUSH_SECRET, Job, Sender, sign
 
 SHAPES = [

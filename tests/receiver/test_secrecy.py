@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from hookline.sources.push import mint_token
+from hookline.sources.llamaparse_push import mint_token
 from support.receiver_process import Spawn
 from support.sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender, envelope_of, event_of
 

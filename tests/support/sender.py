@@ -18,7 +18,7 @@ import aiohttp
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from hookline.sources.push import mint_token
+from hookline.sources.llamaparse_push import mint_token
 
 ENVELOPE_SECRET = "envelope-secret-0123456789"
 CLOUD_SECRET = "cloud-secret-0123456789"

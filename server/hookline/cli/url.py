@@ -11,7 +11,7 @@ from hookline.cli.output import say
 from hookline.postgres.connecting import connected
 from hookline.postgres.views import JobOverview, Views
 from hookline.settings import ConfigurationError, Settings, load
-from hookline.sources.push import mint_token
+from hookline.sources.llamaparse_push import mint_token
 
 __all__ = ["push_url", "url"]
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from hookline.postgres.deliveries import Content, Notice
 from hookline.settings import Settings, standard_key
-from hookline.sources import envelope, llamacloud, push
+from hookline.sources import llamacloud, llamaparse, llamaparse_push
 from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import one_header, verify_hex, verify_llamacloud, verify_standard
 
@@ -73,7 +73,7 @@ def _llamaparse(settings: Settings) -> Source:
         route="/webhooks/llamaparse",
         body_limit=settings.max_body,
         verify=verify,
-        parse=envelope.parse,
+        parse=llamaparse.parse,
     )
 
 
@@ -96,14 +96,14 @@ def _push(keys: list[bytes], body_limit: int) -> Source:
             job_id = UUID(path["job_id"])
         except ValueError:
             raise NotProven("The address of this webhook is not one that was given out.") from None
-        return job_id, push.verify_token(path["token"], job_id, keys)
+        return job_id, llamaparse_push.verify_token(path["token"], job_id, keys)
 
     return Source(
         name="llamaparse_push",
         route="/webhooks/llamaparse/{job_id}/{token}",
         body_limit=body_limit,
         admit=admit,
-        parse=lambda body, admitted: push.parse(body, *admitted),
+        parse=lambda body, admitted: llamaparse_push.parse(body, *admitted),
     )
 
 

@@ -58,7 +58,7 @@ def verify_hex(header_value: str | None, body: bytes, secrets: Sequence[bytes]) 
     """`X-Webhook-Signature`: the HMAC-SHA256 of the raw body, in hex, and nothing around it.
 
     Hex of either case is accepted: both spell the same bytes. Raises NotProven.
-    The key is the secret's UTF-8 text. Specification: Hookline's signed envelope (`envelope.py`).
+    The key is the secret's UTF-8 text. Specification: Hookline's signed envelope (`llamaparse.py`).
     """
     _verify_hex(header_value or "", body, secrets)
 

@@ -29,7 +29,7 @@ from fakes.llamacloud.jobs import Pace, now
 from fakes.llamacloud.server import LlamaCloud
 from fakes.llamacloud.webhooks import ATTEMPTS, USER_AGENT
 from hookline.postgres.deliveries import Notice
-from hookline.sources import llamacloud, push
+from hookline.sources import llamacloud, llamaparse_push
 from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import verify_llamacloud
 
@@ -542,7 +542,7 @@ async def test_a_v1_push_is_the_whole_result_as_the_real_source_reads_it(
     customer: Customer, receiver: Receiver
 ) -> None:
     body = await pushed(customer.cloud, receiver)
-    content = push.parse(body, uuid4(), 1)
+    content = llamaparse_push.parse(body, uuid4(), 1)
     assert content.recognised
     assert content.content.decode() == expected_markdown("report.pdf", PDF)
     assert set(json.loads(body)) == {"txt", "md", "json", "images"}
@@ -658,7 +658,7 @@ async def test_a_v1_push_may_have_the_shape_that_was_seen_in_the_field(
     customer.cloud.faults = Faults(push_field_shape=1)
     body = await pushed(customer.cloud, receiver)
     assert set(json.loads(body)) == {"status", "result"}
-    content = push.parse(body, uuid4(), 1)
+    content = llamaparse_push.parse(body, uuid4(), 1)
     assert content.recognised
     assert content.content.decode() == expected_markdown("report.pdf", PDF)
 

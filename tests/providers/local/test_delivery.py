@@ -27,7 +27,7 @@ from hookline.providers.local.delivery import (
 )
 from hookline.providers.local.parser import Parsed
 from hookline.settings import ConfigurationError, Settings
-from hookline.sources import envelope
+from hookline.sources import llamaparse
 from hookline.sources.signatures import verify_hex
 from hookline.standalone.embedded.programs import free_port
 
@@ -127,7 +127,7 @@ def test_a_parsed_envelope_is_what_its_source_reads() -> None:
         parse_job_id="local-1",
         correlation_id="trace-1",
     )
-    read = envelope.parse(body)
+    read = llamaparse.parse(body)
     assert isinstance(read, Content)
     assert (read.job_id, read.document_id) == (job_id, document_id)
     assert read.content == markdown.encode()

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hookline.postgres.deliveries import Content, Notice
-from hookline.sources import envelope, strict_json
-from hookline.sources.envelope import NO_REASON, json_schema, parse
+from hookline.sources import llamaparse, strict_json
+from hookline.sources.llamaparse import NO_REASON, json_schema, parse
 from hookline.sources.refusals import Malformed, Unprocessable
 
 JOB = UUID("0198f0a1-7b3c-7d4e-8f50-123456789abc")
@@ -40,7 +40,7 @@ FAILED: dict[str, Any] = PARSED | {
     "meta": {"parser_name": "llamaparse", "parser_version": "1.2", "error": "PDF_IS_BROKEN"},
 }
 PROCESSING: dict[str, Any] = PARSED | {"status": "processing", "artifacts": []}
-SCHEMA_FILE = Path(envelope.__file__).with_name("envelope.schema.json")
+SCHEMA_FILE = Path(llamaparse.__file__).with_name("envelope.schema.json")
 
 any_text = st.text(st.characters(exclude_categories=()))
 any_json = st.recursive(
@@ -372,7 +372,8 @@ def test_a_body_that_is_not_one_plain_json_object_is_malformed(body: bytes) -> N
 def test_the_committed_schema_is_the_model_s() -> None:
     text = json.dumps(json_schema(), indent=2) + "\n"
     assert SCHEMA_FILE.read_text() == text, (
-        "write it anew: python -c 'import json; from hookline.sources.envelope import json_schema;"
+        "write it again: python -c 'import json;"
+        " from hookline.sources.llamaparse import json_schema;"
         f" print(json.dumps(json_schema(), indent=2))' > {SCHEMA_FILE}"
     )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hookline.sources.push import MAX_ATTEMPT, mint_token, parse, verify_token
+from hookline.sources.llamaparse_push import MAX_ATTEMPT, mint_token, parse, verify_token
 from hookline.sources.refusals import NotProven
 
 JOB = UUID("0198f0a1-7b3c-7d4e-8f50-123456789abc")
