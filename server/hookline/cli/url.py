@@ -12,6 +12,7 @@ from hookline.postgres.connecting import connected
 from hookline.postgres.views import JobOverview, Views
 from hookline.settings import ConfigurationError, Settings, load
 from hookline.sources.llamaparse_push import mint_token
+from hookline.sources.routes import push_path
 
 __all__ = ["push_url", "url"]
 
@@ -49,7 +50,7 @@ def push_url(settings: Settings, job: JobOverview) -> str:
     """
     secret = settings.push_secrets[0].get_secret_value().encode()
     token = mint_token(secret, job.job_id, job.attempt)
-    address = f"{settings.public_url}/webhooks/llamaparse/{job.job_id}/{token}"
+    address = f"{settings.public_url}{push_path(job.job_id, token)}"
     if len(address) >= _TOO_LONG:
         raise WrongUsage(
             f"The push URL would have {len(address)} characters and LlamaParse takes fewer than"

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from hookline.postgres.deliveries import Content, Notice
 from hookline.settings import Settings, standard_key
-from hookline.sources import llamacloud, llamaparse, llamaparse_push
+from hookline.sources import llamacloud, llamaparse, llamaparse_push, routes
 from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import one_header, verify_hex, verify_llamacloud, verify_standard
 
@@ -70,7 +70,7 @@ def _llamaparse(settings: Settings) -> Source:
 
     return Source(
         name="llamaparse",
-        route="/webhooks/llamaparse",
+        route=routes.LLAMAPARSE,
         body_limit=settings.max_body,
         verify=verify,
         parse=llamaparse.parse,
@@ -83,7 +83,7 @@ def _llamacloud(keys: list[bytes]) -> Source:
 
     return Source(
         name="llamacloud",
-        route="/webhooks/llamacloud",
+        route=routes.LLAMACLOUD,
         body_limit=_THIN_BODY,
         verify=verify,
         parse=lambda body, _: llamacloud.parse(body),
@@ -100,7 +100,7 @@ def _push(keys: list[bytes], body_limit: int) -> Source:
 
     return Source(
         name="llamaparse_push",
-        route="/webhooks/llamaparse/{job_id}/{token}",
+        route=routes.LLAMAPARSE_PUSH,
         body_limit=body_limit,
         admit=admit,
         parse=lambda body, admitted: llamaparse_push.parse(body, *admitted),

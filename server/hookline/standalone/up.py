@@ -45,6 +45,7 @@ from hookline.process.signals import stop_on_signals
 from hookline.providers.choice import Parser, choose_parser, parser_stages
 from hookline.receiver.run import receiving
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
+from hookline.sources import routes
 from hookline.stages import Stage
 from hookline.standalone.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from hookline.worker.run import Worker, working
@@ -190,7 +191,7 @@ def _summary(up: Standing) -> str:
     lines = [
         "Hookline is up. Ctrl-C stops it; its data stays.",
         "",
-        f"  webhooks  {up.url}/webhooks/llamaparse",
+        f"  webhooks  {up.url}{routes.LLAMAPARSE}",
         f"  parser    {choose_parser(up.settings).sentence}",
         f"  worker    {_work_of(up.worker)}",
         f"  admin     {up.admin_url}/metrics, {up.admin_url}/readyz",

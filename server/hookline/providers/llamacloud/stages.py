@@ -16,6 +16,7 @@ import structlog
 
 from hookline.providers.parsing import ParserStages
 from hookline.settings import ConfigurationError, Settings
+from hookline.sources import routes
 from hookline.stages import PeriodicTask, Stage
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _LARGE = 8
 _SMALL = 100
 # Longer than all limits inside of it: for what has none.
 _TIMEOUT = 1800.0
-
-_ROUTE = "/webhooks/llamacloud"
 
 
 def _now() -> datetime:
@@ -119,4 +118,4 @@ def _webhook(settings: Settings) -> Callback | None:
         log.warning("webhook_not_configured", missing=missing, instead="LlamaCloud is asked")
         return None
     secret = settings.llamacloud_secrets[0].get_secret_value()
-    return Callback(f"{settings.public_url}{_ROUTE}", secret)
+    return Callback(f"{settings.public_url}{routes.LLAMACLOUD}", secret)

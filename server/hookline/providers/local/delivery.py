@@ -19,6 +19,7 @@ import aiohttp
 
 from hookline.providers.local.parser import Parsed
 from hookline.settings import Settings, standard_key
+from hookline.sources import routes
 
 __all__ = [
     "Answer",
@@ -31,8 +32,6 @@ __all__ = [
     "webhook_of",
     "webhook_url",
 ]
-
-_ROUTE = "/webhooks/llamaparse"
 
 _TRIES = 6
 # Between tries, doubled; also the most that a Retry-After is followed, in seconds.
@@ -99,7 +98,7 @@ class Parsable(Protocol):
 
 def webhook_url(receiver: str) -> str:
     """Where the receiver at this address takes envelopes."""
-    return f"{receiver}{_ROUTE}"
+    return f"{receiver}{routes.LLAMAPARSE}"
 
 
 def webhook_of(settings: Settings, job: Parsable, result: Parsed) -> SignedEnvelope:
