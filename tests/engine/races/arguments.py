@@ -1,4 +1,4 @@
-"""The arguments of each call, with what every test has in common."""
+"""Arguments for the functions that the tests call, with the same defaults in every test."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def sha(data: bytes | str) -> str:
 
 
 def new_job(file: str, owner: int = 1) -> Row:
+    """The arguments of create_job."""
     return {
         "owner_id": UUID(int=owner),
         "filename": f"{file}.pdf",
@@ -26,10 +27,11 @@ def new_job(file: str, owner: int = 1) -> Row:
 
 
 def upload(file: str) -> Row:
+    """The arguments of confirm_upload, without the job's id."""
     return {"bytes_len": len(file), "file_sha256": sha(file)}
 
 
-def told(delivery_id: str, code: str, **arguments: Any) -> Row:
+def event_delivery(delivery_id: str, code: str, **arguments: Any) -> Row:
     """The arguments of receive_event."""
     return {
         "source": "llamaparse",
@@ -41,7 +43,7 @@ def told(delivery_id: str, code: str, **arguments: Any) -> Row:
     }
 
 
-def brought(delivery_id: str, job_id: UUID, content: bytes, **arguments: Any) -> Row:
+def content_delivery(delivery_id: str, job_id: UUID, content: bytes, **arguments: Any) -> Row:
     """The arguments of receive_content."""
     return {
         "source": "llamaparse",
@@ -62,11 +64,11 @@ def claim(status: str = "uploaded", **arguments: Any) -> Row:
     return {"status": status, "worker": "w", "batch": 10, "lease": "60 s", **arguments}
 
 
-def held(job_id: UUID, token: UUID, **arguments: Any) -> Row:
-    """The arguments of a call under a lease."""
+def under_lease(job_id: UUID, token: UUID, **arguments: Any) -> Row:
+    """The arguments of a call that needs a lease."""
     return {"job_id": job_id, "lease_token": token, **arguments}
 
 
 def cap(most: int | None) -> Row:
-    """The arguments of set_credit_cap: so much a month for all owners."""
+    """The arguments of set_credit_cap: a monthly cap for all owners together."""
     return {"owner_id": None, "period": "month", "credits": most}

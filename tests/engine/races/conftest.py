@@ -1,4 +1,4 @@
-"""Two sessions at once: whoever comes second sees what the first did, and nothing is done twice."""
+"""A database for two sessions at once; after each test check_integrity() must find nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Sessions that wait for each other.
+"""Database sessions that wait for each other in an order that the test chooses.
 
-The interleaving is held by open transactions: one session calls and does not commit, the other
-calls and is seen to wait for it (pg_blocking_pids), then the first commits.
+The first session calls a function and leaves its transaction open. The second session calls, and
+pg_blocking_pids shows that it waits for the first. Then the first commits or rolls back.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from engine.races.arguments import Row, claim, new_job, told, upload
+from engine.races.arguments import Row, claim, event_delivery, new_job, upload
 from support.servers import Server
 
 DEADLINE = 10.0
 
 
 class Session:
-    """A connection whose transaction is open until `commit`; a call may run in the background."""
+    """A connection with an open transaction. A call can run in a thread, so that it may wait."""
 
     def __init__(self, url: str, watcher: psycopg.Connection[Row]) -> None:
         self.conn = psycopg.connect(url, row_factory=dict_row)
@@ -36,7 +36,7 @@ class Session:
         self.conn.close()
 
     def call(self, function: str, **arguments: Any) -> Row:
-        """The single row of a function of upload_pipeline, by named arguments."""
+        """Call a function of upload_pipeline by named arguments; return its only row."""
         rows = self.rows(function, **arguments)
         assert len(rows) == 1
         return rows[0]
@@ -50,7 +50,7 @@ class Session:
         return self._thread.submit(self.call, function, **arguments)
 
     def blocked(self, function: str, *, by: Session | None, **arguments: Any) -> Future[Row]:
-        """Start a call and see it wait for another session, None for any."""
+        """Start a call and check that it waits for the session `by`; None means for any session."""
         future = self.start(function, **arguments)
         pid = self.conn.info.backend_pid
         deadline = time.monotonic() + DEADLINE
@@ -63,7 +63,7 @@ class Session:
             if by.conn.info.backend_pid in pids if by else pids:
                 return future
             time.sleep(0.005)
-        raise AssertionError(f"{function} does not wait for the other session")
+        raise AssertionError(f"{function} did not wait for the other session")
 
     def commit(self) -> None:
         self.conn.commit()
@@ -91,29 +91,29 @@ class World:
         self._stack.callback(session.close)
         return session
 
-    def do(self, function: str, **arguments: Any) -> Row:
-        """A call of its own, committed."""
+    def call(self, function: str, **arguments: Any) -> Row:
+        """Call a function in a transaction of its own and commit."""
         named = ", ".join(f"{name} => %({name})s" for name in arguments)
         query = f"select * from upload_pipeline.{function}({named})"  # noqa: S608 - ours
         row = self.watcher.execute(query.encode(), arguments).fetchone()
         assert row is not None
         return row
 
-    def job(self, file: str = "a", *, confirmed: bool = True) -> UUID:
-        job_id: UUID = self.do("create_job", **new_job(file))["job_id"]
+    def make_job(self, file: str = "a", *, confirmed: bool = True) -> UUID:
+        job_id: UUID = self.call("create_job", **new_job(file))["job_id"]
         if confirmed:
-            self.do("confirm_upload", job_id=job_id, **upload(file))
+            self.call("confirm_upload", job_id=job_id, **upload(file))
         return job_id
 
-    def lease(self, file: str = "a", *, seconds: int = 60) -> tuple[UUID, UUID]:
-        """A job and the token under which a worker holds it."""
-        job_id = self.job(file)
-        claimed = self.do("claim_jobs", **claim(worker="holder", lease=f"{seconds} s"))
+    def leased_job(self, file: str = "a", *, seconds: int = 60) -> tuple[UUID, UUID]:
+        """Make a job that a worker has claimed; return its id and lease token."""
+        job_id = self.make_job(file)
+        claimed = self.call("claim_jobs", **claim(worker="holder", lease=f"{seconds} s"))
         assert claimed["job_id"] == job_id
         return job_id, claimed["lease_token"]
 
-    def pass_by(self, job_id: UUID) -> None:
-        """The lease on a job has run out."""
+    def expire_lease(self, job_id: UUID) -> None:
+        """Make the lease on a job end in the past."""
         self.watcher.execute(
             "update upload_pipeline.upload_jobs set leased_until = leased_until - interval '1 day'"
             " where job_id = %s",
@@ -147,7 +147,7 @@ class World:
 def race(
     first: Session, one: tuple[str, Row], second: Session, two: tuple[str, Row]
 ) -> tuple[Row, Row]:
-    """The first calls, the second waits for it, the first commits: what each was answered."""
+    """The first calls, the second waits for it, the first commits. Returns both answers."""
     answer = first.call(one[0], **one[1])
     waiting = second.blocked(two[0], by=first, **two[1])
     first.commit()
@@ -156,10 +156,10 @@ def race(
     return answer, late
 
 
-def refused(
+def race_refused(
     first: Session, one: tuple[str, Row], second: Session, two: tuple[str, Row]
 ) -> tuple[Row, str | None]:
-    """As `race`, where the second is answered with an error: its SQLSTATE."""
+    """Like `race`, but the second fails. Returns the first's answer and the second's SQLSTATE."""
     answer = first.call(one[0], **one[1])
     waiting = second.blocked(two[0], by=first, **two[1])
     first.commit()
@@ -170,6 +170,6 @@ def refused(
 
 
 def failed_job(world: World) -> UUID:
-    job_id = world.job()
-    world.do("receive_event", **told("failure", "parse_failed", job_id=job_id))
+    job_id = world.make_job()
+    world.call("receive_event", **event_delivery("failure", "parse_failed", job_id=job_id))
     return job_id

@@ -1,4 +1,4 @@
-"""Claims and leases of several workers, and what ends a lease meanwhile."""
+"""Two workers claim at once, and other calls end the lease of a worker that still works."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from engine.races.arguments import ERROR, Row, claim, held, told
-from engine.races.sessions import DEADLINE, World, race, refused
+from engine.races.arguments import ERROR, Row, claim, event_delivery, under_lease
+from engine.races.sessions import DEADLINE, World, race, race_refused
 
 
 def test_two_claims_at_once_never_take_the_same_job(world: World) -> None:
-    jobs = {world.job(file) for file in "abcd"}
+    jobs = {world.make_job(file) for file in "abcd"}
     first, second = world.session(), world.session()
     one = first.rows("claim_jobs", **claim(batch=2))
     two = second.rows("claim_jobs", **claim())
@@ -23,8 +23,8 @@ def test_two_claims_at_once_never_take_the_same_job(world: World) -> None:
     assert sorted(taken) == sorted(jobs)
 
 
-def test_a_claim_that_is_rolled_back_leaves_its_jobs_to_the_next(world: World) -> None:
-    job_id = world.job()
+def test_claim_that_rolls_back_leaves_its_jobs_to_the_next(world: World) -> None:
+    job_id = world.make_job()
     first, second = world.session(), world.session()
     assert first.call("claim_jobs", **claim())["job_id"] == job_id
     assert second.rows("claim_jobs", **claim()) == []
@@ -32,35 +32,35 @@ def test_a_claim_that_is_rolled_back_leaves_its_jobs_to_the_next(world: World) -
     assert second.call("claim_jobs", **claim())["job_id"] == job_id
 
 
-def test_a_lease_that_ran_out_is_swept_once_by_two_claims(world: World) -> None:
-    job_id, _ = world.lease()
-    world.pass_by(job_id)
+def test_expired_lease_is_swept_once_by_two_claims(world: World) -> None:
+    job_id, _ = world.leased_job()
+    world.expire_lease(job_id)
     first, second = world.session(), world.session()
     assert first.rows("claim_jobs", **claim()) == []
-    # Does not wait for the first, and takes neither its job nor the lease that it is taking back.
+    # The second claim does not wait, and skips the job whose lease the first one takes back.
     assert second.rows("claim_jobs", **claim()) == []
     second.commit()
     first.commit()
     assert world.codes(job_id)[2:] == ["lease_expired"]
 
 
-def test_a_claim_passes_by_a_lease_that_is_being_prolonged(world: World) -> None:
-    job_id, token = world.lease()
-    world.pass_by(job_id)
+def test_claim_skips_a_lease_that_is_being_extended(world: World) -> None:
+    job_id, token = world.leased_job()
+    world.expire_lease(job_id)
     worker, other = world.session(), world.session()
-    worker.call("heartbeat", **held(job_id, token))
+    worker.call("heartbeat", **under_lease(job_id, token))
     assert other.rows("claim_jobs", **claim()) == []
     worker.commit()
     assert other.rows("claim_jobs", **claim()) == []
     other.commit()
     assert "lease_expired" not in world.codes(job_id)
-    world.do("heartbeat", **held(job_id, token))
+    world.call("heartbeat", **under_lease(job_id, token))
 
 
 @pytest.mark.parametrize("call", ["heartbeat", "advance_job", "fail_job", "reserve_credits"])
-def test_what_waited_for_the_sweep_of_its_lease_is_refused(world: World, call: str) -> None:
-    job_id, token = world.lease()
-    world.pass_by(job_id)
+def test_call_that_waited_for_the_sweep_of_its_lease_is_refused(world: World, call: str) -> None:
+    job_id, token = world.leased_job()
+    world.expire_lease(job_id)
     arguments: dict[str, Row] = {
         "advance_job": {"code": "parse_started", "keep_lease": True},
         "fail_job": {"error": ERROR},
@@ -68,7 +68,9 @@ def test_what_waited_for_the_sweep_of_its_lease_is_refused(world: World, call: s
     }
     sweeping, worker = world.session(), world.session()
     assert sweeping.rows("claim_jobs", **claim()) == []
-    waiting = worker.blocked(call, by=sweeping, **held(job_id, token, **arguments.get(call, {})))
+    waiting = worker.blocked(
+        call, by=sweeping, **under_lease(job_id, token, **arguments.get(call, {}))
+    )
     sweeping.commit()
     with pytest.raises(psycopg.Error) as raised:
         waiting.result(DEADLINE)
@@ -77,52 +79,52 @@ def test_what_waited_for_the_sweep_of_its_lease_is_refused(world: World, call: s
     assert world.codes(job_id)[2:] == ["lease_expired"]
 
 
-def test_a_step_that_waited_for_a_webhook_is_refused(world: World) -> None:
-    job_id, token = world.lease()
-    _, state = refused(
+def test_step_that_waited_for_a_webhook_is_refused(world: World) -> None:
+    job_id, token = world.leased_job()
+    _, state = race_refused(
         world.session(),
-        ("receive_event", told("d1", "parse_ready", job_id=job_id)),
+        ("receive_event", event_delivery("d1", "parse_ready", job_id=job_id)),
         world.session(),
-        ("advance_job", held(job_id, token, code="parse_started", keep_lease=True)),
+        ("advance_job", under_lease(job_id, token, code="parse_started", keep_lease=True)),
     )
     assert state == "UP003"
     assert world.codes(job_id)[2:] == ["parse_ready"]
 
 
-def test_a_webhook_that_waited_for_a_step_goes_on_from_there_and_ends_the_lease(
+def test_webhook_that_waited_for_a_step_moves_the_job_on_and_ends_the_lease(
     world: World,
 ) -> None:
-    job_id, token = world.lease()
+    job_id, token = world.leased_job()
     _, late = race(
         world.session(),
-        ("advance_job", held(job_id, token, code="parse_started", keep_lease=True)),
+        ("advance_job", under_lease(job_id, token, code="parse_started", keep_lease=True)),
         world.session(),
-        ("receive_event", told("d1", "parse_ready", job_id=job_id)),
+        ("receive_event", event_delivery("d1", "parse_ready", job_id=job_id)),
     )
     assert (late["outcome"], late["status"]) == ("applied", "parse_ready")
     assert world.one("select lease_token from upload_pipeline.upload_jobs") is None
     with pytest.raises(psycopg.Error) as raised:
-        world.do("heartbeat", **held(job_id, token))
+        world.call("heartbeat", **under_lease(job_id, token))
     assert raised.value.sqlstate == "UP003"
 
 
-def test_a_failure_that_waited_for_a_cancel_is_refused(world: World) -> None:
-    job_id, token = world.lease()
-    _, state = refused(
+def test_failure_that_waited_for_a_cancel_is_refused(world: World) -> None:
+    job_id, token = world.leased_job()
+    _, state = race_refused(
         world.session("operator"),
         ("cancel_job", {"job_id": job_id}),
         world.session(),
-        ("fail_job", held(job_id, token, error=ERROR, permanent=True)),
+        ("fail_job", under_lease(job_id, token, error=ERROR, permanent=True)),
     )
     assert state == "UP003"
     assert world.status(job_id) == "cancelled"
 
 
-def test_a_cancel_that_waited_for_a_failure_takes_it_out_of_the_dead_letters(world: World) -> None:
-    job_id, token = world.lease()
+def test_cancel_that_waited_for_a_failure_removes_the_dead_letter(world: World) -> None:
+    job_id, token = world.leased_job()
     failed, cancelled = race(
         world.session(),
-        ("fail_job", held(job_id, token, error=ERROR, permanent=True)),
+        ("fail_job", under_lease(job_id, token, error=ERROR, permanent=True)),
         world.session("operator"),
         ("cancel_job", {"job_id": job_id}),
     )
@@ -130,8 +132,8 @@ def test_a_cancel_that_waited_for_a_failure_takes_it_out_of_the_dead_letters(wor
     assert world.one("select count(*) from upload_pipeline.failed_jobs") == 0
 
 
-def test_a_submission_that_waited_for_a_claim_ends_its_lease(world: World) -> None:
-    job_id = world.job()
+def test_submission_that_waited_for_a_claim_ends_its_lease(world: World) -> None:
+    job_id = world.make_job()
     worker = world.session()
     token = worker.call("claim_jobs", **claim())["lease_token"]
     submitting = world.session()
@@ -142,12 +144,12 @@ def test_a_submission_that_waited_for_a_claim_ends_its_lease(world: World) -> No
     assert waiting.result(DEADLINE)["outcome"] == "applied"
     submitting.commit()
     with pytest.raises(psycopg.Error) as raised:
-        worker.call("heartbeat", **held(job_id, token))
+        worker.call("heartbeat", **under_lease(job_id, token))
     assert raised.value.sqlstate == "UP003"
 
 
-def test_a_claim_passes_by_a_job_that_is_being_submitted(world: World) -> None:
-    job_id = world.job()
+def test_claim_skips_a_job_that_is_being_submitted(world: World) -> None:
+    job_id = world.make_job()
     submitting, worker = world.session(), world.session()
     submitting.call("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
     assert worker.rows("claim_jobs", **claim()) == []
@@ -155,14 +157,14 @@ def test_a_claim_passes_by_a_job_that_is_being_submitted(world: World) -> None:
     assert worker.rows("claim_jobs", **claim()) == []
 
 
-def test_neither_a_pause_nor_a_claim_waits_for_the_other(world: World) -> None:
+def test_pause_and_claim_do_not_wait_for_each_other(world: World) -> None:
     for file in "ab":
-        world.job(file)
+        world.make_job(file)
     operator, worker = world.session("operator"), world.session()
     until = datetime.now(UTC) + timedelta(days=1)
     worker.call("claim_jobs", **claim(batch=1))
     operator.call("pause_stage", status="uploaded", until=until, reason="spent")
-    # Not committed: nobody knows of it yet.
+    # The pause is not committed, so the claim does not see it yet.
     worker.call("claim_jobs", **claim(batch=1))
     worker.rollback()
     operator.commit()

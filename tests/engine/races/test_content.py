@@ -1,18 +1,18 @@
-"""Content that arrives at once, or while a job fails, is cancelled or replaced."""
+"""Content arrives twice at once, or while its job fails, is cancelled or is replaced."""
 
 from __future__ import annotations
 
-from engine.races.arguments import brought, new_job, told
+from engine.races.arguments import content_delivery, event_delivery, new_job
 from engine.races.sessions import World, failed_job, race
 
 
-def test_of_two_contents_at_once_each_has_its_path_and_one_is_applied(world: World) -> None:
-    job_id = world.job()
+def test_two_different_contents_at_once_have_two_paths_and_one_is_applied(world: World) -> None:
+    job_id = world.make_job()
     one, two = race(
         world.session(),
-        ("receive_content", brought("d1", job_id, b"one")),
+        ("receive_content", content_delivery("d1", job_id, b"one")),
         world.session(),
-        ("receive_content", brought("d2", job_id, b"two")),
+        ("receive_content", content_delivery("d2", job_id, b"two")),
     )
     assert (one["outcome"], two["outcome"]) == ("kept", "kept")
     assert one["path"] != two["path"]
@@ -28,49 +28,49 @@ def test_of_two_contents_at_once_each_has_its_path_and_one_is_applied(world: Wor
     assert world.outcome("d1") == "stale"
 
 
-def test_the_same_content_twice_at_once_shares_its_path(world: World) -> None:
-    job_id = world.job()
+def test_same_content_twice_at_once_has_one_path(world: World) -> None:
+    job_id = world.make_job()
     one, two = race(
         world.session(),
-        ("receive_content", brought("d1", job_id, b"one")),
+        ("receive_content", content_delivery("d1", job_id, b"one")),
         world.session(),
-        ("receive_content", brought("d2", job_id, b"one")),
+        ("receive_content", content_delivery("d2", job_id, b"one")),
     )
     assert (one["path"], one["ordinal"]) == (two["path"], two["ordinal"])
 
 
-def test_a_failure_that_waited_for_content_does_not_cost_the_content(world: World) -> None:
-    job_id = world.job()
+def test_failure_that_waited_for_content_does_not_discard_the_content(world: World) -> None:
+    job_id = world.make_job()
     kept, failed = race(
         world.session(),
-        ("receive_content", brought("d1", job_id, b"# a")),
+        ("receive_content", content_delivery("d1", job_id, b"# a")),
         world.session(),
-        ("receive_event", told("d2", "parse_failed", job_id=job_id)),
+        ("receive_event", event_delivery("d2", "parse_failed", job_id=job_id)),
     )
     assert (kept["outcome"], failed["outcome"]) == ("kept", "applied")
-    assert world.do("finish_content", job_id=job_id, ordinal=1)["outcome"] == "applied"
+    assert world.call("finish_content", job_id=job_id, ordinal=1)["outcome"] == "applied"
     assert world.status(job_id) == "parsed"
 
 
-def test_a_failure_that_waited_for_the_end_of_content_is_stale(world: World) -> None:
-    job_id = world.job()
-    world.do("receive_content", **brought("d1", job_id, b"# a"))
+def test_failure_that_waited_for_finished_content_is_stale(world: World) -> None:
+    job_id = world.make_job()
+    world.call("receive_content", **content_delivery("d1", job_id, b"# a"))
     _, failed = race(
         world.session(),
         ("finish_content", {"job_id": job_id, "ordinal": 1}),
         world.session(),
-        ("receive_event", told("d2", "parse_failed", job_id=job_id)),
+        ("receive_event", event_delivery("d2", "parse_failed", job_id=job_id)),
     )
     assert failed["outcome"] == "stale"
     assert world.status(job_id) == "parsed"
 
 
-def test_the_end_of_content_that_waited_for_a_failure_rescues_the_job(world: World) -> None:
-    job_id = world.job()
-    world.do("receive_content", **brought("d1", job_id, b"# a"))
+def test_finished_content_that_waited_for_a_failure_rescues_the_job(world: World) -> None:
+    job_id = world.make_job()
+    world.call("receive_content", **content_delivery("d1", job_id, b"# a"))
     _, finished = race(
         world.session(),
-        ("receive_event", told("d2", "parse_failed", job_id=job_id)),
+        ("receive_event", event_delivery("d2", "parse_failed", job_id=job_id)),
         world.session(),
         ("finish_content", {"job_id": job_id, "ordinal": 1}),
     )
@@ -79,8 +79,8 @@ def test_the_end_of_content_that_waited_for_a_failure_rescues_the_job(world: Wor
 
 
 def test_content_that_waited_for_a_cancel_is_stale(world: World) -> None:
-    job_id = world.job()
-    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    job_id = world.make_job()
+    world.call("receive_content", **content_delivery("d1", job_id, b"# a"))
     _, finished = race(
         world.session("operator"),
         ("cancel_job", {"job_id": job_id}),
@@ -90,9 +90,9 @@ def test_content_that_waited_for_a_cancel_is_stale(world: World) -> None:
     assert (finished["outcome"], finished["status"]) == ("stale", "cancelled")
 
 
-def test_a_cancel_that_waited_for_content_ends_a_parsed_job(world: World) -> None:
-    job_id = world.job()
-    world.do("receive_content", **brought("d1", job_id, b"# a"))
+def test_cancel_that_waited_for_content_cancels_the_parsed_job(world: World) -> None:
+    job_id = world.make_job()
+    world.call("receive_content", **content_delivery("d1", job_id, b"# a"))
     finished, cancelled = race(
         world.session(),
         ("finish_content", {"job_id": job_id, "ordinal": 1}),
@@ -104,8 +104,8 @@ def test_a_cancel_that_waited_for_content_ends_a_parsed_job(world: World) -> Non
 
 
 def test_content_that_is_finished_twice_at_once_counts_once(world: World) -> None:
-    job_id = world.job()
-    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    job_id = world.make_job()
+    world.call("receive_content", **content_delivery("d1", job_id, b"# a"))
     finish = ("finish_content", {"job_id": job_id, "ordinal": 1})
     one, two = race(world.session(), finish, world.session(), finish)
     assert (one["outcome"], two["outcome"]) == ("applied", "duplicate")
@@ -114,7 +114,7 @@ def test_content_that_is_finished_twice_at_once_counts_once(world: World) -> Non
 
 def test_content_that_waited_for_a_newer_job_is_stale(world: World) -> None:
     failed = failed_job(world)
-    world.do("receive_content", **brought("d1", failed, b"# a"))
+    world.call("receive_content", **content_delivery("d1", failed, b"# a"))
     _, finished = race(
         world.session("operator"),
         ("create_job", new_job("a")),
@@ -124,10 +124,10 @@ def test_content_that_waited_for_a_newer_job_is_stale(world: World) -> None:
     assert (finished["outcome"], finished["status"]) == ("stale", "failed_parse")
 
 
-def test_the_end_of_content_that_waited_for_a_redelivery_counts_once(world: World) -> None:
-    job_id = world.job()
-    content = brought("d1", job_id, b"# a")
-    world.do("receive_content", **content)
+def test_finished_content_that_waited_for_a_redelivery_counts_once(world: World) -> None:
+    job_id = world.make_job()
+    content = content_delivery("d1", job_id, b"# a")
+    world.call("receive_content", **content)
     again, finished = race(
         world.session(),
         ("receive_content", content),
@@ -135,15 +135,15 @@ def test_the_end_of_content_that_waited_for_a_redelivery_counts_once(world: Worl
         ("finish_content", {"job_id": job_id, "ordinal": 1}),
     )
     assert (again["outcome"], finished["outcome"]) == ("kept", "applied")
-    late = world.do("finish_content", job_id=job_id, ordinal=1)
+    late = world.call("finish_content", job_id=job_id, ordinal=1)
     assert late["outcome"] == "duplicate"
     assert world.codes(job_id).count("parse_completed") == 1
 
 
-def test_a_redelivery_that_waited_for_the_end_of_content_is_a_duplicate(world: World) -> None:
-    job_id = world.job()
-    content = brought("d1", job_id, b"# a")
-    world.do("receive_content", **content)
+def test_redelivery_that_waited_for_finished_content_is_a_duplicate(world: World) -> None:
+    job_id = world.make_job()
+    content = content_delivery("d1", job_id, b"# a")
+    world.call("receive_content", **content)
     _, again = race(
         world.session(),
         ("finish_content", {"job_id": job_id, "ordinal": 1}),
@@ -154,10 +154,10 @@ def test_a_redelivery_that_waited_for_the_end_of_content_is_a_duplicate(world: W
     assert world.one("select count(*) from upload_pipeline.contents where content is not null") == 0
 
 
-def test_the_drain_passes_by_content_that_another_has_in_hand(world: World) -> None:
-    job_id = world.job()
-    world.do("receive_content", **brought("d1", job_id, b"one"))
-    world.do("receive_content", **brought("d2", job_id, b"two"))
+def test_drain_skips_content_that_another_drain_has_claimed(world: World) -> None:
+    job_id = world.make_job()
+    world.call("receive_content", **content_delivery("d1", job_id, b"one"))
+    world.call("receive_content", **content_delivery("d2", job_id, b"two"))
     world.watcher.execute(
         "update upload_pipeline.contents set run_after = run_after - '1 h'::interval"
     )

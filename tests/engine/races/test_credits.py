@@ -1,4 +1,4 @@
-"""Credits that are reserved and settled at once, while caps change."""
+"""Credits are reserved and settled by two sessions at once, or while a cap changes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.races.arguments import Row, cap, held
-from engine.races.sessions import DEADLINE, World, race, refused
+from engine.races.arguments import Row, cap, under_lease
+from engine.races.sessions import DEADLINE, World, race, race_refused
 
 
 def used(world: World) -> Any:
@@ -15,22 +15,22 @@ def used(world: World) -> Any:
 
 
 def two_leases(world: World) -> tuple[Row, Row]:
-    one, other = world.lease("a"), world.lease("b")
-    return held(*one, credits=6), held(*other, credits=6)
+    one, other = world.leased_job("a"), world.leased_job("b")
+    return under_lease(*one, credits=6), under_lease(*other, credits=6)
 
 
-def test_two_reservations_at_once_do_not_exceed_a_cap(world: World) -> None:
-    world.do("set_credit_cap", **cap(10))
+def test_two_reservations_at_once_do_not_exceed_the_cap(world: World) -> None:
+    world.call("set_credit_cap", **cap(10))
     one, other = two_leases(world)
-    _, state = refused(
+    _, state = race_refused(
         world.session(), ("reserve_credits", one), world.session(), ("reserve_credits", other)
     )
     assert state == "UP005"
     assert used(world) == 6
 
 
-def test_a_reservation_that_waited_for_one_that_is_not_made_has_its_credits(world: World) -> None:
-    world.do("set_credit_cap", **cap(10))
+def test_reservation_gets_the_credits_of_the_one_that_rolled_back(world: World) -> None:
+    world.call("set_credit_cap", **cap(10))
     one, other = two_leases(world)
     first, second = world.session(), world.session()
     first.call("reserve_credits", **one)
@@ -41,10 +41,10 @@ def test_a_reservation_that_waited_for_one_that_is_not_made_has_its_credits(worl
     assert used(world) == 6
 
 
-def test_a_reservation_that_waited_for_a_settlement_has_what_it_gives_back(world: World) -> None:
-    world.do("set_credit_cap", **cap(10))
+def test_reservation_gets_the_credits_that_a_settlement_gives_back(world: World) -> None:
+    world.call("set_credit_cap", **cap(10))
     one, other = two_leases(world)
-    world.do("reserve_credits", **one)
+    world.call("reserve_credits", **one)
     settled, reserved = race(
         world.session(),
         ("settle_credits", {"job_id": one["job_id"], "attempt": 1, "credits": 4}),
@@ -55,17 +55,17 @@ def test_a_reservation_that_waited_for_a_settlement_has_what_it_gives_back(world
     assert used(world) == 10
 
 
-def test_a_reservation_is_settled_once_by_two_at_once(world: World) -> None:
-    world.do("set_credit_cap", **cap(10))
+def test_reservation_settled_twice_at_once_is_settled_once(world: World) -> None:
+    world.call("set_credit_cap", **cap(10))
     one, _ = two_leases(world)
-    world.do("reserve_credits", **one)
+    world.call("reserve_credits", **one)
     settle = ("settle_credits", {"job_id": one["job_id"], "attempt": 1, "credits": 1})
     first, second = race(world.session(), settle, world.session(), settle)
     assert (first["settle_credits"], second["settle_credits"]) == ("applied", "duplicate")
     assert used(world) == 1
 
 
-def test_a_cap_that_waited_for_a_reservation_counts_it(world: World) -> None:
+def test_new_cap_counts_the_reservation_it_waited_for(world: World) -> None:
     one, _ = two_leases(world)
     race(
         world.session(),
@@ -76,9 +76,9 @@ def test_a_cap_that_waited_for_a_reservation_counts_it(world: World) -> None:
     assert used(world) == 6
 
 
-def test_a_reservation_that_waited_for_a_cap_keeps_to_it(world: World) -> None:
+def test_reservation_respects_the_cap_it_waited_for(world: World) -> None:
     one, _ = two_leases(world)
-    _, state = refused(
+    _, state = race_refused(
         world.session("operator"),
         ("set_credit_cap", cap(5)),
         world.session(),
@@ -89,13 +89,11 @@ def test_a_reservation_that_waited_for_a_cap_keeps_to_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("call", ["reserve_credits", "settle_credits"])
-def test_a_change_of_a_cap_and_who_spends_do_not_wait_for_each_other(
-    world: World, call: str
-) -> None:
-    """Both want the cap at once: whoever writes reservations has to be past that by then."""
-    world.do("set_credit_cap", **cap(10))
+def test_change_of_a_cap_and_a_spender_do_not_deadlock(world: World, call: str) -> None:
+    """set_credit_cap locks the reservations, then the cap: a spender must lock the two likewise."""
+    world.call("set_credit_cap", **cap(10))
     one, other = two_leases(world)
-    world.do("reserve_credits", **one)
+    world.call("reserve_credits", **one)
     arguments = {
         "reserve_credits": other | {"credits": 1},
         "settle_credits": {"job_id": one["job_id"], "attempt": 1, "credits": 1},

@@ -1,4 +1,4 @@
-"""A document that is erased, or a job that is purged, while somebody works on it."""
+"""A document is erased, or a job is purged, while another session works on it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from engine.races.arguments import Row, brought, claim, held, new_job, told
-from engine.races.sessions import DEADLINE, World, failed_job, race, refused
+from engine.races.arguments import (
+    Row,
+    claim,
+    content_delivery,
+    event_delivery,
+    new_job,
+    under_lease,
+)
+from engine.races.sessions import DEADLINE, World, failed_job, race, race_refused
 
 
 def _document(world: World, job_id: UUID) -> Row:
@@ -15,11 +22,11 @@ def _document(world: World, job_id: UUID) -> Row:
     return {"document_id": world.one(query, job_id)}
 
 
-def test_an_erasure_that_waited_for_content_erases_its_object_too(world: World) -> None:
-    job_id = world.job()
+def test_erasure_that_waited_for_content_also_deletes_its_object(world: World) -> None:
+    job_id = world.make_job()
     kept, erased = race(
         world.session(),
-        ("receive_content", brought("d1", job_id, b"# a")),
+        ("receive_content", content_delivery("d1", job_id, b"# a")),
         world.session("operator"),
         ("erase_document", _document(world, job_id)),
     )
@@ -29,11 +36,11 @@ def test_an_erasure_that_waited_for_content_erases_its_object_too(world: World) 
     assert world.one("select count(*) from upload_pipeline.contents") == 0
 
 
-def test_an_erasure_that_waited_for_the_end_of_content_erases_its_object_too(
+def test_erasure_that_waited_for_finished_content_also_deletes_its_object(
     world: World,
 ) -> None:
-    job_id = world.job()
-    world.do("receive_content", **brought("d1", job_id, b"# a"))
+    job_id = world.make_job()
+    world.call("receive_content", **content_delivery("d1", job_id, b"# a"))
     finished, erased = race(
         world.session(),
         ("finish_content", {"job_id": job_id, "ordinal": 1}),
@@ -44,15 +51,15 @@ def test_an_erasure_that_waited_for_the_end_of_content_erases_its_object_too(
 
 
 @pytest.mark.parametrize("call", ["receive_content", "finish_content", "receive_event"])
-def test_what_waited_for_an_erasure_finds_its_job_unknown(world: World, call: str) -> None:
-    job_id = world.job()
-    world.do("receive_content", **brought("d1", job_id, b"# a"))
+def test_delivery_that_waited_for_an_erasure_finds_its_job_unknown(world: World, call: str) -> None:
+    job_id = world.make_job()
+    world.call("receive_content", **content_delivery("d1", job_id, b"# a"))
     arguments = {
-        "receive_content": brought("d2", job_id, b"# a"),
+        "receive_content": content_delivery("d2", job_id, b"# a"),
         "finish_content": {"job_id": job_id, "ordinal": 1},
-        "receive_event": told("d2", "parse_failed", job_id=job_id),
+        "receive_event": event_delivery("d2", "parse_failed", job_id=job_id),
     }
-    _, state = refused(
+    _, state = race_refused(
         world.session("operator"),
         ("erase_document", _document(world, job_id)),
         world.session(),
@@ -62,22 +69,22 @@ def test_what_waited_for_an_erasure_finds_its_job_unknown(world: World, call: st
     assert world.one("select count(*) from upload_pipeline.contents") == 0
 
 
-def test_a_thin_event_that_waited_for_an_erasure_is_parked(world: World) -> None:
-    job_id = world.job()
-    world.do("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
+def test_thin_event_that_waited_for_an_erasure_is_parked(world: World) -> None:
+    job_id = world.make_job()
+    world.call("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
     _, late = race(
         world.session("operator"),
         ("erase_document", _document(world, job_id)),
         world.session(),
-        ("receive_event", told("d1", "parse_ready", parse_job_id="p1")),
+        ("receive_event", event_delivery("d1", "parse_ready", parse_job_id="p1")),
     )
     assert late["outcome"] == "parked"
 
 
-def test_two_documents_of_one_raw_file_erased_at_once_do_not_leave_it(world: World) -> None:
+def test_raw_file_is_deleted_when_its_two_documents_are_erased_at_once(world: World) -> None:
     shared = {"raw_path": "storage://raw/shared.pdf"}
-    ada = world.do("create_job", **{**new_job("a", owner=1), **shared})
-    bob = world.do("create_job", **{**new_job("a", owner=2), **shared})
+    ada = world.call("create_job", **{**new_job("a", owner=1), **shared})
+    bob = world.call("create_job", **{**new_job("a", owner=2), **shared})
     one, two = race(
         world.session("operator"),
         ("erase_document", {"document_id": ada["document_id"]}),
@@ -87,12 +94,12 @@ def test_two_documents_of_one_raw_file_erased_at_once_do_not_leave_it(world: Wor
     assert (one["objects"], two["objects"]) == (0, 1)
 
 
-def test_an_erasure_and_a_submission_with_parked_deliveries_do_not_wait_for_each_other(
+def test_erasure_and_submission_with_parked_deliveries_do_not_deadlock(
     world: World,
 ) -> None:
-    """The second write of a job's row in one transaction locks its document, to check the key."""
-    job_id = world.job()
-    world.do("receive_event", **told("d1", "parse_ready", parse_job_id="p1"))
+    """The second write of a job's row in one transaction locks its document (foreign key)."""
+    job_id = world.make_job()
+    world.call("receive_event", **event_delivery("d1", "parse_ready", parse_job_id="p1"))
     dba, worker, operator = world.admin(), world.session(), world.session("operator")
     dba.conn.execute(
         "select from upload_pipeline.upload_jobs where job_id = %s for no key update", [job_id]
@@ -107,8 +114,8 @@ def test_an_erasure_and_a_submission_with_parked_deliveries_do_not_wait_for_each
     operator.commit()
 
 
-def test_a_new_job_that_waited_for_an_erasure_has_a_new_document(world: World) -> None:
-    job_id = world.job()
+def test_new_job_that_waited_for_an_erasure_has_a_new_document(world: World) -> None:
+    job_id = world.make_job()
     document = _document(world, job_id)
     _, made = race(
         world.session("operator"),
@@ -120,34 +127,34 @@ def test_a_new_job_that_waited_for_an_erasure_has_a_new_document(world: World) -
     assert made["document_id"] != document["document_id"]
 
 
-def test_a_webhook_that_waited_for_a_purge_finds_its_job_unknown(world: World) -> None:
+def test_webhook_that_waited_for_a_purge_finds_its_job_unknown(world: World) -> None:
     job_id = failed_job(world)
-    _, state = refused(
+    _, state = race_refused(
         world.session("operator"),
         ("purge", {"older_than": "0"}),
         world.session(),
-        ("receive_event", told("d1", "parse_ready", job_id=job_id)),
+        ("receive_event", event_delivery("d1", "parse_ready", job_id=job_id)),
     )
     assert state == "UP001"
 
 
-def test_a_thin_event_that_waited_for_a_purge_is_parked(world: World) -> None:
-    job_id = world.job()
-    world.do("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
-    world.do("cancel_job", job_id=job_id)
+def test_thin_event_that_waited_for_a_purge_is_parked(world: World) -> None:
+    job_id = world.make_job()
+    world.call("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
+    world.call("cancel_job", job_id=job_id)
     purged, late = race(
         world.session("operator"),
         ("purge", {"older_than": "0"}),
         world.session(),
-        ("receive_event", told("d1", "parse_ready", parse_job_id="p1")),
+        ("receive_event", event_delivery("d1", "parse_ready", parse_job_id="p1")),
     )
     assert (purged["jobs"], late["outcome"]) == (1, "parked")
 
 
-def test_a_purge_passes_by_a_job_that_is_being_rescued(world: World) -> None:
+def test_purge_skips_a_job_that_is_being_rescued(world: World) -> None:
     job_id = failed_job(world)
     hook, operator = world.session(), world.session("operator")
-    hook.call("receive_event", **told("d1", "parse_ready", job_id=job_id))
+    hook.call("receive_event", **event_delivery("d1", "parse_ready", job_id=job_id))
     assert operator.start("purge", older_than="0").result(DEADLINE)["jobs"] == 0
     operator.commit()
     hook.commit()
@@ -155,27 +162,25 @@ def test_a_purge_passes_by_a_job_that_is_being_rescued(world: World) -> None:
 
 
 @pytest.mark.parametrize("keep_lease", [False, True])
-def test_a_step_that_waited_for_an_erasure_finds_its_job_unknown(
+def test_step_that_waited_for_an_erasure_finds_its_job_unknown(
     world: World, keep_lease: bool
 ) -> None:
-    job_id, token = world.lease()
-    _, state = refused(
+    job_id, token = world.leased_job()
+    _, state = race_refused(
         world.session("operator"),
         ("erase_document", {"document_id": world.document(job_id)}),
         world.session(),
-        ("advance_job", held(job_id, token, code="parse_started", keep_lease=keep_lease)),
+        ("advance_job", under_lease(job_id, token, code="parse_started", keep_lease=keep_lease)),
     )
     assert state == "UP001"
 
 
 @pytest.mark.parametrize("keep_lease", [False, True])
-def test_an_erasure_that_waited_for_a_step_erases_what_it_wrote(
-    world: World, keep_lease: bool
-) -> None:
-    job_id, token = world.lease()
+def test_erasure_that_waited_for_a_step_erases_its_event(world: World, keep_lease: bool) -> None:
+    job_id, token = world.leased_job()
     _, erased = race(
         world.session(),
-        ("advance_job", held(job_id, token, code="parse_started", keep_lease=keep_lease)),
+        ("advance_job", under_lease(job_id, token, code="parse_started", keep_lease=keep_lease)),
         world.session("operator"),
         ("erase_document", {"document_id": world.document(job_id)}),
     )
@@ -183,24 +188,24 @@ def test_an_erasure_that_waited_for_a_step_erases_what_it_wrote(
     assert world.one("select count(*) from upload_pipeline.events") == 0
 
 
-def test_a_claim_passes_by_a_job_that_is_being_erased(world: World) -> None:
-    job_id = world.job()
+def test_claim_skips_a_job_that_is_being_erased(world: World) -> None:
+    job_id = world.make_job()
     operator, worker = world.session("operator"), world.session()
     operator.call("erase_document", document_id=world.document(job_id))
     assert worker.rows("claim_jobs", **claim()) == []
     operator.commit()
 
 
-def test_an_erasure_and_a_step_that_keeps_its_lease_do_not_wait_for_each_other(
+def test_erasure_and_step_that_keeps_its_lease_do_not_deadlock(
     world: World,
 ) -> None:
-    """The second write of a job's row locks its document: that lock has to come first."""
-    job_id, token = world.lease()
-    # Whoever locks the job first waits here, so that the other has come in between.
+    """The second write of a job's row locks its document, so that lock must be taken first."""
+    job_id, token = world.leased_job()
+    # The DBA holds the job: a session that locks the job first waits here and the other runs.
     dba, worker, operator = world.admin(), world.session(), world.session("operator")
     dba.conn.execute("select from upload_pipeline.upload_jobs for update")
     step = worker.blocked(
-        "advance_job", by=dba, **held(job_id, token, code="parse_started", keep_lease=True)
+        "advance_job", by=dba, **under_lease(job_id, token, code="parse_started", keep_lease=True)
     )
     erasing = operator.blocked("erase_document", by=None, document_id=world.document(job_id))
     dba.commit()
@@ -210,9 +215,9 @@ def test_an_erasure_and_a_step_that_keeps_its_lease_do_not_wait_for_each_other(
     operator.commit()
 
 
-def test_what_is_parked_for_a_document_that_is_being_erased_stays(world: World) -> None:
-    job_id = world.job()
-    world.do("receive_event", **told("d1", "parse_ready", parse_job_id="p1"))
+def test_delivery_stays_parked_while_its_document_is_erased(world: World) -> None:
+    job_id = world.make_job()
+    world.call("receive_event", **event_delivery("d1", "parse_ready", parse_job_id="p1"))
     world.watcher.execute(
         "insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)"
         " values ('p1', %s, 1)",

@@ -1,19 +1,19 @@
-"""A job that is made twice at once, or while an older job of its document is rescued."""
+"""A job is created twice at once, or while an older job of its document is rescued."""
 
 from __future__ import annotations
 
-from engine.races.arguments import new_job, told
+from engine.races.arguments import event_delivery, new_job
 from engine.races.sessions import DEADLINE, World, failed_job, race
 
 
-def test_a_job_that_is_made_twice_at_once_is_one(world: World) -> None:
+def test_same_job_created_twice_at_once_is_one_job(world: World) -> None:
     create = ("create_job", new_job("a"))
     one, two = race(world.session("operator"), create, world.session("operator"), create)
     assert (one["outcome"], two["outcome"]) == ("applied", "duplicate")
     assert one["job_id"] == two["job_id"]
 
 
-def test_a_job_whose_twin_was_not_made_after_all_is_made(world: World) -> None:
+def test_job_is_created_when_its_twin_rolls_back(world: World) -> None:
     first, second = world.session("operator"), world.session("operator")
     first.call("create_job", **new_job("a"))
     waiting = second.blocked("create_job", by=first, **new_job("a"))
@@ -22,9 +22,9 @@ def test_a_job_whose_twin_was_not_made_after_all_is_made(world: World) -> None:
     second.commit()
 
 
-def test_a_job_whose_twin_finishes_at_that_moment_is_made(world: World) -> None:
-    """Between the insert that met the unfinished job and the look at it, that job is cancelled."""
-    job_id = world.job()
+def test_job_is_created_when_its_twin_is_cancelled_at_that_moment(world: World) -> None:
+    """The insert meets an unfinished job, which is cancelled before create_job reads it."""
+    job_id = world.make_job()
     world.watcher.execute("""
         create function public.wait() returns trigger language plpgsql security definer
         as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$
@@ -44,33 +44,35 @@ def test_a_job_whose_twin_finishes_at_that_moment_is_made(world: World) -> None:
     assert made["job_id"] not in (None, job_id)
 
 
-def test_a_rescue_that_waited_for_a_newer_job_is_stale(world: World) -> None:
+def test_late_success_that_waited_for_a_newer_job_is_stale(world: World) -> None:
     failed = failed_job(world)
     made, rescue = race(
         world.session("operator"),
         ("create_job", new_job("a")),
         world.session(),
-        ("receive_event", told("d1", "parse_ready", job_id=failed)),
+        ("receive_event", event_delivery("d1", "parse_ready", job_id=failed)),
     )
     assert (made["outcome"], rescue["outcome"]) == ("applied", "stale")
     assert world.status(failed) == "failed_parse"
 
 
-def test_a_rescue_succeeds_if_the_newer_job_is_not_made_after_all(world: World) -> None:
+def test_late_success_rescues_the_job_if_the_newer_job_rolls_back(world: World) -> None:
     failed = failed_job(world)
     operator, hook = world.session("operator"), world.session()
     operator.call("create_job", **new_job("a"))
-    waiting = hook.blocked("receive_event", by=operator, **told("d1", "parse_ready", job_id=failed))
+    waiting = hook.blocked(
+        "receive_event", by=operator, **event_delivery("d1", "parse_ready", job_id=failed)
+    )
     operator.rollback()
     assert waiting.result(DEADLINE)["outcome"] == "applied"
     hook.commit()
 
 
-def test_a_new_job_that_waited_for_a_rescue_is_the_rescued_one(world: World) -> None:
+def test_creating_a_job_that_waited_for_a_rescue_returns_the_rescued_job(world: World) -> None:
     failed = failed_job(world)
     rescue, made = race(
         world.session(),
-        ("receive_event", told("d1", "parse_ready", job_id=failed)),
+        ("receive_event", event_delivery("d1", "parse_ready", job_id=failed)),
         world.session("operator"),
         ("create_job", new_job("a")),
     )

@@ -1,4 +1,4 @@
-"""Random calls at once: every invariant holds, and no acknowledged event is lost."""
+"""Random calls from eight sessions keep every invariant and lose no acknowledged event."""
 
 from __future__ import annotations
 
@@ -15,15 +15,25 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from engine.races.arguments import ERROR, Row, brought, cap, claim, held, new_job, told, upload
+from engine.races.arguments import (
+    ERROR,
+    Row,
+    cap,
+    claim,
+    content_delivery,
+    event_delivery,
+    new_job,
+    under_lease,
+    upload,
+)
 from engine.races.sessions import World
 
-# What a call may be refused with, whatever happened before it; never a deadlock (40P01).
+# The SQLSTATEs with which a call may be refused. A deadlock (40P01) fails the test.
 REFUSALS = {"UP001", "UP002", "UP003", "UP004", "UP005", "UP007", "UP009"}
 
 
-class Chaos:
-    """Random calls over few files, each a transaction; what was acknowledged is remembered."""
+class RandomCalls:
+    """Random calls on a few files, one transaction each. Keeps the events it was told of."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.seed = world, seed
@@ -146,12 +156,14 @@ class Chaos:
             names["parse_job_id"] = self._provider_job(rng, job_id)
         if rng.random() < 0.2:
             names["attempt"] = rng.randrange(1, 4)
-        return "receive_event", told(f"{job_id}-{code}-{rng.randrange(9)}", code, **names)
+        return "receive_event", event_delivery(f"{job_id}-{code}-{rng.randrange(9)}", code, **names)
 
     def _thin(self, rng: random.Random) -> tuple[str, Row]:
         provider_job = self._provider_job(rng, self._job(rng))
         code = rng.choice(["parse_started", "parse_ready", "parse_failed"])
-        return "receive_event", told(f"{provider_job}-{code}", code, parse_job_id=provider_job)
+        return "receive_event", event_delivery(
+            f"{provider_job}-{code}", code, parse_job_id=provider_job
+        )
 
     def _content(self, rng: random.Random) -> tuple[str, Row]:
         job_id = self._job(rng)
@@ -159,7 +171,9 @@ class Chaos:
         names: Row = {"recognised": rng.random() < 0.8}
         if rng.random() < 0.5:
             names["parse_job_id"] = self._provider_job(rng, job_id)
-        return "receive_content", brought(f"{job_id}-{content!r}", job_id, content, **names)
+        return "receive_content", content_delivery(
+            f"{job_id}-{content!r}", job_id, content, **names
+        )
 
     def _finish(self, rng: random.Random) -> tuple[str, Row]:
         return "finish_content", {"job_id": self._job(rng), "ordinal": rng.randrange(1, 5)}
@@ -190,7 +204,7 @@ class Chaos:
         def make(rng: random.Random) -> tuple[str, Row] | None:
             if not self.leases:
                 return None
-            return function, held(*rng.choice(self.leases[-8:]), **arguments)
+            return function, under_lease(*rng.choice(self.leases[-8:]), **arguments)
 
         return make
 
@@ -210,7 +224,7 @@ class Chaos:
 
     def _pause(self, rng: random.Random) -> tuple[str, Row]:
         until = datetime.now(UTC) + timedelta(seconds=rng.randrange(60))
-        return "pause_stage", {"status": "uploaded", "until": until, "reason": "chaos"}
+        return "pause_stage", {"status": "uploaded", "until": until, "reason": "calls"}
 
     def _erase(self, rng: random.Random) -> tuple[str, Row] | None:
         if not self.documents or rng.random() < 0.5:
@@ -218,12 +232,12 @@ class Chaos:
         return "erase_document", {"document_id": rng.choice(self.documents[-8:])}
 
 
-def test_random_calls_at_once_leave_every_invariant_and_every_acknowledged_event(
+def test_random_calls_at_once_keep_every_invariant_and_lose_no_acknowledged_event(
     world: World, request: pytest.FixtureRequest
 ) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
-    # A hundred times faster, so that the drain has its turn: its 30 seconds pass in 0.3.
+    # Let the clock run a hundred times faster: the drain waits 30 seconds before it acts.
     world.watcher.execute("""
         do $do$
         begin
@@ -238,11 +252,11 @@ def test_random_calls_at_once_leave_every_invariant_and_every_acknowledged_event
         end;
         $do$
     """)
-    chaos = Chaos(world, seed)
-    chaos.run(threads=8, seconds=5)
-    print(sorted(chaos.counts.items()))  # noqa: T201
-    if chaos.failure is not None:
-        raise chaos.failure
+    calls = RandomCalls(world, seed)
+    calls.run(threads=8, seconds=5)
+    print(sorted(calls.counts.items()))  # noqa: T201
+    if calls.failure is not None:
+        raise calls.failure
 
     alive = {
         row["job_id"]
@@ -254,11 +268,11 @@ def test_random_calls_at_once_leave_every_invariant_and_every_acknowledged_event
     }
     lost = [
         row
-        for row in chaos.applied
+        for row in calls.applied
         if row["job_id"] in alive and (row["job_id"], row["event_id"]) not in events
     ]
     assert lost == []
-    # A month is longer than the test, but for its end: then the caps have begun anew.
+    # The sums start at the cap's window, which begins anew if the month ends during the test.
     wrong = world.watcher.execute("""
         select c.owner_id, c.used, sum(coalesce(r.billed, r.reserved))
           from upload_pipeline.credit_caps as c
@@ -280,4 +294,4 @@ def test_random_calls_at_once_leave_every_invariant_and_every_acknowledged_event
         "reserve_credits applied",
         "settle_credits",
     ):
-        assert chaos.counts[wanted] > 0, wanted
+        assert calls.counts[wanted] > 0, wanted

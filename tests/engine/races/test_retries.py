@@ -1,16 +1,16 @@
-"""A job that is retried while webhooks of its earlier attempt arrive."""
+"""A job is retried while webhooks or content of its earlier attempt arrive."""
 
 from __future__ import annotations
 
 import pytest
 
-from engine.races.arguments import brought, new_job, told
-from engine.races.sessions import World, failed_job, race, refused
+from engine.races.arguments import content_delivery, event_delivery, new_job
+from engine.races.sessions import World, failed_job, race, race_refused
 
 
-def test_a_retry_that_waited_for_a_newer_job_is_refused(world: World) -> None:
+def test_retry_that_waited_for_a_newer_job_is_refused(world: World) -> None:
     failed = failed_job(world)
-    _, state = refused(
+    _, state = race_refused(
         world.session("operator"),
         ("create_job", new_job("a")),
         world.session("operator"),
@@ -20,26 +20,24 @@ def test_a_retry_that_waited_for_a_newer_job_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize("code", ["parse_ready", "parse_failed"])
-def test_a_webhook_that_waited_for_a_retry_is_of_an_earlier_attempt(
-    world: World, code: str
-) -> None:
-    job_id = world.job()
-    world.do("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
+def test_webhook_that_waited_for_a_retry_is_stale(world: World, code: str) -> None:
+    job_id = world.make_job()
+    world.call("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
     _, late = race(
         world.session("operator"),
         ("retry_job", {"job_id": job_id}),
         world.session(),
-        ("receive_event", told("d1", code, parse_job_id="p1")),
+        ("receive_event", event_delivery("d1", code, parse_job_id="p1")),
     )
     assert (late["outcome"], late["status"]) == ("stale", "uploaded")
 
 
-def test_a_retry_that_waited_for_a_success_retries_it_nevertheless(world: World) -> None:
-    job_id = world.job()
-    world.do("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
+def test_retry_that_waited_for_a_success_still_retries_the_job(world: World) -> None:
+    job_id = world.make_job()
+    world.call("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
     success, retried = race(
         world.session(),
-        ("receive_event", told("d1", "parse_ready", parse_job_id="p1")),
+        ("receive_event", event_delivery("d1", "parse_ready", parse_job_id="p1")),
         world.session("operator"),
         ("retry_job", {"job_id": job_id}),
     )
@@ -47,10 +45,10 @@ def test_a_retry_that_waited_for_a_success_retries_it_nevertheless(world: World)
     assert world.codes(job_id)[3:] == ["parse_ready", "job_retried"]
 
 
-def test_a_retry_that_waited_for_the_end_of_content_does_not_lose_it(world: World) -> None:
-    job_id = world.job()
-    world.do("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
-    world.do("receive_content", **brought("d1", job_id, b"# a", parse_job_id="p1"))
+def test_retry_that_waited_for_finished_content_keeps_the_content(world: World) -> None:
+    job_id = world.make_job()
+    world.call("record_submission", job_id=job_id, attempt=1, parse_job_id="p1")
+    world.call("receive_content", **content_delivery("d1", job_id, b"# a", parse_job_id="p1"))
     _, retried = race(
         world.session(),
         ("finish_content", {"job_id": job_id, "ordinal": 1}),
