@@ -20,10 +20,10 @@ from hookline.postgres.records import Receipt
 from hookline.process.problems import INTERNAL, problem
 from hookline.process.readiness import Readiness
 from hookline.receiver.bodies import BodyBudget
-from hookline.receiver.configured_sources import Proof, Source
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
 from hookline.settings import Settings
+from hookline.sources.protocol import Source
 from hookline.storage.kept import store_kept
 from hookline.storage.objects import Storage
 
@@ -144,7 +144,7 @@ class _Handler:
         return response
 
     async def _receive(self, request: web.Request, done: _Done) -> Receipt:
-        admitted = self._source.admit(request.match_info)
+        self._source.check_path(request.match_info)
         encodings = request.headers.getall(hdrs.CONTENT_ENCODING, ())
         if any(encoding.lower() != "identity" for encoding in encodings):
             raise web.HTTPUnsupportedMediaType(reason="Content-Encoding is not accepted")
@@ -154,11 +154,10 @@ class _Handler:
         async with self._bodies.read(
             request, limit=self._source.body_limit, seconds=self._read_timeout
         ) as body:
-            read = self._prove_and_parse
             if len(body) > _LARGE:
-                event, body_sha256 = await asyncio.to_thread(read, request, body, admitted)
+                event, body_sha256 = await asyncio.to_thread(self._read, request, body)
             else:
-                event, body_sha256 = read(request, body, admitted)
+                event, body_sha256 = self._read(request, body)
 
             if isinstance(event, Notice):
                 receipt = await self._engine.receive_event(self._source.name, body_sha256, event)
@@ -169,11 +168,9 @@ class _Handler:
                 self._bell.ring(receipt.status)
         return receipt
 
-    def _prove_and_parse(
-        self, request: web.Request, body: bytes, admitted: Proof
-    ) -> tuple[Notice | Content, str]:
-        proof = self._source.verify(request.headers, body, time.time(), admitted)
-        return self._source.parse(body, proof), hashlib.sha256(body).hexdigest()
+    def _read(self, request: web.Request, body: bytes) -> tuple[Notice | Content, str]:
+        event = self._source.read(request.headers, body, time.time(), request.match_info)
+        return event, hashlib.sha256(body).hexdigest()
 
     async def _take_content(self, body_sha256: str, content: Content, done: _Done) -> Receipt:
         receipt = await self._engine.receive_content(self._source.name, body_sha256, content)

@@ -1,6 +1,6 @@
-"""What a source of webhooks gives: a notice, a content, or a refusal. No I/O, no clock.
+"""Sources: one module for each sender of webhooks. They verify, then parse; no I/O and no clock.
 
-A source is two pure functions. Verify proves who sent the bytes; parse says what they mean in the
-words of the database. One HTTP handler serves all sources: it maps the three refusals to a status
-code, a `Notice` to SQL `receive_event`, and a `Content` to SQL `receive_content`.
+`protocol.Source` is what a source can do. A source turns a delivery into a `Notice` (an event
+without content) or a `Content` (the bytes of a result), or refuses it by one of the exceptions in
+`refusals`. One HTTP handler of the receiver serves all sources.
 """

@@ -1,15 +1,19 @@
 """Source `llamacloud`: LlamaCloud's event notifications, which say that a result can be fetched."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from hookline.postgres.deliveries import Notice
+from hookline.sources import routes
 from hookline.sources.refusals import Malformed
+from hookline.sources.signatures import one_header, verify_llamacloud
 from hookline.sources.strict_json import as_object, as_text, read, storable
 
 NO_REASON: Final = "The provider gave no reason."
 """The error of a failed parse that was reported without one."""
 
+_BODY_LIMIT: Final = 2**18
 _ID_LIMIT: Final = 200
 _LATEST_TIMESTAMP: Final = 10**12
 
@@ -29,6 +33,27 @@ _MEANINGS: Final = {
     "parse.error": _Meaning("parse.error", "parse_ended"),
     "parse.cancelled": _Meaning("parse.cancelled", "parse_cancelled"),
 }
+
+
+class LlamaCloudSource:
+    """Event notifications, proven by the header LC-Signature. A notification has no content."""
+
+    name: Final = "llamacloud"
+    route: Final = routes.LLAMACLOUD
+    body_limit: Final = _BODY_LIMIT
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        self._secrets = secrets
+
+    def check_path(self, path: Mapping[str, str]) -> None:
+        """Accept every path: only the body is proven."""
+
+    def read(
+        self, headers: Mapping[str, str], body: bytes, now: float, path: Mapping[str, str]
+    ) -> Notice:
+        """What a proven notification says. Raises NotProven, then as `parse` does."""
+        verify_llamacloud(one_header(headers, "lc-signature"), body, self._secrets)
+        return parse(body)
 
 
 def parse(body: bytes) -> Notice:

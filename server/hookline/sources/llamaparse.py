@@ -4,6 +4,7 @@ The models are the contract: `envelope.schema.json` is generated from them.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -19,7 +20,9 @@ from pydantic import (
 )
 
 from hookline.postgres.deliveries import Content, Notice
+from hookline.sources import routes
 from hookline.sources.refusals import Malformed, Unprocessable
+from hookline.sources.signatures import one_header, verify_hex, verify_standard
 from hookline.sources.strict_json import TEXT_LIMIT, as_object, as_text, is_storable, read
 
 NO_REASON: Final = "The parser gave no reason."
@@ -120,6 +123,39 @@ class Envelope(_Model):
         description="Printable characters that follow the document through all systems. "
         "Without it, the job's own is used.",
     )
+
+
+class LlamaParseSource:
+    """The signed envelope, proven by X-Webhook-Signature (hex) or by Standard Webhooks.
+
+    With the scheme `standard`, `secrets` are keys as `standard_key` decodes them.
+    """
+
+    name: Final = "llamaparse"
+    route: Final = routes.LLAMAPARSE
+
+    def __init__(
+        self, scheme: Literal["hex", "standard"], secrets: Sequence[bytes], *, body_limit: int
+    ) -> None:
+        self.body_limit = body_limit
+        self._scheme = scheme
+        self._secrets = secrets
+
+    def check_path(self, path: Mapping[str, str]) -> None:
+        """Accept every path: only the body is proven."""
+
+    def read(
+        self, headers: Mapping[str, str], body: bytes, now: float, path: Mapping[str, str]
+    ) -> Notice | Content:
+        """What a proven envelope says. Raises NotProven, then as `parse` does."""
+        return parse(body, self._verify(headers, body, now))
+
+    def _verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str | None:
+        """The signed delivery id, where the scheme has one."""
+        if self._scheme == "standard":
+            return verify_standard(headers, body, self._secrets, now)
+        verify_hex(one_header(headers, "x-webhook-signature"), body, self._secrets)
+        return None
 
 
 def parse(body: bytes, delivery_id: str | None = None) -> Notice | Content:

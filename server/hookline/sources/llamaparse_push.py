@@ -1,6 +1,6 @@
-"""Source `push`: LlamaParse v1's whole result at a `webhook_url`, proven by a token in the URL.
+"""Source `llamaparse_push`: LlamaParse v1 posts the whole result to a `webhook_url`.
 
-The provider signs nothing and names no job: the URL that we gave it is all the proof there is.
+The provider signs nothing and names no job. A token in the URL is the only proof.
 """
 
 import base64
@@ -8,19 +8,50 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from hookline.postgres.deliveries import Content
+from hookline.sources import routes
 from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import prove
 
 EVENT_TYPE: Final = "result_push"
 MAX_ATTEMPT: Final = 2**31 - 1
 
+_WRONG_ADDRESS: Final = "The address of this webhook is not one that was given out."
 _TOKEN: Final = re.compile(r"([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{43})")
 _DOMAIN: Final = b"hookline push token 1\0"
+
+
+class LlamaParsePushSource:
+    """Result pushes, proven by the token in the path: it names the job's attempt."""
+
+    name: Final = "llamaparse_push"
+    route: Final = routes.LLAMAPARSE_PUSH
+
+    def __init__(self, secrets: Sequence[bytes], *, body_limit: int) -> None:
+        self.body_limit = body_limit
+        self._secrets = secrets
+
+    def check_path(self, path: Mapping[str, str]) -> None:
+        """Check the token, so that only a proven sender may make us read a body."""
+        self._verify(path)
+
+    def read(
+        self, headers: Mapping[str, str], body: bytes, now: float, path: Mapping[str, str]
+    ) -> Content:
+        """The content of a push for the attempt that the path proves. Raises NotProven."""
+        job_id, attempt = self._verify(path)
+        return parse(body, job_id, attempt)
+
+    def _verify(self, path: Mapping[str, str]) -> tuple[UUID, int]:
+        try:
+            job_id = UUID(path["job_id"])
+        except ValueError:
+            raise NotProven(_WRONG_ADDRESS) from None
+        return job_id, verify_token(path["token"], job_id, self._secrets)
 
 
 def mint_token(secret: bytes, job_id: UUID, attempt: int) -> str:
@@ -45,7 +76,7 @@ def verify_token(token: str, job_id: UUID, secrets: Sequence[bytes]) -> int:
     """
     match = _TOKEN.fullmatch(token)
     if match is None or int(match[1]) > MAX_ATTEMPT:
-        raise NotProven("The address of this webhook is not one that was given out.")
+        raise NotProven(_WRONG_ADDRESS)
     attempt = int(match[1])
     prove([match[2]], secrets, lambda secret: _mac(secret, job_id, attempt))
     return attempt

@@ -1,0 +1,39 @@
+"""What the receiver needs to know of a source, and asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from hookline.postgres.deliveries import Content, Notice
+
+__all__ = ["Source"]
+
+
+class Source(Protocol):
+    """One kind of sender. `name` is the word of webhook_deliveries.source."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def route(self) -> str:
+        """A path of `routes`; `{...}` in it are the keys of `path` below."""
+
+    @property
+    def body_limit(self) -> int:
+        """The largest body that the source takes, in bytes."""
+
+    def check_path(self, path: Mapping[str, str]) -> None:
+        """Refuse a delivery by its path alone, before its body is read. Raises NotProven.
+
+        This only saves the work of reading. `read` checks the path again.
+        """
+
+    def read(
+        self, headers: Mapping[str, str], body: bytes, now: float, path: Mapping[str, str]
+    ) -> Notice | Content:
+        """Verify who sent the delivery, then parse it; `now` is in Unix seconds.
+
+        Raises NotProven, and only for a proven delivery Malformed or Unprocessable.
+        """
