@@ -18,7 +18,7 @@ from hookline.cli import rows
 from hookline.doctor import examination as doctor
 from hookline.postgres import errors as connections
 from hookline.postgres import records, views
-from hookline.postgres.records import KeptContent, Receipt
+from hookline.postgres.records import ClaimedContent, Receipt
 from hookline.process.readiness import _INGEST
 from hookline.receiver.application import _MESSAGES
 from hookline.receiver.configured_sources import configured_sources
@@ -95,7 +95,7 @@ def test_a_claimed_content_has_the_columns_of_its_function(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     cursor = connection.execute("select * from upload_pipeline.claim_contents()")
-    assert tuple(column.name for column in cursor.description or ()) == KeptContent._fields
+    assert tuple(column.name for column in cursor.description or ()) == ClaimedContent._fields
 
 
 ROWS: dict[str, Any] = {

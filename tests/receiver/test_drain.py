@@ -9,7 +9,7 @@ import pytest
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.notifier import Notifier
-from hookline.postgres.records import KeptContent
+from hookline.postgres.records import ClaimedContent
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.storage.objects import Storage
@@ -23,7 +23,7 @@ async def test_a_failure_that_nobody_foresaw_does_not_end_the_drain(
     claim = Engine.claim_content
     failed: list[bool] = []
 
-    async def fail_once(self: Engine) -> KeptContent | None:
+    async def fail_once(self: Engine) -> ClaimedContent | None:
         if not failed:
             failed.append(True)
             raise ValueError("a driver's bug")

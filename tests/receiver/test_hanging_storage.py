@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hookline.storage.blocking_calls import BlockingCalls
 from hookline.storage.objects import StorageError
-from hookline.storage.threads import Threads
 from support.receiver_process import Spawn
 from support.sender import envelope_of
 
@@ -51,22 +51,22 @@ async def test_neither_signatures_nor_the_stop_wait_for_a_disk_that_hangs(
 
 
 async def test_a_call_that_ends_after_it_was_given_up_frees_its_place() -> None:
-    threads = Threads(2)
+    calls = BlockingCalls(2)
     release = threading.Event()
 
     async def give_up() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await threads.call(release.wait)
+                await calls.call(release.wait)
 
     await asyncio.gather(give_up(), give_up())
     with pytest.raises(StorageError, match="still hang"):
-        await threads.call(int)
+        await calls.call(int)
     release.set()
     async with asyncio.timeout(5):
         while True:
             try:
-                assert await asyncio.gather(*(threads.call(int) for _ in range(10))) == [0] * 10
+                assert await asyncio.gather(*(calls.call(int) for _ in range(10))) == [0] * 10
             except StorageError:
                 await asyncio.sleep(0.01)
             else:
@@ -74,7 +74,7 @@ async def test_a_call_that_ends_after_it_was_given_up_frees_its_place() -> None:
 
 
 async def test_calls_wait_for_a_place_and_raise_what_the_function_raised() -> None:
-    threads = Threads(2)
+    calls = BlockingCalls(2)
     running = []
 
     def work() -> int:
@@ -82,10 +82,10 @@ async def test_calls_wait_for_a_place_and_raise_what_the_function_raised() -> No
         time.sleep(0.01)
         return len(running) - len([running.pop()]) + 1
 
-    assert max(await asyncio.gather(*(threads.call(work) for _ in range(10)))) <= 2
+    assert max(await asyncio.gather(*(calls.call(work) for _ in range(10)))) <= 2
 
     def fail() -> None:
         raise FileNotFoundError(2, "No such file or directory")
 
     with pytest.raises(FileNotFoundError):
-        await threads.call(fail)
+        await calls.call(fail)

@@ -16,9 +16,9 @@ from psycopg_pool import AsyncConnectionPool
 from hookline.postgres.deliveries import Content, Notice
 from hookline.postgres.pool import transaction
 from hookline.postgres.records import (
+    ClaimedContent,
     CreditStatus,
     Job,
-    KeptContent,
     OpenReservation,
     Receipt,
     Reservation,
@@ -81,7 +81,7 @@ class Engine:
         """Say that kept content is in storage. Raises UnknownJob."""
         return await self._receipt("finish_content", job_id=job_id, ordinal=ordinal)
 
-    async def claim_content(self) -> KeptContent | None:
+    async def claim_content(self) -> ClaimedContent | None:
         """The kept content whose turn it is to be stored, if any. One, since it may be large."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
@@ -90,7 +90,7 @@ class Engine:
                 binary=True,
             )
             row = await cursor.fetchone()
-        return KeptContent._make(row) if row else None
+        return ClaimedContent._make(row) if row else None
 
     async def claim_deletions(self, batch: int) -> list[tuple[str, int]]:
         """(path, tries) of objects of erased documents that are to be deleted now."""

@@ -10,9 +10,9 @@ from uuid import UUID
 
 __all__ = [
     "OUTCOMES",
+    "ClaimedContent",
     "CreditStatus",
     "Job",
-    "KeptContent",
     "OpenReservation",
     "Receipt",
     "Reservation",
@@ -36,7 +36,7 @@ class Receipt:
     path: str | None
 
 
-class KeptContent(NamedTuple):
+class ClaimedContent(NamedTuple):
     """A row of claim_contents."""
 
     job_id: UUID

@@ -24,7 +24,7 @@ from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
 from hookline.settings import Settings
 from hookline.sources.protocol import Source
-from hookline.storage.kept import store_kept
+from hookline.storage.content import store_content
 from hookline.storage.objects import Storage
 
 __all__ = ["make_application"]
@@ -175,7 +175,7 @@ class _Handler:
     async def _take_content(self, body_sha256: str, content: Content, done: _Done) -> Receipt:
         receipt = await self._engine.receive_content(self._source.name, body_sha256, content)
         done.take(receipt, content)
-        return await store_kept(
+        return await store_content(
             self._engine,
             self._storage,
             receipt,

@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from hookline.storage.blocking_calls import BlockingCalls
 from hookline.storage.objects import MissingObject, StorageError, StoredObject, object_key
-from hookline.storage.threads import Threads
 
 __all__ = ["FileStorage"]
 
 _Answer = TypeVar("_Answer")
 
 # More than a disk can do at a time, and few enough to lose all of them to one that hangs.
-_CALLS = 8
+_CALLS_AT_ONCE = 8
 _TEMPORARY = ".hookline-"
 
 
@@ -28,7 +28,7 @@ class FileStorage:
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
-        self._threads = Threads(_CALLS)
+        self._calls = BlockingCalls(_CALLS_AT_ONCE)
 
     async def write(self, path: str, content: bytes) -> None:
         """Temporary file, fsync, rename, fsync of the directories. Raises StorageError."""
@@ -66,7 +66,7 @@ class FileStorage:
 
     async def _call(self, function: Callable[[], _Answer]) -> _Answer:
         try:
-            return await self._threads.call(function)
+            return await self._calls.call(function)
         except OSError as error:
             raise StorageError(
                 f"{error.strerror or type(error).__name__} ({error.errno})"

@@ -22,7 +22,7 @@ from hookline.providers.llamacloud.client import (
 from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
 from hookline.providers.llamacloud.reports import SOURCE
 from hookline.stages import Deferred, Failed, Job, Tools
-from hookline.storage.kept import store_kept
+from hookline.storage.content import store_content
 from hookline.storage.objects import StorageError
 
 __all__ = ["Fetch"]
@@ -94,7 +94,7 @@ class Fetch:
             ),
         )
         try:
-            receipt = await store_kept(
+            receipt = await store_content(
                 tools.engine,
                 tools.storage,
                 receipt,

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from hookline.storage.objects import StorageError
 
-__all__ = ["Threads"]
+__all__ = ["BlockingCalls"]
 
 _Answer = TypeVar("_Answer")
 
 
-class Threads:
+class BlockingCalls:
     """At most `limit` calls at a time. A call that hangs keeps its place, not the process.
 
     asyncio's own executor would be used up by hanging calls, and joined at exit.

@@ -8,10 +8,10 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.records import Receipt
 from hookline.storage.objects import Storage, StorageError
 
-__all__ = ["store_kept"]
+__all__ = ["store_content"]
 
 
-async def store_kept(
+async def store_content(
     engine: Engine, storage: Storage, receipt: Receipt, content: bytes, *, deadline: float
 ) -> Receipt:
     """Write what receive_content has kept, within `deadline` seconds, and say so.
