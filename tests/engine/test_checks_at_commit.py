@@ -1,4 +1,7 @@
-"""What is checked at COMMIT, at a real one: pgTAP rolls back; 15 and 18 differ in its rights."""
+"""The checks that run at COMMIT, with real commits; the pgTAP files roll back.
+
+PostgreSQL 15 runs these checks as the role that commits, 18 as the role that made the change.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def _create_job(url: str) -> uuid.UUID:
     return uuid.UUID(str(row[0]))
 
 
-def _tell(conn: psycopg.Connection, job_id: uuid.UUID, version: int) -> None:
+def _insert_event(conn: psycopg.Connection, job_id: uuid.UUID, version: int) -> None:
     conn.execute(
         """
         insert into upload_pipeline.events (
@@ -49,7 +52,7 @@ def _tell(conn: psycopg.Connection, job_id: uuid.UUID, version: int) -> None:
     )
 
 
-def test_each_role_commits_what_its_functions_did(postgres: Server, database: str) -> None:
+def test_each_role_can_commit_the_work_of_its_functions(postgres: Server, database: str) -> None:
     job_id = _create_job(postgres.login(database, "operator"))
     with psycopg.connect(postgres.login(database, "worker")) as conn:
         conn.execute("select upload_pipeline.record_submission(%s, 1, 'pj')", (job_id,))
@@ -67,12 +70,12 @@ def test_each_role_commits_what_its_functions_did(postgres: Server, database: st
         assert events == (3,)
 
 
-def test_a_commit_of_an_event_without_its_step_is_refused_whole(database: str) -> None:
+def test_commit_of_an_event_without_its_step_is_refused_as_a_whole(database: str) -> None:
     job_id = _create_job(database)
     with psycopg.connect(database) as conn:
         conn.execute("set role hookline_owner")
         conn.execute("update upload_pipeline.documents set filename = 'other.pdf'")
-        _tell(conn, job_id, 2)
+        _insert_event(conn, job_id, 2)
         with pytest.raises(psycopg.DatabaseError) as refusal:
             conn.commit()
         assert refusal.value.sqlstate == "UP010"
@@ -82,7 +85,7 @@ def test_a_commit_of_an_event_without_its_step_is_refused_whole(database: str) -
         assert (counted, named) == ((1,), ("a.pdf",))
 
 
-def test_a_commit_of_a_job_without_its_history_is_refused_whole(database: str) -> None:
+def test_commit_of_a_job_without_its_history_is_refused_as_a_whole(database: str) -> None:
     _create_job(database)
     with psycopg.connect(database) as conn:
         conn.execute("set role hookline_owner")
@@ -102,11 +105,11 @@ def test_two_sessions_cannot_take_the_same_step(database: str) -> None:
     job_id = _create_job(database)
     step = "update upload_pipeline.upload_jobs set version = 2 where job_id = %s"
     with psycopg.connect(database) as first, psycopg.connect(database) as second:
-        _tell(first, job_id, 2)
+        _insert_event(first, job_id, 2)
         first.execute(step, (job_id,))
         second.execute("set lock_timeout = '200ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            _tell(second, job_id, 2)
+            _insert_event(second, job_id, 2)
         second.rollback()
         second.execute("set transaction isolation level repeatable read")
         second.execute("select count(*) from upload_pipeline.events")

@@ -1,6 +1,6 @@
-"""pg_prove, pgTAP's own runner, judges every kind of ending as our collector does.
+"""pg_prove, pgTAP's own runner, and our pytest collector agree on which files pass.
 
-All the files of the tree it runs in tests/supabase, as `supabase test db` does.
+Here both run small invented files. tests/supabase lets pg_prove run all files of tests/db.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from support.pgtap import pg_prove, run_file
 from support.servers import Server
 
-# Of each kind of ending one file, and whether it passes.
+# One file for each way in which a file can end, and whether it passes.
 FILES = {
     "passes": ("begin; select plan(2); select pass('a'); select ok(true); %s", True),
     "plans_last": ("begin; select * from no_plan(); select pass('a'); %s", True),
@@ -61,7 +61,7 @@ def clone(postgres15: Server) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_gets_the_same_verdict_from_both(
+def test_both_runners_give_a_file_the_same_verdict(
     name: str, postgres15: Server, clone: str, tmp_path: Path
 ) -> None:
     text, passes = FILES[name]

@@ -1,6 +1,6 @@
-"""The optional pipelines are data, and what the tests say of the machine holds for each of them.
+"""Each optional pipeline (data only) keeps the same promises as the default one.
 
-So are the stages that somebody added: work in them is claimed, lost, resumed and upgraded as any.
+Work in the stages that a pipeline or a user adds is claimed, lost, resumed and upgraded like any.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from support.servers import ROOT, Server
 
 PIPELINES = sorted(path.name for path in (ROOT / "db" / "pipelines").glob("*.sql"))
 
-# These ask the tables what is legal, so they judge any machine.
+# These files read from the tables what is legal, so they can test any state machine.
 ABOUT_THE_MACHINE = (
     "history/every_step_of_the_machine_is_legal_or_refused.sql",
     "history/functions_take_every_legal_step_and_no_other.sql",
@@ -43,17 +43,17 @@ def _add(server: Server, pipeline: str, url: str) -> None:
 
 @pytest.fixture(scope="module", params=PIPELINES)
 def with_pipeline(request: pytest.FixtureRequest, postgres: Server) -> Iterator[str]:
-    """A database with a pipeline added to it, as the pipeline's file says how."""
+    """A database with a pipeline added twice; the second time must change nothing."""
     with postgres.create(template=postgres.pgtap_template) as url:
         _add(postgres, request.param, url)
         once = _machine(url)
         _add(postgres, request.param, url)
-        assert _machine(url) == once, "the second time changes nothing"
+        assert _machine(url) == once, "adding the pipeline again changed it"
         yield url
 
 
 @pytest.mark.parametrize("name", ABOUT_THE_MACHINE)
-def test_the_machine_keeps_its_promises_with(
+def test_state_machine_keeps_its_promises_with_the_pipeline(
     name: str, postgres: Server, with_pipeline: str
 ) -> None:
     verdict, stderr = run_file(postgres, with_pipeline, TESTS / name)
@@ -61,7 +61,7 @@ def test_the_machine_keeps_its_promises_with(
 
 
 class Worker:
-    """Calls the functions, each in a transaction of its own, at a time that is set."""
+    """Calls functions, each in its own transaction, at the time that the test sets."""
 
     def __init__(self, url: str) -> None:
         self.conn: psycopg.Connection[dict[str, Any]] = psycopg.connect(
@@ -122,12 +122,12 @@ def worker(postgres: Server) -> Iterator[Worker]:
             assert worker.rows("check_integrity") == []
 
 
-def test_the_longer_chain_is_worked_from_end_to_end(worker: Worker) -> None:
+def test_job_goes_through_all_stages_of_the_rag_pipeline(worker: Worker) -> None:
     worker.at("12:00")
     job_id = worker.make_parsed_job()
     for status, *codes in (
         ("parsed", "parse_validated"),
-        # One worker holds on to what it has started.
+        # One worker keeps its lease from the start of this stage to its end.
         ("parse_validated", "chunking_started", "chunking_completed"),
         ("chunks_stored", "embedding_queued"),
         ("embedding_queued", "embedding_started", "embedding_completed"),
@@ -141,7 +141,7 @@ def test_the_longer_chain_is_worked_from_end_to_end(worker: Worker) -> None:
     assert done["status"] == "complete"
 
 
-def test_work_whose_worker_died_in_a_status_that_nobody_claims_is_resumed(worker: Worker) -> None:
+def test_job_whose_worker_died_in_a_started_stage_is_resumed(worker: Worker) -> None:
     worker.at("12:00")
     worker.make_parsed_job()
     worker.call("advance_job", code="parse_validated", **worker.claim("parsed"))
@@ -149,7 +149,7 @@ def test_work_whose_worker_died_in_a_status_that_nobody_claims_is_resumed(worker
     worker.call("advance_job", code="chunking_started", keep_lease=True, **lease)
     worker.at("12:02")
     assert worker.rows("claim_jobs", status="chunking", worker="x") == []
-    # It was taken back, and its turn comes after a pause, not at its deadline half an hour later.
+    # The lease was swept. The job is retried after a backoff, not at its deadline after 30 minutes.
     worker.at("12:02:10")
     lease = worker.claim("chunking")
     assert worker.call("advance_job", code="chunking_completed", **lease)["status"] == (
@@ -157,7 +157,7 @@ def test_work_whose_worker_died_in_a_status_that_nobody_claims_is_resumed(worker
     )
 
 
-def test_each_stage_of_the_longer_chain_fails_in_its_own_way(worker: Worker) -> None:
+def test_stage_of_the_rag_pipeline_fails_with_its_own_status(worker: Worker) -> None:
     worker.at("12:00")
     worker.make_parsed_job()
     worker.call("advance_job", code="parse_validated", **worker.claim("parsed"))
@@ -168,7 +168,7 @@ def test_each_stage_of_the_longer_chain_fails_in_its_own_way(worker: Worker) -> 
     assert retried["status"] == "parse_validated"
 
 
-def test_an_upgrade_completes_the_stages_that_are_there(postgres: Server) -> None:
+def test_upgrade_completes_the_stages_that_users_added(postgres: Server) -> None:
     migrations = sorted((ROOT / "supabase" / "migrations").glob("*.sql"))
     before = [path for path in migrations if "__workers" not in path.name]
     with postgres.create() as url, psycopg.connect(url, autocommit=True) as conn:
@@ -221,4 +221,4 @@ def test_an_upgrade_completes_the_stages_that_are_there(postgres: Server) -> Non
         disabled = conn.execute(
             "select from_status, to_status from upload_pipeline.transitions where not enabled"
         ).fetchall()
-        assert disabled == [("parsed", "complete")], "what was closed stays closed"
+        assert disabled == [("parsed", "complete")], "the upgrade enabled a disabled transition"

@@ -1,4 +1,4 @@
-"""Every PL/pgSQL function, read statement by statement against the real tables."""
+"""plpgsql_check reads every statement of every PL/pgSQL function and finds no fault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from support.servers import Server
 
-# Performance warnings stay off: they ask for volatility marks that a test of plans judges better.
+# Performance warnings are off: they only ask for other volatility marks.
 _FINDINGS = """
 select format('%s%s, line %s: %s %s: %s', p.oid::regprocedure, ' on ' || t.tgrelid::regclass,
               f.lineno, f.level, f.sqlstate, concat_ws(' | ', f.message, f.detail, f.hint))
@@ -45,7 +45,7 @@ def _findings(conn: psycopg.Connection) -> list[str]:
 
 @pytest.mark.parametrize("files", [(), ("tests/support/platform.psql", "db/supabase/install.sql")])
 def test_no_function_has_a_finding(postgres15: Server, files: tuple[str, ...]) -> None:
-    """On a plain Postgres, and with what Supabase adds."""
+    """Without and with what is installed on Supabase."""
     with postgres15.create(template=postgres15.template) as url, psycopg.connect(url) as conn:
         for path in files:
             done = postgres15.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, url)

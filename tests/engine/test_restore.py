@@ -1,4 +1,4 @@
-"""Histories survive a dump and a restore, and the guards that keep them are on afterwards."""
+"""A dump and a restore keep every row, and the guards are enabled afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from psycopg import sql
 
 from support.servers import Server
 
-# The lookup tables are seeded by the installation; the dump brings them as they were.
+# The installation fills the lookup tables. They are emptied, since the dump brings its own rows.
 MAKE_ROOM = """
 delete from upload_pipeline.event_codes;
 delete from upload_pipeline.transitions;
@@ -36,14 +36,14 @@ order by tgname
 """
 
 
-class Story:
-    """Jobs in every status, each led there by the functions themselves."""
+class SampleData:
+    """Rows in every table and jobs in every status, made by the functions themselves."""
 
     def __init__(self, conn: psycopg.Connection) -> None:
         self.conn = conn
         self.deliveries = 0
 
-    def job(self, name: str, *, confirmed: bool = True) -> uuid.UUID:
+    def make_job(self, name: str, *, confirmed: bool = True) -> uuid.UUID:
         sha256 = hashlib.sha256(name.encode()).hexdigest()
         row = self.conn.execute(
             """
@@ -67,7 +67,9 @@ class Story:
         self.deliveries += 1
         return str(self.deliveries), hashlib.sha256(str(self.deliveries).encode()).hexdigest()
 
-    def event(self, code: str | None, *, parse_job_id: str, job_id: uuid.UUID | None = None) -> str:
+    def receive_event(
+        self, code: str | None, *, parse_job_id: str, job_id: uuid.UUID | None = None
+    ) -> str:
         row = self.conn.execute(
             """
             select outcome from upload_pipeline.receive_event(
@@ -79,7 +81,7 @@ class Story:
         assert row is not None
         return str(row[0])
 
-    def content(self, job_id: uuid.UUID, content: bytes, *, recognised: bool = True) -> int:
+    def receive_content(self, job_id: uuid.UUID, content: bytes, *, recognised: bool = True) -> int:
         row = self.conn.execute(
             """
             select ordinal from upload_pipeline.receive_content(
@@ -91,30 +93,30 @@ class Story:
         assert row is not None
         return int(row[0])
 
-    def stored(self, job_id: uuid.UUID, content: bytes) -> None:
-        ordinal = self.content(job_id, content)
+    def store(self, job_id: uuid.UUID, content: bytes) -> None:
+        ordinal = self.receive_content(job_id, content)
         self.conn.execute(
             "select upload_pipeline.finish_content(job_id => %s, ordinal => %s)", (job_id, ordinal)
         )
 
-    def submitted(self, job_id: uuid.UUID, parse_job_id: str) -> None:
+    def submit(self, job_id: uuid.UUID, parse_job_id: str) -> None:
         self.conn.execute(
             "select upload_pipeline.record_submission("
             "job_id => %s, attempt => 1, parse_job_id => %s)",
             (job_id, parse_job_id),
         )
 
-    def tell(self) -> None:
-        self.job("unconfirmed", confirmed=False)
-        self.job("uploaded")
-        self.submitted(self.job("parse_queued"), "pj-queued")
-        self.submitted(self.job("parse_ready"), "pj-ready")
-        self.event("parse_ready", parse_job_id="pj-ready")
+    def create(self) -> None:
+        self.make_job("unconfirmed", confirmed=False)
+        self.make_job("uploaded")
+        self.submit(self.make_job("parse_queued"), "pj-queued")
+        self.submit(self.make_job("parse_ready"), "pj-ready")
+        self.receive_event("parse_ready", parse_job_id="pj-ready")
 
-        parsed = self.job("parsed")
-        self.stored(parsed, b"# once\n")
-        complete = self.job("complete")
-        self.stored(complete, b"# twice\x00\xff\n")
+        parsed = self.make_job("parsed")
+        self.store(parsed, b"# once\n")
+        complete = self.make_job("complete")
+        self.store(complete, b"# twice\x00\xff\n")
         self.conn.execute(
             """
             select upload_pipeline.transition(j, 'job_completed', '{}')
@@ -123,23 +125,25 @@ class Story:
             (complete,),
         )
 
-        failed = self.job("failed")
-        self.submitted(failed, "pj-failed")
-        self.event("parse_failed", parse_job_id="pj-failed")
-        retried = self.job("retried")
-        self.submitted(retried, "pj-retried")
-        self.event("parse_failed", parse_job_id="pj-retried")
+        failed = self.make_job("failed")
+        self.submit(failed, "pj-failed")
+        self.receive_event("parse_failed", parse_job_id="pj-failed")
+        retried = self.make_job("retried")
+        self.submit(retried, "pj-retried")
+        self.receive_event("parse_failed", parse_job_id="pj-retried")
         self.conn.execute("select upload_pipeline.retry_job(job_id => %s)", (retried,))
-        self.conn.execute("select upload_pipeline.cancel_job(job_id => %s)", (self.job("gone"),))
+        self.conn.execute(
+            "select upload_pipeline.cancel_job(job_id => %s)", (self.make_job("gone"),)
+        )
 
-        pending = self.job("pending")
-        self.content(pending, b"# not yet stored\n")
-        self.content(pending, bytes(range(256)), recognised=False)
-        self.event("parse_ready", parse_job_id="pj-parked")
-        self.event(None, parse_job_id="pj-of-another-application")
+        pending = self.make_job("pending")
+        self.receive_content(pending, b"# not yet stored\n")
+        self.receive_content(pending, bytes(range(256)), recognised=False)
+        self.receive_event("parse_ready", parse_job_id="pj-parked")
+        self.receive_event(None, parse_job_id="pj-of-another-application")
 
-        erased = self.job("erased")
-        self.stored(erased, b"# erased\n")
+        erased = self.make_job("erased")
+        self.store(erased, b"# erased\n")
         self.conn.execute(
             """
             select upload_pipeline.erase_document(document_id => document_id)
@@ -171,7 +175,7 @@ class Story:
             "status => 'parsed', until => now() + interval '1 day', reason => 'é')"
         )
 
-        # A machine that is no longer the one of the installation.
+        # A state machine that differs from the one that the installation makes.
         self.conn.execute(
             """
             insert into upload_pipeline.statuses (status, description)
@@ -207,7 +211,7 @@ def ask(url: str, query: str) -> list[tuple[object, ...]]:
 def source(postgres: Server) -> Iterator[str]:
     with postgres.create(template=postgres.template) as url:
         with psycopg.connect(url) as conn:
-            Story(conn).tell()
+            SampleData(conn).create()
         yield url
 
 
@@ -227,7 +231,7 @@ def dump(server: Server, url: str, path: Path, *options: str) -> None:
 RESTORE = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", MAKE_ROOM, "-f")
 
 
-def test_the_story_is_told_in_full(source: str) -> None:
+def test_sample_data_fills_every_table_and_status(source: str) -> None:
     statuses = ask(source, "select distinct status from upload_pipeline.upload_jobs order by 1")
     assert [row[0] for row in statuses] == [
         *("cancelled", "complete", "failed_parse", "parse_queued", "parse_ready"),
@@ -235,12 +239,12 @@ def test_the_story_is_told_in_full(source: str) -> None:
     ]
     outcomes = ask(source, "select distinct outcome from upload_pipeline.webhook_deliveries")
     assert {row[0] for row in outcomes} >= {"applied", "kept", "unrecognised", "parked", "ignored"}
-    assert all(rows(source).values()), "no table is empty"
+    assert all(rows(source).values()), "a table is empty"
     assert ask(source, "select * from upload_pipeline.check_integrity()") == []
 
 
 @pytest.mark.parametrize("session", ["origin", "replica"])
-def test_data_alone_is_restored_into_a_new_installation(
+def test_dump_of_data_only_is_restored_into_a_new_installation(
     session: str, postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
     dump(postgres, source, tmp_path / "data.sql", "--data-only")
@@ -251,7 +255,7 @@ def test_data_alone_is_restored_into_a_new_installation(
     assert ask(target, "select * from upload_pipeline.check_integrity()") == []
 
 
-def test_a_restore_that_lost_a_part_of_a_history_is_refused(
+def test_restore_without_one_event_of_a_history_is_refused(
     postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
     dump(postgres, source, tmp_path / "data.sql", "--data-only")
@@ -264,17 +268,17 @@ def test_a_restore_that_lost_a_part_of_a_history_is_refused(
     assert rows(target)["upload_jobs"] == []
 
 
-def test_a_restore_needs_one_transaction_and_says_so(
+def test_restore_without_a_single_transaction_fails_with_a_clear_error(
     postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
     dump(postgres, source, tmp_path / "data.sql", "--data-only")
     done = postgres.run("psql", *RESTORE, tmp_path / "data.sql", target)
-    # The machine's own tables are the first that want each other.
+    # statuses and event_codes refer to each other, so they fail first.
     assert 'constraint "failure_code_is_known"' in done.stderr
     assert rows(target)["upload_jobs"] == []
 
 
-def test_a_whole_database_is_restored_with_its_guards(
+def test_dump_of_the_whole_database_is_restored_with_its_guards(
     postgres: Server, source: str, tmp_path: Path
 ) -> None:
     dump(postgres, source, tmp_path / "whole.sql")
@@ -291,7 +295,7 @@ def test_a_whole_database_is_restored_with_its_guards(
 
 @contextmanager
 def member_of(server: Server, url: str, role: str) -> Iterator[str]:
-    """The same database, for a login role that is a member of `role` and nothing else."""
+    """The URL of the same database for a login role that is a member of `role` only."""
     server.execute(f"create role backup login password 'backup' in role {role}")
     try:
         yield server.url(urlsplit(url).path[1:], user="backup", password="backup")
@@ -299,7 +303,7 @@ def member_of(server: Server, url: str, role: str) -> Iterator[str]:
         server.execute("drop role backup")
 
 
-def test_a_member_of_the_owner_dumps_every_row(
+def test_member_of_the_owner_dumps_every_row(
     postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
     with member_of(postgres, source, "hookline_owner") as url:
@@ -309,7 +313,7 @@ def test_a_member_of_the_owner_dumps_every_row(
     assert rows(target) == rows(source)
 
 
-def test_who_may_read_everything_but_is_no_member_gets_an_error_and_no_empty_dump(
+def test_dump_by_pg_read_all_data_ends_with_an_error_and_not_empty(
     postgres: Server, source: str, tmp_path: Path
 ) -> None:
     with member_of(postgres, source, "pg_read_all_data") as url:
@@ -319,7 +323,7 @@ def test_who_may_read_everything_but_is_no_member_gets_an_error_and_no_empty_dum
     assert "row-level security policy" in done.stderr
 
 
-def test_a_restore_on_supabase_is_announced_to_nobody_while_the_trigger_is_off(
+def test_restore_on_supabase_broadcasts_nothing_while_the_trigger_is_disabled(
     postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
     dump(postgres, source, tmp_path / "data.sql", "--data-only")
@@ -335,5 +339,5 @@ def test_a_restore_on_supabase_is_announced_to_nobody_while_the_trigger_is_off(
     assert ask(target, "select count(*) from realtime.messages") == [(0,)]
 
     with psycopg.connect(target) as conn:
-        Story(conn).job("announced", confirmed=False)
+        SampleData(conn).make_job("announced", confirmed=False)
     assert ask(target, "select count(*) from realtime.messages") == [(1,)]
