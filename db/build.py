@@ -23,7 +23,7 @@ MIGRATIONS = ROOT / "supabase" / "migrations"
 HISTORY = DB / "history.sql"
 RELEASED = DB / "released.sha256"
 
-FIRST = "20261124000000_hookline__install"
+FIRST = "20261126000000_hookline__install"
 
 # The prefix tells Hookline's rows from the application's in a history they share. Two underscores,
 # because an application may well have a migration called hookline_grants.

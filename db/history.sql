@@ -9,7 +9,5 @@ alter table supabase_migrations.schema_migrations add column if not exists name 
 
 insert into supabase_migrations.schema_migrations (version, name)
 values
-  ('20261124000000', 'hookline__install'),
-  ('20261125000000', 'hookline__supabase'),
-  ('20261125120000', 'hookline__workers')
+  ('20261126000000', 'hookline__install')
 on conflict (version) do nothing;

@@ -125,6 +125,20 @@ def test_a_newer_database_is_refused(empty: str) -> None:
         migrate(empty)
 
 
+@pytest.mark.parametrize("before_0_3", [["install"], ["install", "supabase", "workers"]])
+def test_a_database_of_a_version_before_0_3_is_refused(empty: str, before_0_3: list[str]) -> None:
+    migrate(empty)
+    execute(empty, "delete from supabase_migrations.schema_migrations")
+    with psycopg.connect(empty, autocommit=True) as conn:
+        for day, name in enumerate(before_0_3, start=24):
+            conn.execute(
+                "insert into supabase_migrations.schema_migrations (version, name) values (%s, %s)",
+                (f"202611{day}000000", f"hookline__{name}"),
+            )
+    with pytest.raises(MigrationError, match=r"before 0\.3\.0 .* cannot be upgraded: .* new"):
+        migrate(empty)
+
+
 def test_the_migrations_of_the_application_are_not_ours(empty: str) -> None:
     migrate(empty)
     execute(
@@ -167,13 +181,10 @@ def test_a_failed_migration_leaves_nothing(
 def test_a_wheel_holds_the_migrations_where_they_are_looked_for(tmp_path: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    package = tmp_path / "hookline"
-    package.mkdir()
-    for source in ("__init__.py", "migrations.py"):
-        shutil.copy(ROOT / "server/hookline" / source, package)
+    shutil.copytree(ROOT / "server/hookline", tmp_path / "hookline")
     for source, target in included.items():
         shutil.copytree(ROOT / source, tmp_path / target)
-    code = "from hookline import migrations; print(len(migrations.available()))"
+    code = "from hookline.postgres import migrations; print(len(migrations.available()))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""Projects on servers such as Supabase's, the CLI, and the release before this one."""
+"""Projects on servers like Supabase's, and the Supabase CLI."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from release import Hookline
 
 from support.servers import MAJORS, skip_reason
 from support.supabase_cli import SupabaseCli
@@ -50,9 +49,3 @@ def project(server: SupabaseLike) -> Iterator[str]:
 @pytest.fixture
 def cli(tmp_path: Path) -> SupabaseCli:
     return SupabaseCli(tmp_path / "project")
-
-
-@pytest.fixture(scope="session")
-def release(tmp_path_factory: pytest.TempPathFactory) -> Hookline:
-    """Release 0.1.0, whose schema this version has to take over."""
-    return Hookline.released(tmp_path_factory.mktemp("release"))

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from difflib import unified_diff
-from pathlib import Path
 
 import psycopg
-from release import Hookline
 
 from hookline.postgres.migrations import migrate
 from support.servers import MAJORS, ROOT
@@ -38,20 +36,13 @@ def made_by(way: list[Way], url: str) -> str:
     return url
 
 
-def test_every_way_makes_the_same_supabase_project(
-    server: SupabaseLike, cli: SupabaseCli, release: Hookline, tmp_path: Path
-) -> None:
+def test_every_way_makes_the_same_supabase_project(server: SupabaseLike, cli: SupabaseCli) -> None:
     push = pushed_by(cli)
     ways: dict[str, list[Way]] = {
         "psql -f db/install.sql": [server.install],
         "hookline migrate": [migrate],
         "supabase db push": [push],
-        "0.1.0's hookline migrate, then today's": [release.migrate, migrate],
     }
-    if server.major == max(MAJORS):
-        behind = SupabaseCli(tmp_path / "behind", release.migrations)
-        ways["0.1.0's hookline migrate, then supabase db push"] = [release.migrate, push]
-        ways["supabase db push of 0.1.0, then hookline migrate"] = [pushed_by(behind), migrate]
     with ExitStack() as stack:
         urls = {
             name: made_by(way, stack.enter_context(server.project())) for name, way in ways.items()
@@ -62,23 +53,18 @@ def test_every_way_makes_the_same_supabase_project(
     same(dumps, "CREATE VIEW hookline_api.my_jobs", "REVOKE ALL ON FUNCTION")
 
 
-def test_the_cli_sees_no_difference_either(
-    supabase18: SupabaseLike, cli: SupabaseCli, release: Hookline
-) -> None:
+def test_the_cli_sees_no_difference_either(supabase18: SupabaseLike, cli: SupabaseCli) -> None:
     with supabase18.project() as installed, supabase18.project() as migrated:
         supabase18.install(installed)
-        made_by([release.migrate, migrate], migrated)
+        made_by([migrate], migrated)
         done = cli.attempt("db", "diff", "--from", installed, "--to", migrated)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
-def test_every_way_makes_the_same_plain_database(
-    server: SupabaseLike, cli: SupabaseCli, release: Hookline
-) -> None:
+def test_every_way_makes_the_same_plain_database(server: SupabaseLike, cli: SupabaseCli) -> None:
     ways: dict[str, list[Way]] = {
         "psql -f db/install.sql": [server.install],
         "hookline migrate": [migrate],
-        "0.1.0's hookline migrate, then today's": [release.migrate, migrate],
     }
     if server.major == max(MAJORS):
         ways["supabase db push"] = [pushed_by(cli)]

@@ -70,7 +70,8 @@ def available() -> list[Migration]:
 def applied(conn: psycopg.Connection[TupleRow]) -> list[str]:
     """The versions of Hookline's migrations that the database has, oldest first.
 
-    Raises MigrationError when one of them is unknown here: the database is newer than this code.
+    Raises MigrationError when this version of Hookline does not know one of them: the database is
+    newer than this code, or older than the first version that can be upgraded.
     """
     try:
         table = conn.execute(
@@ -88,11 +89,19 @@ def applied(conn: psycopg.Connection[TupleRow]) -> list[str]:
             f" {conn.info.dbname} ({error.diag.message_primary}): connect as the role that"
             " installed Hookline."
         ) from error
-    known = {migration.version for migration in available()}
-    if newer := [f"{v}_{n}" for v, n in rows if n.startswith("hookline__") and v not in known]:
+    known = [migration.version for migration in available()]
+    unknown = [(v, n) for v, n in rows if n.startswith("hookline__") and v not in known]
+    if unknown:
+        version, name = unknown[-1]
+        if version < known[0]:
+            raise MigrationError(
+                f"Database {conn.info.dbname} was made by a version of hookline before 0.3.0"
+                f" (migration {version}_{name}), which cannot be upgraded: run `hookline migrate`"
+                " on a new database."
+            )
         raise MigrationError(
             f"Database {conn.info.dbname} is newer than this version of hookline, which does not"
-            f" know its migration {newer[-1]}: upgrade the hookline package."
+            f" know its migration {version}_{name}: upgrade the hookline package."
         )
     return [version for version, _ in rows if version in known]
 

@@ -128,13 +128,14 @@ comment on type upload_pipeline.receipt is
 
 -- Time and ids
 
--- db/functions/clock.sql
+-- db/functions/internal/clock.sql
 -- The only source of time but for ids. clock_timestamp(), not now(): after waiting for a lock, now() is older than
 -- the event written before it. No setting can shift it; tests replace the function.
 create or replace function upload_pipeline.clock()
 returns timestamptz
 language sql
 volatile
+set search_path = pg_catalog, pg_temp
 as $$
   select clock_timestamp();
 $$;
@@ -143,15 +144,16 @@ comment on function upload_pipeline.clock() is 'The time, from the one source ev
 
 revoke all on function upload_pipeline.clock() from public;
 -- A view's tables are read with its owner's rights, but its functions are called with the reader's.
-grant execute on function upload_pipeline.clock() to hookline_reader;
+grant execute on function upload_pipeline.clock() to hookline_reader, hookline_worker;
 
--- db/functions/uuid7.sql
+-- db/functions/internal/uuid7.sql
 -- Time-ordered ids keep primary-key inserts at the right edge of their index. uuidv7() exists only from
 -- Postgres 18 on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, 74 random bits.
 create or replace function upload_pipeline.uuid7()
 returns uuid
 language sql
 volatile
+set search_path = pg_catalog, pg_temp
 as $$
   select encode(
     set_bit(
@@ -172,6 +174,25 @@ $$;
 comment on function upload_pipeline.uuid7() is 'A new UUIDv7 (RFC 9562, section 5.7).';
 
 revoke all on function upload_pipeline.uuid7() from public;
+
+-- db/functions/internal/lease/backoff.sql
+create or replace function upload_pipeline.backoff(
+  tries integer,
+  base interval default '3 seconds',
+  cap interval default '300 seconds'
+)
+returns interval
+language sql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+  select least(cap, base * 2 ^ least(greatest(tries, 0), 16)) * (0.75 + random() / 2);
+$$;
+
+comment on function upload_pipeline.backoff(integer, interval, interval) is
+  'How long to wait after so many tries: base x 2^tries, at most cap, give or take a quarter so that many do not return at once.';
+
+revoke all on function upload_pipeline.backoff(integer, interval, interval) from public;
 
 -- The state machine, as data
 
@@ -213,6 +234,12 @@ create table upload_pipeline.statuses (
   has_content boolean not null default false,
   overdue_after interval,
   description text not null,
+  retry_base interval not null default '3 seconds',
+  retry_cap interval not null default '300 seconds',
+  max_tries integer not null default 3,
+  failure_code text,
+  paused_until timestamptz,
+  paused_because text,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
   constraint status_is_a_word check (status ~ '^[a-z][a-z_]{0,62}$'),
@@ -220,7 +247,13 @@ create table upload_pipeline.statuses (
   constraint failure_is_terminal check (terminal or not failed),
   constraint finished_work_is_not_claimable check (not (terminal and claimable)),
   constraint finished_work_is_never_overdue check (not terminal or overdue_after is null),
-  constraint overdue_after_is_positive check (overdue_after > interval '0')
+  constraint overdue_after_is_positive check (overdue_after > interval '0'),
+  constraint retries_wait_longer_up_to_a_cap check (
+    interval '0' < retry_base and retry_base <= retry_cap and retry_cap <= interval '31 days'
+  ),
+  constraint max_tries_counts_from_one check (max_tries >= 1),
+  constraint finished_work_does_not_fail check (not terminal or failure_code is null),
+  constraint pause_is_whole check ((paused_until is null) = (paused_because is null))
 );
 
 create unique index one_initial_status on upload_pipeline.statuses (initial) where initial;
@@ -233,7 +266,16 @@ comment on column upload_pipeline.statuses.terminal is
 comment on column upload_pipeline.statuses.failed is 'A dead letter: listed by failed_jobs until retried or cancelled.';
 comment on column upload_pipeline.statuses.claimable is 'Work for whoever claims it.';
 comment on column upload_pipeline.statuses.has_content is 'A job here has parsed content, stored and recorded.';
-comment on column upload_pipeline.statuses.overdue_after is 'How long is too long; null: may stay for ever.';
+comment on column upload_pipeline.statuses.overdue_after is
+  'How long is too long; null: may stay for ever. An overdue job that is not claimable is claimed all the same, to be asked about.';
+comment on column upload_pipeline.statuses.retry_base is
+  'The pause after the first failed try; each later one is twice as long, give or take a quarter.';
+comment on column upload_pipeline.statuses.retry_cap is 'The longest pause, give or take a quarter.';
+comment on column upload_pipeline.statuses.max_tries is 'So many failed tries in a row, and the job fails for good. Three expired leases weigh as one.';
+comment on column upload_pipeline.statuses.failure_code is
+  'The event that ends a job here for good; null: it is tried again for ever.';
+comment on column upload_pipeline.statuses.paused_until is 'No job here is claimed before; null: not paused.';
+comment on column upload_pipeline.statuses.paused_because is 'Why.';
 
 grant select on upload_pipeline.statuses to hookline_reader;
 
@@ -281,6 +323,12 @@ comment on column upload_pipeline.event_codes.reported is
 comment on column upload_pipeline.event_codes.to_status is
   'Where this leads. Null: the job keeps its status, or the function says where (retry_job, by transitions).';
 
+-- Deferred: a restore loads one of the two tables before the other.
+alter table upload_pipeline.statuses
+  add constraint failure_code_is_known
+  foreign key (failure_code) references upload_pipeline.event_codes (code)
+  deferrable initially deferred;
+
 grant select on upload_pipeline.event_codes to hookline_reader;
 
 -- db/pipelines/parse.sql
@@ -294,31 +342,42 @@ values
   ('parsed', false, false, false, true, true, null, 'The content is stored and recorded.'),
   ('complete', false, true, false, false, true, null, 'Nothing more to do.'),
   ('failed_parse', false, true, true, false, false, null, 'The parser gave up, or we did.'),
+  ('failed_stage', false, true, true, false, true, null, 'A stage after parsing gave up.'),
   ('cancelled', false, true, false, false, false, null, 'An operator ended it.')
 on conflict do nothing;
 
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values
   ('uploaded', 'uploaded', 'stage_done'),
   ('uploaded', 'uploaded', 'operator'),
+  ('uploaded', 'uploaded', 'retry'),
   ('uploaded', 'parse_queued', 'stage_started'),
   ('uploaded', 'parse_ready', 'stage_done'),
+  ('uploaded', 'parse_ready', 'stage_error'),
   ('uploaded', 'parsed', 'stage_done'),
   ('uploaded', 'failed_parse', 'stage_error'),
   ('uploaded', 'cancelled', 'operator'),
   ('parse_queued', 'parse_queued', 'operator'),
+  ('parse_queued', 'parse_queued', 'retry'),
   ('parse_queued', 'parse_ready', 'stage_done'),
+  ('parse_queued', 'parse_ready', 'stage_error'),
   ('parse_queued', 'parsed', 'stage_done'),
   ('parse_queued', 'uploaded', 'retry'),
   ('parse_queued', 'failed_parse', 'stage_error'),
   ('parse_queued', 'cancelled', 'operator'),
   ('parse_ready', 'parse_ready', 'operator'),
+  ('parse_ready', 'parse_ready', 'retry'),
+  ('parse_ready', 'parse_ready', 'stage_done'),
   ('parse_ready', 'parsed', 'stage_done'),
   ('parse_ready', 'uploaded', 'retry'),
   ('parse_ready', 'failed_parse', 'stage_error'),
   ('parse_ready', 'cancelled', 'operator'),
   ('parsed', 'parsed', 'operator'),
+  ('parsed', 'parsed', 'retry'),
   ('parsed', 'complete', 'finalized'),
+  ('parsed', 'failed_stage', 'stage_error'),
   ('parsed', 'cancelled', 'operator'),
+  ('failed_stage', 'parsed', 'retry'),
+  ('failed_stage', 'cancelled', 'operator'),
   ('failed_parse', 'parse_ready', 'stage_done'),
   ('failed_parse', 'parsed', 'stage_done'),
   ('failed_parse', 'uploaded', 'retry'),
@@ -332,14 +391,35 @@ insert into upload_pipeline.event_codes (code, event_type, severity, to_status, 
   ('parse_started', 'stage_started', 'info', 'parse_queued', true, 'The parser says that it works on it.'),
   ('parse_ready', 'stage_done', 'info', 'parse_ready', true, 'The parser has the result.'),
   ('parse_partial', 'stage_done', 'warn', 'parse_ready', true, 'The parser has a result that is not whole.'),
+  ('parse_ended', 'stage_error', 'warn', 'parse_ready', true, 'The parser says that it failed; why is ours to ask.'),
+  ('parse_truncated', 'stage_done', 'warn', null, false, 'A page is as long as the parser cuts them: text may be missing.'),
   ('parse_completed', 'stage_done', 'info', 'parsed', true, 'The content is stored.'),
   ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse it.'),
   ('parse_cancelled', 'stage_error', 'error', 'failed_parse', true, 'The parse was cancelled at the provider.'),
+  ('parse_restarted', 'retry', 'warn', null, false, 'The parse failed in a way that may pass: another attempt.'),
+  ('stage_retried', 'retry', 'warn', null, false, 'A worker failed at it; it comes again after a pause.'),
+  ('stage_deferred', 'retry', 'info', null, false, 'Not now, and nobody failed: a rate limit, a result not readable yet.'),
+  ('lease_expired', 'retry', 'warn', null, false, 'Its worker went silent; the job is anybody''s again.'),
+  ('stage_failed', 'stage_error', 'error', 'failed_stage', false, 'A stage after parsing gave up.'),
   ('job_completed', 'finalized', 'info', 'complete', false, 'Nothing more to do.'),
   ('job_retried', 'retry', 'info', null, false, 'An operator sent it back for another attempt.'),
   ('job_released', 'operator', 'warn', null, false, 'An operator ended its lease.'),
   ('job_cancelled', 'operator', 'warn', 'cancelled', false, 'An operator ended it.')
 on conflict do nothing;
+
+update upload_pipeline.statuses as s
+   set failure_code = f.code
+  from (
+    values ('uploaded', 'parse_failed'),
+           ('parse_queued', 'parse_failed'),
+           ('parse_ready', 'parse_failed'),
+           ('parsed', 'stage_failed')
+  ) as f (status, code)
+ where s.status = f.status
+   and s.failure_code is null;
+
+-- No table can be altered while a check of it is pending.
+set constraints upload_pipeline.failure_code_is_known immediate;
 
 -- Jobs and their history
 
@@ -438,8 +518,9 @@ create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_af
 create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
-create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (deadline_at)
-  where deadline_at is not null;
+-- What waits for somebody else's answer, by the time at which it is asked for.
+create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline_at)
+  where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
 
 create index upload_jobs_finished on upload_pipeline.upload_jobs (updated_at)
   where terminal;
@@ -602,6 +683,8 @@ create table upload_pipeline.webhook_deliveries (
 
 create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (job_id);
 
+create index webhook_deliveries_by_source on upload_pipeline.webhook_deliveries (source, first_seen);
+
 create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (parse_job_id)
   where outcome = 'parked';
 
@@ -634,6 +717,83 @@ comment on table upload_pipeline.deletions is
   'Objects of erased documents, still to be deleted from storage. A row goes when its object is gone.';
 comment on column upload_pipeline.deletions.run_after is
   'Later than any write that was under way when the document was erased.';
+
+-- What parsing may cost
+
+-- db/tables/credit_caps.sql
+create table upload_pipeline.credit_caps (
+  owner_id uuid,
+  period text not null,
+  credits numeric not null,
+  used numeric not null default 0,
+  starts_at timestamptz not null,
+  constraint one_cap_an_owner_and_period unique nulls not distinct (owner_id, period),
+  constraint period_is_hour_day_or_month check (period in ('hour', 'day', 'month')),
+  constraint credits_are_not_negative check (credits >= 0),
+  constraint used_is_not_negative check (used >= 0)
+);
+
+comment on table upload_pipeline.credit_caps is
+  'How many of the provider''s credits may be spent in an hour, a day or a month (UTC), by an owner or by all '
+  'together. The sum is kept here, so that a reservation costs the same whatever the history.';
+comment on column upload_pipeline.credit_caps.owner_id is 'Null: all owners together.';
+comment on column upload_pipeline.credit_caps.used is 'Reserved or billed in the window that began at starts_at.';
+
+alter table upload_pipeline.credit_caps enable row level security;
+
+-- db/tables/credit_reservations.sql
+create table upload_pipeline.credit_reservations (
+  job_id uuid not null,
+  attempt integer not null,
+  owner_id uuid not null,
+  reserved numeric not null,
+  billed numeric,
+  reserved_at timestamptz not null,
+  settled_at timestamptz,
+  check_after timestamptz,
+  constraint credit_reservations_pkey primary key (job_id, attempt),
+  constraint attempt_counts_from_one check (attempt >= 1),
+  constraint credits_are_not_negative check (reserved >= 0 and billed >= 0),
+  constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
+  constraint open_reservation_is_looked_at check ((check_after is null) = (settled_at is not null))
+);
+
+create index credit_reservations_open on upload_pipeline.credit_reservations (check_after)
+  where settled_at is null;
+
+create index credit_reservations_by_owner on upload_pipeline.credit_reservations (owner_id, reserved_at);
+
+create index credit_reservations_by_time on upload_pipeline.credit_reservations (reserved_at);
+
+comment on table upload_pipeline.credit_reservations is
+  'One row for each attempt that was, or may have been, submitted: what it may cost, then what it did. No key to the '
+  'job: what was spent stays spent when a document is erased. purge forgets the old ones.';
+comment on column upload_pipeline.credit_reservations.reserved_at is
+  'Before the last call that may have submitted it: an open row means that the provider may know the job.';
+comment on column upload_pipeline.credit_reservations.billed is 'Null: open. 0: never submitted, or free.';
+comment on column upload_pipeline.credit_reservations.check_after is 'When reconciling asks what was billed.';
+
+alter table upload_pipeline.credit_reservations enable row level security;
+
+-- db/tables/row_security.sql
+-- Row security on every table, so that a grant by mistake shows nothing. The functions and views are the owner's,
+-- whom it does not concern.
+alter table upload_pipeline.contents enable row level security;
+alter table upload_pipeline.deletions enable row level security;
+alter table upload_pipeline.documents enable row level security;
+alter table upload_pipeline.error_codes enable row level security;
+alter table upload_pipeline.event_codes enable row level security;
+alter table upload_pipeline.events enable row level security;
+alter table upload_pipeline.provider_jobs enable row level security;
+alter table upload_pipeline.statuses enable row level security;
+alter table upload_pipeline.transitions enable row level security;
+alter table upload_pipeline.upload_jobs enable row level security;
+alter table upload_pipeline.webhook_deliveries enable row level security;
+
+create policy readers_see_all on upload_pipeline.error_codes for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.event_codes for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.statuses for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.transitions for select to hookline_reader using (true);
 
 -- A status and its event are one
 
@@ -834,11 +994,12 @@ alter table upload_pipeline.events enable always trigger events_are_never_trunca
 
 -- Private: one job, one step
 
--- db/functions/lock_job.sql
+-- db/functions/internal/step/lock_job.sql
 -- Takes the row lock of the job. Everywhere the order is: provider id (advisory), document, job, content, delivery.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs;
@@ -863,8 +1024,9 @@ comment on function upload_pipeline.lock_job(uuid) is
 
 revoke all on function upload_pipeline.lock_job(uuid) from public;
 
--- db/functions/next_step.sql
--- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step.
+-- db/functions/internal/step/next_step.sql
+-- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step. A code that
+-- leads to a status is no step for a job that is there: a self-loop is for codes that lead nowhere.
 create or replace function upload_pipeline.next_step(from_status text, code text, to_status text default null)
 returns table (
   status text,
@@ -878,6 +1040,7 @@ returns table (
 )
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
   select s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
     from upload_pipeline.event_codes as c
@@ -887,7 +1050,8 @@ as $$
      and t.event_type = c.event_type
      and t.enabled
     join upload_pipeline.statuses as s on s.status = t.to_status
-   where c.code = next_step.code;
+   where c.code = next_step.code
+     and c.to_status is distinct from next_step.from_status;
 $$;
 
 comment on function upload_pipeline.next_step(text, text, text) is
@@ -895,7 +1059,7 @@ comment on function upload_pipeline.next_step(text, text, text) is
 
 revoke all on function upload_pipeline.next_step(text, text, text) from public;
 
--- db/functions/take_step.sql
+-- db/functions/internal/step/take_step.sql
 -- The one place where a job moves. The caller has locked the job and passes it with the columns it wants
 -- changed (attempt, run_after, parsed_*, last_error); the event goes in first, then the row follows it.
 -- Any step ends a lease: its holder learns so by UP003.
@@ -908,6 +1072,7 @@ create or replace function upload_pipeline.take_step(
 )
 returns upload_pipeline.events
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := greatest(upload_pipeline.clock(), job.updated_at);
@@ -938,7 +1103,7 @@ begin
          version = v_event.version,
          attempt = job.attempt,
          max_attempts = job.max_attempts,
-         run_after = job.run_after,
+         run_after = case when v_step.status = job.status or v_step.event_type = 'retry' then job.run_after else v_now end,
          deadline_at = case when v_step.status = job.status then job.deadline_at else v_now + v_step.overdue_after end,
          lease_token = null,
          leased_by = null,
@@ -961,7 +1126,7 @@ comment on function upload_pipeline.take_step(upload_pipeline.upload_jobs, text,
 revoke all on function upload_pipeline.take_step(upload_pipeline.upload_jobs, text, jsonb, text, text)
   from public;
 
--- db/functions/try_transition.sql
+-- db/functions/internal/step/try_transition.sql
 -- A step out of a finished status (a late success, a retry) may meet a newer job of the same document.
 -- The unique index has the word; only such a step pays for the subtransaction.
 create or replace function upload_pipeline.try_transition(
@@ -973,6 +1138,7 @@ create or replace function upload_pipeline.try_transition(
 )
 returns upload_pipeline.events
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not job.terminal then
@@ -995,7 +1161,7 @@ comment on function upload_pipeline.try_transition(upload_pipeline.upload_jobs, 
 revoke all on function upload_pipeline.try_transition(upload_pipeline.upload_jobs, text, jsonb, text, text)
   from public;
 
--- db/functions/transition.sql
+-- db/functions/internal/step/transition.sql
 create or replace function upload_pipeline.transition(
   job upload_pipeline.upload_jobs,
   code text,
@@ -1005,6 +1171,7 @@ create or replace function upload_pipeline.transition(
 )
 returns upload_pipeline.events
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_event upload_pipeline.events := upload_pipeline.try_transition(job, code, payload, correlation_id, to_status);
@@ -1041,7 +1208,7 @@ comment on function upload_pipeline.transition(upload_pipeline.upload_jobs, text
 
 revoke all on function upload_pipeline.transition(upload_pipeline.upload_jobs, text, jsonb, text, text) from public;
 
--- db/functions/receipt_of.sql
+-- db/functions/internal/step/receipt_of.sql
 create or replace function upload_pipeline.receipt_of(
   outcome text,
   job upload_pipeline.upload_jobs,
@@ -1052,6 +1219,7 @@ create or replace function upload_pipeline.receipt_of(
 returns upload_pipeline.receipt
 language sql
 immutable
+set search_path = pg_catalog, pg_temp
 as $$
   select row(
     outcome,
@@ -1074,7 +1242,7 @@ revoke all on function upload_pipeline.receipt_of(
 
 -- Private: what a delivery says, and of whom
 
--- db/functions/require_delivery.sql
+-- db/functions/internal/delivery/require_delivery.sql
 -- The constraints of webhook_deliveries would refuse these too, but by a name, without saying what to do.
 create or replace function upload_pipeline.require_delivery(
   source text,
@@ -1086,6 +1254,7 @@ create or replace function upload_pipeline.require_delivery(
 )
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_wrong text := case
@@ -1113,7 +1282,7 @@ comment on function upload_pipeline.require_delivery(text, text, text, text, tex
 
 revoke all on function upload_pipeline.require_delivery(text, text, text, text, text, jsonb) from public;
 
--- db/functions/require_report.sql
+-- db/functions/internal/delivery/require_report.sql
 create or replace function upload_pipeline.require_report(
   code text,
   job_id uuid,
@@ -1124,6 +1293,7 @@ create or replace function upload_pipeline.require_report(
 returns void
 language plpgsql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_wrong text := case
@@ -1158,12 +1328,13 @@ comment on function upload_pipeline.require_report(text, uuid, text, integer, bo
 
 revoke all on function upload_pipeline.require_report(text, uuid, text, integer, boolean) from public;
 
--- db/functions/lock_provider_job.sql
+-- db/functions/internal/delivery/lock_provider_job.sql
 -- A delivery parks while the submission commits its provider id: each looks for the other's row and both
 -- miss. This lock puts one before the other. It is the first lock that anybody takes.
 create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   if parse_job_id is not null then
@@ -1177,12 +1348,13 @@ comment on function upload_pipeline.lock_provider_job(text) is
 
 revoke all on function upload_pipeline.lock_provider_job(text) from public;
 
--- db/functions/lock_answered_job.sql
+-- db/functions/internal/delivery/lock_answered_job.sql
 -- Locks the job that a delivery answers and checks that the ids named together belong together.
 -- Locks: document (where something is parked), job.
 create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs;
@@ -1232,7 +1404,7 @@ comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
 
 revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;
 
--- db/functions/note_provider_job.sql
+-- db/functions/internal/delivery/note_provider_job.sql
 -- Remembers which attempt a provider job is of and applies what was parked for it. An attempt that was only
 -- inferred from a callback gives way to the one that was submitted. The caller holds the provider job's lock.
 -- Locks: job, deliveries.
@@ -1244,6 +1416,7 @@ create or replace function upload_pipeline.note_provider_job(
 )
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_delivery record;
@@ -1292,7 +1465,7 @@ comment on function upload_pipeline.note_provider_job(text, uuid, integer, boole
 
 revoke all on function upload_pipeline.note_provider_job(text, uuid, integer, boolean) from public;
 
--- db/functions/answers_earlier_attempt.sql
+-- db/functions/internal/delivery/answers_earlier_attempt.sql
 -- A provider job that nobody recorded is taken for the current attempt's: its callback overtook our own
 -- bookkeeping. Only a failure is distrusted, where the attempt is known under another provider job: it
 -- would end work that goes on.
@@ -1305,6 +1478,7 @@ create or replace function upload_pipeline.answers_earlier_attempt(
 returns boolean
 language plpgsql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_attempt integer := answers_earlier_attempt.attempt;
@@ -1335,7 +1509,7 @@ revoke all on function upload_pipeline.answers_earlier_attempt(
   upload_pipeline.upload_jobs, integer, text, boolean
 ) from public;
 
--- db/functions/find_applied_delivery.sql
+-- db/functions/internal/delivery/find_applied_delivery.sql
 -- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
 -- is the same if its type and provider job are: providers may re-serialise it for a retry. Nobody is answered
 -- with the receipt of another job.
@@ -1350,6 +1524,7 @@ create or replace function upload_pipeline.find_applied_delivery(
 )
 returns upload_pipeline.receipt
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_delivery record;
@@ -1399,7 +1574,7 @@ comment on function upload_pipeline.find_applied_delivery(text, text, text, text
 
 revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
 
--- db/functions/record_delivery.sql
+-- db/functions/internal/delivery/record_delivery.sql
 -- Written last, with the outcome known. A delivery that was applied, or is another job's, is not overwritten: the
 -- same id with two contents.
 create or replace function upload_pipeline.record_delivery(
@@ -1417,6 +1592,7 @@ create or replace function upload_pipeline.record_delivery(
 )
 returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into upload_pipeline.webhook_deliveries as d (
@@ -1461,7 +1637,7 @@ revoke all on function upload_pipeline.record_delivery(
   text, text, text, text, text, uuid, integer, text, text, jsonb, text
 ) from public;
 
--- db/functions/apply_report.sql
+-- db/functions/internal/delivery/apply_report.sql
 -- What a provider's report does to the job it answers, whichever way it came: by webhook, parked, or asked for.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
@@ -1473,19 +1649,33 @@ create or replace function upload_pipeline.apply_report(
 )
 returns upload_pipeline.events
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_failed boolean;
+  v_step record;
 begin
-  select s.failed into v_failed
+  select s.status, s.failed into v_step
     from upload_pipeline.next_step(job.status, apply_report.code) as s;
   if not found
-    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_failed)
+    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
   then
     return null;
   end if;
 
-  if v_failed then
+  -- News rescues what failed; what was heard of this provider job and acted on, told once more, is none.
+  if job.failed and exists (
+    select
+      from upload_pipeline.webhook_deliveries as d
+      join upload_pipeline.event_codes as c on c.code = d.code
+     where d.job_id = job.job_id
+       and d.parse_job_id = apply_report.parse_job_id
+       and d.outcome = 'applied'
+       and c.to_status = v_step.status
+  ) then
+    return null;
+  end if;
+
+  if v_step.failed then
     job.last_error := apply_report.payload || jsonb_build_object('code', apply_report.code);
   end if;
 
@@ -1506,7 +1696,7 @@ revoke all on function upload_pipeline.apply_report(
   upload_pipeline.upload_jobs, text, integer, text, jsonb, text
 ) from public;
 
--- db/functions/accepts_content.sql
+-- db/functions/internal/content/accepts_content.sql
 -- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
 create or replace function upload_pipeline.accepts_content(
   job upload_pipeline.upload_jobs,
@@ -1516,6 +1706,7 @@ create or replace function upload_pipeline.accepts_content(
 returns boolean
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
   select exists (select from upload_pipeline.next_step(job.status, 'parse_completed'))
      and not upload_pipeline.answers_earlier_attempt(job, accepts_content.attempt, accepts_content.parse_job_id, false)
@@ -1532,7 +1723,7 @@ comment on function upload_pipeline.accepts_content(upload_pipeline.upload_jobs,
 
 revoke all on function upload_pipeline.accepts_content(upload_pipeline.upload_jobs, integer, text) from public;
 
--- db/functions/keep_content.sql
+-- db/functions/internal/content/keep_content.sql
 -- A path is minted once for one exact content of a job; the same content again gets the same row and path.
 -- The receiver's own write has 30 seconds before the drain tries.
 create or replace function upload_pipeline.keep_content(
@@ -1545,6 +1736,7 @@ create or replace function upload_pipeline.keep_content(
 )
 returns upload_pipeline.contents
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := upload_pipeline.clock();
@@ -1595,10 +1787,11 @@ revoke all on function upload_pipeline.keep_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
 ) from public;
 
--- db/functions/settle_undecided_content.sql
+-- db/functions/internal/content/settle_undecided_content.sql
 create or replace function upload_pipeline.settle_undecided_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_content upload_pipeline.contents;
@@ -1626,26 +1819,13 @@ comment on function upload_pipeline.settle_undecided_content(uuid, integer) is
 
 revoke all on function upload_pipeline.settle_undecided_content(uuid, integer) from public;
 
--- db/functions/backoff.sql
-create or replace function upload_pipeline.backoff(tries integer)
-returns interval
-language sql
-volatile
-as $$
-  select make_interval(secs => least(300, 3 * 2 ^ least(greatest(tries, 0), 16)) * (0.75 + random() / 2));
-$$;
-
-comment on function upload_pipeline.backoff(integer) is
-  'How long to wait after so many tries: 3 s x 2^tries, at most 300 s, give or take a quarter so that many do not return at once.';
-
-revoke all on function upload_pipeline.backoff(integer) from public;
-
--- db/functions/queue_deletion.sql
+-- db/functions/internal/content/queue_deletion.sql
 -- Five minutes from now: a receiver may be writing the object this moment, and gives up long before that. What is
 -- not in our storage is its uploader's to delete. A deletion that is under way no longer counts (tries).
 create or replace function upload_pipeline.queue_deletion(path text)
 returns boolean
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
   insert into upload_pipeline.deletions as d (path, run_after)
@@ -1666,7 +1846,7 @@ revoke all on function upload_pipeline.queue_deletion(text) from public;
 
 -- hookline_ingest
 
--- db/functions/receive_event.sql
+-- db/functions/ingest/receive_event.sql
 -- One proven delivery without content: counted once, its job locked, moved and told of, in one call.
 -- Locks: provider job (advisory), document (where something is parked), job, deliveries.
 create or replace function upload_pipeline.receive_event(
@@ -1755,7 +1935,7 @@ grant execute on function upload_pipeline.receive_event(
   text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
 ) to hookline_ingest;
 
--- db/functions/receive_content.sql
+-- db/functions/ingest/receive_content.sql
 -- One proven delivery with content: the bytes are in Postgres when this commits, whatever storage does later.
 -- The job's status does not change here; finish_content changes it once the object is written.
 -- Locks: provider job (advisory), document (where something is parked), job, content, deliveries.
@@ -1871,7 +2051,7 @@ grant execute on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
 ) to hookline_ingest;
 
--- db/functions/finish_content.sql
+-- db/functions/ingest/finish_content.sql
 -- The object is written: the job is parsed, the event says so, the bytes here go. Safe to call twice.
 -- Locks: job, content, deliveries.
 create or replace function upload_pipeline.finish_content(job_id uuid, ordinal integer)
@@ -1947,7 +2127,7 @@ comment on function upload_pipeline.finish_content(uuid, integer) is
 revoke all on function upload_pipeline.finish_content(uuid, integer) from public;
 grant execute on function upload_pipeline.finish_content(uuid, integer) to hookline_ingest;
 
--- db/functions/claim_contents.sql
+-- db/functions/ingest/claim_contents.sql
 -- The drain's work. Whoever claims has the next try to himself until run_after; two who write at once
 -- write the same bytes at the same path, so no fencing token is needed.
 -- Locks: content, skipping what others hold.
@@ -1985,7 +2165,7 @@ comment on function upload_pipeline.claim_contents(integer) is
 revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;
 
--- db/functions/claim_deletions.sql
+-- db/functions/ingest/claim_deletions.sql
 -- A raw file that was uploaded again meanwhile is a document's, whose own erasure will queue it.
 -- Locks: deletion, skipping what others hold.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
@@ -2025,7 +2205,7 @@ comment on function upload_pipeline.claim_deletions(integer) is
 revoke all on function upload_pipeline.claim_deletions(integer) from public;
 grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;
 
--- db/functions/finish_deletion.sql
+-- db/functions/ingest/finish_deletion.sql
 -- Only the try that is still the last one may say so: a path queued again meanwhile has another object.
 create or replace function upload_pipeline.finish_deletion(path text, tries integer)
 returns void
@@ -2046,9 +2226,965 @@ comment on function upload_pipeline.finish_deletion(text, integer) is
 revoke all on function upload_pipeline.finish_deletion(text, integer) from public;
 grant execute on function upload_pipeline.finish_deletion(text, integer) to hookline_ingest;
 
+-- Private: leases and tries
+
+-- db/functions/internal/lease/lock_leased_job.sql
+-- The fencing: whoever lost the lease to a webhook, an operator or another worker gets no further than this.
+-- An expired lease that nobody has swept yet is still its holder's. Locks: job.
+create or replace function upload_pipeline.lock_leased_job(job_id uuid, lease_token uuid)
+returns upload_pipeline.upload_jobs
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(lock_leased_job.job_id);
+begin
+  if v_job.lease_token is distinct from lock_leased_job.lease_token or v_job.lease_token is null then
+    raise exception 'the lease on job % has ended', v_job.job_id
+      using errcode = 'UP003',
+            detail = format(
+              'The job is %s (version %s), %s.', v_job.status, v_job.version,
+              coalesce('leased by ' || v_job.leased_by, 'not leased')
+            ),
+            hint = 'Stop working on it: whatever it needs, its next holder does. Claim other work.';
+  end if;
+
+  return v_job;
+end;
+$$;
+
+comment on function upload_pipeline.lock_leased_job(uuid, uuid) is
+  'The job, locked, if the lease of this token still holds. Raises UP001, UP003.';
+
+revoke all on function upload_pipeline.lock_leased_job(uuid, uuid) from public;
+
+-- db/functions/internal/lease/require_error.sql
+create or replace function upload_pipeline.require_error(error jsonb)
+returns jsonb
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if jsonb_typeof(error) is distinct from 'object'
+    or coalesce(error ->> 'code', '') !~ '^[A-Za-z][A-Za-z0-9_.]{0,99}$'
+    or jsonb_typeof(error -> 'error') is distinct from 'string'
+    or octet_length(error::text) > 10000
+  then
+    raise exception 'the error % is not one that can be kept', coalesce(left(error::text, 100), 'null')
+      using errcode = 'UP006',
+            detail = 'It is an object with a code (a word of up to 100 letters, digits, _ and .) and a text, error; 10,000 bytes in all.',
+            hint = 'For example: {"code": "PDF_IS_PROTECTED", "error": "The PDF needs a password."}';
+  end if;
+
+  return error;
+end;
+$$;
+
+comment on function upload_pipeline.require_error(jsonb) is 'The error, if it can become a last_error. Raises UP006.';
+
+revoke all on function upload_pipeline.require_error(jsonb) from public;
+
+-- db/functions/internal/lease/tries_since_arrival.sql
+-- The history is the counter: no column that could differ from it. Every change of status starts anew, and so does
+-- an operator who sends the job back.
+create or replace function upload_pipeline.tries_since_arrival(job upload_pipeline.upload_jobs, codes text[])
+returns integer
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select count(*)::integer
+    from upload_pipeline.events as e
+   where e.job_id = job.job_id
+     and e.code = any (codes)
+     and e.version > (
+       select max(a.version)
+         from upload_pipeline.events as a
+        where a.job_id = job.job_id
+          and (a.from_status is distinct from a.to_status or a.code = 'job_retried')
+     );
+$$;
+
+comment on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) is
+  'How many events of these codes a job has had since it came to its status or was sent back to it.';
+
+revoke all on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) from public;
+
+-- db/functions/internal/lease/give_back.sql
+-- A job that is not claimable waits by its deadline, so that is what moves.
+create or replace function upload_pipeline.give_back(
+  job upload_pipeline.upload_jobs,
+  code text,
+  error jsonb,
+  run_after timestamptz
+)
+returns upload_pipeline.events
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  job.run_after := give_back.run_after;
+  job.last_error := give_back.error;
+  if not job.claimable then
+    job.deadline_at := give_back.run_after;
+  end if;
+
+  return upload_pipeline.transition(
+    job => job,
+    code => give_back.code,
+    payload => give_back.error || jsonb_build_object('leased_by', job.leased_by, 'run_after', give_back.run_after)
+  );
+end;
+$$;
+
+comment on function upload_pipeline.give_back(upload_pipeline.upload_jobs, text, jsonb, timestamptz) is
+  'Ends the lease of a locked job, which keeps its status and is not claimed again before run_after. Raises UP002.';
+
+revoke all on function upload_pipeline.give_back(upload_pipeline.upload_jobs, text, jsonb, timestamptz) from public;
+
+-- db/functions/internal/lease/count_try.sql
+-- A failed try, whoever tells of it: the worker itself, or the sweep that finds its lease expired. Three expired leases
+-- weigh as one try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not
+-- kill one after the other for ever.
+create or replace function upload_pipeline.count_try(
+  job upload_pipeline.upload_jobs,
+  code text,
+  error jsonb,
+  permanent boolean
+)
+returns upload_pipeline.events
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_failed integer := upload_pipeline.tries_since_arrival(job, array['stage_retried'])
+    + (count_try.code = 'stage_retried')::integer;
+  v_expired integer := upload_pipeline.tries_since_arrival(job, array['lease_expired'])
+    + (count_try.code = 'lease_expired')::integer;
+  v_tries integer := v_failed + v_expired / 3;
+  v_stage record;
+begin
+  select s.retry_base, s.retry_cap, s.max_tries, s.failure_code into v_stage
+    from upload_pipeline.statuses as s
+   where s.status = job.status;
+
+  if v_stage.failure_code is null or not count_try.permanent and v_tries < v_stage.max_tries then
+    return upload_pipeline.give_back(
+      job, count_try.code, count_try.error,
+      upload_pipeline.clock() + upload_pipeline.backoff(v_failed + v_expired - 1, v_stage.retry_base, v_stage.retry_cap)
+    );
+  end if;
+
+  job.last_error := count_try.error;
+
+  return upload_pipeline.transition(
+    job => job,
+    code => v_stage.failure_code,
+    payload => count_try.error || jsonb_build_object('leased_by', job.leased_by, 'tries', v_tries)
+  );
+end;
+$$;
+
+comment on function upload_pipeline.count_try(upload_pipeline.upload_jobs, text, jsonb, boolean) is
+  'Another try after a pause, by event `code`, or, when all are spent or it is permanent, the end that statuses.failure_code '
+  'names. Raises UP002.';
+
+revoke all on function upload_pipeline.count_try(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;
+
+-- db/functions/internal/lease/sweep_leases.sql
+-- Locks: jobs, skipping what others hold.
+create or replace function upload_pipeline.sweep_leases(batch integer)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job_id uuid;
+  v_job upload_pipeline.upload_jobs;
+  v_error jsonb;
+begin
+  for v_job_id in
+    select j.job_id
+      from upload_pipeline.upload_jobs as j
+     where j.lease_token is not null
+       and j.leased_until < (select upload_pipeline.clock())
+     order by j.leased_until
+     limit sweep_leases.batch
+       for no key update skip locked
+  loop
+    v_job := upload_pipeline.lock_job(v_job_id);
+    v_error := jsonb_build_object(
+      'code', 'lease_expired',
+      'error', format('Worker %s was silent until its lease ended.', v_job.leased_by)
+    );
+
+    begin
+      perform upload_pipeline.count_try(job => v_job, code => 'lease_expired', error => v_error, permanent => false);
+    exception
+      -- A stage that was added without its steps (see alerts) must not stop the claims of all the others.
+      when sqlstate 'UP002' or check_violation then
+        update upload_pipeline.upload_jobs as j
+           set lease_token = null,
+               leased_by = null,
+               leased_until = null,
+               run_after = upload_pipeline.clock() + s.retry_cap,
+               deadline_at = case when j.claimable then j.deadline_at else upload_pipeline.clock() + s.retry_cap end,
+               last_error = v_error
+          from upload_pipeline.statuses as s
+         where j.job_id = v_job.job_id
+           and s.status = j.status;
+    end;
+  end loop;
+end;
+$$;
+
+comment on function upload_pipeline.sweep_leases(integer) is
+  'Takes up to `batch` expired leases back; each counts as a third of a failed try.';
+
+revoke all on function upload_pipeline.sweep_leases(integer) from public;
+
+-- db/functions/internal/credit/charge_caps.sql
+-- A window that has passed starts anew with the first charge after it, and what was reserved in an earlier one changes
+-- nothing in this. Locks: caps, all owners' first.
+create or replace function upload_pipeline.charge_caps(
+  owner_id uuid,
+  credits numeric,
+  reserved_at timestamptz default null
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_cap record;
+  v_starts_at timestamptz;
+  v_used numeric;
+begin
+  for v_cap in
+    select c.owner_id, c.period, c.credits, c.used, c.starts_at
+      from upload_pipeline.credit_caps as c
+     where c.owner_id is null
+        or c.owner_id = charge_caps.owner_id
+     order by c.owner_id nulls first, c.period
+       for no key update
+  loop
+    -- The time after waiting for the lock, and never back: another may have begun the next window meanwhile.
+    v_starts_at := greatest(v_cap.starts_at, date_trunc(v_cap.period, upload_pipeline.clock(), 'UTC'));
+    continue when charge_caps.reserved_at < v_starts_at;
+    v_used := case when v_cap.starts_at = v_starts_at then v_cap.used else 0 end;
+
+    if charge_caps.reserved_at is null and v_used + charge_caps.credits > v_cap.credits then
+      raise exception '% credits would exceed the cap of % a %', charge_caps.credits, v_cap.credits, v_cap.period
+        using errcode = 'UP005',
+              detail = format(
+                'Left for %s: %s until %s.', coalesce('owner ' || v_cap.owner_id, 'all owners'),
+                greatest(v_cap.credits - v_used, 0),
+                (v_starts_at at time zone 'UTC' + ('1 ' || v_cap.period)::interval) at time zone 'UTC'
+              ),
+              hint = 'Wait until then, or set a higher cap with upload_pipeline.set_credit_cap.';
+    end if;
+
+    update upload_pipeline.credit_caps as c
+       set used = greatest(v_used + charge_caps.credits, 0),
+           starts_at = v_starts_at
+     where (c.owner_id = v_cap.owner_id or c.owner_id is null and v_cap.owner_id is null)
+       and c.period = v_cap.period;
+  end loop;
+end;
+$$;
+
+comment on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) is
+  'Adds credits to the caps of an owner and of all: new ones, or a correction (negative: gives back) to what was '
+  'reserved at that time, which may exceed a cap. Raises UP005.';
+
+revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) from public;
+
 -- hookline_worker
 
--- db/functions/record_submission.sql
+-- db/functions/worker/claim_jobs.sql
+-- First come the leases that ran out, so no other process has to look for them. Then the oldest jobs in this
+-- status whose turn has come; where the status is not claimable, those past their deadline, to be asked about.
+-- Locks: jobs, skipping what others hold.
+create or replace function upload_pipeline.claim_jobs(
+  status text,
+  worker text,
+  batch integer default 1,
+  lease interval default '60 seconds'
+)
+returns table (
+  job_id uuid,
+  document_id uuid,
+  owner_id uuid,
+  filename text,
+  mime text,
+  bytes_len bigint,
+  file_sha256 text,
+  raw_path text,
+  version integer,
+  attempt integer,
+  max_attempts integer,
+  correlation_id text,
+  parsed_path text,
+  parsed_sha256 text,
+  parsed_bytes bigint,
+  parse_job_ids text[],
+  lease_token uuid,
+  leased_until timestamptz
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := upload_pipeline.clock();
+  v_stage record;
+  v_due uuid[];
+begin
+  select s.terminal, s.claimable, s.paused_until > v_now as paused into v_stage
+    from upload_pipeline.statuses as s
+   where s.status = claim_jobs.status;
+
+  if v_stage.terminal is distinct from false
+    or length(worker) not between 1 and 200 or worker is null
+    or batch not between 1 and 1000 or batch is null
+    or lease not between interval '1 second' and interval '1 day' or lease is null
+  then
+    raise exception 'worker % cannot claim % jobs of status % for %',
+      coalesce(quote_literal(left(worker, 200)), 'null'), coalesce(batch::text, 'null'),
+      coalesce(quote_literal(left(claim_jobs.status, 200)), 'null'), coalesce(lease::text, 'null')
+      using errcode = 'UP006',
+            detail = 'status is an unfinished one; worker has 1 to 200 characters; batch is 1 to 1000; lease is 1 second to 1 day.',
+            hint = 'See upload_pipeline.statuses. For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
+  end if;
+
+  -- What it takes back comes later than v_now: a job's row is written once, or its key would lock the document.
+  perform upload_pipeline.sweep_leases(greatest(batch, 10));
+
+  if v_stage.paused then
+    return;
+  end if;
+
+  if v_stage.claimable then
+    select array_agg(due.job_id) into v_due
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.status = claim_jobs.status
+           and j.claimable
+           and j.upload_confirmed
+           and j.lease_token is null
+           and j.run_after <= v_now
+         order by j.run_after
+         limit batch
+           for no key update skip locked
+      ) as due;
+  else
+    select array_agg(due.job_id) into v_due
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.status = claim_jobs.status
+           and not j.claimable
+           and j.upload_confirmed
+           and j.lease_token is null
+           and j.deadline_at <= v_now
+         order by j.deadline_at
+         limit batch
+           for no key update skip locked
+      ) as due;
+  end if;
+
+  return query
+  update upload_pipeline.upload_jobs as j
+     set lease_token = gen_random_uuid(),
+         leased_by = claim_jobs.worker,
+         leased_until = upload_pipeline.clock() + claim_jobs.lease
+    from upload_pipeline.documents as d
+   where j.job_id = any (v_due)
+     and d.document_id = j.document_id
+  returning j.job_id, j.document_id, d.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
+            j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.parsed_path, j.parsed_sha256::text,
+            j.parsed_bytes,
+            array(
+              select p.parse_job_id
+                from upload_pipeline.provider_jobs as p
+               where p.job_id = j.job_id
+                 and p.attempt = j.attempt
+               order by p.recorded_at desc, p.parse_job_id
+            ),
+            j.lease_token, j.leased_until;
+end;
+$$;
+
+comment on function upload_pipeline.claim_jobs(text, text, integer, interval) is
+  'Up to `batch` jobs of a status for a worker, oldest first, each under a lease with a fencing token of its own; of '
+  'a status that is not claimable those past their deadline. None while the status is paused. Also takes expired '
+  'leases back, of any status. parse_job_ids are the provider''s ids of the current attempt, latest first. '
+  'Raises UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval) from public;
+grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval) to hookline_worker;
+
+-- db/functions/worker/heartbeat.sql
+-- Locks: job.
+create or replace function upload_pipeline.heartbeat(
+  job_id uuid,
+  lease_token uuid,
+  lease interval default '60 seconds'
+)
+returns timestamptz
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+  v_until timestamptz;
+begin
+  if lease is null or lease not between interval '1 second' and interval '1 day' then
+    raise exception 'a lease of % on job %', coalesce(lease::text, 'null'), v_job.job_id
+      using errcode = 'UP006',
+            detail = 'lease is 1 second to 1 day.',
+            hint = 'Pass the lease that claim_jobs was called with.';
+  end if;
+
+  v_until := greatest(v_job.leased_until, upload_pipeline.clock() + lease);
+
+  update upload_pipeline.upload_jobs as j
+     set leased_until = v_until
+   where j.job_id = v_job.job_id;
+
+  return v_until;
+end;
+$$;
+
+comment on function upload_pipeline.heartbeat(uuid, uuid, interval) is
+  'Prolongs a lease, counted from now; answers until when. Call it well inside the lease. '
+  'Raises UP001, UP003, UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.heartbeat(uuid, uuid, interval) from public;
+grant execute on function upload_pipeline.heartbeat(uuid, uuid, interval) to hookline_worker;
+
+-- db/functions/worker/release_lease.sql
+-- Not a step: nothing was done, so there is nothing to tell of. Locks: job.
+create or replace function upload_pipeline.release_lease(job_id uuid, lease_token uuid)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+begin
+  update upload_pipeline.upload_jobs as j
+     set lease_token = null,
+         leased_by = null,
+         leased_until = null
+   where j.job_id = v_job.job_id;
+end;
+$$;
+
+comment on function upload_pipeline.release_lease(uuid, uuid) is
+  'Gives a job back unworked, as a worker that stops does: another may claim it at once, and it is no failed try. '
+  'Raises UP001, UP003; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.release_lease(uuid, uuid) from public;
+grant execute on function upload_pipeline.release_lease(uuid, uuid) to hookline_worker;
+
+-- db/functions/worker/advance_job.sql
+-- Locks: document (where the lease is kept: the job's row is written twice), job.
+create or replace function upload_pipeline.advance_job(
+  job_id uuid,
+  lease_token uuid,
+  code text,
+  payload jsonb default '{}',
+  keep_lease boolean default false
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs;
+  v_event upload_pipeline.events;
+begin
+  if keep_lease then
+    perform
+      from upload_pipeline.documents as d
+     where d.document_id = (
+       select j.document_id from upload_pipeline.upload_jobs as j where j.job_id = advance_job.job_id
+     )
+       for key share;
+  end if;
+  v_job := upload_pipeline.lock_leased_job(job_id, lease_token);
+
+  if jsonb_typeof(payload) is distinct from 'object' or not exists (
+    select
+      from upload_pipeline.event_codes as c
+     where c.code = advance_job.code
+       and c.event_type in ('stage_started', 'stage_done', 'finalized')
+  ) then
+    raise exception 'job % cannot advance by %', v_job.job_id, coalesce(quote_literal(left(code, 100)), 'null')
+      using errcode = 'UP006',
+            detail = 'code is one of event_codes that a stage starts, does or finalizes; payload is an object.',
+            hint = 'A failure goes by upload_pipeline.fail_job. A code of your own is a row of upload_pipeline.event_codes.';
+  end if;
+
+  -- Content of an earlier attempt, whose path is still in the row, is not this one's.
+  if not v_job.has_content and exists (
+    select from upload_pipeline.next_step(v_job.status, advance_job.code) as s where s.has_content
+  ) then
+    raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
+      using errcode = 'UP002',
+            detail = format('It is %s; the step leads to a status whose jobs have content.', v_job.status),
+            hint = 'Hand the content to upload_pipeline.receive_content, write the object, call finish_content.';
+  end if;
+
+  if exists (
+    select from upload_pipeline.next_step(v_job.status, advance_job.code) as s where s.status <> v_job.status
+  ) then
+    v_job.last_error := null;
+  end if;
+
+  v_event := upload_pipeline.transition(job => v_job, code => advance_job.code, payload => advance_job.payload);
+
+  if keep_lease then
+    update upload_pipeline.upload_jobs as j
+       set lease_token = v_job.lease_token,
+           leased_by = v_job.leased_by,
+           leased_until = v_job.leased_until
+     where j.job_id = v_job.job_id
+       and not j.terminal;
+  end if;
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) is
+  'The step that a worker has done: `code`, a word of event_codes, says which. It ends the lease, unless keep_lease '
+  'says that the same worker goes on. Outcome: applied. '
+  'Raises UP001, UP002, UP003, UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) from public;
+grant execute on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) to hookline_worker;
+
+-- db/functions/worker/fail_job.sql
+-- Retried in place, sent back to the start for another attempt, or failed for good: decided here, by the data of
+-- its status. Locks: job.
+create or replace function upload_pipeline.fail_job(
+  job_id uuid,
+  lease_token uuid,
+  error jsonb,
+  permanent boolean default false,
+  start_over boolean default false
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+  v_error jsonb := upload_pipeline.require_error(error);
+  v_back_to text;
+  v_event upload_pipeline.events;
+begin
+  -- Not while what this attempt paid for waits here for storage: the drain will finish it.
+  if start_over and permanent is not true and not exists (
+    select
+      from upload_pipeline.contents as c
+     where c.job_id = v_job.job_id
+       and c.attempt >= v_job.attempt
+       and c.path is not null
+       and c.stored_at is null
+  ) then
+    select t.to_status into v_back_to
+      from upload_pipeline.transitions as t
+     where t.from_status = v_job.status
+       and t.to_status <> t.from_status
+       and t.event_type = 'retry'
+       and t.enabled;
+  end if;
+
+  if v_back_to is not null and v_job.attempt < v_job.max_attempts then
+    v_job.run_after := upload_pipeline.clock() + (
+      select upload_pipeline.backoff(v_job.attempt - 1, s.retry_base, s.retry_cap)
+        from upload_pipeline.statuses as s
+       where s.status = v_job.status
+    );
+    v_job.attempt := v_job.attempt + 1;
+    v_job.last_error := v_error;
+    v_event := upload_pipeline.transition(
+      job => v_job,
+      code => 'parse_restarted',
+      payload => v_error || jsonb_build_object(
+        'leased_by', v_job.leased_by, 'attempt', v_job.attempt, 'run_after', v_job.run_after
+      ),
+      to_status => v_back_to
+    );
+  else
+    v_event := upload_pipeline.count_try(
+      job => v_job,
+      code => 'stage_retried',
+      error => v_error,
+      permanent => coalesce(permanent, false) or v_back_to is not null
+    );
+  end if;
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) is
+  'A try that failed. error, {"code": text, "error": text, ...}, becomes last_error. The job comes again after a pause '
+  'that doubles, up to statuses.max_tries times since it came to its status; then, or at once if permanent, it ends by '
+  'statuses.failure_code. start_over sends it back by its retry transition for another attempt instead, up to '
+  'max_attempts and not while its content waits here for storage. Outcome: applied; status says which it was. '
+  'Raises UP001, UP002 (a stage without its steps), UP003, UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) from public;
+grant execute on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) to hookline_worker;
+
+-- db/functions/worker/defer_job.sql
+-- Locks: job.
+create or replace function upload_pipeline.defer_job(
+  job_id uuid,
+  lease_token uuid,
+  error jsonb,
+  until timestamptz default null
+)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+  v_error jsonb := upload_pipeline.require_error(error);
+  v_event upload_pipeline.events;
+begin
+  if until > upload_pipeline.clock() + interval '31 days' then
+    raise exception 'job % cannot be deferred until %', v_job.job_id, until
+      using errcode = 'UP006',
+            detail = 'until is at most 31 days ahead.',
+            hint = 'Defer it for as long as the reason may last, or leave until out.';
+  end if;
+
+  v_event := upload_pipeline.give_back(
+    v_job, 'stage_deferred', v_error,
+    coalesce(
+      case when until is not null then greatest(until, upload_pipeline.clock()) end,
+      upload_pipeline.clock() + (
+        select upload_pipeline.backoff(
+                 upload_pipeline.tries_since_arrival(v_job, array['stage_deferred']), s.retry_base, s.retry_cap
+               )
+          from upload_pipeline.statuses as s
+         where s.status = v_job.status
+      )
+    )
+  );
+
+  return upload_pipeline.receipt_of('applied', v_job, v_event);
+end;
+$$;
+
+comment on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) is
+  'Not now, and nobody failed: a rate limit, a spent budget, a result that cannot be read yet. No try is counted; the '
+  'job comes again at `until`, else after a pause that doubles. error is as for fail_job. Outcome: applied. '
+  'Raises UP001, UP002 (a stage without its steps), UP003, UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) from public;
+grant execute on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) to hookline_worker;
+
+-- db/functions/worker/pause_stage.sql
+-- What stops one job of a status would stop them all: spent quota, a revoked key. Locks: status.
+create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
+returns timestamptz
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_until timestamptz;
+begin
+  if until is null or until > upload_pipeline.clock() + interval '31 days'
+    or reason is null or length(reason) not between 1 and 500
+  then
+    raise exception 'status % cannot be paused until % because %',
+      coalesce(pause_stage.status, 'null'), coalesce(until::text, 'null'), coalesce(quote_literal(left(reason, 100)), 'null')
+      using errcode = 'UP006',
+            detail = 'until is at most 31 days ahead; reason has 1 to 500 characters.',
+            hint = 'Pause for as long as the reason may last; a pause ends by itself, or by upload_pipeline.resume_stage.';
+  end if;
+
+  update upload_pipeline.statuses as s
+     set paused_until = greatest(s.paused_until, pause_stage.until),
+         paused_because = case when s.paused_until > pause_stage.until then s.paused_because else pause_stage.reason end
+   where s.status = pause_stage.status
+     and not s.terminal
+  returning s.paused_until into v_until;
+  if not found then
+    raise exception 'no stage waits in status %', coalesce(quote_literal(left(pause_stage.status, 100)), 'null')
+      using errcode = 'UP006',
+            detail = 'It is no status, or one of finished jobs.',
+            hint = 'See upload_pipeline.statuses.';
+  end if;
+
+  return v_until;
+end;
+$$;
+
+comment on function upload_pipeline.pause_stage(text, timestamptz, text) is
+  'No job of this status is claimed until then; what is claimed already goes on. The longer of two pauses counts. '
+  'Answers until when. Raises UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.pause_stage(text, timestamptz, text) from public;
+grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) to hookline_worker, hookline_operator;
+
+-- db/functions/worker/apply_parked.sql
+-- Normally the submission that names a provider job applies what was parked for it. What that missed is found here.
+-- One provider job a call, for its lock comes before all others. Locks: provider job (advisory), document, job, deliveries.
+create or replace function upload_pipeline.apply_parked()
+returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_known record;
+begin
+  select p.parse_job_id, p.job_id, p.attempt into v_known
+    from upload_pipeline.webhook_deliveries as d
+    join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+   where d.outcome = 'parked'
+   limit 1;
+  if not found then
+    return null;
+  end if;
+
+  perform upload_pipeline.lock_provider_job(v_known.parse_job_id);
+  -- Its document may be erased by now; from here on it cannot be.
+  perform
+    from upload_pipeline.upload_jobs as j
+    join upload_pipeline.documents as d on d.document_id = j.document_id
+   where j.job_id = v_known.job_id
+     for key share of d;
+  if found then
+    perform upload_pipeline.lock_job(v_known.job_id);
+    perform upload_pipeline.note_provider_job(v_known.parse_job_id, v_known.job_id, v_known.attempt);
+  end if;
+
+  return v_known.parse_job_id;
+end;
+$$;
+
+comment on function upload_pipeline.apply_parked() is
+  'Applies the deliveries that are parked although their provider job is known, of one provider job; answers its id, '
+  'null if there is none. Call again until null. Raises 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.apply_parked() from public;
+grant execute on function upload_pipeline.apply_parked() to hookline_worker;
+
+-- db/functions/worker/reserve_credits.sql
+-- Made before submitting, so that a row which is open tells the next worker that the provider may have the job: it
+-- looks there before it pays again. Locks: job, reservation, caps, which are last: set_credit_cap shuts out whoever
+-- writes a reservation, then takes them.
+create or replace function upload_pipeline.reserve_credits(
+  job_id uuid,
+  lease_token uuid,
+  credits numeric,
+  again boolean default false
+)
+returns table (outcome upload_pipeline.outcome, attempt integer, reserved numeric, reserved_at timestamptz)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+  v_owner_id uuid;
+  v_previous upload_pipeline.credit_reservations;
+  v_reserved numeric;
+  v_now timestamptz;
+begin
+  if credits is null or credits < 0 or credits = 'NaN' or credits = 'Infinity' then
+    raise exception 'cannot reserve % credits for job %', coalesce(credits::text, 'null'), v_job.job_id
+      using errcode = 'UP006',
+            detail = 'credits is a number of 0 or more.',
+            hint = 'Pass what parsing the document may cost: pages times the credits a page of its tier.';
+  end if;
+
+  select r.* into v_previous
+    from upload_pipeline.credit_reservations as r
+   where r.job_id = v_job.job_id
+     and r.attempt = v_job.attempt
+     for no key update;
+
+  if v_previous.check_after is not null and again is not true then
+    return query select 'duplicate'::upload_pipeline.outcome, v_previous.attempt, v_previous.reserved,
+      v_previous.reserved_at;
+    return;
+  end if;
+
+  select d.owner_id into v_owner_id
+    from upload_pipeline.documents as d
+   where d.document_id = v_job.document_id;
+
+  v_now := upload_pipeline.clock();
+  v_reserved := case when v_previous.check_after is not null then v_previous.reserved
+                     else coalesce(v_previous.billed, 0) + credits end;
+
+  insert into upload_pipeline.credit_reservations as r (
+    job_id, attempt, owner_id, reserved, reserved_at, check_after
+  ) values (
+    v_job.job_id, v_job.attempt, v_owner_id, v_reserved, v_now, v_now + interval '10 minutes'
+  )
+  on conflict on constraint credit_reservations_pkey do update
+     set reserved = excluded.reserved,
+         billed = null,
+         reserved_at = excluded.reserved_at,
+         settled_at = null,
+         check_after = excluded.check_after;
+
+  -- What is submitted only now counts now: in the window of the first call, if that goes on, it is not counted twice.
+  if v_previous.check_after is not null then
+    perform upload_pipeline.charge_caps(v_owner_id, -v_reserved, v_previous.reserved_at);
+    perform upload_pipeline.charge_caps(v_owner_id, v_reserved);
+  else
+    perform upload_pipeline.charge_caps(v_owner_id, credits);
+  end if;
+
+  return query select 'applied'::upload_pipeline.outcome, v_job.attempt, v_reserved, v_now;
+end;
+$$;
+
+comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) is
+  'Before submitting: reserves what the job''s attempt may cost, one reservation an attempt. Outcomes: applied; duplicate '
+  '(an earlier try got as far at reserved_at: look for the job at the provider first; if it is not there, call once '
+  'more with again => true, which reserves the same anew, in the window of now). Raises UP001, UP003, UP005, UP006; 55P03 after waiting 2 s '
+  'for a lock.';
+
+revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) from public;
+grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) to hookline_worker;
+
+-- db/functions/worker/settle_credits.sql
+-- No lease: what was billed is known when the work is long over. But who looked, and found nothing to pay, may be late:
+-- another has reserved anew meanwhile and may be submitting, so the reservation has to be the one that was looked at.
+-- Locks: reservation, caps.
+create or replace function upload_pipeline.settle_credits(
+  job_id uuid,
+  attempt integer,
+  credits numeric,
+  reserved_at timestamptz default null
+)
+returns upload_pipeline.outcome
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_reservation upload_pipeline.credit_reservations;
+begin
+  if credits is null or credits < 0 or credits = 'NaN' or credits = 'Infinity' then
+    raise exception 'cannot settle % credits for job %', coalesce(credits::text, 'null'), settle_credits.job_id
+      using errcode = 'UP006',
+            detail = 'credits is a number of 0 or more.',
+            hint = 'Pass usage.credits of the provider''s job; 0 if it was never submitted.';
+  end if;
+
+  select r.* into v_reservation
+    from upload_pipeline.credit_reservations as r
+   where r.job_id = settle_credits.job_id
+     and r.attempt = settle_credits.attempt
+     for no key update;
+  if not found then
+    return 'ignored';
+  end if;
+  if v_reservation.settled_at is not null then
+    return 'duplicate';
+  end if;
+  if v_reservation.reserved_at <> settle_credits.reserved_at then
+    return 'stale';
+  end if;
+
+  update upload_pipeline.credit_reservations as r
+     set billed = credits,
+         settled_at = upload_pipeline.clock(),
+         check_after = null
+   where r.job_id = v_reservation.job_id
+     and r.attempt = v_reservation.attempt;
+
+  perform upload_pipeline.charge_caps(
+    v_reservation.owner_id, credits - v_reservation.reserved, v_reservation.reserved_at
+  );
+
+  return 'applied';
+end;
+$$;
+
+comment on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz) is
+  'Replaces what was reserved for an attempt by what was billed; 0 where the provider certainly never took it. '
+  'reserved_at: only if nobody has reserved anew since then. Outcomes: applied, duplicate (settled before), stale '
+  '(reserved anew), ignored (nothing was reserved). Raises UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz) from public;
+grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz) to hookline_worker;
+
+-- db/functions/worker/claim_reservations.sql
+-- The job may be purged by now, its ids with it: then nobody can be asked. Locks: reservations, skipping what others hold.
+create or replace function upload_pipeline.claim_reservations(batch integer default 50)
+returns table (job_id uuid, attempt integer, reserved numeric, reserved_at timestamptz, parse_job_ids text[])
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+  with due as (
+    select r.job_id, r.attempt
+      from upload_pipeline.credit_reservations as r
+     where r.settled_at is null
+       and r.check_after <= (select upload_pipeline.clock())
+     order by r.check_after
+     limit greatest(coalesce(claim_reservations.batch, 1), 1)
+       for no key update skip locked
+  )
+  update upload_pipeline.credit_reservations as r
+     set check_after = upload_pipeline.clock() + interval '10 minutes'
+    from due
+   where r.job_id = due.job_id
+     and r.attempt = due.attempt
+  returning r.job_id, r.attempt, r.reserved, r.reserved_at,
+            array(
+              select p.parse_job_id
+                from upload_pipeline.provider_jobs as p
+               where p.job_id = r.job_id
+                 and p.attempt = r.attempt
+               order by p.recorded_at desc, p.parse_job_id
+            );
+$$;
+
+comment on function upload_pipeline.claim_reservations(integer) is
+  'Reservations open for long: ask the provider what was billed and call settle_credits, with `reserved` where it '
+  'cannot tell any more. What is not settled comes again after ten minutes. Raises 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.claim_reservations(integer) from public;
+grant execute on function upload_pipeline.claim_reservations(integer) to hookline_worker;
+
+-- db/functions/worker/record_submission.sql
 -- Keeps the provider's id whatever became of the job meanwhile, and applies what was parked for it.
 -- Locks: provider job (advisory), document (where something is parked), job, deliveries.
 create or replace function upload_pipeline.record_submission(
@@ -2112,7 +3248,7 @@ grant execute on function upload_pipeline.record_submission(uuid, integer, text,
 
 -- hookline_operator
 
--- db/functions/create_job.sql
+-- db/functions/operator/create_job.sql
 -- The rules for a document stand in its CHECKs; here they only get a sentence. What is said of a file counts
 -- until its upload is confirmed.
 -- Locks: document. The unique index over unfinished jobs decides between two at once.
@@ -2217,7 +3353,7 @@ revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)
   to hookline_operator;
 
--- db/functions/confirm_upload.sql
+-- db/functions/operator/confirm_upload.sql
 -- The confirmation is the document's; keys carry it into its jobs. Locks: document, its jobs.
 create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
@@ -2270,6 +3406,9 @@ begin
     payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)
   );
 
+  -- A hint to idle workers, who would see it at their next look anyway.
+  perform pg_notify('hookline', coalesce(v_event.to_status, v_job.status));
+
   return upload_pipeline.receipt_of(
     case when v_event.event_id is null then 'stale' else 'applied' end, v_job, v_event
   );
@@ -2284,9 +3423,9 @@ comment on function upload_pipeline.confirm_upload(uuid, bigint, text) is
 revoke all on function upload_pipeline.confirm_upload(uuid, bigint, text) from public;
 grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to hookline_operator;
 
--- db/functions/retry_job.sql
--- Where to is the machine's to say: the one retry out of the job's status. Attempts are never counted back,
--- since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
+-- db/functions/operator/retry_job.sql
+-- Where to is the machine's to say: the one retry out of the job's status, else in place. Attempts are never counted
+-- back, since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
 -- Locks: job.
 create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
@@ -2327,6 +3466,9 @@ begin
     )
   );
 
+  -- A hint to idle workers, who would see it at their next look anyway.
+  perform pg_notify('hookline', coalesce(v_event.to_status, v_job.status));
+
   return upload_pipeline.receipt_of('applied', v_job, v_event);
 end;
 $$;
@@ -2341,7 +3483,7 @@ comment on function upload_pipeline.retry_job(uuid, text) is
 revoke all on function upload_pipeline.retry_job(uuid, text) from public;
 grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;
 
--- db/functions/cancel_job.sql
+-- db/functions/operator/cancel_job.sql
 -- Locks: job.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
@@ -2368,7 +3510,7 @@ comment on function upload_pipeline.cancel_job(uuid, text) is
 revoke all on function upload_pipeline.cancel_job(uuid, text) from public;
 grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_operator;
 
--- db/functions/release_job.sql
+-- db/functions/operator/release_job.sql
 -- Locks: job.
 create or replace function upload_pipeline.release_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
@@ -2402,7 +3544,7 @@ comment on function upload_pipeline.release_job(uuid, text) is
 revoke all on function upload_pipeline.release_job(uuid, text) from public;
 grant execute on function upload_pipeline.release_job(uuid, text) to hookline_operator;
 
--- db/functions/read_content.sql
+-- db/functions/operator/read_content.sql
 create or replace function upload_pipeline.read_content(job_id uuid, ordinal integer)
 returns bytea
 language plpgsql
@@ -2435,7 +3577,7 @@ comment on function upload_pipeline.read_content(uuid, integer) is
 revoke all on function upload_pipeline.read_content(uuid, integer) from public;
 grant execute on function upload_pipeline.read_content(uuid, integer) to hookline_operator;
 
--- db/functions/accept_content.sql
+-- db/functions/operator/accept_content.sql
 -- An operator read content of unknown shape and says what its markdown is. From here it goes the way of all
 -- content: kept, stored by the drain, finished. Locks: job, content, deliveries.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
@@ -2492,7 +3634,7 @@ comment on function upload_pipeline.accept_content(uuid, integer, bytea) is
 revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from public;
 grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) to hookline_operator;
 
--- db/functions/discard_content.sql
+-- db/functions/operator/discard_content.sql
 -- Locks: job, content, deliveries.
 create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
@@ -2521,7 +3663,7 @@ comment on function upload_pipeline.discard_content(uuid, integer) is
 revoke all on function upload_pipeline.discard_content(uuid, integer) from public;
 grant execute on function upload_pipeline.discard_content(uuid, integer) to hookline_operator;
 
--- db/functions/purge.sql
+-- db/functions/operator/purge.sql
 -- Whole histories go with their jobs, by key; objects in storage stay. A job whose content still waits for
 -- storage or for a decision is left. Locks: document and job, skipping what others hold.
 create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
@@ -2606,19 +3748,34 @@ begin
   )
   select count(*) into deliveries from gone;
 
+  -- Those of this month are what set_credit_cap adds up.
+  with due as (
+    select r.job_id, r.attempt
+      from upload_pipeline.credit_reservations as r
+     where r.reserved_at < least(v_before, date_trunc('month', upload_pipeline.clock(), 'UTC'))
+       and r.settled_at is not null
+     order by r.reserved_at
+     limit batch
+       for update skip locked
+  )
+  delete from upload_pipeline.credit_reservations as r
+   using due
+   where r.job_id = due.job_id
+     and r.attempt = due.attempt;
+
   return next;
 end;
 $$;
 
 comment on function upload_pipeline.purge(interval, integer) is
   'Forgets finished jobs (failed and cancelled ones too) that have not moved for so long, with their whole '
-  'histories and deliveries, and deliveries that never found a job. At most `batch` of each; call again until '
-  'both are 0. Documents and stored objects stay: erase_document removes those. Raises UP006.';
+  'histories and deliveries, deliveries that never found a job, and settled reservations, but for this month''s. At '
+  'most `batch` of each; call again until both are 0. Documents and stored objects stay: erase_document removes those. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer) from public;
 grant execute on function upload_pipeline.purge(interval, integer) to hookline_operator;
 
--- db/functions/erase_document.sql
+-- db/functions/operator/erase_document.sql
 -- Rows now, objects through the deletion queue. Locks: document, its jobs, raw path (advisory).
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
@@ -2688,7 +3845,7 @@ comment on function upload_pipeline.erase_document(uuid) is
 revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
 
--- db/functions/check_integrity.sql
+-- db/functions/operator/check_integrity.sql
 -- A row appears after DDL took a constraint or trigger away, after a load with foreign keys off, after a step
 -- written by hand with a time of its own, or from a fault of the disk.
 create or replace function upload_pipeline.check_integrity()
@@ -2813,6 +3970,80 @@ comment on function upload_pipeline.check_integrity() is
 revoke all on function upload_pipeline.check_integrity() from public;
 grant execute on function upload_pipeline.check_integrity() to hookline_operator;
 
+-- db/functions/operator/resume_stage.sql
+-- Locks: status.
+create or replace function upload_pipeline.resume_stage(status text)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update upload_pipeline.statuses as s
+     set paused_until = null,
+         paused_because = null
+   where s.status = resume_stage.status
+     and s.paused_until is not null;
+
+  return found;
+end;
+$$;
+
+comment on function upload_pipeline.resume_stage(text) is
+  'Ends the pause of a status: its jobs are claimed again. False: it was not paused.';
+
+revoke all on function upload_pipeline.resume_stage(text) from public;
+grant execute on function upload_pipeline.resume_stage(text) to hookline_operator;
+
+-- db/functions/operator/set_credit_cap.sql
+-- What was spent in this window already counts. Locks: reservations, so that none is made meanwhile, caps.
+create or replace function upload_pipeline.set_credit_cap(owner_id uuid, period text, credits numeric)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_starts_at timestamptz;
+begin
+  if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN' then
+    raise exception 'no cap can be % credits a %', credits, coalesce(quote_literal(left(period, 20)), 'null')
+      using errcode = 'UP006',
+            detail = 'period is hour, day or month; credits is 0 or more, null to lift the cap.',
+            hint = 'For example: select upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000);';
+  end if;
+
+  lock table upload_pipeline.credit_reservations in share row exclusive mode;
+
+  if credits is null then
+    delete from upload_pipeline.credit_caps as c
+     where c.owner_id is not distinct from set_credit_cap.owner_id
+       and c.period = set_credit_cap.period;
+    return;
+  end if;
+
+  v_starts_at := date_trunc(period, upload_pipeline.clock(), 'UTC');
+
+  insert into upload_pipeline.credit_caps as c (owner_id, period, credits, used, starts_at)
+  select set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
+         coalesce(sum(coalesce(r.billed, r.reserved)), 0), v_starts_at
+    from upload_pipeline.credit_reservations as r
+   where r.reserved_at >= v_starts_at
+     and (set_credit_cap.owner_id is null or r.owner_id = set_credit_cap.owner_id)
+  on conflict on constraint one_cap_an_owner_and_period do update
+     set credits = excluded.credits,
+         used = excluded.used,
+         starts_at = excluded.starts_at;
+end;
+$$;
+
+comment on function upload_pipeline.set_credit_cap(uuid, text, numeric) is
+  'Caps the credits spent an hour, day or month (UTC) by an owner, or by all together (owner_id null). credits null '
+  'lifts the cap. Raises UP006.';
+
+revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric) from public;
+grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric) to hookline_operator;
+
 -- hookline_reader
 
 -- db/views/job_overview.sql
@@ -2828,7 +4059,7 @@ select j.job_id,
        j.upload_confirmed,
        j.terminal,
        j.failed,
-       j.deadline_at < upload_pipeline.clock() as overdue,
+       j.deadline_at < clock.now as overdue,
        j.run_after,
        j.deadline_at,
        j.leased_by,
@@ -2841,7 +4072,9 @@ select j.job_id,
        j.created_at,
        j.updated_at
   from upload_pipeline.upload_jobs as j
-  join upload_pipeline.documents as d on d.document_id = j.document_id;
+  join upload_pipeline.documents as d on d.document_id = j.document_id
+  -- Not in the select list: a view with a volatile column is computed as a whole, whatever limit it is read with.
+  cross join (select upload_pipeline.clock() as now) as clock;
 
 comment on view upload_pipeline.job_overview is 'A row a job, with its document: where it is, since when, and why.';
 
@@ -2895,20 +4128,38 @@ grant select on upload_pipeline.failed_jobs to hookline_reader;
 
 -- db/views/queue_health.sql
 create or replace view upload_pipeline.queue_health as
-with clock as materialized (
+with recursive source (name) as (
+  -- One step along the index for each source, however many deliveries it has.
+  (select min(d.source) from upload_pipeline.webhook_deliveries as d)
+  union all
+  select (select min(d.source) from upload_pipeline.webhook_deliveries as d where d.source > source.name)
+    from source
+   where source.name is not null
+), clock as materialized (
   select upload_pipeline.clock() as now
+), unfinished as materialized (
+  -- Read once, however often it is asked.
+  select j.status,
+         count(*) as jobs,
+         count(j.lease_token) as leased,
+         count(*) filter (where j.leased_until < clock.now) as lease_expired,
+         count(*) filter (where j.deadline_at < clock.now) as overdue,
+         min(j.updated_at) as since
+    from clock
+    cross join upload_pipeline.upload_jobs as j
+   where not j.terminal
+   group by j.status
 )
 select s.status as queue,
-       count(j.job_id) as waiting,
-       count(j.lease_token) as leased,
-       count(*) filter (where j.leased_until < clock.now) as lease_expired,
-       count(*) filter (where j.deadline_at < clock.now) as overdue,
-       clock.now - min(j.updated_at) as oldest
+       coalesce(u.jobs, 0) as waiting,
+       coalesce(u.leased, 0) as leased,
+       coalesce(u.lease_expired, 0) as lease_expired,
+       coalesce(u.overdue, 0) as overdue,
+       clock.now - u.since as oldest
   from clock
   cross join upload_pipeline.statuses as s
-  left join upload_pipeline.upload_jobs as j on j.status = s.status and not j.terminal
+  left join unfinished as u on u.status = s.status
  where not s.terminal
- group by s.status, clock.now
 union all
 select 'content: to store', count(*), 0, 0, count(*) filter (where c.tries > 3), max(clock.now - c.received_at)
   from clock
@@ -2930,11 +4181,31 @@ select 'delivery: parked', count(*), 0, 0,
 union all
 select 'object: to delete', count(*), 0, 0, count(*) filter (where e.tries > 3), max(clock.now - e.requested_at)
   from clock
-  cross join upload_pipeline.deletions as e;
+  cross join upload_pipeline.deletions as e
+union all
+select 'source: ' || source.name, waiting.jobs, 0, 0,
+       case when clock.now - greatest(waiting.since, last.seen) > interval '15 minutes' then waiting.jobs else 0 end,
+       clock.now - last.seen
+  from clock
+  cross join source
+  cross join lateral (
+    select max(d.first_seen) as seen
+      from upload_pipeline.webhook_deliveries as d
+     where d.source = source.name
+  ) as last
+  cross join (
+    select coalesce(sum(u.jobs), 0)::bigint as jobs, min(u.since) as since
+      from unfinished as u
+      join upload_pipeline.statuses as s on s.status = u.status
+     where not s.claimable
+       and not s.has_content
+  ) as waiting
+ where source.name is not null;
 
 comment on view upload_pipeline.queue_health is
   'A row for each place where work can wait: how much (held by a worker or not), how much of it '
-  'too long, and how long ago the oldest took its last step.';
+  'too long, and how long ago the oldest took its last step. A source waits with the jobs that the provider has; '
+  'oldest is the time since its last delivery, overdue all of them after 15 minutes of silence.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;
@@ -2988,11 +4259,544 @@ comment on view upload_pipeline.delivery_log is 'A row a delivery: what came, ho
 revoke all on upload_pipeline.delivery_log from public;
 grant select on upload_pipeline.delivery_log to hookline_reader;
 
+-- db/views/stored_objects.sql
+create or replace view upload_pipeline.stored_objects as
+select c.path,
+       c.job_id,
+       c.content_bytes as bytes,
+       c.content_sha256 as sha256,
+       c.stored_at is not null as stored
+  from upload_pipeline.contents as c
+ where c.path is not null
+union all
+select p.path, null, null, null, true
+  from upload_pipeline.documents as d
+  cross join lateral unnest(d.purged_paths) as p (path)
+union all
+select e.path, null, null, null, false
+  from upload_pipeline.deletions as e
+ where e.path like 'storage://parsed/%';
+
+comment on view upload_pipeline.stored_objects is
+  'A row for each object of parsed content that may be in storage: of a job, of a purged job (job_id, bytes and '
+  'sha256 unknown), or still to be deleted. stored: it must be there. What is in storage and not here is orphaned.';
+
+revoke all on upload_pipeline.stored_objects from public;
+grant select on upload_pipeline.stored_objects to hookline_reader;
+
+-- db/views/credit_status.sql
+create or replace view upload_pipeline.credit_status as
+select cap.owner_id,
+       cap.period,
+       cap.credits,
+       cap.used,
+       greatest(cap.credits - cap.used, 0) as remaining,
+       cap.starts_at,
+       (cap.starts_at at time zone 'UTC' + ('1 ' || cap.period)::interval) at time zone 'UTC' as resets_at
+  from (
+    select c.owner_id,
+           c.period,
+           c.credits,
+           case when c.starts_at >= w.starts_at then c.used else 0 end as used,
+           w.starts_at
+      from upload_pipeline.credit_caps as c
+      cross join lateral (select date_trunc(c.period, upload_pipeline.clock(), 'UTC') as starts_at) as w
+  ) as cap;
+
+comment on view upload_pipeline.credit_status is
+  'A row a cap: what is used (reserved or billed) and left in its window, and when that ends. owner_id null: all owners.';
+
+revoke all on upload_pipeline.credit_status from public;
+grant select on upload_pipeline.credit_status to hookline_reader, hookline_worker;
+
+-- db/views/alerts.sql
+create or replace view upload_pipeline.alerts as
+with clock as materialized (
+  select upload_pipeline.clock() as now
+)
+select 'stage_paused' as alert,
+       s.status as subject,
+       null::timestamptz as since,
+       format('Paused until %s: %s', s.paused_until, s.paused_because) as detail
+  from clock
+  join upload_pipeline.statuses as s on s.paused_until > clock.now
+union all
+select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at,
+       format('%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period, c.resets_at)
+  from upload_pipeline.credit_status as c
+ where c.used >= 0.9 * c.credits
+union all
+select 'stage_incomplete', s.status, null,
+       format('There is no enabled step to %s by %s: what fails here is not counted', step.to_status, step.event_type)
+  from upload_pipeline.statuses as s
+  cross join lateral (
+    select s.status as to_status, 'retry' as event_type
+    union all
+    select c.to_status, c.event_type from upload_pipeline.event_codes as c where c.code = s.failure_code
+  ) as step
+ where not s.terminal
+   and not exists (
+     select
+       from upload_pipeline.transitions as t
+      where (t.from_status, t.to_status, t.event_type) = (s.status, step.to_status, step.event_type)
+        and t.enabled
+   )
+union all
+select 'lease_unswept', j.leased_by, min(j.leased_until),
+       format('%s leases ran out and no worker took them back: is one running?', count(*))
+  from clock
+  join upload_pipeline.upload_jobs as j
+    on j.lease_token is not null
+   and j.leased_until < clock.now - interval '5 minutes'
+ group by j.leased_by
+union all
+select 'jobs_overdue', j.status, min(j.deadline_at), format('%s jobs are past their deadline', count(*))
+  from clock
+  join upload_pipeline.upload_jobs as j
+    on not j.terminal
+   and j.upload_confirmed
+   and j.deadline_at < clock.now - interval '5 minutes'
+ group by j.status
+union all
+select 'source_silent', q.queue, clock.now - q.oldest,
+       format('%s jobs wait for the provider, and nothing came for %s', q.waiting, date_trunc('second', q.oldest))
+  from clock
+  cross join upload_pipeline.queue_health as q
+ where q.queue like 'source: %'
+   and q.overdue > 0
+union all
+select 'content_unstored', 'storage', min(c.received_at),
+       format('%s contents could not be stored in more than 3 tries', count(*))
+  from upload_pipeline.contents as c
+ where c.path is not null
+   and c.stored_at is null
+   and c.tries > 3
+having count(*) > 0
+union all
+select 'content_undecided', 'operator', min(c.received_at),
+       format('%s contents of unknown shape wait for accept_content or discard_content', count(*))
+  from upload_pipeline.contents as c
+ where c.path is null
+   and c.content is not null
+having count(*) > 0;
+
+comment on view upload_pipeline.alerts is
+  'What needs a person, a row each: empty is well. Dead letters are in failed_jobs.';
+
+revoke all on upload_pipeline.alerts from public;
+grant select on upload_pipeline.alerts to hookline_reader;
+
 -- db/as_installer.sql
 -- Gives back the role that as_owner.sql took.
 do $$
 begin
   perform set_config('role', current_setting('hookline.installer'), true);
+end;
+$$;
+
+-- At home in Supabase; nothing on a plain Postgres
+
+-- db/supabase/install.sql
+-- What Hookline adds where it finds Supabase, and nothing on a plain Postgres: hookline_api.sql decides which it is.
+-- Safe to run again, should Supabase or its Realtime come later:
+--
+--   PGOPTIONS='-c lock_timeout=2s' psql -1 -v ON_ERROR_STOP=1 -f db/supabase/install.sql
+--
+-- Created as the installer, because hookline_owner may not look into auth and realtime.
+
+-- db/supabase/hookline_api.sql
+-- The one schema for PostgREST: add hookline_api to api.schemas, and upload_pipeline never.
+-- Here it is decided whether this is Supabase; the files after this one ask whether the schema is there. The
+-- catalogue is asked, because to_regprocedure() raises where somebody else's schema `auth` may not be used.
+do $$
+begin
+  if to_regrole('authenticated') is null
+    or to_regrole('service_role') is null
+    or not exists (
+      select
+        from pg_catalog.pg_proc as p
+       where p.pronamespace = to_regnamespace('auth')
+         and p.proname = 'uid'
+         and p.pronargs = 0
+         and p.prorettype = 'uuid'::regtype
+    )
+  then
+    return;
+  end if;
+
+  create schema if not exists hookline_api authorization hookline_owner;
+
+  comment on schema hookline_api is
+    'Hookline through PostgREST: signed-in users see their own jobs and make new ones; service_role operates.';
+
+  grant usage on schema hookline_api to authenticated, service_role;
+end;
+$$;
+
+-- db/supabase/row_security.sql
+-- What the views of hookline_api need of the tables, for they read as their caller. A signed-in user cannot name
+-- the tables, having no usage of upload_pipeline; should that be granted one day, these policies still hold.
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  grant select (document_id, owner_id, filename, mime, bytes_len)
+    on upload_pipeline.documents to authenticated;
+  grant select (job_id, document_id, status, version, terminal, failed, attempt, last_error, created_at, updated_at)
+    on upload_pipeline.upload_jobs to authenticated;
+  grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
+    on upload_pipeline.events to authenticated;
+
+  -- Dropped first, so that one that was changed or lost comes back. `(select auth.uid())` is asked once a
+  -- statement, not once a row.
+  drop policy if exists owner_sees_own_documents on upload_pipeline.documents;
+  drop policy if exists owner_sees_own_jobs on upload_pipeline.upload_jobs;
+  drop policy if exists owner_sees_own_events on upload_pipeline.events;
+
+  create policy owner_sees_own_documents on upload_pipeline.documents
+    for select
+    to authenticated
+    using (owner_id = (select auth.uid()));
+
+  create policy owner_sees_own_jobs on upload_pipeline.upload_jobs
+    for select
+    to authenticated
+    using (exists (
+      select
+        from upload_pipeline.documents as d
+       where d.document_id = upload_jobs.document_id
+         and d.owner_id = (select auth.uid())
+    ));
+
+  create policy owner_sees_own_events on upload_pipeline.events
+    for select
+    to authenticated
+    using (exists (
+      select
+        from upload_pipeline.documents as d
+       where d.document_id = events.document_id
+         and d.owner_id = (select auth.uid())
+    ));
+end;
+$$;
+
+-- db/supabase/my_jobs.sql
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  create or replace view hookline_api.my_jobs with (security_invoker = true) as
+  select j.job_id,
+         j.document_id,
+         d.filename,
+         d.mime,
+         d.bytes_len,
+         j.status,
+         j.version,
+         j.attempt,
+         j.terminal as finished,
+         j.failed,
+         j.last_error ->> 'code' as error_code,
+         j.created_at,
+         j.updated_at
+    from upload_pipeline.documents as d
+    join upload_pipeline.upload_jobs as j on j.document_id = d.document_id
+   where d.owner_id = (select auth.uid());
+
+  comment on view hookline_api.my_jobs is
+    'The jobs of the signed-in user''s own documents: where each is, since when, and the code of its last failure.';
+
+  alter view hookline_api.my_jobs owner to hookline_owner;
+  revoke all on hookline_api.my_jobs from public;
+  grant select on hookline_api.my_jobs to authenticated;
+end;
+$$;
+
+-- db/supabase/my_events.sql
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  -- Without payload: it holds what providers, operators and machines say to each other.
+  create or replace view hookline_api.my_events with (security_invoker = true) as
+  select e.job_id,
+         e.version,
+         e.document_id,
+         e.ts,
+         e.from_status,
+         e.to_status,
+         e.type,
+         e.severity,
+         e.code
+    from upload_pipeline.documents as d
+    join upload_pipeline.upload_jobs as j on j.document_id = d.document_id
+    join upload_pipeline.events as e on e.job_id = j.job_id
+   where d.owner_id = (select auth.uid());
+
+  comment on view hookline_api.my_events is
+    'The history of the signed-in user''s own jobs: a row for each step, (job_id, version) in order.';
+
+  alter view hookline_api.my_events owner to hookline_owner;
+  revoke all on hookline_api.my_events from public;
+  grant select on hookline_api.my_events to authenticated;
+end;
+$$;
+
+-- db/supabase/create_job.sql
+-- The owner is who is signed in, and the raw file's place follows from owner and file: a caller who could name it
+-- would have another's file parsed and read the result.
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  -- A body of parsed statements: auth.uid() is found now, by the installer, and needs no right of hookline_owner.
+  create or replace function hookline_api.create_job(filename text, mime text, bytes_len bigint, file_sha256 text)
+  returns table (outcome text, job_id uuid, document_id uuid, status text, raw_path text)
+  language sql
+  volatile
+  security definer
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select r.outcome::text, r.job_id, r.document_id, r.status, p.raw_path
+      from (
+        select coalesce(
+                 -- Known already: it stays where it is. The backend may be about to confirm it there.
+                 (select d.raw_path
+                    from upload_pipeline.documents as d
+                   where d.owner_id = auth.uid()
+                     and d.file_sha256 = create_job.file_sha256),
+                 format('storage://raw/%s/%s', auth.uid(), create_job.file_sha256)
+               ) as raw_path
+      ) as p
+      cross join lateral upload_pipeline.create_job(
+        owner_id => auth.uid(),
+        filename => create_job.filename,
+        mime => create_job.mime,
+        bytes_len => create_job.bytes_len,
+        file_sha256 => create_job.file_sha256,
+        raw_path => p.raw_path
+      ) as r;
+  end;
+
+  comment on function hookline_api.create_job(text, text, bigint, text) is
+    'A job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; the backend '
+    'then calls confirm_upload. The same file again answers its unfinished job. Outcomes: applied, duplicate. '
+    'Raises UP006.';
+
+  alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
+  revoke all on function hookline_api.create_job(text, text, bigint, text) from public;
+  grant execute on function hookline_api.create_job(text, text, bigint, text) to authenticated;
+end;
+$$;
+
+-- db/supabase/backend.sql
+-- What service_role, the trusted backend, may do through PostgREST. Each door runs as its caller and leads to the
+-- function of the same name in upload_pipeline, whose schema service_role has no usage of.
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  create or replace function hookline_api.create_job(
+    owner_id uuid,
+    filename text,
+    mime text,
+    bytes_len bigint,
+    file_sha256 text,
+    raw_path text,
+    correlation_id text default null
+  )
+  returns upload_pipeline.receipt
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select upload_pipeline.create_job(
+      owner_id => create_job.owner_id, filename => create_job.filename, mime => create_job.mime,
+      bytes_len => create_job.bytes_len, file_sha256 => create_job.file_sha256, raw_path => create_job.raw_path,
+      correlation_id => create_job.correlation_id
+    );
+  end;
+
+  create or replace function hookline_api.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
+  returns upload_pipeline.receipt
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select upload_pipeline.confirm_upload(
+      job_id => confirm_upload.job_id, bytes_len => confirm_upload.bytes_len,
+      file_sha256 => confirm_upload.file_sha256
+    );
+  end;
+
+  create or replace function hookline_api.retry_job(job_id uuid, reason text default null)
+  returns upload_pipeline.receipt
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select upload_pipeline.retry_job(job_id => retry_job.job_id, reason => retry_job.reason);
+  end;
+
+  create or replace function hookline_api.cancel_job(job_id uuid, reason text default null)
+  returns upload_pipeline.receipt
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select upload_pipeline.cancel_job(job_id => cancel_job.job_id, reason => cancel_job.reason);
+  end;
+
+  create or replace function hookline_api.erase_document(document_id uuid)
+  returns table (jobs bigint, objects bigint)
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select e.jobs, e.objects
+      from upload_pipeline.erase_document(document_id => erase_document.document_id) as e;
+  end;
+
+  comment on function hookline_api.create_job(uuid, text, text, bigint, text, text, text) is
+    'upload_pipeline.create_job for the backend: a job for a file of any owner.';
+  comment on function hookline_api.confirm_upload(uuid, bigint, text) is 'upload_pipeline.confirm_upload for the backend.';
+  comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
+  comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
+  comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';
+
+  alter function hookline_api.create_job(uuid, text, text, bigint, text, text, text) owner to hookline_owner;
+  alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
+  alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
+  alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
+  alter function hookline_api.erase_document(uuid) owner to hookline_owner;
+
+  revoke all on function
+    hookline_api.create_job(uuid, text, text, bigint, text, text, text),
+    hookline_api.confirm_upload(uuid, bigint, text),
+    hookline_api.retry_job(uuid, text),
+    hookline_api.cancel_job(uuid, text),
+    hookline_api.erase_document(uuid)
+    from public;
+  grant execute on function
+    upload_pipeline.create_job(uuid, text, text, bigint, text, text, text),
+    upload_pipeline.confirm_upload(uuid, bigint, text),
+    upload_pipeline.retry_job(uuid, text),
+    upload_pipeline.cancel_job(uuid, text),
+    upload_pipeline.erase_document(uuid),
+    hookline_api.create_job(uuid, text, text, bigint, text, text, text),
+    hookline_api.confirm_upload(uuid, bigint, text),
+    hookline_api.retry_job(uuid, text),
+    hookline_api.cancel_job(uuid, text),
+    hookline_api.erase_document(uuid)
+    to service_role;
+end;
+$$;
+
+-- db/supabase/broadcast.sql
+-- Each event is told to its document's owner: Supabase Realtime, a private topic, in the event's own transaction.
+-- Source: https://supabase.com/docs/guides/realtime/broadcast
+do $$
+begin
+  if to_regnamespace('hookline_api') is null
+    or to_regprocedure('realtime.send(jsonb, text, text, boolean)') is null
+    or to_regprocedure('realtime.topic()') is null
+  then
+    return;
+  end if;
+
+  -- Its owner stays the installer, who may send. A history is worth more than its announcement: whatever goes
+  -- wrong here is a warning, and a lock on realtime.messages is not waited for any longer.
+  create or replace function upload_pipeline.broadcast_event()
+  returns trigger
+  language plpgsql
+  security definer
+  set search_path = pg_catalog, pg_temp
+  set lock_timeout = '100ms'
+  as $body$
+  begin
+    perform realtime.send(
+      jsonb_build_object(
+        'job_id', new.job_id,
+        'document_id', new.document_id,
+        'version', new.version,
+        'ts', new.ts,
+        'from_status', new.from_status,
+        'to_status', new.to_status,
+        'type', new.type,
+        'severity', new.severity,
+        'code', new.code
+      ),
+      'job_event',
+      'hookline:' || d.owner_id,
+      true
+    )
+       from upload_pipeline.documents as d
+      where d.document_id = new.document_id;
+    return null;
+  exception
+    when others then
+      raise warning 'event % of job % was not broadcast: %', new.version, new.job_id, sqlerrm;
+      return null;
+  end;
+  $body$;
+
+  comment on function upload_pipeline.broadcast_event() is
+    'Sends the row that my_events shows as `job_event` to the private Realtime topic hookline:<owner_id>. Never '
+    'fails the transaction.';
+
+  revoke all on function upload_pipeline.broadcast_event() from public;
+
+  create or replace trigger events_are_broadcast
+    after insert on upload_pipeline.events
+    for each row
+    execute function upload_pipeline.broadcast_event();
+
+  if exists (
+    select
+      from pg_catalog.pg_policies as p
+     where p.schemaname = 'realtime'
+       and p.tablename = 'messages'
+       and p.policyname = 'hookline_owner_hears_own_jobs'
+  ) then
+    return;
+  end if;
+
+  -- Restrictive: policies of the application's own are often open to every topic, and these are joined by `or`.
+  drop policy if exists hookline_topics_are_their_owners on realtime.messages;
+  create policy hookline_topics_are_their_owners on realtime.messages
+    as restrictive
+    for all
+    to anon, authenticated
+    using (
+      topic not like 'hookline:%'
+      or (extension = 'broadcast' and topic = 'hookline:' || (select auth.uid()))
+    )
+    with check (topic not like 'hookline:%');
+
+  -- The row's own topic too: realtime.topic() is a setting, and a session can set it.
+  create policy hookline_owner_hears_own_jobs on realtime.messages
+    for select
+    to authenticated
+    using (
+      extension = 'broadcast'
+      and topic = (select realtime.topic())
+      and topic = 'hookline:' || (select auth.uid())
+    );
+exception
+  when insufficient_privilege then
+    raise warning 'events are not broadcast: %', sqlerrm
+      using hint = 'Run db/supabase/broadcast.sql as a role that may use schema realtime and make policies on '
+        'realtime.messages, such as Supabase''s postgres.';
 end;
 $$;
 

@@ -1,4 +1,4 @@
-"""A released wheel, unpacked and run: its own code with its own migrations, beside today's."""
+"""A hookline package in a directory of its own, run as its users run it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -16,9 +15,6 @@ import aiohttp
 
 from support.receiver_process import Spawned
 from support.sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender
-from support.servers import ROOT
-
-WHEEL = ROOT / "tests/releases/hookline-0.1.0-py3-none-any.whl"
 
 
 class Hookline:
@@ -27,18 +23,6 @@ class Hookline:
     def __init__(self, package: Path, directory: Path) -> None:
         self.package = package
         self.directory = directory
-
-    @classmethod
-    def released(cls, directory: Path) -> Hookline:
-        package = directory / "released"
-        with zipfile.ZipFile(WHEEL) as wheel:
-            wheel.extractall(package)
-        return cls(package, directory)
-
-    @property
-    def migrations(self) -> Path:
-        """Where a wheel has them."""
-        return self.package / "hookline/migrations"
 
     def attempt(self, *arguments: str, url: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
