@@ -4,7 +4,7 @@
 --
 -- This is the table of contents; read it from top to bottom. A document has jobs, a job has events: each
 -- event is one step of the job's version, and the triggers refuse one without the other. Webhooks enter by
--- receive_event and receive_content; every way a job can move ends in take_step, along a row of transitions.
+-- receive_event and receive_content; every way a job can move ends in write_step, along a row of transitions.
 
 \set ON_ERROR_STOP on
 begin;
@@ -58,25 +58,25 @@ begin;
 
 -- Private: one job, one step
 \ir functions/internal/step/lock_job.sql
-\ir functions/internal/step/next_step.sql
-\ir functions/internal/step/take_step.sql
-\ir functions/internal/step/try_transition.sql
-\ir functions/internal/step/transition.sql
+\ir functions/internal/step/resolve_step.sql
+\ir functions/internal/step/write_step.sql
+\ir functions/internal/step/move_job.sql
+\ir functions/internal/step/move_job_or_raise.sql
 \ir functions/internal/step/receipt_of.sql
 
 -- Private: what a delivery says, and of whom
-\ir functions/internal/delivery/require_delivery.sql
-\ir functions/internal/delivery/require_report.sql
+\ir functions/internal/delivery/check_delivery_arguments.sql
+\ir functions/internal/delivery/check_report_arguments.sql
 \ir functions/internal/delivery/lock_provider_job.sql
 \ir functions/internal/delivery/lock_answered_job.sql
-\ir functions/internal/delivery/note_provider_job.sql
-\ir functions/internal/delivery/answers_earlier_attempt.sql
-\ir functions/internal/delivery/find_applied_delivery.sql
+\ir functions/internal/delivery/link_provider_job.sql
+\ir functions/internal/delivery/answer_is_stale.sql
+\ir functions/internal/delivery/touch_applied_delivery.sql
 \ir functions/internal/delivery/record_delivery.sql
 \ir functions/internal/delivery/apply_report.sql
-\ir functions/internal/content/accepts_content.sql
+\ir functions/internal/content/content_still_wanted.sql
 \ir functions/internal/content/keep_content.sql
-\ir functions/internal/content/settle_undecided_content.sql
+\ir functions/internal/content/drop_unrecognised_content.sql
 \ir functions/internal/content/queue_deletion.sql
 
 -- hookline_ingest
@@ -89,10 +89,10 @@ begin;
 
 -- Private: leases and tries
 \ir functions/internal/lease/lock_leased_job.sql
-\ir functions/internal/lease/require_error.sql
+\ir functions/internal/lease/check_error_argument.sql
 \ir functions/internal/lease/tries_since_arrival.sql
-\ir functions/internal/lease/give_back.sql
-\ir functions/internal/lease/count_try.sql
+\ir functions/internal/lease/reschedule_in_place.sql
+\ir functions/internal/lease/retry_or_fail.sql
 \ir functions/internal/lease/sweep_leases.sql
 \ir functions/internal/credit/charge_caps.sql
 

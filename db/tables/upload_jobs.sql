@@ -70,7 +70,7 @@ create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;
 
 comment on table upload_pipeline.upload_jobs is
-  'One run of a document through the pipeline. Moved only by upload_pipeline.take_step; the database refuses '
+  'One run of a document through the pipeline. Moved only by upload_pipeline.write_step; the database refuses '
   'a status without its event.';
 comment on column upload_pipeline.upload_jobs.version is 'Steps taken; each is the event of the same version.';
 comment on column upload_pipeline.upload_jobs.attempt is 'The attempt under way, from 1. An answer to an earlier one is stale.';

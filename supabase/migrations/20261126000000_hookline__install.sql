@@ -6,7 +6,7 @@
 --
 -- This is the table of contents; read it from top to bottom. A document has jobs, a job has events: each
 -- event is one step of the job's version, and the triggers refuse one without the other. Webhooks enter by
--- receive_event and receive_content; every way a job can move ends in take_step, along a row of transitions.
+-- receive_event and receive_content; every way a job can move ends in write_step, along a row of transitions.
 
 -- db/roles.sql
 -- Five roles, none of which can log in: a login role of your own is granted one of them.
@@ -529,7 +529,7 @@ create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;
 
 comment on table upload_pipeline.upload_jobs is
-  'One run of a document through the pipeline. Moved only by upload_pipeline.take_step; the database refuses '
+  'One run of a document through the pipeline. Moved only by upload_pipeline.write_step; the database refuses '
   'a status without its event.';
 comment on column upload_pipeline.upload_jobs.version is 'Steps taken; each is the event of the same version.';
 comment on column upload_pipeline.upload_jobs.attempt is 'The attempt under way, from 1. An answer to an earlier one is stale.';
@@ -1024,10 +1024,10 @@ comment on function upload_pipeline.lock_job(uuid) is
 
 revoke all on function upload_pipeline.lock_job(uuid) from public;
 
--- db/functions/internal/step/next_step.sql
+-- db/functions/internal/step/resolve_step.sql
 -- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step. A code that
 -- leads to a status is no step for a job that is there: a self-loop is for codes that lead nowhere.
-create or replace function upload_pipeline.next_step(from_status text, code text, to_status text default null)
+create or replace function upload_pipeline.resolve_step(from_status text, code text, to_status text default null)
 returns table (
   status text,
   terminal boolean,
@@ -1045,25 +1045,25 @@ as $$
   select s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
     from upload_pipeline.event_codes as c
     join upload_pipeline.transitions as t
-      on t.from_status = next_step.from_status
-     and t.to_status = coalesce(next_step.to_status, c.to_status, next_step.from_status)
+      on t.from_status = resolve_step.from_status
+     and t.to_status = coalesce(resolve_step.to_status, c.to_status, resolve_step.from_status)
      and t.event_type = c.event_type
      and t.enabled
     join upload_pipeline.statuses as s on s.status = t.to_status
-   where c.code = next_step.code
-     and c.to_status is distinct from next_step.from_status;
+   where c.code = resolve_step.code
+     and c.to_status is distinct from resolve_step.from_status;
 $$;
 
-comment on function upload_pipeline.next_step(text, text, text) is
+comment on function upload_pipeline.resolve_step(text, text, text) is
   'Where an event of this code leads from this status, by transitions and event_codes; no row if nowhere.';
 
-revoke all on function upload_pipeline.next_step(text, text, text) from public;
+revoke all on function upload_pipeline.resolve_step(text, text, text) from public;
 
--- db/functions/internal/step/take_step.sql
+-- db/functions/internal/step/write_step.sql
 -- The one place where a job moves. The caller has locked the job and passes it with the columns it wants
 -- changed (attempt, run_after, parsed_*, last_error); the event goes in first, then the row follows it.
 -- Any step ends a lease: its holder learns so by UP003.
-create or replace function upload_pipeline.take_step(
+create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,
@@ -1080,7 +1080,7 @@ declare
   v_event upload_pipeline.events;
 begin
   select s.* into v_step
-    from upload_pipeline.next_step(job.status, take_step.code, take_step.to_status) as s;
+    from upload_pipeline.resolve_step(job.status, write_step.code, write_step.to_status) as s;
   if not found then
     return null;
   end if;
@@ -1089,8 +1089,8 @@ begin
     job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
   ) values (
     job.job_id, job.version + 1, job.document_id, job.status, v_step.status, v_step.event_type,
-    v_step.severity, take_step.code, take_step.payload,
-    coalesce(take_step.correlation_id, job.correlation_id), v_now
+    v_step.severity, write_step.code, write_step.payload,
+    coalesce(write_step.correlation_id, job.correlation_id), v_now
   )
   returning * into v_event;
 
@@ -1119,17 +1119,17 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.take_step(upload_pipeline.upload_jobs, text, jsonb, text, text) is
+comment on function upload_pipeline.write_step(upload_pipeline.upload_jobs, text, jsonb, text, text) is
   'Moves a locked job and writes the event; null, and nothing done, where the machine has no such step. '
   'Raises 23505 where the document has another unfinished job.';
 
-revoke all on function upload_pipeline.take_step(upload_pipeline.upload_jobs, text, jsonb, text, text)
+revoke all on function upload_pipeline.write_step(upload_pipeline.upload_jobs, text, jsonb, text, text)
   from public;
 
--- db/functions/internal/step/try_transition.sql
+-- db/functions/internal/step/move_job.sql
 -- A step out of a finished status (a late success, a retry) may meet a newer job of the same document.
 -- The unique index has the word; only such a step pays for the subtransaction.
-create or replace function upload_pipeline.try_transition(
+create or replace function upload_pipeline.move_job(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,
@@ -1142,11 +1142,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if not job.terminal then
-    return upload_pipeline.take_step(job, code, payload, correlation_id, to_status);
+    return upload_pipeline.write_step(job, code, payload, correlation_id, to_status);
   end if;
 
   begin
-    return upload_pipeline.take_step(job, code, payload, correlation_id, to_status);
+    return upload_pipeline.write_step(job, code, payload, correlation_id, to_status);
   exception
     when unique_violation then
       return null;
@@ -1154,15 +1154,15 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.try_transition(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'take_step, where a refusal is an answer: null, and nothing done, if the machine has no such step or the '
+comment on function upload_pipeline.move_job(upload_pipeline.upload_jobs, text, jsonb, text, text) is
+  'write_step, where a refusal is an answer: null, and nothing done, if the machine has no such step or the '
   'document has a newer unfinished job.';
 
-revoke all on function upload_pipeline.try_transition(upload_pipeline.upload_jobs, text, jsonb, text, text)
+revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, text, jsonb, text, text)
   from public;
 
--- db/functions/internal/step/transition.sql
-create or replace function upload_pipeline.transition(
+-- db/functions/internal/step/move_job_or_raise.sql
+create or replace function upload_pipeline.move_job_or_raise(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,
@@ -1174,20 +1174,20 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_event upload_pipeline.events := upload_pipeline.try_transition(job, code, payload, correlation_id, to_status);
+  v_event upload_pipeline.events := upload_pipeline.move_job(job, code, payload, correlation_id, to_status);
 begin
   if v_event.event_id is not null then
     return v_event;
   end if;
 
-  if exists (select from upload_pipeline.next_step(job.status, transition.code, transition.to_status)) then
+  if exists (select from upload_pipeline.resolve_step(job.status, move_job_or_raise.code, move_job_or_raise.to_status)) then
     raise exception 'the document of job % has another job that is not finished', job.job_id
       using errcode = 'UP009',
             detail = format('Document %s may have one unfinished job.', job.document_id),
             hint = 'Wait for that job or cancel it with upload_pipeline.cancel_job, then call again.';
   end if;
 
-  raise exception 'job % is % and cannot take the step %', job.job_id, job.status, transition.code
+  raise exception 'job % is % and cannot take the step %', job.job_id, job.status, move_job_or_raise.code
     using errcode = 'UP002',
           detail = format(
             'Enabled steps from %s: %s.',
@@ -1203,10 +1203,10 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.transition(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'take_step, where a refusal is an error. Raises UP002, UP009.';
+comment on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, text, jsonb, text, text) is
+  'write_step, where a refusal is an error. Raises UP002, UP009.';
 
-revoke all on function upload_pipeline.transition(upload_pipeline.upload_jobs, text, jsonb, text, text) from public;
+revoke all on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, text, jsonb, text, text) from public;
 
 -- db/functions/internal/step/receipt_of.sql
 create or replace function upload_pipeline.receipt_of(
@@ -1242,9 +1242,9 @@ revoke all on function upload_pipeline.receipt_of(
 
 -- Private: what a delivery says, and of whom
 
--- db/functions/internal/delivery/require_delivery.sql
+-- db/functions/internal/delivery/check_delivery_arguments.sql
 -- The constraints of webhook_deliveries would refuse these too, but by a name, without saying what to do.
-create or replace function upload_pipeline.require_delivery(
+create or replace function upload_pipeline.check_delivery_arguments(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -1277,13 +1277,13 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.require_delivery(text, text, text, text, text, jsonb) is
+comment on function upload_pipeline.check_delivery_arguments(text, text, text, text, text, jsonb) is
   'Checks what every delivery must say of itself. Raises UP006.';
 
-revoke all on function upload_pipeline.require_delivery(text, text, text, text, text, jsonb) from public;
+revoke all on function upload_pipeline.check_delivery_arguments(text, text, text, text, text, jsonb) from public;
 
--- db/functions/internal/delivery/require_report.sql
-create or replace function upload_pipeline.require_report(
+-- db/functions/internal/delivery/check_report_arguments.sql
+create or replace function upload_pipeline.check_report_arguments(
   code text,
   job_id uuid,
   parse_job_id text,
@@ -1304,7 +1304,7 @@ declare
     when code = 'parse_completed' and not with_content or not exists (
       select
         from upload_pipeline.event_codes as c
-       where c.code = require_report.code
+       where c.code = check_report_arguments.code
          and c.reported
     ) then 'code'
     when job_id is null and parse_job_id is null then 'job_id'
@@ -1323,10 +1323,10 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.require_report(text, uuid, text, integer, boolean) is
+comment on function upload_pipeline.check_report_arguments(text, uuid, text, integer, boolean) is
   'Checks what a report says and whom it is about. Raises UP006.';
 
-revoke all on function upload_pipeline.require_report(text, uuid, text, integer, boolean) from public;
+revoke all on function upload_pipeline.check_report_arguments(text, uuid, text, integer, boolean) from public;
 
 -- db/functions/internal/delivery/lock_provider_job.sql
 -- A delivery parks while the submission commits its provider id: each looks for the other's row and both
@@ -1404,11 +1404,11 @@ comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
 
 revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;
 
--- db/functions/internal/delivery/note_provider_job.sql
+-- db/functions/internal/delivery/link_provider_job.sql
 -- Remembers which attempt a provider job is of and applies what was parked for it. An attempt that was only
 -- inferred from a callback gives way to the one that was submitted. The caller holds the provider job's lock.
 -- Locks: job, deliveries.
-create or replace function upload_pipeline.note_provider_job(
+create or replace function upload_pipeline.link_provider_job(
   parse_job_id text,
   job_id uuid,
   attempt integer,
@@ -1422,54 +1422,54 @@ declare
   v_delivery record;
   v_event upload_pipeline.events;
 begin
-  if note_provider_job.parse_job_id is null then
+  if link_provider_job.parse_job_id is null then
     return;
   end if;
 
   insert into upload_pipeline.provider_jobs as p (parse_job_id, job_id, attempt)
-  values (note_provider_job.parse_job_id, note_provider_job.job_id, note_provider_job.attempt)
+  values (link_provider_job.parse_job_id, link_provider_job.job_id, link_provider_job.attempt)
   on conflict on constraint provider_jobs_pkey do update
      set attempt = excluded.attempt
-   where note_provider_job.submitted
+   where link_provider_job.submitted
      and p.attempt <> excluded.attempt;
 
   for v_delivery in
     select d.source, d.delivery_id, d.code, d.payload, d.correlation_id
       from upload_pipeline.webhook_deliveries as d
-     where d.parse_job_id = note_provider_job.parse_job_id
+     where d.parse_job_id = link_provider_job.parse_job_id
        and d.outcome = 'parked'
      order by d.first_seen
        for no key update
   loop
     v_event := upload_pipeline.apply_report(
-      job => upload_pipeline.lock_job(note_provider_job.job_id),
+      job => upload_pipeline.lock_job(link_provider_job.job_id),
       code => v_delivery.code,
-      attempt => note_provider_job.attempt,
-      parse_job_id => note_provider_job.parse_job_id,
+      attempt => link_provider_job.attempt,
+      parse_job_id => link_provider_job.parse_job_id,
       payload => v_delivery.payload,
       correlation_id => v_delivery.correlation_id
     );
 
     update upload_pipeline.webhook_deliveries as d
        set outcome = case when v_event.event_id is null then 'stale' else 'applied' end,
-           job_id = note_provider_job.job_id
+           job_id = link_provider_job.job_id
      where d.source = v_delivery.source
        and d.delivery_id = v_delivery.delivery_id;
   end loop;
 end;
 $$;
 
-comment on function upload_pipeline.note_provider_job(text, uuid, integer, boolean) is
+comment on function upload_pipeline.link_provider_job(text, uuid, integer, boolean) is
   'Remembers which attempt a provider job is of and applies the deliveries that were parked for it, in the order '
   'in which they came. Null: nothing.';
 
-revoke all on function upload_pipeline.note_provider_job(text, uuid, integer, boolean) from public;
+revoke all on function upload_pipeline.link_provider_job(text, uuid, integer, boolean) from public;
 
--- db/functions/internal/delivery/answers_earlier_attempt.sql
+-- db/functions/internal/delivery/answer_is_stale.sql
 -- A provider job that nobody recorded is taken for the current attempt's: its callback overtook our own
 -- bookkeeping. Only a failure is distrusted, where the attempt is known under another provider job: it
 -- would end work that goes on.
-create or replace function upload_pipeline.answers_earlier_attempt(
+create or replace function upload_pipeline.answer_is_stale(
   job upload_pipeline.upload_jobs,
   attempt integer,
   parse_job_id text,
@@ -1481,14 +1481,14 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_attempt integer := answers_earlier_attempt.attempt;
+  v_attempt integer := answer_is_stale.attempt;
 begin
-  if v_attempt is null and answers_earlier_attempt.parse_job_id is not null then
+  if v_attempt is null and answer_is_stale.parse_job_id is not null then
     select p.attempt into v_attempt
       from upload_pipeline.provider_jobs as p
-     where p.parse_job_id = answers_earlier_attempt.parse_job_id;
+     where p.parse_job_id = answer_is_stale.parse_job_id;
 
-    if not found and answers_earlier_attempt.failure then
+    if not found and answer_is_stale.failure then
       return exists (
         select
           from upload_pipeline.provider_jobs as p
@@ -1502,18 +1502,18 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.answers_earlier_attempt(upload_pipeline.upload_jobs, integer, text, boolean) is
+comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text, boolean) is
   'Whether an answer (by attempt, or by provider job) is to an attempt that is over.';
 
-revoke all on function upload_pipeline.answers_earlier_attempt(
+revoke all on function upload_pipeline.answer_is_stale(
   upload_pipeline.upload_jobs, integer, text, boolean
 ) from public;
 
--- db/functions/internal/delivery/find_applied_delivery.sql
+-- db/functions/internal/delivery/touch_applied_delivery.sql
 -- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
 -- is the same if its type and provider job are: providers may re-serialise it for a retry. Nobody is answered
 -- with the receipt of another job.
-create or replace function upload_pipeline.find_applied_delivery(
+create or replace function upload_pipeline.touch_applied_delivery(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -1532,24 +1532,24 @@ declare
 begin
   select d.job_id, d.body_sha256, d.event_type, d.parse_job_id, d.content_ordinal into v_delivery
     from upload_pipeline.webhook_deliveries as d
-   where d.source = find_applied_delivery.source
-     and d.delivery_id = find_applied_delivery.delivery_id
+   where d.source = touch_applied_delivery.source
+     and d.delivery_id = touch_applied_delivery.delivery_id
      and d.outcome = 'applied';
   if not found then
     return null;
   end if;
 
-  if v_delivery.job_id <> find_applied_delivery.job_id
-    or v_delivery.body_sha256 <> find_applied_delivery.body_sha256 and not (
+  if v_delivery.job_id <> touch_applied_delivery.job_id
+    or v_delivery.body_sha256 <> touch_applied_delivery.body_sha256 and not (
       v_delivery.content_ordinal is null
-      and not find_applied_delivery.with_content
-      and v_delivery.event_type = find_applied_delivery.event_type
-      and v_delivery.parse_job_id is not distinct from find_applied_delivery.parse_job_id
+      and not touch_applied_delivery.with_content
+      and v_delivery.event_type = touch_applied_delivery.event_type
+      and v_delivery.parse_job_id is not distinct from touch_applied_delivery.parse_job_id
       and v_delivery.parse_job_id is not null
     )
   then
     raise exception 'delivery % of % was applied before, with other content',
-      find_applied_delivery.delivery_id, find_applied_delivery.source
+      touch_applied_delivery.delivery_id, touch_applied_delivery.source
       using errcode = 'UP007',
             detail = format('Job %s took the first one. Nothing was changed.', v_delivery.job_id),
             hint = 'A new event needs a delivery id of its own.';
@@ -1558,8 +1558,8 @@ begin
   update upload_pipeline.webhook_deliveries as d
      set last_seen = upload_pipeline.clock(),
          times_seen = d.times_seen + 1
-   where d.source = find_applied_delivery.source
-     and d.delivery_id = find_applied_delivery.delivery_id;
+   where d.source = touch_applied_delivery.source
+     and d.delivery_id = touch_applied_delivery.delivery_id;
 
   select j.* into v_job
     from upload_pipeline.upload_jobs as j
@@ -1569,10 +1569,10 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) is
+comment on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) is
   'The receipt `duplicate` if this delivery was applied before, else null. Raises UP007.';
 
-revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
+revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
 
 -- db/functions/internal/delivery/record_delivery.sql
 -- Written last, with the outcome known. A delivery that was applied, or is another job's, is not overwritten: the
@@ -1655,9 +1655,9 @@ declare
   v_step record;
 begin
   select s.status, s.failed into v_step
-    from upload_pipeline.next_step(job.status, apply_report.code) as s;
+    from upload_pipeline.resolve_step(job.status, apply_report.code) as s;
   if not found
-    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
+    or upload_pipeline.answer_is_stale(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
   then
     return null;
   end if;
@@ -1679,7 +1679,7 @@ begin
     job.last_error := apply_report.payload || jsonb_build_object('code', apply_report.code);
   end if;
 
-  return upload_pipeline.try_transition(
+  return upload_pipeline.move_job(
     job => job,
     code => apply_report.code,
     payload => apply_report.payload,
@@ -1696,9 +1696,9 @@ revoke all on function upload_pipeline.apply_report(
   upload_pipeline.upload_jobs, text, integer, text, jsonb, text
 ) from public;
 
--- db/functions/internal/content/accepts_content.sql
+-- db/functions/internal/content/content_still_wanted.sql
 -- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
-create or replace function upload_pipeline.accepts_content(
+create or replace function upload_pipeline.content_still_wanted(
   job upload_pipeline.upload_jobs,
   attempt integer,
   parse_job_id text
@@ -1708,8 +1708,8 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (select from upload_pipeline.next_step(job.status, 'parse_completed'))
-     and not upload_pipeline.answers_earlier_attempt(job, accepts_content.attempt, accepts_content.parse_job_id, false)
+  select exists (select from upload_pipeline.resolve_step(job.status, 'parse_completed'))
+     and not upload_pipeline.answer_is_stale(job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false)
      and not (job.terminal and exists (
        select
          from upload_pipeline.upload_jobs as j
@@ -1718,10 +1718,10 @@ as $$
      ));
 $$;
 
-comment on function upload_pipeline.accepts_content(upload_pipeline.upload_jobs, integer, text) is
+comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) is
   'Whether content for this attempt can still become the job''s.';
 
-revoke all on function upload_pipeline.accepts_content(upload_pipeline.upload_jobs, integer, text) from public;
+revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;
 
 -- db/functions/internal/content/keep_content.sql
 -- A path is minted once for one exact content of a job; the same content again gets the same row and path.
@@ -1787,8 +1787,8 @@ revoke all on function upload_pipeline.keep_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
 ) from public;
 
--- db/functions/internal/content/settle_undecided_content.sql
-create or replace function upload_pipeline.settle_undecided_content(job_id uuid, ordinal integer)
+-- db/functions/internal/content/drop_unrecognised_content.sql
+create or replace function upload_pipeline.drop_unrecognised_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1798,13 +1798,13 @@ declare
 begin
   update upload_pipeline.contents as c
      set content = null
-   where c.job_id = settle_undecided_content.job_id
-     and c.ordinal = settle_undecided_content.ordinal
+   where c.job_id = drop_unrecognised_content.job_id
+     and c.ordinal = drop_unrecognised_content.ordinal
      and c.path is null
      and c.content is not null
   returning c.* into v_content;
   if not found then
-    raise exception 'job % has no undecided content %', settle_undecided_content.job_id, settle_undecided_content.ordinal
+    raise exception 'job % has no undecided content %', drop_unrecognised_content.job_id, drop_unrecognised_content.ordinal
       using errcode = 'UP001',
             detail = 'Undecided is content of unknown shape, until it is accepted or discarded.',
             hint = 'See upload_pipeline.delivery_log where outcome = ''unrecognised''.';
@@ -1814,10 +1814,10 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.settle_undecided_content(uuid, integer) is
+comment on function upload_pipeline.drop_unrecognised_content(uuid, integer) is
   'Drops the bytes of content of unknown shape, once. Raises UP001.';
 
-revoke all on function upload_pipeline.settle_undecided_content(uuid, integer) from public;
+revoke all on function upload_pipeline.drop_unrecognised_content(uuid, integer) from public;
 
 -- db/functions/internal/content/queue_deletion.sql
 -- Five minutes from now: a receiver may be writing the object this moment, and gives up long before that. What is
@@ -1875,8 +1875,8 @@ declare
   v_event upload_pipeline.events;
   v_outcome text;
 begin
-  perform upload_pipeline.require_delivery(source, delivery_id, body_sha256, event_type, correlation_id, payload);
-  perform upload_pipeline.require_report(code, v_job_id, parse_job_id, attempt, false);
+  perform upload_pipeline.check_delivery_arguments(source, delivery_id, body_sha256, event_type, correlation_id, payload);
+  perform upload_pipeline.check_report_arguments(code, v_job_id, parse_job_id, attempt, false);
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
   if v_job_id is null and code is not null then
@@ -1895,7 +1895,7 @@ begin
   else
     v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
 
-    v_receipt := upload_pipeline.find_applied_delivery(
+    v_receipt := upload_pipeline.touch_applied_delivery(
       source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, false
     );
     if v_receipt.outcome is not null then
@@ -1912,7 +1912,7 @@ begin
   );
 
   if v_outcome = 'applied' then
-    perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
+    perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event);
@@ -1979,12 +1979,12 @@ begin
             hint = 'Send the content as UTF-8 with the sha256 and the size of exactly these bytes.';
   end if;
 
-  perform upload_pipeline.require_delivery(source, delivery_id, body_sha256, event_type, correlation_id, details);
-  perform upload_pipeline.require_report('parse_completed', receive_content.job_id, parse_job_id, attempt, true);
+  perform upload_pipeline.check_delivery_arguments(source, delivery_id, body_sha256, event_type, correlation_id, details);
+  perform upload_pipeline.check_report_arguments('parse_completed', receive_content.job_id, parse_job_id, attempt, true);
   perform upload_pipeline.lock_provider_job(parse_job_id);
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
-  v_receipt := upload_pipeline.find_applied_delivery(
+  v_receipt := upload_pipeline.touch_applied_delivery(
     source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, true
   );
   if v_receipt.outcome is not null then
@@ -2002,7 +2002,7 @@ begin
     ) then 'ignored'
     when recognised is false then 'unrecognised'
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
-    when upload_pipeline.accepts_content(v_job, attempt, parse_job_id) then 'kept'
+    when upload_pipeline.content_still_wanted(v_job, attempt, parse_job_id) then 'kept'
     else 'stale'
   end;
 
@@ -2028,7 +2028,7 @@ begin
   );
 
   if v_content.ordinal is not null then
-    perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, v_attempt);
+    perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_attempt);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);
@@ -2095,7 +2095,7 @@ begin
     v_job.parsed_sha256 := v_content.content_sha256;
     v_job.parsed_bytes := v_content.content_bytes;
     v_job.last_error := null;
-    v_event := upload_pipeline.try_transition(
+    v_event := upload_pipeline.move_job(
       job => v_job,
       code => 'parse_completed',
       payload => v_content.details || jsonb_build_object(
@@ -2258,8 +2258,8 @@ comment on function upload_pipeline.lock_leased_job(uuid, uuid) is
 
 revoke all on function upload_pipeline.lock_leased_job(uuid, uuid) from public;
 
--- db/functions/internal/lease/require_error.sql
-create or replace function upload_pipeline.require_error(error jsonb)
+-- db/functions/internal/lease/check_error_argument.sql
+create or replace function upload_pipeline.check_error_argument(error jsonb)
 returns jsonb
 language plpgsql
 immutable
@@ -2281,9 +2281,9 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.require_error(jsonb) is 'The error, if it can become a last_error. Raises UP006.';
+comment on function upload_pipeline.check_error_argument(jsonb) is 'The error, if it can become a last_error. Raises UP006.';
 
-revoke all on function upload_pipeline.require_error(jsonb) from public;
+revoke all on function upload_pipeline.check_error_argument(jsonb) from public;
 
 -- db/functions/internal/lease/tries_since_arrival.sql
 -- The history is the counter: no column that could differ from it. Every change of status starts anew, and so does
@@ -2311,9 +2311,9 @@ comment on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_j
 
 revoke all on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) from public;
 
--- db/functions/internal/lease/give_back.sql
+-- db/functions/internal/lease/reschedule_in_place.sql
 -- A job that is not claimable waits by its deadline, so that is what moves.
-create or replace function upload_pipeline.give_back(
+create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,
   code text,
   error jsonb,
@@ -2324,30 +2324,30 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  job.run_after := give_back.run_after;
-  job.last_error := give_back.error;
+  job.run_after := reschedule_in_place.run_after;
+  job.last_error := reschedule_in_place.error;
   if not job.claimable then
-    job.deadline_at := give_back.run_after;
+    job.deadline_at := reschedule_in_place.run_after;
   end if;
 
-  return upload_pipeline.transition(
+  return upload_pipeline.move_job_or_raise(
     job => job,
-    code => give_back.code,
-    payload => give_back.error || jsonb_build_object('leased_by', job.leased_by, 'run_after', give_back.run_after)
+    code => reschedule_in_place.code,
+    payload => reschedule_in_place.error || jsonb_build_object('leased_by', job.leased_by, 'run_after', reschedule_in_place.run_after)
   );
 end;
 $$;
 
-comment on function upload_pipeline.give_back(upload_pipeline.upload_jobs, text, jsonb, timestamptz) is
+comment on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz) is
   'Ends the lease of a locked job, which keeps its status and is not claimed again before run_after. Raises UP002.';
 
-revoke all on function upload_pipeline.give_back(upload_pipeline.upload_jobs, text, jsonb, timestamptz) from public;
+revoke all on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz) from public;
 
--- db/functions/internal/lease/count_try.sql
+-- db/functions/internal/lease/retry_or_fail.sql
 -- A failed try, whoever tells of it: the worker itself, or the sweep that finds its lease expired. Three expired leases
 -- weigh as one try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not
 -- kill one after the other for ever.
-create or replace function upload_pipeline.count_try(
+create or replace function upload_pipeline.retry_or_fail(
   job upload_pipeline.upload_jobs,
   code text,
   error jsonb,
@@ -2359,9 +2359,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_failed integer := upload_pipeline.tries_since_arrival(job, array['stage_retried'])
-    + (count_try.code = 'stage_retried')::integer;
+    + (retry_or_fail.code = 'stage_retried')::integer;
   v_expired integer := upload_pipeline.tries_since_arrival(job, array['lease_expired'])
-    + (count_try.code = 'lease_expired')::integer;
+    + (retry_or_fail.code = 'lease_expired')::integer;
   v_tries integer := v_failed + v_expired / 3;
   v_stage record;
 begin
@@ -2369,28 +2369,28 @@ begin
     from upload_pipeline.statuses as s
    where s.status = job.status;
 
-  if v_stage.failure_code is null or not count_try.permanent and v_tries < v_stage.max_tries then
-    return upload_pipeline.give_back(
-      job, count_try.code, count_try.error,
+  if v_stage.failure_code is null or not retry_or_fail.permanent and v_tries < v_stage.max_tries then
+    return upload_pipeline.reschedule_in_place(
+      job, retry_or_fail.code, retry_or_fail.error,
       upload_pipeline.clock() + upload_pipeline.backoff(v_failed + v_expired - 1, v_stage.retry_base, v_stage.retry_cap)
     );
   end if;
 
-  job.last_error := count_try.error;
+  job.last_error := retry_or_fail.error;
 
-  return upload_pipeline.transition(
+  return upload_pipeline.move_job_or_raise(
     job => job,
     code => v_stage.failure_code,
-    payload => count_try.error || jsonb_build_object('leased_by', job.leased_by, 'tries', v_tries)
+    payload => retry_or_fail.error || jsonb_build_object('leased_by', job.leased_by, 'tries', v_tries)
   );
 end;
 $$;
 
-comment on function upload_pipeline.count_try(upload_pipeline.upload_jobs, text, jsonb, boolean) is
+comment on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) is
   'Another try after a pause, by event `code`, or, when all are spent or it is permanent, the end that statuses.failure_code '
   'names. Raises UP002.';
 
-revoke all on function upload_pipeline.count_try(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;
+revoke all on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;
 
 -- db/functions/internal/lease/sweep_leases.sql
 -- Locks: jobs, skipping what others hold.
@@ -2420,7 +2420,7 @@ begin
     );
 
     begin
-      perform upload_pipeline.count_try(job => v_job, code => 'lease_expired', error => v_error, permanent => false);
+      perform upload_pipeline.retry_or_fail(job => v_job, code => 'lease_expired', error => v_error, permanent => false);
     exception
       -- A stage that was added without its steps (see alerts) must not stop the claims of all the others.
       when sqlstate 'UP002' or check_violation then
@@ -2739,7 +2739,7 @@ begin
 
   -- Content of an earlier attempt, whose path is still in the row, is not this one's.
   if not v_job.has_content and exists (
-    select from upload_pipeline.next_step(v_job.status, advance_job.code) as s where s.has_content
+    select from upload_pipeline.resolve_step(v_job.status, advance_job.code) as s where s.has_content
   ) then
     raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
       using errcode = 'UP002',
@@ -2748,12 +2748,12 @@ begin
   end if;
 
   if exists (
-    select from upload_pipeline.next_step(v_job.status, advance_job.code) as s where s.status <> v_job.status
+    select from upload_pipeline.resolve_step(v_job.status, advance_job.code) as s where s.status <> v_job.status
   ) then
     v_job.last_error := null;
   end if;
 
-  v_event := upload_pipeline.transition(job => v_job, code => advance_job.code, payload => advance_job.payload);
+  v_event := upload_pipeline.move_job_or_raise(job => v_job, code => advance_job.code, payload => advance_job.payload);
 
   if keep_lease then
     update upload_pipeline.upload_jobs as j
@@ -2794,7 +2794,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
-  v_error jsonb := upload_pipeline.require_error(error);
+  v_error jsonb := upload_pipeline.check_error_argument(error);
   v_back_to text;
   v_event upload_pipeline.events;
 begin
@@ -2823,7 +2823,7 @@ begin
     );
     v_job.attempt := v_job.attempt + 1;
     v_job.last_error := v_error;
-    v_event := upload_pipeline.transition(
+    v_event := upload_pipeline.move_job_or_raise(
       job => v_job,
       code => 'parse_restarted',
       payload => v_error || jsonb_build_object(
@@ -2832,7 +2832,7 @@ begin
       to_status => v_back_to
     );
   else
-    v_event := upload_pipeline.count_try(
+    v_event := upload_pipeline.retry_or_fail(
       job => v_job,
       code => 'stage_retried',
       error => v_error,
@@ -2870,7 +2870,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
-  v_error jsonb := upload_pipeline.require_error(error);
+  v_error jsonb := upload_pipeline.check_error_argument(error);
   v_event upload_pipeline.events;
 begin
   if until > upload_pipeline.clock() + interval '31 days' then
@@ -2880,7 +2880,7 @@ begin
             hint = 'Defer it for as long as the reason may last, or leave until out.';
   end if;
 
-  v_event := upload_pipeline.give_back(
+  v_event := upload_pipeline.reschedule_in_place(
     v_job, 'stage_deferred', v_error,
     coalesce(
       case when until is not null then greatest(until, upload_pipeline.clock()) end,
@@ -2983,7 +2983,7 @@ begin
      for key share of d;
   if found then
     perform upload_pipeline.lock_job(v_known.job_id);
-    perform upload_pipeline.note_provider_job(v_known.parse_job_id, v_known.job_id, v_known.attempt);
+    perform upload_pipeline.link_provider_job(v_known.parse_job_id, v_known.job_id, v_known.attempt);
   end if;
 
   return v_known.parse_job_id;
@@ -3218,7 +3218,7 @@ begin
   v_job := upload_pipeline.lock_answered_job(job_id, null, parse_job_id);
 
   if attempt >= v_job.attempt then
-    v_submitted := upload_pipeline.try_transition(
+    v_submitted := upload_pipeline.move_job(
       job => v_job,
       code => 'parse_submitted',
       payload => jsonb_build_object('parse_job_id', parse_job_id, 'attempt', attempt),
@@ -3226,7 +3226,7 @@ begin
     );
   end if;
 
-  perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
+  perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
   v_event.event_id := v_submitted.event_id;
@@ -3400,7 +3400,7 @@ begin
      set upload_confirmed = true
    where d.document_id = v_document.document_id;
 
-  v_event := upload_pipeline.try_transition(
+  v_event := upload_pipeline.move_job(
     job => v_job,
     code => 'upload_confirmed',
     payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)
@@ -3445,7 +3445,7 @@ begin
      and c.path is not null
      and c.stored_at is null
    limit 1;
-  if found and upload_pipeline.accepts_content(v_job, v_job.attempt, null) then
+  if found and upload_pipeline.content_still_wanted(v_job, v_job.attempt, null) then
     return upload_pipeline.receipt_of('kept', v_job, ordinal => v_waiting.ordinal, path => v_waiting.path);
   end if;
 
@@ -3453,7 +3453,7 @@ begin
   v_job.max_attempts := greatest(v_job.max_attempts, v_job.attempt);
   v_job.run_after := upload_pipeline.clock();
 
-  v_event := upload_pipeline.transition(
+  v_event := upload_pipeline.move_job_or_raise(
     job => v_job,
     code => 'job_retried',
     payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user),
@@ -3493,7 +3493,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
-  v_event upload_pipeline.events := upload_pipeline.transition(
+  v_event upload_pipeline.events := upload_pipeline.move_job_or_raise(
     job => v_job,
     code => 'job_cancelled',
     payload => jsonb_build_object('reason', reason, 'by', session_user)
@@ -3527,7 +3527,7 @@ begin
   end if;
 
   v_job.run_after := upload_pipeline.clock();
-  v_event := upload_pipeline.transition(
+  v_event := upload_pipeline.move_job_or_raise(
     job => v_job,
     code => 'job_released',
     payload => jsonb_build_object('leased_by', v_job.leased_by, 'reason', reason, 'by', session_user)
@@ -3598,8 +3598,8 @@ begin
             hint = 'Pass the markdown as bytea, convert_to(text, ''UTF8''), or call upload_pipeline.discard_content.';
   end if;
 
-  v_undecided := upload_pipeline.settle_undecided_content(job_id, ordinal);
-  if not upload_pipeline.accepts_content(v_job, v_undecided.attempt, null) then
+  v_undecided := upload_pipeline.drop_unrecognised_content(job_id, ordinal);
+  if not upload_pipeline.content_still_wanted(v_job, v_undecided.attempt, null) then
     raise exception 'job % is % (attempt %) and cannot take content of attempt %',
       v_job.job_id, v_job.status, v_job.attempt, v_undecided.attempt
       using errcode = 'UP002',
@@ -3645,7 +3645,7 @@ as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
 begin
-  perform upload_pipeline.settle_undecided_content(job_id, ordinal);
+  perform upload_pipeline.drop_unrecognised_content(job_id, ordinal);
 
   update upload_pipeline.webhook_deliveries as d
      set outcome = 'ignored'

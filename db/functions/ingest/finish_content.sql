@@ -41,7 +41,7 @@ begin
     v_job.parsed_sha256 := v_content.content_sha256;
     v_job.parsed_bytes := v_content.content_bytes;
     v_job.last_error := null;
-    v_event := upload_pipeline.try_transition(
+    v_event := upload_pipeline.move_job(
       job => v_job,
       code => 'parse_completed',
       payload => v_content.details || jsonb_build_object(

@@ -41,12 +41,12 @@ begin
             hint = 'Send the content as UTF-8 with the sha256 and the size of exactly these bytes.';
   end if;
 
-  perform upload_pipeline.require_delivery(source, delivery_id, body_sha256, event_type, correlation_id, details);
-  perform upload_pipeline.require_report('parse_completed', receive_content.job_id, parse_job_id, attempt, true);
+  perform upload_pipeline.check_delivery_arguments(source, delivery_id, body_sha256, event_type, correlation_id, details);
+  perform upload_pipeline.check_report_arguments('parse_completed', receive_content.job_id, parse_job_id, attempt, true);
   perform upload_pipeline.lock_provider_job(parse_job_id);
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
-  v_receipt := upload_pipeline.find_applied_delivery(
+  v_receipt := upload_pipeline.touch_applied_delivery(
     source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, true
   );
   if v_receipt.outcome is not null then
@@ -64,7 +64,7 @@ begin
     ) then 'ignored'
     when recognised is false then 'unrecognised'
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
-    when upload_pipeline.accepts_content(v_job, attempt, parse_job_id) then 'kept'
+    when upload_pipeline.content_still_wanted(v_job, attempt, parse_job_id) then 'kept'
     else 'stale'
   end;
 
@@ -90,7 +90,7 @@ begin
   );
 
   if v_content.ordinal is not null then
-    perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, v_attempt);
+    perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_attempt);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);

@@ -26,8 +26,8 @@ declare
   v_event upload_pipeline.events;
   v_outcome text;
 begin
-  perform upload_pipeline.require_delivery(source, delivery_id, body_sha256, event_type, correlation_id, payload);
-  perform upload_pipeline.require_report(code, v_job_id, parse_job_id, attempt, false);
+  perform upload_pipeline.check_delivery_arguments(source, delivery_id, body_sha256, event_type, correlation_id, payload);
+  perform upload_pipeline.check_report_arguments(code, v_job_id, parse_job_id, attempt, false);
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
   if v_job_id is null and code is not null then
@@ -46,7 +46,7 @@ begin
   else
     v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
 
-    v_receipt := upload_pipeline.find_applied_delivery(
+    v_receipt := upload_pipeline.touch_applied_delivery(
       source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, false
     );
     if v_receipt.outcome is not null then
@@ -63,7 +63,7 @@ begin
   );
 
   if v_outcome = 'applied' then
-    perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
+    perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event);

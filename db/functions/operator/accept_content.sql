@@ -18,8 +18,8 @@ begin
             hint = 'Pass the markdown as bytea, convert_to(text, ''UTF8''), or call upload_pipeline.discard_content.';
   end if;
 
-  v_undecided := upload_pipeline.settle_undecided_content(job_id, ordinal);
-  if not upload_pipeline.accepts_content(v_job, v_undecided.attempt, null) then
+  v_undecided := upload_pipeline.drop_unrecognised_content(job_id, ordinal);
+  if not upload_pipeline.content_still_wanted(v_job, v_undecided.attempt, null) then
     raise exception 'job % is % (attempt %) and cannot take content of attempt %',
       v_job.job_id, v_job.status, v_job.attempt, v_undecided.attempt
       using errcode = 'UP002',

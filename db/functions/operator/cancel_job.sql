@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
-  v_event upload_pipeline.events := upload_pipeline.transition(
+  v_event upload_pipeline.events := upload_pipeline.move_job_or_raise(
     job => v_job,
     code => 'job_cancelled',
     payload => jsonb_build_object('reason', reason, 'by', session_user)

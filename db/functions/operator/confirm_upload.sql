@@ -44,7 +44,7 @@ begin
      set upload_confirmed = true
    where d.document_id = v_document.document_id;
 
-  v_event := upload_pipeline.try_transition(
+  v_event := upload_pipeline.move_job(
     job => v_job,
     code => 'upload_confirmed',
     payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)

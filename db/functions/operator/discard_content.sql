@@ -8,7 +8,7 @@ as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
 begin
-  perform upload_pipeline.settle_undecided_content(job_id, ordinal);
+  perform upload_pipeline.drop_unrecognised_content(job_id, ordinal);
 
   update upload_pipeline.webhook_deliveries as d
      set outcome = 'ignored'

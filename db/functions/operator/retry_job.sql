@@ -19,7 +19,7 @@ begin
      and c.path is not null
      and c.stored_at is null
    limit 1;
-  if found and upload_pipeline.accepts_content(v_job, v_job.attempt, null) then
+  if found and upload_pipeline.content_still_wanted(v_job, v_job.attempt, null) then
     return upload_pipeline.receipt_of('kept', v_job, ordinal => v_waiting.ordinal, path => v_waiting.path);
   end if;
 
@@ -27,7 +27,7 @@ begin
   v_job.max_attempts := greatest(v_job.max_attempts, v_job.attempt);
   v_job.run_after := upload_pipeline.clock();
 
-  v_event := upload_pipeline.transition(
+  v_event := upload_pipeline.move_job_or_raise(
     job => v_job,
     code => 'job_retried',
     payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user),

@@ -40,7 +40,7 @@ begin
 
   -- Content of an earlier attempt, whose path is still in the row, is not this one's.
   if not v_job.has_content and exists (
-    select from upload_pipeline.next_step(v_job.status, advance_job.code) as s where s.has_content
+    select from upload_pipeline.resolve_step(v_job.status, advance_job.code) as s where s.has_content
   ) then
     raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
       using errcode = 'UP002',
@@ -49,12 +49,12 @@ begin
   end if;
 
   if exists (
-    select from upload_pipeline.next_step(v_job.status, advance_job.code) as s where s.status <> v_job.status
+    select from upload_pipeline.resolve_step(v_job.status, advance_job.code) as s where s.status <> v_job.status
   ) then
     v_job.last_error := null;
   end if;
 
-  v_event := upload_pipeline.transition(job => v_job, code => advance_job.code, payload => advance_job.payload);
+  v_event := upload_pipeline.move_job_or_raise(job => v_job, code => advance_job.code, payload => advance_job.payload);
 
   if keep_lease then
     update upload_pipeline.upload_jobs as j

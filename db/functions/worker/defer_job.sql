@@ -13,7 +13,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
-  v_error jsonb := upload_pipeline.require_error(error);
+  v_error jsonb := upload_pipeline.check_error_argument(error);
   v_event upload_pipeline.events;
 begin
   if until > upload_pipeline.clock() + interval '31 days' then
@@ -23,7 +23,7 @@ begin
             hint = 'Defer it for as long as the reason may last, or leave until out.';
   end if;
 
-  v_event := upload_pipeline.give_back(
+  v_event := upload_pipeline.reschedule_in_place(
     v_job, 'stage_deferred', v_error,
     coalesce(
       case when until is not null then greatest(until, upload_pipeline.clock()) end,

@@ -15,7 +15,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
-  v_error jsonb := upload_pipeline.require_error(error);
+  v_error jsonb := upload_pipeline.check_error_argument(error);
   v_back_to text;
   v_event upload_pipeline.events;
 begin
@@ -44,7 +44,7 @@ begin
     );
     v_job.attempt := v_job.attempt + 1;
     v_job.last_error := v_error;
-    v_event := upload_pipeline.transition(
+    v_event := upload_pipeline.move_job_or_raise(
       job => v_job,
       code => 'parse_restarted',
       payload => v_error || jsonb_build_object(
@@ -53,7 +53,7 @@ begin
       to_status => v_back_to
     );
   else
-    v_event := upload_pipeline.count_try(
+    v_event := upload_pipeline.retry_or_fail(
       job => v_job,
       code => 'stage_retried',
       error => v_error,

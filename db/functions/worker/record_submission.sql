@@ -31,7 +31,7 @@ begin
   v_job := upload_pipeline.lock_answered_job(job_id, null, parse_job_id);
 
   if attempt >= v_job.attempt then
-    v_submitted := upload_pipeline.try_transition(
+    v_submitted := upload_pipeline.move_job(
       job => v_job,
       code => 'parse_submitted',
       payload => jsonb_build_object('parse_job_id', parse_job_id, 'attempt', attempt),
@@ -39,7 +39,7 @@ begin
     );
   end if;
 
-  perform upload_pipeline.note_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
+  perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
   v_event.event_id := v_submitted.event_id;

@@ -36,7 +36,7 @@ _GRACE = 2.0
 _BEATS_A_LEASE = 3
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-# require_error takes 10,000 bytes in all, as JSON.
+# check_error_argument takes 10,000 bytes in all, as JSON.
 _LONGEST_TEXT = 1500
 
 
@@ -291,7 +291,7 @@ def _retrieve(task: asyncio.Task[Any]) -> None:
 
 
 def _error(verdict: Failed | Deferred) -> dict[str, str]:
-    """What require_error takes, whatever a provider or a handler called it."""
+    """What check_error_argument takes, whatever a provider or a handler called it."""
     word = re.sub(r"[^A-Za-z0-9_.]", "_", verdict.code)[:90]
     code = word if re.match(r"[A-Za-z]", word) else f"error_{word}"
     text = verdict.text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -22,7 +22,7 @@ begin
    where c.job_id = v_job.job_id;
   v_job.last_error := '{}';
 
-  v_event := upload_pipeline.transition(job => v_job, code => code, payload => '{}', to_status => to_status);
+  v_event := upload_pipeline.move_job_or_raise(job => v_job, code => code, payload => '{}', to_status => to_status);
   set constraints all immediate;
   select j.* into v_job from upload_pipeline.upload_jobs as j where j.job_id = v_job.job_id;
   raise exception using errcode = 'PASST', message = format(
@@ -44,7 +44,7 @@ create temp table step on commit drop as
             where (r.from_status, r.to_status, r.event_type, r.enabled) = (f.status, l.status, c.event_type, true)
               and c.to_status is distinct from f.status
          ) as legal,
-         (select n.status from upload_pipeline.next_step(f.status, c.code, t.status) as n) as next_status,
+         (select n.status from upload_pipeline.resolve_step(f.status, c.code, t.status) as n) as next_status,
          pg_temp.transit(f.status, c.code, t.status) as outcome
     from upload_pipeline.statuses as f
    cross join upload_pipeline.event_codes as c
@@ -65,7 +65,7 @@ select is_empty(
 select is_empty(
   $$select from_status, code, asked, next_status
       from step where next_status is distinct from case when legal then to_status end$$,
-  'next_step says beforehand which'
+  'resolve_step says beforehand which'
 );
 
 select * from finish();

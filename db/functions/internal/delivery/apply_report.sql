@@ -15,9 +15,9 @@ declare
   v_step record;
 begin
   select s.status, s.failed into v_step
-    from upload_pipeline.next_step(job.status, apply_report.code) as s;
+    from upload_pipeline.resolve_step(job.status, apply_report.code) as s;
   if not found
-    or upload_pipeline.answers_earlier_attempt(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
+    or upload_pipeline.answer_is_stale(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
   then
     return null;
   end if;
@@ -39,7 +39,7 @@ begin
     job.last_error := apply_report.payload || jsonb_build_object('code', apply_report.code);
   end if;
 
-  return upload_pipeline.try_transition(
+  return upload_pipeline.move_job(
     job => job,
     code => apply_report.code,
     payload => apply_report.payload,

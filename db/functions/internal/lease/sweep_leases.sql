@@ -25,7 +25,7 @@ begin
     );
 
     begin
-      perform upload_pipeline.count_try(job => v_job, code => 'lease_expired', error => v_error, permanent => false);
+      perform upload_pipeline.retry_or_fail(job => v_job, code => 'lease_expired', error => v_error, permanent => false);
     exception
       -- A stage that was added without its steps (see alerts) must not stop the claims of all the others.
       when sqlstate 'UP002' or check_violation then

@@ -1,7 +1,7 @@
 -- A provider job that nobody recorded is taken for the current attempt's: its callback overtook our own
 -- bookkeeping. Only a failure is distrusted, where the attempt is known under another provider job: it
 -- would end work that goes on.
-create or replace function upload_pipeline.answers_earlier_attempt(
+create or replace function upload_pipeline.answer_is_stale(
   job upload_pipeline.upload_jobs,
   attempt integer,
   parse_job_id text,
@@ -13,14 +13,14 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_attempt integer := answers_earlier_attempt.attempt;
+  v_attempt integer := answer_is_stale.attempt;
 begin
-  if v_attempt is null and answers_earlier_attempt.parse_job_id is not null then
+  if v_attempt is null and answer_is_stale.parse_job_id is not null then
     select p.attempt into v_attempt
       from upload_pipeline.provider_jobs as p
-     where p.parse_job_id = answers_earlier_attempt.parse_job_id;
+     where p.parse_job_id = answer_is_stale.parse_job_id;
 
-    if not found and answers_earlier_attempt.failure then
+    if not found and answer_is_stale.failure then
       return exists (
         select
           from upload_pipeline.provider_jobs as p
@@ -34,9 +34,9 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.answers_earlier_attempt(upload_pipeline.upload_jobs, integer, text, boolean) is
+comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text, boolean) is
   'Whether an answer (by attempt, or by provider job) is to an attempt that is over.';
 
-revoke all on function upload_pipeline.answers_earlier_attempt(
+revoke all on function upload_pipeline.answer_is_stale(
   upload_pipeline.upload_jobs, integer, text, boolean
 ) from public;

@@ -1,5 +1,5 @@
 -- The constraints of webhook_deliveries would refuse these too, but by a name, without saying what to do.
-create or replace function upload_pipeline.require_delivery(
+create or replace function upload_pipeline.check_delivery_arguments(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -32,7 +32,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.require_delivery(text, text, text, text, text, jsonb) is
+comment on function upload_pipeline.check_delivery_arguments(text, text, text, text, text, jsonb) is
   'Checks what every delivery must say of itself. Raises UP006.';
 
-revoke all on function upload_pipeline.require_delivery(text, text, text, text, text, jsonb) from public;
+revoke all on function upload_pipeline.check_delivery_arguments(text, text, text, text, text, jsonb) from public;

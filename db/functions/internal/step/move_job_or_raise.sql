@@ -1,4 +1,4 @@
-create or replace function upload_pipeline.transition(
+create or replace function upload_pipeline.move_job_or_raise(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,
@@ -10,20 +10,20 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_event upload_pipeline.events := upload_pipeline.try_transition(job, code, payload, correlation_id, to_status);
+  v_event upload_pipeline.events := upload_pipeline.move_job(job, code, payload, correlation_id, to_status);
 begin
   if v_event.event_id is not null then
     return v_event;
   end if;
 
-  if exists (select from upload_pipeline.next_step(job.status, transition.code, transition.to_status)) then
+  if exists (select from upload_pipeline.resolve_step(job.status, move_job_or_raise.code, move_job_or_raise.to_status)) then
     raise exception 'the document of job % has another job that is not finished', job.job_id
       using errcode = 'UP009',
             detail = format('Document %s may have one unfinished job.', job.document_id),
             hint = 'Wait for that job or cancel it with upload_pipeline.cancel_job, then call again.';
   end if;
 
-  raise exception 'job % is % and cannot take the step %', job.job_id, job.status, transition.code
+  raise exception 'job % is % and cannot take the step %', job.job_id, job.status, move_job_or_raise.code
     using errcode = 'UP002',
           detail = format(
             'Enabled steps from %s: %s.',
@@ -39,7 +39,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.transition(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'take_step, where a refusal is an error. Raises UP002, UP009.';
+comment on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, text, jsonb, text, text) is
+  'write_step, where a refusal is an error. Raises UP002, UP009.';
 
-revoke all on function upload_pipeline.transition(upload_pipeline.upload_jobs, text, jsonb, text, text) from public;
+revoke all on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, text, jsonb, text, text) from public;

@@ -1,4 +1,4 @@
-create or replace function upload_pipeline.require_error(error jsonb)
+create or replace function upload_pipeline.check_error_argument(error jsonb)
 returns jsonb
 language plpgsql
 immutable
@@ -20,6 +20,6 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.require_error(jsonb) is 'The error, if it can become a last_error. Raises UP006.';
+comment on function upload_pipeline.check_error_argument(jsonb) is 'The error, if it can become a last_error. Raises UP006.';
 
-revoke all on function upload_pipeline.require_error(jsonb) from public;
+revoke all on function upload_pipeline.check_error_argument(jsonb) from public;

@@ -1,5 +1,5 @@
 -- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
-create or replace function upload_pipeline.accepts_content(
+create or replace function upload_pipeline.content_still_wanted(
   job upload_pipeline.upload_jobs,
   attempt integer,
   parse_job_id text
@@ -9,8 +9,8 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (select from upload_pipeline.next_step(job.status, 'parse_completed'))
-     and not upload_pipeline.answers_earlier_attempt(job, accepts_content.attempt, accepts_content.parse_job_id, false)
+  select exists (select from upload_pipeline.resolve_step(job.status, 'parse_completed'))
+     and not upload_pipeline.answer_is_stale(job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false)
      and not (job.terminal and exists (
        select
          from upload_pipeline.upload_jobs as j
@@ -19,7 +19,7 @@ as $$
      ));
 $$;
 
-comment on function upload_pipeline.accepts_content(upload_pipeline.upload_jobs, integer, text) is
+comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) is
   'Whether content for this attempt can still become the job''s.';
 
-revoke all on function upload_pipeline.accepts_content(upload_pipeline.upload_jobs, integer, text) from public;
+revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;

@@ -1,7 +1,7 @@
 -- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
 -- is the same if its type and provider job are: providers may re-serialise it for a retry. Nobody is answered
 -- with the receipt of another job.
-create or replace function upload_pipeline.find_applied_delivery(
+create or replace function upload_pipeline.touch_applied_delivery(
   source text,
   delivery_id text,
   body_sha256 text,
@@ -20,24 +20,24 @@ declare
 begin
   select d.job_id, d.body_sha256, d.event_type, d.parse_job_id, d.content_ordinal into v_delivery
     from upload_pipeline.webhook_deliveries as d
-   where d.source = find_applied_delivery.source
-     and d.delivery_id = find_applied_delivery.delivery_id
+   where d.source = touch_applied_delivery.source
+     and d.delivery_id = touch_applied_delivery.delivery_id
      and d.outcome = 'applied';
   if not found then
     return null;
   end if;
 
-  if v_delivery.job_id <> find_applied_delivery.job_id
-    or v_delivery.body_sha256 <> find_applied_delivery.body_sha256 and not (
+  if v_delivery.job_id <> touch_applied_delivery.job_id
+    or v_delivery.body_sha256 <> touch_applied_delivery.body_sha256 and not (
       v_delivery.content_ordinal is null
-      and not find_applied_delivery.with_content
-      and v_delivery.event_type = find_applied_delivery.event_type
-      and v_delivery.parse_job_id is not distinct from find_applied_delivery.parse_job_id
+      and not touch_applied_delivery.with_content
+      and v_delivery.event_type = touch_applied_delivery.event_type
+      and v_delivery.parse_job_id is not distinct from touch_applied_delivery.parse_job_id
       and v_delivery.parse_job_id is not null
     )
   then
     raise exception 'delivery % of % was applied before, with other content',
-      find_applied_delivery.delivery_id, find_applied_delivery.source
+      touch_applied_delivery.delivery_id, touch_applied_delivery.source
       using errcode = 'UP007',
             detail = format('Job %s took the first one. Nothing was changed.', v_delivery.job_id),
             hint = 'A new event needs a delivery id of its own.';
@@ -46,8 +46,8 @@ begin
   update upload_pipeline.webhook_deliveries as d
      set last_seen = upload_pipeline.clock(),
          times_seen = d.times_seen + 1
-   where d.source = find_applied_delivery.source
-     and d.delivery_id = find_applied_delivery.delivery_id;
+   where d.source = touch_applied_delivery.source
+     and d.delivery_id = touch_applied_delivery.delivery_id;
 
   select j.* into v_job
     from upload_pipeline.upload_jobs as j
@@ -57,7 +57,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) is
+comment on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) is
   'The receipt `duplicate` if this delivery was applied before, else null. Raises UP007.';
 
-revoke all on function upload_pipeline.find_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
+revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) from public;

@@ -1,7 +1,7 @@
 -- A failed try, whoever tells of it: the worker itself, or the sweep that finds its lease expired. Three expired leases
 -- weigh as one try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not
 -- kill one after the other for ever.
-create or replace function upload_pipeline.count_try(
+create or replace function upload_pipeline.retry_or_fail(
   job upload_pipeline.upload_jobs,
   code text,
   error jsonb,
@@ -13,9 +13,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_failed integer := upload_pipeline.tries_since_arrival(job, array['stage_retried'])
-    + (count_try.code = 'stage_retried')::integer;
+    + (retry_or_fail.code = 'stage_retried')::integer;
   v_expired integer := upload_pipeline.tries_since_arrival(job, array['lease_expired'])
-    + (count_try.code = 'lease_expired')::integer;
+    + (retry_or_fail.code = 'lease_expired')::integer;
   v_tries integer := v_failed + v_expired / 3;
   v_stage record;
 begin
@@ -23,25 +23,25 @@ begin
     from upload_pipeline.statuses as s
    where s.status = job.status;
 
-  if v_stage.failure_code is null or not count_try.permanent and v_tries < v_stage.max_tries then
-    return upload_pipeline.give_back(
-      job, count_try.code, count_try.error,
+  if v_stage.failure_code is null or not retry_or_fail.permanent and v_tries < v_stage.max_tries then
+    return upload_pipeline.reschedule_in_place(
+      job, retry_or_fail.code, retry_or_fail.error,
       upload_pipeline.clock() + upload_pipeline.backoff(v_failed + v_expired - 1, v_stage.retry_base, v_stage.retry_cap)
     );
   end if;
 
-  job.last_error := count_try.error;
+  job.last_error := retry_or_fail.error;
 
-  return upload_pipeline.transition(
+  return upload_pipeline.move_job_or_raise(
     job => job,
     code => v_stage.failure_code,
-    payload => count_try.error || jsonb_build_object('leased_by', job.leased_by, 'tries', v_tries)
+    payload => retry_or_fail.error || jsonb_build_object('leased_by', job.leased_by, 'tries', v_tries)
   );
 end;
 $$;
 
-comment on function upload_pipeline.count_try(upload_pipeline.upload_jobs, text, jsonb, boolean) is
+comment on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) is
   'Another try after a pause, by event `code`, or, when all are spent or it is permanent, the end that statuses.failure_code '
   'names. Raises UP002.';
 
-revoke all on function upload_pipeline.count_try(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;
+revoke all on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;

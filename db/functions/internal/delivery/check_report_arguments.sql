@@ -1,4 +1,4 @@
-create or replace function upload_pipeline.require_report(
+create or replace function upload_pipeline.check_report_arguments(
   code text,
   job_id uuid,
   parse_job_id text,
@@ -19,7 +19,7 @@ declare
     when code = 'parse_completed' and not with_content or not exists (
       select
         from upload_pipeline.event_codes as c
-       where c.code = require_report.code
+       where c.code = check_report_arguments.code
          and c.reported
     ) then 'code'
     when job_id is null and parse_job_id is null then 'job_id'
@@ -38,7 +38,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.require_report(text, uuid, text, integer, boolean) is
+comment on function upload_pipeline.check_report_arguments(text, uuid, text, integer, boolean) is
   'Checks what a report says and whom it is about. Raises UP006.';
 
-revoke all on function upload_pipeline.require_report(text, uuid, text, integer, boolean) from public;
+revoke all on function upload_pipeline.check_report_arguments(text, uuid, text, integer, boolean) from public;

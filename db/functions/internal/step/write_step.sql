@@ -1,7 +1,7 @@
 -- The one place where a job moves. The caller has locked the job and passes it with the columns it wants
 -- changed (attempt, run_after, parsed_*, last_error); the event goes in first, then the row follows it.
 -- Any step ends a lease: its holder learns so by UP003.
-create or replace function upload_pipeline.take_step(
+create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
   code text,
   payload jsonb,
@@ -18,7 +18,7 @@ declare
   v_event upload_pipeline.events;
 begin
   select s.* into v_step
-    from upload_pipeline.next_step(job.status, take_step.code, take_step.to_status) as s;
+    from upload_pipeline.resolve_step(job.status, write_step.code, write_step.to_status) as s;
   if not found then
     return null;
   end if;
@@ -27,8 +27,8 @@ begin
     job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
   ) values (
     job.job_id, job.version + 1, job.document_id, job.status, v_step.status, v_step.event_type,
-    v_step.severity, take_step.code, take_step.payload,
-    coalesce(take_step.correlation_id, job.correlation_id), v_now
+    v_step.severity, write_step.code, write_step.payload,
+    coalesce(write_step.correlation_id, job.correlation_id), v_now
   )
   returning * into v_event;
 
@@ -57,9 +57,9 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.take_step(upload_pipeline.upload_jobs, text, jsonb, text, text) is
+comment on function upload_pipeline.write_step(upload_pipeline.upload_jobs, text, jsonb, text, text) is
   'Moves a locked job and writes the event; null, and nothing done, where the machine has no such step. '
   'Raises 23505 where the document has another unfinished job.';
 
-revoke all on function upload_pipeline.take_step(upload_pipeline.upload_jobs, text, jsonb, text, text)
+revoke all on function upload_pipeline.write_step(upload_pipeline.upload_jobs, text, jsonb, text, text)
   from public;

@@ -1,0 +1,30 @@
+-- A job that is not claimable waits by its deadline, so that is what moves.
+create or replace function upload_pipeline.reschedule_in_place(
+  job upload_pipeline.upload_jobs,
+  code text,
+  error jsonb,
+  run_after timestamptz
+)
+returns upload_pipeline.events
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  job.run_after := reschedule_in_place.run_after;
+  job.last_error := reschedule_in_place.error;
+  if not job.claimable then
+    job.deadline_at := reschedule_in_place.run_after;
+  end if;
+
+  return upload_pipeline.move_job_or_raise(
+    job => job,
+    code => reschedule_in_place.code,
+    payload => reschedule_in_place.error || jsonb_build_object('leased_by', job.leased_by, 'run_after', reschedule_in_place.run_after)
+  );
+end;
+$$;
+
+comment on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz) is
+  'Ends the lease of a locked job, which keeps its status and is not claimed again before run_after. Raises UP002.';
+
+revoke all on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz) from public;
