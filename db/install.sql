@@ -74,6 +74,7 @@ begin;
 \ir functions/internal/delivery/touch_applied_delivery.sql
 \ir functions/internal/delivery/record_delivery.sql
 \ir functions/internal/delivery/apply_report.sql
+\ir functions/internal/delivery/apply_parked_reports.sql
 \ir functions/internal/content/content_still_wanted.sql
 \ir functions/internal/content/keep_content.sql
 \ir functions/internal/content/drop_unrecognised_content.sql

@@ -1405,9 +1405,8 @@ comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
 revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;
 
 -- db/functions/internal/delivery/link_provider_job.sql
--- Remembers which attempt a provider job is of and applies what was parked for it. An attempt that was only
--- inferred from a callback gives way to the one that was submitted. The caller holds the provider job's lock.
--- Locks: job, deliveries.
+-- An attempt that was only inferred from a callback gives way to the one that was submitted.
+-- Locks: provider job. The caller holds its advisory lock (lock_provider_job).
 create or replace function upload_pipeline.link_provider_job(
   parse_job_id text,
   job_id uuid,
@@ -1418,9 +1417,6 @@ returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_delivery record;
-  v_event upload_pipeline.events;
 begin
   if link_provider_job.parse_job_id is null then
     return;
@@ -1432,36 +1428,11 @@ begin
      set attempt = excluded.attempt
    where link_provider_job.submitted
      and p.attempt <> excluded.attempt;
-
-  for v_delivery in
-    select d.source, d.delivery_id, d.code, d.payload, d.correlation_id
-      from upload_pipeline.webhook_deliveries as d
-     where d.parse_job_id = link_provider_job.parse_job_id
-       and d.outcome = 'parked'
-     order by d.first_seen
-       for no key update
-  loop
-    v_event := upload_pipeline.apply_report(
-      job => upload_pipeline.lock_job(link_provider_job.job_id),
-      code => v_delivery.code,
-      attempt => link_provider_job.attempt,
-      parse_job_id => link_provider_job.parse_job_id,
-      payload => v_delivery.payload,
-      correlation_id => v_delivery.correlation_id
-    );
-
-    update upload_pipeline.webhook_deliveries as d
-       set outcome = case when v_event.event_id is null then 'stale' else 'applied' end,
-           job_id = link_provider_job.job_id
-     where d.source = v_delivery.source
-       and d.delivery_id = v_delivery.delivery_id;
-  end loop;
 end;
 $$;
 
 comment on function upload_pipeline.link_provider_job(text, uuid, integer, boolean) is
-  'Remembers which attempt a provider job is of and applies the deliveries that were parked for it, in the order '
-  'in which they came. Null: nothing.';
+  'Records that a provider job belongs to this attempt of this job. Does nothing if parse_job_id is null.';
 
 revoke all on function upload_pipeline.link_provider_job(text, uuid, integer, boolean) from public;
 
@@ -1696,6 +1667,48 @@ revoke all on function upload_pipeline.apply_report(
   upload_pipeline.upload_jobs, text, integer, text, jsonb, text
 ) from public;
 
+-- db/functions/internal/delivery/apply_parked_reports.sql
+-- Locks: job, deliveries. The caller holds the advisory lock of the provider job (lock_provider_job).
+create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid, attempt integer)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_delivery record;
+  v_event upload_pipeline.events;
+begin
+  for v_delivery in
+    select d.source, d.delivery_id, d.code, d.payload, d.correlation_id
+      from upload_pipeline.webhook_deliveries as d
+     where d.parse_job_id = apply_parked_reports.parse_job_id
+       and d.outcome = 'parked'
+     order by d.first_seen
+       for no key update
+  loop
+    v_event := upload_pipeline.apply_report(
+      job => upload_pipeline.lock_job(apply_parked_reports.job_id),
+      code => v_delivery.code,
+      attempt => apply_parked_reports.attempt,
+      parse_job_id => apply_parked_reports.parse_job_id,
+      payload => v_delivery.payload,
+      correlation_id => v_delivery.correlation_id
+    );
+
+    update upload_pipeline.webhook_deliveries as d
+       set outcome = case when v_event.event_id is null then 'stale' else 'applied' end,
+           job_id = apply_parked_reports.job_id
+     where d.source = v_delivery.source
+       and d.delivery_id = v_delivery.delivery_id;
+  end loop;
+end;
+$$;
+
+comment on function upload_pipeline.apply_parked_reports(text, uuid, integer) is
+  'Applies the deliveries that were parked for a provider job to the job it belongs to, in the order of their arrival.';
+
+revoke all on function upload_pipeline.apply_parked_reports(text, uuid, integer) from public;
+
 -- db/functions/internal/content/content_still_wanted.sql
 -- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
 create or replace function upload_pipeline.content_still_wanted(
@@ -1913,6 +1926,7 @@ begin
 
   if v_outcome = 'applied' then
     perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
+    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, v_job.attempt);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event);
@@ -2029,6 +2043,7 @@ begin
 
   if v_content.ordinal is not null then
     perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_attempt);
+    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, v_attempt);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);
@@ -2983,7 +2998,7 @@ begin
      for key share of d;
   if found then
     perform upload_pipeline.lock_job(v_known.job_id);
-    perform upload_pipeline.link_provider_job(v_known.parse_job_id, v_known.job_id, v_known.attempt);
+    perform upload_pipeline.apply_parked_reports(v_known.parse_job_id, v_known.job_id, v_known.attempt);
   end if;
 
   return v_known.parse_job_id;
@@ -3227,6 +3242,7 @@ begin
   end if;
 
   perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
+  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, attempt);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
   v_event.event_id := v_submitted.event_id;

@@ -91,6 +91,7 @@ begin
 
   if v_content.ordinal is not null then
     perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_attempt);
+    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, v_attempt);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);

@@ -64,6 +64,7 @@ begin
 
   if v_outcome = 'applied' then
     perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
+    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, v_job.attempt);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event);

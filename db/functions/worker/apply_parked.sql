@@ -28,7 +28,7 @@ begin
      for key share of d;
   if found then
     perform upload_pipeline.lock_job(v_known.job_id);
-    perform upload_pipeline.link_provider_job(v_known.parse_job_id, v_known.job_id, v_known.attempt);
+    perform upload_pipeline.apply_parked_reports(v_known.parse_job_id, v_known.job_id, v_known.attempt);
   end if;
 
   return v_known.parse_job_id;
