@@ -19,7 +19,7 @@ from support.sender import LATER, Sender, Start, envelope_of, set_clock, until
 async def test_a_failure_that_nobody_foresaw_does_not_end_the_drain(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hookline.receiver.drain._IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("hookline.receiver.drain._POLL_INTERVAL", 0.05)
     claim = Engine.claim_content
     failed: list[bool] = []
 
@@ -70,7 +70,7 @@ async def test_the_stop_waits_for_one_deletion_that_hangs_and_not_for_all() -> N
         engine=cast(Engine, Deletions()),
         storage=cast(Storage, Hanging()),
         metrics=ReceiverMetrics(),
-        bell=cast(Notifier, None),
+        notifier=cast(Notifier, None),
         deadline=0.01,
     )
     async with asyncio.timeout(5):

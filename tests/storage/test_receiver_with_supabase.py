@@ -23,7 +23,7 @@ def start(
     supabase: SupabaseImitation,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Start:
-    monkeypatch.setattr("hookline.receiver.drain._IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("hookline.receiver.drain._POLL_INTERVAL", 0.05)
 
     @asynccontextmanager
     async def starting(**changes: Any) -> AsyncIterator[Sender]:

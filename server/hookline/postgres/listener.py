@@ -1,6 +1,7 @@
-"""The ear: hears by LISTEN that a job came to a status. A hint: what it misses is found by polling.
+"""The listener: LISTEN tells this process that a job came to a status.
 
-One connection of its own, which no transaction pooler may stand before.
+A notification is a hint: what the listener misses is found by polling. It has a connection of its
+own, which must not go through a transaction pooler: the pooler would give it to somebody else.
 """
 
 from __future__ import annotations
@@ -18,38 +19,41 @@ __all__ = ["Listener"]
 
 log = structlog.get_logger("hookline.worker")
 
+# Pauses before a lost connection is made again, in seconds.
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
-_CLOSES_WITHIN = 0.5
 
 
 class Listener:
-    """Calls `heard` with a status, or with None for all of them: it may have missed some."""
+    """Calls `on_notify` with a status, or with None after connecting.
 
-    def __init__(self, conninfo: str, heard: Callable[[str | None], None]) -> None:
+    None means every status: notifications may have been missed before.
+    """
+
+    def __init__(self, conninfo: str, on_notify: Callable[[str | None], None]) -> None:
         self._conninfo = conninfo
-        self._heard = heard
+        self._on_notify = on_notify
         self.listening = False
 
     async def run(self) -> None:
-        """Until it is cancelled. A connection that is lost is made anew."""
-        pauses = Backoff(_FIRST_PAUSE)
+        """Listen until cancelled. A lost connection is made again after a pause."""
+        backoff = Backoff(_FIRST_PAUSE)
         while True:
             try:
-                await self._listen(pauses)
+                await self._listen(backoff)
             except (psycopg.Error, OSError) as error:
                 log.warning("listen_lost", reason=type(error).__name__)
             finally:
                 self.listening = False
-            await asyncio.sleep(pauses.next(_LONGEST_PAUSE))
+            await asyncio.sleep(backoff.next(_LONGEST_PAUSE))
 
-    async def _listen(self, pauses: Backoff) -> None:
+    async def _listen(self, backoff: Backoff) -> None:
         connection = await psycopg.AsyncConnection.connect(
             self._conninfo,
             autocommit=True,
             connect_timeout=5,
             application_name="hookline-listener",
-            # Nothing is ever sent here: only these find out that the other side is gone.
+            # We send nothing on this connection. Only keepalives find out that the server is gone.
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
@@ -57,21 +61,9 @@ class Listener:
         try:
             await connection.execute(f"listen {CHANNEL}".encode())
             self.listening = True
-            pauses.reset()
-            self._heard(None)
-            async for notice in connection.notifies():
-                self._heard(notice.payload)
+            backoff.reset()
+            self._on_notify(None)
+            async for notification in connection.notifies():
+                self._on_notify(notification.payload)
         finally:
             await connection.close()
-
-
-async def close(task: asyncio.Task[None]) -> None:
-    """End a task that may lose a cancellation (asyncio.wait_for, 3.11) by repeating it.
-
-    What it raised has been somebody else's to look at.
-    """
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_CLOSES_WITHIN)
-    if not task.cancelled():
-        task.exception()

@@ -1,71 +1,72 @@
-"""The bell: NOTIFY tells idle workers that a job came to a status. A hint, and nobody waits for it.
+"""The notifier: NOTIFY tells idle workers that a job came to a status.
 
-It rings outside of the transaction that moved the job: commits of transactions that notify wait for
-each other (Postgres takes one lock of the whole server to order them, until the commit is on disk),
-which would make one queue of all deliveries. A hint that is lost costs an idle worker its poll.
+A notification is a hint. Nobody waits for it, and a worker that misses one finds the job when it
+polls next.
+
+It is sent outside of the transaction that moved the job. Transactions that notify take one lock of
+the whole server at their commit, and hold it until the commit is on disk: with NOTIFY inside, all
+deliveries would queue behind each other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.errors import DatabaseError
 from hookline.postgres.pool import transaction
+from hookline.timing import wait_until_set
 
 __all__ = ["CHANNEL", "Notifier"]
 
 log = structlog.get_logger("hookline.notifier")
 
-# That of confirm_upload and retry_job.
+# confirm_upload and retry_job notify on the same channel, in SQL.
 CHANNEL = "hookline"
 
-# So many seconds lie between two rings of a process: what comes meanwhile shares the next one.
-_APART = 0.05
+# Seconds between two NOTIFY statements of a process. What comes in between shares the next one.
+_INTERVAL = 0.05
 
 
 class Notifier:
-    """One for a process. `ring` costs nothing; `run` notifies."""
+    """One for a process. `notify` only remembers the status; `run` sends it."""
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
         self._statuses: set[str] = set()
-        self._rung = asyncio.Event()
+        self._wanted = asyncio.Event()
         self._stopping = asyncio.Event()
 
-    def ring(self, status: str | None) -> None:
-        """A job came to this status, and that is committed."""
+    def notify(self, status: str | None) -> None:
+        """Tell workers that a job came to this status. Call it after the commit."""
         if status is not None:
             self._statuses.add(status)
-            self._rung.set()
+            self._wanted.set()
 
     async def run(self) -> None:
-        """Until `stop`."""
+        """Send notifications until `stop` is called. One that cannot be sent is dropped."""
         while True:
-            await self._rung.wait()
+            await self._wanted.wait()
             if self._stopping.is_set():
                 return
-            self._rung.clear()
+            self._wanted.clear()
             statuses, self._statuses = self._statuses, set()
             try:
-                await self._notify(statuses)
+                await self._send(statuses)
             except DatabaseError as error:
-                log.debug("bell_failed", reason=str(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_APART):
-                    await self._stopping.wait()
+                log.debug("notify_failed", reason=str(error))
+            await wait_until_set(self._stopping, _INTERVAL)
 
     def stop(self) -> None:
-        """Let `run` end what it is doing."""
+        """Let `run` return. Statuses that it has not sent yet are dropped."""
         self._stopping.set()
-        self._rung.set()
+        self._wanted.set()
 
-    async def _notify(self, statuses: set[str]) -> None:
+    async def _send(self, statuses: set[str]) -> None:
         async with transaction(self._pool) as connection:
-            # A transaction of its own, which need not reach the disk.
+            # A lost notification is harmless, so this transaction does not wait for the disk.
             await connection.execute(
                 "select pg_catalog.set_config('synchronous_commit', 'off', true),"
                 " pg_catalog.pg_notify(%s, s) from unnest(%s::text[]) as s",

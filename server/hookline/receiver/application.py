@@ -52,7 +52,7 @@ def make_application(
     storage: Storage,
     readiness: Readiness,
     metrics: ReceiverMetrics,
-    bell: Notifier,
+    notifier: Notifier,
 ) -> web.Application:
     """The application of the public listener. It reads no environment and opens nothing."""
     application = web.Application()
@@ -65,7 +65,7 @@ def make_application(
             storage=storage,
             bodies=bodies,
             metrics=metrics,
-            bell=bell,
+            notifier=notifier,
             read_timeout=settings.read_timeout,
             storage_deadline=settings.storage_deadline,
         )
@@ -102,7 +102,7 @@ class _Handler:
         storage: Storage,
         bodies: BodyBudget,
         metrics: ReceiverMetrics,
-        bell: Notifier,
+        notifier: Notifier,
         read_timeout: float,
         storage_deadline: float,
     ) -> None:
@@ -111,7 +111,7 @@ class _Handler:
         self._storage = storage
         self._bodies = bodies
         self._metrics = metrics
-        self._bell = bell
+        self._notifier = notifier
         self._read_timeout = read_timeout
         self._storage_deadline = storage_deadline
 
@@ -165,7 +165,7 @@ class _Handler:
                 receipt = await self._take_content(body_sha256, event, done)
             done.take(receipt, event)
             if receipt.outcome == "applied":
-                self._bell.ring(receipt.status)
+                self._notifier.notify(receipt.status)
         return receipt
 
     def _read(self, request: web.Request, body: bytes) -> tuple[Notice | Content, str]:

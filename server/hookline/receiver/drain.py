@@ -1,10 +1,12 @@
-"""The drain: writes what storage refused before, deletes objects of erased documents."""
+"""The drain: stores content that storage refused before, and deletes objects of erased documents.
+
+Any number of drains may run at once, in any process: a claim skips what another drain has claimed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -14,17 +16,20 @@ from hookline.postgres.errors import DatabaseError, UnknownJob
 from hookline.postgres.notifier import Notifier
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.storage.objects import Storage, StorageError
+from hookline.timing import wait_until_set
 
 __all__ = ["Drain"]
 
 log = structlog.get_logger("hookline.drain")
 
-_IDLE_SECONDS = 2.0
+# The poll interval while there is nothing to do, in seconds.
+_POLL_INTERVAL = 2.0
+# Deletions of one claim.
 _DELETIONS = 20
 
 
 class Drain:
-    """Any number may run at once, in any process: claims skip what others hold."""
+    """The drain of one process. `deadline` is for one call of the storage, in seconds."""
 
     def __init__(
         self,
@@ -32,39 +37,40 @@ class Drain:
         engine: Engine,
         storage: Storage,
         metrics: ReceiverMetrics,
-        bell: Notifier,
+        notifier: Notifier,
         deadline: float,
     ) -> None:
         self._engine = engine
         self._storage = storage
         self._metrics = metrics
-        self._bell = bell
+        self._notifier = notifier
         self._deadline = deadline
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Until `stop`. Postgres away, storage away: waits, and goes on by itself."""
+        """Work until `stop` is called. While Postgres or the storage is away, try again later."""
         while not self._stopping.is_set():
             try:
-                busy = await self.run_once()
+                found_work = await self.run_once()
             except DatabaseError as error:
                 log.warning("drain_waits", reason=str(error))
-                busy = False
+                found_work = False
             except Exception:
-                # The outermost loop: who would start it again?
+                # The outermost loop: nothing would start the drain again.
                 log.exception("drain_failed")
-                busy = False
-            if not busy:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_IDLE_SECONDS):
-                        await self._stopping.wait()
+                found_work = False
+            if not found_work:
+                await wait_until_set(self._stopping, _POLL_INTERVAL)
 
     def stop(self) -> None:
-        """Let `run` end what it is doing. A cancellation could get lost: asyncio.wait_for, 3.11."""
+        """Let `run` finish the object that it works on, then return.
+
+        Not a cancellation: a task can lose one (asyncio.wait_for of Python 3.11).
+        """
         self._stopping.set()
 
     async def run_once(self) -> bool:
-        """One content and some deletions; whether there was any. Raises DatabaseError."""
+        """Do one content and some deletions; whether there was any. Raises DatabaseError."""
         content = await self._engine.claim_content()
         if content is not None:
             ids = {
@@ -72,36 +78,35 @@ class Drain:
                 "ordinal": content.ordinal,
                 "tries": content.tries,
             }
-            if await self._attempt(
-                "store", self._storage.write(content.path, content.content), ids
-            ):
+            if await self._try("store", self._storage.write(content.path, content.content), ids):
                 try:
                     receipt = await self._engine.finish_content(content.job_id, content.ordinal)
                     log.info("content_stored", outcome=receipt.outcome, **ids)
                     if receipt.outcome == "applied":
-                        self._bell.ring(receipt.status)
+                        self._notifier.notify(receipt.status)
                 except UnknownJob:
-                    # Erased meanwhile: the deletion queue has the path.
+                    # The document was erased meanwhile; the queue of deletions has the path.
                     log.info("content_stored", outcome="erased", **ids)
 
         if self._stopping.is_set():
             return content is not None
         deletions = await self._engine.claim_deletions(_DELETIONS)
         for path, tries in deletions:
-            # A storage that hangs takes the deadline for each.
+            # A storage that hangs takes the whole deadline for each deletion.
             if self._stopping.is_set():
                 break
             ids = {"path": path, "tries": tries}
-            if await self._attempt("delete", self._storage.delete(path), ids):
+            if await self._try("delete", self._storage.delete(path), ids):
                 await self._engine.finish_deletion(path, tries)
         return content is not None or bool(deletions)
 
-    async def _attempt(self, what: str, operation: Awaitable[None], ids: dict[str, Any]) -> bool:
+    async def _try(self, what: str, operation: Awaitable[None], ids: dict[str, Any]) -> bool:
+        """Whether the storage did it within the deadline. A failure is counted and logged."""
         try:
             async with asyncio.timeout(self._deadline):
                 await operation
         except StorageError as error:
-            # Tried again all the same, but somebody has to act before it can succeed.
+            # Tried again in any case. A permanent error needs a person before it can succeed.
             report = log.error if error.permanent else log.warning
             reason = str(error)
         except TimeoutError:

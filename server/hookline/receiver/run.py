@@ -1,13 +1,12 @@
-"""A running receiver: two listeners, the drain, and a stop that lets deliveries finish."""
+"""A running receiver: two HTTP listeners, the drain, the notifier, and an orderly stop."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
-from aiohttp import web
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.notifier import Notifier
@@ -19,19 +18,18 @@ from hookline.receiver.application import make_application
 from hookline.receiver.configured_sources import configured_sources
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import ReceiverMetrics
+from hookline.receiver.open_requests import OpenRequests
 from hookline.settings import Settings
 from hookline.storage.objects import Storage, StorageError
 from hookline.storage.opening import open_storage
 
 __all__ = ["Receiver", "receiving"]
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 log = structlog.get_logger("hookline.receiver")
 
 
 class Receiver:
-    """What is listening: `url` of the public side, `admin_url` of the other."""
+    """A receiver that listens: at `url` for the public, at `admin_url` for operators."""
 
     def __init__(self, url: str, admin_url: str) -> None:
         self.url = url
@@ -40,10 +38,10 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
-    """A receiver, from the first delivery that it can take to the last that it has taken.
+    """Run a receiver inside the block. At its end, deliveries that have begun are finished first.
 
-    Raises ConfigurationError if the settings do not suffice or an address is taken. Postgres need
-    not be there yet: until it is, deliveries are answered 503.
+    Raises ConfigurationError if a setting is missing or an address is taken. Postgres may be away
+    at the start: until it is there, deliveries are answered 503.
     """
     settings.require_secrets()
     async with (
@@ -58,7 +56,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         engine = Engine(pool)
         metrics = ReceiverMetrics()
         readiness = Readiness(pool)
-        bell = Notifier(pool)
+        notifier = Notifier(pool)
         application = make_application(
             settings=settings,
             sources=configured_sources(settings),
@@ -66,50 +64,50 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
             storage=storage,
             readiness=readiness,
             metrics=metrics,
-            bell=bell,
+            notifier=notifier,
         )
         drain = Drain(
             engine=engine,
             storage=storage,
             metrics=metrics,
-            bell=bell,
+            notifier=notifier,
             deadline=settings.storage_deadline,
         )
-        under_way = _UnderWay()
-        application.middlewares.append(under_way.count)
+        open_requests = OpenRequests()
+        application.middlewares.append(open_requests.count)
         public = make_runner(application)
         admin = make_runner(admin_application(metrics.exposition, readiness.answer_in_detail))
-        beside: list[asyncio.Task[None]] = []
-        checking: asyncio.Task[None] | None = None
+        tasks: list[asyncio.Task[None]] = []
+        storage_check: asyncio.Task[None] | None = None
         try:
             url = await listen(public, settings.host, settings.port, "HOOKLINE_")
             admin_url = await listen(
                 admin, settings.admin_host, settings.admin_port, "HOOKLINE_ADMIN_"
             )
-            beside.append(asyncio.create_task(drain.run(), name="drain"))
-            beside.append(asyncio.create_task(bell.run(), name="bell"))
-            checking = asyncio.create_task(_check(storage, settings.storage_deadline))
+            tasks.append(asyncio.create_task(drain.run(), name="drain"))
+            tasks.append(asyncio.create_task(notifier.run(), name="notifier"))
+            storage_check = asyncio.create_task(_check(storage, settings.storage_deadline))
             log.info("receiving", url=url, admin_url=admin_url)
             yield Receiver(url, admin_url)
         finally:
             readiness.stopping = True
             log.info("stopping")
             drain.stop()
-            if checking is not None:
-                checking.cancel()
+            if storage_check is not None:
+                storage_check.cancel()
             try:
                 for site in list(public.sites):
                     await site.stop()
-                await under_way.end(settings.stop_timeout)
+                await open_requests.wait_until_answered(settings.stop_timeout)
                 await public.cleanup()
-                bell.stop()
-                await asyncio.gather(*beside)
+                notifier.stop()
+                await asyncio.gather(*tasks)
             finally:
                 await admin.cleanup()
 
 
 async def _check(storage: Storage, deadline: float) -> None:
-    """Say at the start what the first delivery would show. It may heal: nothing stops for it."""
+    """Log at the start if the storage cannot be used. It may recover, so the receiver runs on."""
     try:
         async with asyncio.timeout(deadline):
             await storage.check()
@@ -117,38 +115,3 @@ async def _check(storage: Storage, deadline: float) -> None:
         log.error("storage_unusable", reason=str(error))
     except TimeoutError:
         log.error("storage_unusable", reason=f"no answer within {deadline:g} s")
-
-
-class _UnderWay:
-    """Requests that are not answered yet.
-
-    They end before aiohttp's own shutdown begins: from then on it drops what a sender still sends,
-    and the body that it waits for never ends.
-    """
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._none = asyncio.Event()
-        self._stopping = False
-
-    @web.middleware
-    async def count(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self._number += 1
-        try:
-            response = await handler(request)
-        finally:
-            self._number -= 1
-            if not self._number:
-                self._none.set()
-        if self._stopping:
-            response.force_close()
-        return response
-
-    async def end(self, seconds: float) -> None:
-        """Wait for them, but not for longer; connections are closed behind them."""
-        self._stopping = True
-        self._none.clear()
-        if self._number:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._none.wait()

@@ -12,12 +12,13 @@ import structlog
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.engine import Engine
-from hookline.postgres.listener import Listener, close
+from hookline.postgres.listener import Listener
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
 from hookline.process.connections import make_runner
 from hookline.process.http_listener import admin_application, listen
 from hookline.process.readiness import Readiness
+from hookline.process.tasks import cancel_and_wait
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import PeriodicTask, Stage, Tools
 from hookline.storage.objects import Storage
@@ -137,7 +138,7 @@ class _Running:
                 claims.wake()
 
     def _ring(self, status: str | None) -> None:
-        self._bell.ring(status)
+        self._bell.notify(status)
         # An ear hears our own bell, too.
         if not self._ear.listening:
             self._hear(status)
@@ -180,7 +181,7 @@ class _Running:
         finally:
             for task in (*self._claiming, *self._beside, self._listening):
                 if task is not None:
-                    await close(task)
+                    await cancel_and_wait(task)
             await self._runner.cleanup()
 
 
