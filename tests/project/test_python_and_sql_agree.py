@@ -19,9 +19,9 @@ from hookline.doctor import examination as doctor
 from hookline.postgres import errors as connections
 from hookline.postgres import records, views
 from hookline.postgres.records import ClaimedContent, Receipt
-from hookline.process.readiness import _INGEST
 from hookline.receiver.application import _MESSAGES
 from hookline.receiver.configured_sources import configured_sources
+from hookline.receiver.run import _FUNCTIONS
 from hookline.settings import load
 from hookline.stages import Job
 
@@ -234,10 +234,10 @@ def test_readiness_asks_for_functions_that_the_endpoint_may_call(
     rows = connection.execute(
         "select proname from pg_proc where pronamespace = 'upload_pipeline'::regnamespace"
         " and proname = any(%s) and has_function_privilege('hookline_ingest', oid, 'execute')",
-        [list(_INGEST)],
+        [list(_FUNCTIONS)],
     ).fetchall()
-    assert {name for (name,) in rows} == set(_INGEST)
-    assert len(rows) == len(_INGEST)
+    assert {name for (name,) in rows} == set(_FUNCTIONS)
+    assert len(rows) == len(_FUNCTIONS)
 
 
 def test_the_doctor_knows_the_roles_and_what_they_imply(

@@ -137,7 +137,7 @@ async def test_a_body_that_does_not_come_is_408(start: Start) -> None:
 async def test_headers_that_do_not_come_are_not_waited_for(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hookline.process.connections._HEADER_TIMEOUT", 0.2)
+    monkeypatch.setattr("hookline.process.http_server._HEADER_TIMEOUT", 0.2)
     async with start() as sender:
         host = sender.url.removeprefix("http://")
         reader, writer = await asyncio.open_connection(*host.split(":"))

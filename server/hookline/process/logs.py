@@ -1,4 +1,4 @@
-"""Structured logs: a JSON object a line, one event name, ids as fields; no body, no secret."""
+"""Structured logs: one JSON object a line, with an event name and ids as fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["configure"]
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Send our own events, and other libraries' warnings, to standard error as JSON lines."""
+    """Log to standard error: our own events from `level` up, warnings of other libraries."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,4 +1,4 @@
-"""How an HTTP error looks: problem JSON (RFC 9457)."""
+"""The answer to a request that failed: problem JSON (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RETRY_AFTER = "5"
 
 
 def problem(status: HTTPStatus, detail: str) -> web.Response:
-    """An answer that is a problem. Where a retry can help, Retry-After says when (seconds)."""
+    """The answer. Statuses 429 and 503 have Retry-After, in seconds: there a retry can help."""
     response = web.Response(
         status=status,
         body=json.dumps(

@@ -1,8 +1,13 @@
-"""Ready means that a delivery could be taken now. Public: which part fails; admin side: why."""
+"""Readiness: whether this process can do its work now, which means that Postgres lets it.
+
+`/readyz` of the public side says which part is at fault; that of the admin side says why.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import web
@@ -13,48 +18,45 @@ from hookline.postgres.pool import transaction
 
 __all__ = ["Readiness"]
 
-# An answer serves this long, so that those who look cannot take up the pool.
-_SECONDS = 1.0
-
-_INGEST = ("receive_event", "receive_content", "finish_content")
+# An answer is given again for this long (seconds), so that probes cannot use up the pool.
+_VALID_FOR = 1.0
 
 
 class Readiness:
-    """Asks Postgres at most one question at a time for whoever looks.
+    """Asks Postgres one question at a time, however many probes come.
 
-    `who` needs the `functions`, which members of `role` may call.
+    `who` is the word for this process in sentences. It needs `functions` of schema upload_pipeline,
+    which members of `role` may execute.
     """
 
     def __init__(
-        self,
-        pool: AsyncConnectionPool,
-        *,
-        who: str = "receiver",
-        role: str = "hookline_ingest",
-        functions: tuple[str, ...] = _INGEST,
+        self, pool: AsyncConnectionPool, *, who: str, role: str, functions: Sequence[str]
     ) -> None:
         self._pool = pool
         self._who = who
         self._role = role
-        self._functions = functions
+        self._functions = list(functions)
         self._question: asyncio.Task[str | None] | None = None
-        self._stale_at = 0.0
+        self._answered_at = 0.0
         self.stopping = False
 
     async def find_fault(self) -> str | None:
         """One sentence about what is wrong, or None."""
         if self.stopping:
             return f"The {self._who} is stopping."
-        if self._question is None or (self._question.done() and _now() >= self._stale_at):
+        if self._question is None or (self._question.done() and self._is_outdated()):
             self._question = asyncio.create_task(self._ask(), name="readiness")
-        # One who no longer waits must not end the question of the others.
+        # Others may wait for the same answer: a probe that gives up must not cancel the question.
         return await asyncio.shield(self._question)
+
+    def _is_outdated(self) -> bool:
+        return time.monotonic() - self._answered_at >= _VALID_FOR
 
     async def _ask(self) -> str | None:
         try:
             return await self._look()
         finally:
-            self._stale_at = _now() + _SECONDS
+            self._answered_at = time.monotonic()
 
     async def _look(self) -> str | None:
         try:
@@ -65,7 +67,7 @@ class Readiness:
                     " where n.nspname = 'upload_pipeline' and p.proname = any(%s)"
                     " and pg_catalog.has_schema_privilege(n.oid, 'usage')"
                     " and pg_catalog.has_function_privilege(p.oid, 'execute')",
-                    [list(self._functions)],
+                    [self._functions],
                 )
                 row = await cursor.fetchone()
         except DatabaseError as error:
@@ -78,24 +80,18 @@ class Readiness:
         return None
 
     async def answer(self, request: web.Request) -> web.Response:
-        """200, or 503 and the part that is at fault."""
+        """For the public: 200, or 503 and the part that is at fault."""
         fault = await self.find_fault()
+        part = "stopping" if self.stopping else "database"
         return web.json_response(
-            {"ready": fault is None, "fault": None if fault is None else self._part()},
+            {"ready": fault is None, "fault": None if fault is None else part},
             status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
         )
 
-    def _part(self) -> str:
-        return "stopping" if self.stopping else "database"
-
     async def answer_in_detail(self, request: web.Request) -> web.Response:
-        """As `answer`, with the whole sentence and the state of the pool."""
+        """For operators: 200 or 503, the sentence about the fault, and the state of the pool."""
         fault = await self.find_fault()
         return web.json_response(
             {"ready": fault is None, "fault": fault, "pool": self._pool.get_stats()},
             status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
         )
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first asks a process to stop, the second is the system's."""
+"""SIGINT and SIGTERM: the first one asks the process to stop, the second one kills it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def stop_on_signals() -> asyncio.Event:
     """An event of the running loop that the first signal sets.
 
-    The next one kills, which costs nothing: what was acknowledged is committed, leases expire.
+    From then on the signals have their default action again. A kill loses nothing: what was
+    acknowledged is committed, and leases expire.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()

@@ -11,8 +11,9 @@ import structlog
 from hookline.postgres.engine import Engine
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
-from hookline.process.connections import make_runner
-from hookline.process.http_listener import admin_application, listen
+from hookline.process.admin import admin_application
+from hookline.process.http_listener import listen
+from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
 from hookline.receiver.application import make_application
 from hookline.receiver.configured_sources import configured_sources
@@ -26,6 +27,9 @@ from hookline.storage.opening import open_storage
 __all__ = ["Receiver", "receiving"]
 
 log = structlog.get_logger("hookline.receiver")
+
+# Without these functions no delivery can be taken.
+_FUNCTIONS = ("receive_event", "receive_content", "finish_content")
 
 
 class Receiver:
@@ -55,7 +59,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
     ):
         engine = Engine(pool)
         metrics = ReceiverMetrics()
-        readiness = Readiness(pool)
+        readiness = Readiness(pool, who="receiver", role="hookline_ingest", functions=_FUNCTIONS)
         notifier = Notifier(pool)
         application = make_application(
             settings=settings,

@@ -15,8 +15,9 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.listener import Listener
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
-from hookline.process.connections import make_runner
-from hookline.process.http_listener import admin_application, listen
+from hookline.process.admin import admin_application
+from hookline.process.http_listener import listen
+from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
 from hookline.process.tasks import cancel_and_wait
 from hookline.settings import ConfigurationError, Settings

@@ -1,6 +1,6 @@
-"""aiohttp's server, except that neither its log nor its answers repeat what a request said.
+"""aiohttp's server, changed so that neither its log nor its answers quote a request.
 
-A path may hold a token, and what cannot be parsed as a request may still hold a path.
+A path may hold a token. So may bytes that cannot be parsed as a request.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from hookline.process.problems import INTERNAL, problem
 
 __all__ = ["make_runner"]
 
-log = structlog.get_logger("hookline.receiver")
+log = structlog.get_logger("hookline.http")
 
-# From connecting to the last header, and between two requests: aiohttp has one time-out for both.
+# Seconds from connecting to the last header, and between two requests: aiohttp has one time-out
+# for both.
 _HEADER_TIMEOUT = 15.0
 
-# For a request that arrived on an open connection when all others had ended.
+# Seconds for a request that still arrives on an open connection while the server stops.
 _LAST_MOMENT = 2.0
-# How long a sender whose body was refused half-way may take to notice.
+# Seconds for a sender to notice that its body was refused half-way.
 _LINGERING = 2.0
 
 
 def make_runner(application: web.Application) -> web.AppRunner:
-    """What listens for an application. Not set up yet."""
+    """What serves an application. `listen` sets it up."""
     return _Runner(application, shutdown_timeout=_LAST_MOMENT)
 
 
@@ -38,7 +39,7 @@ class _Runner(web.AppRunner):
         server = await super()._make_server()
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
-            """aiohttp's own refusals (404, 405, 417, ...) as problems, too."""
+            """Answer aiohttp's own refusals (404, 405, 417, ...) with problem JSON, too."""
             try:
                 return await server.request_handler(request)
             except web.HTTPError as error:
@@ -55,8 +56,8 @@ class _Server(web.Server):
         return _Connection(
             self,
             loop=asyncio.get_running_loop(),
-            # aiohttp's access log prints paths.
-            access_log=None,  # type: ignore[arg-type]  # its way to say none
+            # None switches the access log off, which prints paths.
+            access_log=None,  # type: ignore[arg-type]
             auto_decompress=False,
             keepalive_timeout=_HEADER_TIMEOUT,
             lingering_time=_LINGERING,
@@ -73,7 +74,7 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """A problem for what was not parsed or not caught. `message` would quote the request."""
+        """Answer what was not parsed or not caught. `message` quotes the request: do not use it."""
         found = HTTPStatus(status)
         event = "bad_request" if found < HTTPStatus.INTERNAL_SERVER_ERROR else "request_failed"
         log.warning(event, http=status, error=_name(exc))
@@ -84,11 +85,11 @@ class _Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """The exception's name; its message and its traceback may quote the request."""
+        """Log only the exception's name: its message and traceback may quote the request."""
         log.error("connection_failed", error=_name(sys.exc_info()[1]))
 
     def log_debug(self, *args: Any, **kw: Any) -> None:
-        """Nothing."""
+        """Log nothing: the message may quote the request."""
 
 
 def _name(error: object) -> str | None:
