@@ -4,7 +4,7 @@ select * from no_plan();
 set local client_min_messages = warning;
 
 -- a: unfinished; p: parsed, its upload confirmed; f: failed; every job has one stored content.
-select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('p', 'parsed'), pg_temp.bear('f', 'failed_parse');
+select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('p', 'parsed'), pg_temp.make_job_in_status('f', 'failed_parse');
 update upload_pipeline.documents as d
    set upload_confirmed = true
   from upload_pipeline.upload_jobs as j
@@ -229,7 +229,7 @@ select bag_eq(
 );
 
 set local search_path = public, extensions, upload_pipeline;
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   case
     when exists (select from pg_constraint as c where c.conname = a.guard)
       then format('alter table upload_pipeline.%I drop constraint %I cascade', a.relation, a.guard)

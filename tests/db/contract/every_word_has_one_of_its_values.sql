@@ -27,21 +27,21 @@ select bag_eq(
 );
 
 select is(
-  pg_temp.attempt(format('select %L::upload_pipeline.%I', value, domain)), 'passed',
+  pg_temp.result_at_commit(format('select %L::upload_pipeline.%I', value, domain)), 'passed',
   format('%s may be %s', domain, left(value, 20))
 )
   from word, unnest(good) as value
  where domain not in ('event_type', 'outcome');
 
 select is(
-  (select string_agg(distinct pg_temp.attempt(format('select %L::upload_pipeline.%I', value, domain)), ', ')
+  (select string_agg(distinct pg_temp.result_at_commit(format('select %L::upload_pipeline.%I', value, domain)), ', ')
      from unnest(good) as value),
   'passed', format('%s may be %s', domain, good)
 )
   from word
  where domain in ('event_type', 'outcome');
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   format('alter domain upload_pipeline.%I drop constraint %I', domain, guard), '23514 ' || guard,
   format('%s %s', domain, quote_literal(left(regexp_replace(value, '[[:cntrl:]]', '?'), 20))),
   format('select %L::upload_pipeline.%I', value, domain)

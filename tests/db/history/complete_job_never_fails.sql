@@ -5,22 +5,22 @@ begin;
 select plan(7);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
 select upload_pipeline.move_job_or_raise(job => upload_pipeline.lock_job(pg_temp.job('a')), code => 'job_completed', payload => '{}');
 select is(pg_temp.status('a'), 'complete', 'the job is complete');
 create temporary table before as select * from upload_pipeline.upload_jobs;
 
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('a'), payload => '{"error": "late"}')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('a'), payload => '{"error": "late"}')),
   'stale complete 4', 'a late failure is stale'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a')),
   'duplicate complete 4 #1', 'a replayed success is a duplicate'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# other')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# other')),
   'stale complete 4', 'other content is stale'
 );
 select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is as it was');

@@ -4,11 +4,11 @@ begin;
 select plan(13);
 
 select pg_temp.make_job('a');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1');
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1');
 select pg_temp.make_job('b');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# b');
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# b');
 select upload_pipeline.finish_content(job_id => pg_temp.job('b'), ordinal => 1);
-select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a');
 set constraints all immediate;
 
 -- What check_integrity says after the damage, of which nothing remains: with the triggers off, and the keys gone.

@@ -2,7 +2,7 @@ begin;
 \ir ../histories.psql
 select plan(40);
 
-select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('b', 'parse_ready');
+select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('b', 'parse_ready');
 set constraints all immediate;
 set constraints all deferred;
 
@@ -10,20 +10,20 @@ create temp table attack (guard text, sqlstate text, name text, statements text,
 
 insert into attack values
   ('step_is_a_transition', '23503', 'a step that no transition allows', $$
-    select pg_temp.tell('a', 3, 'parse_queued', 'complete', 'finalized'), pg_temp.move('a', 'complete', 3)$$,
+    select pg_temp.insert_event('a', 3, 'parse_queued', 'complete', 'finalized'), pg_temp.update_job('a', 'complete', 3)$$,
     'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'),
   ('step_is_a_transition', '23503', 'a legal step of another kind', $$
-    select pg_temp.tell('a', 3, 'parse_queued', 'parse_ready', 'operator'), pg_temp.move('a', 'parse_ready', 3)$$,
+    select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'operator'), pg_temp.update_job('a', 'parse_ready', 3)$$,
     'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'),
   ('only_a_birth_comes_from_nowhere', '23514', 'a later step from nowhere', $$
-    select pg_temp.tell('a', 3, null, 'complete', 'finalized'), pg_temp.move('a', 'complete', 3)$$,
+    select pg_temp.insert_event('a', 3, null, 'complete', 'finalized'), pg_temp.update_job('a', 'complete', 3)$$,
     'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'),
   ('only_a_birth_comes_from_nowhere', '23514', 'a birth from somewhere', $$
     delete from upload_pipeline.events where correlation_id = 'a';
-    select pg_temp.tell('a', 1, 'uploaded', 'parse_queued', 'stage_started')$$,
+    select pg_temp.insert_event('a', 1, 'uploaded', 'parse_queued', 'stage_started')$$,
     'alter table upload_pipeline.events disable trigger events_are_append_only'),
   ('version_counts_from_one', '23514', 'version 0', $$
-    select pg_temp.tell('a', 0, 'uploaded', 'uploaded', 'operator')$$, 'select'),
+    select pg_temp.insert_event('a', 0, 'uploaded', 'uploaded', 'operator')$$, 'select'),
   ('event_and_job_are_of_one_document', '23503', 'an event of another document', $$
     insert into upload_pipeline.events (
       job_id, version, document_id, from_status, to_status, type, severity, code, correlation_id, ts
@@ -31,7 +31,7 @@ insert into attack values
     select a.job_id, 3, b.document_id, a.status, 'parse_ready', 'stage_done', 'info', 'parse_ready', 'a', now()
       from upload_pipeline.upload_jobs as a, upload_pipeline.upload_jobs as b
      where a.correlation_id = 'a' and b.correlation_id = 'b';
-    select pg_temp.move('a', 'parse_ready', 3)$$, 'select'),
+    select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
   ('event_and_job_are_of_one_document', '23503', 'an event of no job', $$
     insert into upload_pipeline.events (
       job_id, version, document_id, to_status, type, severity, code, correlation_id, ts
@@ -45,7 +45,7 @@ insert into attack values
     select j.job_id, 3, j.document_id, j.status, 'parse_ready', 'stage_done', 'info', 'whatever', 'a', now()
       from upload_pipeline.upload_jobs as j
      where j.correlation_id = 'a';
-    select pg_temp.move('a', 'parse_ready', 3)$$, 'select'),
+    select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
   ('payload_is_an_object', '23514', 'a payload that is no object', $$
     insert into upload_pipeline.events (
       job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
@@ -53,9 +53,9 @@ insert into attack values
     select j.job_id, 3, j.document_id, j.status, 'parse_ready', 'stage_done', 'info', 'parse_ready', '[1]', 'a', now()
       from upload_pipeline.upload_jobs as j
      where j.correlation_id = 'a';
-    select pg_temp.move('a', 'parse_ready', 3)$$, 'select'),
+    select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
   ('events_pkey', '23505', 'a second event of a version', $$
-    select pg_temp.tell('a', 2, 'uploaded', 'parse_queued', 'stage_started')$$, 'select');
+    select pg_temp.insert_event('a', 2, 'uploaded', 'parse_queued', 'stage_started')$$, 'select');
 
 select bag_eq(
   'select distinct guard from attack',
@@ -65,13 +65,13 @@ select bag_eq(
   'every constraint has its attack'
 );
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   format('alter table upload_pipeline.events drop constraint %I', a.guard), concat_ws(' ', a.sqlstate, a.guard), a.name,
   a.statements, a.besides
 )
   from attack as a;
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   format('alter table upload_pipeline.events alter column %I drop not null', guard), '23502',
   'a step without ' || guard,
   format($$
@@ -84,7 +84,7 @@ select pg_temp.only_guard(
       job_id, version, document_id, from_status, to_status, type, severity, code, correlation_id, ts
     )
     select %s from event;
-    select pg_temp.move('a', 'parse_ready', 3)$$,
+    select pg_temp.update_job('a', 'parse_ready', 3)$$,
     (select string_agg(case column_name when guard then 'null' else column_name end, ', ' order by place)
        from unnest(array['job_id', 'version', 'document_id', 'from_status', 'to_status', 'type', 'severity', 'code',
                          'correlation_id', 'ts']) with ordinality as c (column_name, place)))

@@ -2,11 +2,11 @@ begin;
 \ir ../histories.psql
 select plan(42);
 
-select pg_temp.bear('a', 'failed_parse'), pg_temp.bear('b', 'parse_ready');
+select pg_temp.make_job_in_status('a', 'failed_parse'), pg_temp.make_job_in_status('b', 'parse_ready');
 set constraints all immediate;
 set constraints all deferred;
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events disable trigger events_are_append_only', 'UP010', name, statements
 )
   from (
@@ -37,16 +37,16 @@ select pg_temp.only_guard(
         when matched then delete$$),
       ('an event deleted and inserted anew', $$
         delete from upload_pipeline.events where correlation_id = 'a' and version = 2;
-        select pg_temp.tell('a', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
+        select pg_temp.insert_event('a', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
       ('an event replaced in one statement', $$
         with gone as (
           delete from upload_pipeline.events where correlation_id = 'a' and version = 2 returning version
         )
-        select pg_temp.tell('a', g.version, 'uploaded', 'failed_parse', 'stage_error') from gone as g$$)
+        select pg_temp.insert_event('a', g.version, 'uploaded', 'failed_parse', 'stage_error') from gone as g$$)
   ) as attack (name, statements);
 
 -- The key's cascade comes when a job of the same id is there again.
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events disable trigger events_are_append_only', 'UP010',
   'a history erased while its job is replaced', $$
     with gone as (

@@ -2,21 +2,21 @@ begin;
 \ir ../histories.psql
 select plan(15);
 
-select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('b', 'parse_ready');
+select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('b', 'parse_ready');
 set constraints all immediate;
 set constraints all deferred;
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events disable trigger event_moves_its_job', 'UP010', name, statements
 )
   from (
     values
-      ('the next version', $$select pg_temp.tell('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
-      ('version 50', $$select pg_temp.tell('a', 50, 'parse_queued', 'parse_ready', 'stage_done')$$),
-      ('a step that keeps the status', $$select pg_temp.tell('a', 3, 'parse_queued', 'parse_queued', 'operator')$$),
+      ('the next version', $$select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
+      ('version 50', $$select pg_temp.insert_event('a', 50, 'parse_queued', 'parse_ready', 'stage_done')$$),
+      ('a step that keeps the status', $$select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_queued', 'operator')$$),
       ('a step taken, and one more', $$
-        select pg_temp.tell('a', 3, 'parse_queued', 'parse_ready', 'stage_done'), pg_temp.move('a', 'parse_ready', 3),
-               pg_temp.tell('a', 4, 'parse_ready', 'failed_parse', 'stage_error')$$),
+        select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done'), pg_temp.update_job('a', 'parse_ready', 3),
+               pg_temp.insert_event('a', 4, 'parse_ready', 'failed_parse', 'stage_error')$$),
       ('by copy of another job''s', $$
         insert into upload_pipeline.events (
           job_id, version, document_id, from_status, to_status, type, severity, code, correlation_id, ts

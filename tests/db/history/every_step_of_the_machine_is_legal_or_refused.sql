@@ -3,15 +3,15 @@ begin;
 select plan(4);
 
 -- A job in every status; from each, a step of every type to every status, by raw DML.
-select pg_temp.bear(s.status, s.status) from upload_pipeline.statuses as s;
+select pg_temp.make_job_in_status(s.status, s.status) from upload_pipeline.statuses as s;
 update upload_pipeline.transitions set enabled = false where event_type = 'retry';
 set constraints all immediate;
 set constraints all deferred;
 
 create temp table step on commit drop as
   select f.status as from_status, t.status as to_status, y.type, r.enabled,
-         pg_temp.attempt(format(
-           'select pg_temp.tell(%1$L, %2$s, %1$L, %3$L, %4$L), pg_temp.move(%1$L, %3$L, %2$s)',
+         pg_temp.result_at_commit(format(
+           'select pg_temp.insert_event(%1$L, %2$s, %1$L, %3$L, %4$L), pg_temp.update_job(%1$L, %3$L, %2$s)',
            f.status, j.version + 1, t.status, y.type
          )) as outcome
     from upload_pipeline.statuses as f

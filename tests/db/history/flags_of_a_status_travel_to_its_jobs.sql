@@ -2,7 +2,7 @@ begin;
 \ir ../histories.psql
 select plan(8);
 
-select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('b', 'parse_queued'), pg_temp.bear('f', 'failed_parse');
+select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('b', 'parse_queued'), pg_temp.make_job_in_status('f', 'failed_parse');
 set constraints all immediate;
 set constraints all deferred;
 
@@ -40,11 +40,11 @@ select results_eq(
 );
 
 select is(
-  pg_temp.attempt($$update upload_pipeline.statuses set has_content = true where status = 'parse_queued'$$),
+  pg_temp.result_at_commit($$update upload_pipeline.statuses set has_content = true where status = 'parse_queued'$$),
   '23514 parsed_job_has_content', 'unless its jobs cannot follow'
 );
 select is(
-  pg_temp.attempt($$update upload_pipeline.upload_jobs set claimable = true where correlation_id = 'a'$$),
+  pg_temp.result_at_commit($$update upload_pipeline.upload_jobs set claimable = true where correlation_id = 'a'$$),
   '23503 status_is_known', 'a job has the flags of its status'
 );
 select is_empty('select * from upload_pipeline.check_integrity()', 'all is well');

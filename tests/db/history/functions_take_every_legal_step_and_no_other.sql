@@ -2,7 +2,7 @@ begin;
 \ir ../histories.psql
 select plan(5);
 
-select pg_temp.bear(s.status, s.status) from upload_pipeline.statuses as s;
+select pg_temp.make_job_in_status(s.status, s.status) from upload_pipeline.statuses as s;
 update upload_pipeline.transitions set enabled = false where event_type = 'retry';
 set constraints all immediate;
 set constraints all deferred;

@@ -2,19 +2,19 @@ begin;
 \ir ../histories.psql
 select plan(13);
 
-select pg_temp.bear('a', 'parse_queued');
+select pg_temp.make_job_in_status('a', 'parse_queued');
 set constraints all immediate;
 set constraints all deferred;
 
 select is(
-  pg_temp.attempt('set session_replication_role = replica'), '42501', 'the owner cannot switch triggers off for a session'
+  pg_temp.result_at_commit('set session_replication_role = replica'), '42501', 'the owner cannot switch triggers off for a session'
 );
 
 -- Each is refused as long as its trigger is `enable always`, and passes with an ordinary one.
-select is(pg_temp.attempt('set session_replication_role = replica; ' || statements, by => session_user), 'UP010', trigger)
+select is(pg_temp.result_at_commit('set session_replication_role = replica; ' || statements, by => session_user), 'UP010', trigger)
     || E'\n' ||
        is(
-         pg_temp.attempt(
+         pg_temp.result_at_commit(
            'set session_replication_role = replica; ' || statements,
            by => session_user,
            without => format('alter table upload_pipeline.%I enable trigger %I', relation, trigger)
@@ -23,14 +23,14 @@ select is(pg_temp.attempt('set session_replication_role = replica; ' || statemen
        )
   from (
     values
-      ('upload_jobs', 'job_moves_by_events', $$select pg_temp.move('a', 'parse_ready', 3)$$),
+      ('upload_jobs', 'job_moves_by_events', $$select pg_temp.update_job('a', 'parse_ready', 3)$$),
       ('upload_jobs', 'job_is_born_with_its_history', $$
         insert into upload_pipeline.upload_jobs (
           document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
         )
         values (gen_random_uuid(), 'complete', true, false, false, false, false, 'n')$$),
       ('events', 'event_moves_its_job', $$
-        select pg_temp.tell('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
+        select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
       ('events', 'events_are_append_only', $$update upload_pipeline.events set payload = '{"by": "me"}'$$),
       ('events', 'events_are_append_only', $$delete from upload_pipeline.events where version = 2$$),
       ('events', 'events_are_never_truncated', $$truncate upload_pipeline.events$$)

@@ -2,13 +2,13 @@ begin;
 \ir ../histories.psql
 select plan(27);
 
-select pg_temp.bear('a', 'complete');
+select pg_temp.make_job_in_status('a', 'complete');
 set local client_min_messages = warning;
 -- Pending checks would make truncate fail for a reason of their own.
 set constraints all immediate;
 set constraints all deferred;
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events disable trigger events_are_never_truncated', 'UP010',
   regexp_replace(statements, '\s+', ' ', 'g'), statements
 )

@@ -2,7 +2,7 @@ begin;
 \ir ../histories.psql
 select plan(37);
 
-select pg_temp.bear('a', 'parse_queued');
+select pg_temp.make_job_in_status('a', 'parse_queued');
 set constraints all immediate;
 set constraints all deferred;
 
@@ -25,32 +25,32 @@ as $$
    where s.status = insert_job.status;
 $$;
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history', 'UP010', name, statements
 )
   from (
     values
       ('no event', $$select pg_temp.insert_job('n', 'uploaded', 1)$$),
       ('born finished, from nowhere', $$
-        select pg_temp.insert_job('n', 'cancelled', 1), pg_temp.tell('n', 1, null, 'cancelled', 'operator')$$),
+        select pg_temp.insert_job('n', 'cancelled', 1), pg_temp.insert_event('n', 1, null, 'cancelled', 'operator')$$),
       ('born in the middle, from nowhere', $$
-        select pg_temp.insert_job('n', 'parse_queued', 1), pg_temp.tell('n', 1, null, 'parse_queued', 'stage_started')$$),
+        select pg_temp.insert_job('n', 'parse_queued', 1), pg_temp.insert_event('n', 1, null, 'parse_queued', 'stage_started')$$),
       ('born elsewhere than its event says', $$
-        select pg_temp.insert_job('n', 'cancelled', 1), pg_temp.tell('n', 1, null, 'uploaded', 'stage_started')$$),
+        select pg_temp.insert_job('n', 'cancelled', 1), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started')$$),
       ('a version ahead of its events', $$
-        select pg_temp.insert_job('n', 'uploaded', 2), pg_temp.tell('n', 1, null, 'uploaded', 'stage_started')$$),
+        select pg_temp.insert_job('n', 'uploaded', 2), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started')$$),
       ('no first event', $$
         select pg_temp.insert_job('n', 'failed_parse', 2),
-               pg_temp.tell('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
+               pg_temp.insert_event('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
       ('a gap in the middle', $$
-        select pg_temp.insert_job('n', 'failed_parse', 3), pg_temp.tell('n', 1, null, 'uploaded', 'stage_started'),
-               pg_temp.tell('n', 3, 'uploaded', 'failed_parse', 'stage_error')$$),
+        select pg_temp.insert_job('n', 'failed_parse', 3), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
+               pg_temp.insert_event('n', 3, 'uploaded', 'failed_parse', 'stage_error')$$),
       ('a leap in the middle', $$
-        select pg_temp.insert_job('n', 'failed_parse', 2), pg_temp.tell('n', 1, null, 'uploaded', 'stage_started'),
-               pg_temp.tell('n', 2, 'parse_queued', 'failed_parse', 'stage_error')$$),
+        select pg_temp.insert_job('n', 'failed_parse', 2), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
+               pg_temp.insert_event('n', 2, 'parse_queued', 'failed_parse', 'stage_error')$$),
       ('a history that ends elsewhere', $$
-        select pg_temp.insert_job('n', 'cancelled', 2), pg_temp.tell('n', 1, null, 'uploaded', 'stage_started'),
-               pg_temp.tell('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
+        select pg_temp.insert_job('n', 'cancelled', 2), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
+               pg_temp.insert_event('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
       ('deleted, and back without its history', $$
         create temp table kept on commit drop as
           select j.* from upload_pipeline.upload_jobs as j where j.correlation_id = 'a';
@@ -59,27 +59,27 @@ select pg_temp.only_guard(
   ) as attack (name, statements);
 
 -- A history too long for its job is refused twice over.
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history', 'UP010',
   'an event more than its version', $$
-    select pg_temp.insert_job('n', 'uploaded', 1), pg_temp.tell('n', 1, null, 'uploaded', 'stage_started'),
-           pg_temp.tell('n', 2, 'uploaded', 'uploaded', 'operator')$$,
+    select pg_temp.insert_job('n', 'uploaded', 1), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
+           pg_temp.insert_event('n', 2, 'uploaded', 'uploaded', 'operator')$$,
   besides => 'alter table upload_pipeline.events disable trigger event_moves_its_job'
 );
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history', 'UP010',
   'as many events as its version, but others', $$
-    select pg_temp.insert_job('n', 'uploaded', 3), pg_temp.tell('n', 1, null, 'uploaded', 'stage_started'),
-           pg_temp.tell('n', 3, 'uploaded', 'uploaded', 'operator'),
-           pg_temp.tell('n', 4, 'uploaded', 'uploaded', 'operator')$$,
+    select pg_temp.insert_job('n', 'uploaded', 3), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
+           pg_temp.insert_event('n', 3, 'uploaded', 'uploaded', 'operator'),
+           pg_temp.insert_event('n', 4, 'uploaded', 'uploaded', 'operator')$$,
   besides => 'alter table upload_pipeline.events disable trigger event_moves_its_job'
 );
 
 select is(
-  pg_temp.attempt($$
-    select pg_temp.insert_job('n', 'failed_parse', 2), pg_temp.tell('n', 1, null, 'uploaded', 'stage_started'),
-           pg_temp.tell('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
+  pg_temp.result_at_commit($$
+    select pg_temp.insert_job('n', 'failed_parse', 2), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
+           pg_temp.insert_event('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
   'passed', 'a job with a whole history is let in, as a restore brings it'
 );
 

@@ -2,11 +2,11 @@ begin;
 \ir ../histories.psql
 select plan(18);
 
-select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('b', 'cancelled');
+select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('b', 'cancelled');
 set constraints all immediate;
 set constraints all deferred;
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events', 'UP010', name, statements,
   besides => 'alter table upload_pipeline.events drop constraint event_and_job_are_of_one_document;
               alter table upload_pipeline.contents drop constraint content_is_of_a_job'
@@ -30,7 +30,7 @@ select pg_temp.only_guard(
   ) as attack (name, statements);
 
 -- Without the trigger, its events still hold on to it.
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events drop constraint event_and_job_are_of_one_document',
   '23503 event_and_job_are_of_one_document', 'the document of a job with events', $$
     update upload_pipeline.upload_jobs as j
@@ -40,7 +40,7 @@ select pg_temp.only_guard(
   besides => 'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'
 );
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events', 'UP010',
   'a status under another name', $$
     update upload_pipeline.statuses set status = 'being_parsed' where status = 'parse_queued'$$,

@@ -6,23 +6,23 @@ select plan(8);
 
 select pg_temp.make_job('a');
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => 'one')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => 'one')),
   'kept uploaded 2 #1 + .md', 'the first'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => 'two')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => 'two')),
   'kept uploaded 2 #2 + .2.md', 'another content, another path'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '{"x"}', recognised => false)),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '{"x"}', recognised => false)),
   'unrecognised uploaded 2 #3', 'unknown shape, no path'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd4', job_id => pg_temp.job('a'), content => 'three')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd4', job_id => pg_temp.job('a'), content => 'three')),
   'kept uploaded 2 #4 + .3.md', 'and no number of a path either'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd5', job_id => pg_temp.job('a'), content => 'two')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd5', job_id => pg_temp.job('a'), content => 'two')),
   'kept uploaded 2 #2 + .2.md', 'the same content, the same path'
 );
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2);

@@ -2,7 +2,7 @@ begin;
 \ir ../histories.psql
 select plan(12);
 
-select pg_temp.bear('a', 'parse_queued'), pg_temp.bear('b', 'complete');
+select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('b', 'complete');
 set constraints all immediate;
 set constraints all deferred;
 
@@ -37,7 +37,7 @@ select is(
 );
 
 select is(pg_temp.left_after(statements), remains, name)
-    || E'\n' || is(pg_temp.attempt(statements), 'passed', name || ', by the owner')
+    || E'\n' || is(pg_temp.result_at_commit(statements), 'passed', name || ', by the owner')
   from (
     values
       ('a job', $$delete from upload_pipeline.upload_jobs where correlation_id = 'a'$$,
@@ -59,7 +59,7 @@ select is(pg_temp.left_after(statements), remains, name)
   ) as removal (name, statements, remains);
 
 select is(
-  pg_temp.attempt($$
+  pg_temp.result_at_commit($$
     delete from upload_pipeline.upload_jobs where correlation_id = 'a';
     select 1 / count(*) from upload_pipeline.events where correlation_id = 'a'$$),
   '22012', 'nothing of it is left'

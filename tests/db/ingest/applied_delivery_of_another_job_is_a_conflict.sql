@@ -6,17 +6,17 @@ select plan(3);
 
 select pg_temp.make_job('a');
 select pg_temp.make_job('b');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
 select pg_temp.make_job('c');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('c'), content => '# c');
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('c'), content => '# c');
 select upload_pipeline.finish_content(job_id => pg_temp.job('c'), ordinal => 1);
 
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b'))$$,
+  $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b'))$$,
   'UP007', null, 'an event is never answered with the receipt of another job'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# c')$$,
+  $$select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# c')$$,
   'UP007', null, 'nor is content'
 );
 select is(pg_temp.status('b'), 'uploaded', 'the other job stays as it was');

@@ -5,39 +5,39 @@ select plan(8);
 
 select pg_temp.make_job('a');
 select pg_temp.make_job('b');
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p1', event_type => 'parse.success'
 );
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# b', parse_job_id => 'p2');
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# b', parse_job_id => 'p2');
 select upload_pipeline.finish_content(job_id => pg_temp.job('b'), ordinal => 1);
 select pg_temp.make_job('c');
-select pg_temp.tell(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('c'), event_type => 'parse.success');
+select pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('c'), event_type => 'parse.success');
 
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1',
+  $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1',
       event_type => 'parse.error', body => 'other')$$,
   'UP007', null, 'another type'
 );
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p9',
+  $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p9',
       event_type => 'parse.success', body => 'other')$$,
   'UP007', null, 'another provider job'
 );
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('c'),
+  $$select pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('c'),
       event_type => 'parse.success', body => 'other')$$,
   'UP007', null, 'other bytes, and no provider job to know it by'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# c', parse_job_id => 'p2', body => 'other')$$,
+  $$select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# c', parse_job_id => 'p2', body => 'other')$$,
   'UP007', null, 'other content'
 );
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd1', code => null, event_type => 'parse.pending', body => 'other')$$,
+  $$select pg_temp.receive_event(delivery_id => 'd1', code => null, event_type => 'parse.pending', body => 'other')$$,
   'UP007', null, 'an event that means nothing'
 );
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p7', body => 'other')$$,
+  $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p7', body => 'other')$$,
   'UP007', null, 'one that would be parked'
 );
 select is(

@@ -4,10 +4,10 @@ begin;
 select plan(5);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
   'stale cancelled 3 #1 + .md', 'its end is stale'
 );
 select is(pg_temp.delivery('d1'), 'stale a x1 #1', 'the delivery says so');
@@ -16,7 +16,7 @@ select results_eq(
   'the bytes are gone; the object, which was written, is known by its path'
 );
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
   'duplicate cancelled 3 #1 + .md', 'a second end is a duplicate'
 );
 select is((select parsed_path from upload_pipeline.upload_jobs), null, 'the job has no content');

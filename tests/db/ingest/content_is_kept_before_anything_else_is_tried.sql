@@ -8,14 +8,14 @@ select pg_temp.set_clock('2026-01-01 12:00+00');
 create temporary table before as select * from upload_pipeline.upload_jobs;
 
 select is(
-  pg_temp.said(pg_temp.bring(
+  pg_temp.summary(pg_temp.receive_content(
     delivery_id => 'd1', job_id => pg_temp.job('a'), document_id => pg_temp.document('a'), parse_job_id => 'p1',
     content => '# Grüße', details => '{"parser_name": "lp"}', correlation_id => 'theirs'
   )),
   'kept uploaded 2 #1 + .md', 'the receipt names the content and its path'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# Grüße')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# Grüße')),
   'kept uploaded 2 #1 + .md', 'again'
 );
 select is(

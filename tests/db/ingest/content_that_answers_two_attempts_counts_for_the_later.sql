@@ -6,15 +6,15 @@ select plan(3);
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a', attempt => 2);
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a', attempt => 2);
 select is(
-  pg_temp.said(pg_temp.bring(
+  pg_temp.summary(pg_temp.receive_content(
     delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', attempt => 1, parse_job_id => 'p1', recognised => false
   )),
   'unrecognised uploaded 4 #1 + .md', 'the same bytes, late, as the first attempt''s'
 );
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
   'applied parsed 5 event #1 + .md', 'do not make them stale'
 );
 select is(

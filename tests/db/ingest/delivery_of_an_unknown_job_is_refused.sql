@@ -4,11 +4,11 @@ begin;
 select plan(4);
 
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => '00000000-0000-0000-0000-000000000001')$$,
+  $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => '00000000-0000-0000-0000-000000000001')$$,
   'UP001', 'unknown job 00000000-0000-0000-0000-000000000001', 'an event'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd2', job_id => '00000000-0000-0000-0000-000000000001', content => '# a')$$,
+  $$select pg_temp.receive_content(delivery_id => 'd2', job_id => '00000000-0000-0000-0000-000000000001', content => '# a')$$,
   'UP001', 'unknown job 00000000-0000-0000-0000-000000000001', 'content'
 );
 select throws_ok(

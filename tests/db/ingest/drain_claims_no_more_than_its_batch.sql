@@ -5,11 +5,11 @@ select plan(6);
 
 select pg_temp.make_job('a');
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => 'first');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => 'first');
 -- The planner believes that one row is there, and then there are more.
 analyze upload_pipeline.contents;
 select pg_temp.set_clock('2026-01-01 12:00:01+00');
-select pg_temp.bring(delivery_id => 'd' || n, job_id => pg_temp.job('a'), content => convert_to(n::text, 'UTF8'))
+select pg_temp.receive_content(delivery_id => 'd' || n, job_id => pg_temp.job('a'), content => convert_to(n::text, 'UTF8'))
   from generate_series(2, 20) as n;
 select pg_temp.set_clock('2026-01-01 13:00:00+00');
 

@@ -5,7 +5,7 @@ select plan(5);
 
 select pg_temp.make_job('a');
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 
 select pg_temp.set_clock('2026-01-01 12:00:29.999+00');
 select is_empty($$select * from upload_pipeline.claim_contents(batch => 10)$$, 'not within 30 seconds');
@@ -17,7 +17,7 @@ select results_eq(
 );
 select is_empty($$select * from upload_pipeline.claim_contents(batch => 10)$$, 'once');
 select pg_temp.set_clock('2026-01-01 12:01:00+00');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 select pg_temp.set_clock('2026-01-01 12:01:29+00');
 select is_empty($$select * from upload_pipeline.claim_contents(batch => 10)$$, 'a redelivery has its own try again');
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);

@@ -5,7 +5,7 @@ select plan(3);
 
 select pg_temp.make_job('a');
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 create function pg_temp.pause() returns numeric
 language plpgsql as $$
 declare

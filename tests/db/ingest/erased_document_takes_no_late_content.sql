@@ -4,16 +4,16 @@ begin;
 select plan(4);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p1');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p1');
 select upload_pipeline.erase_document(document_id => pg_temp.document('a'));
 select throws_ok(
   $$select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'the end of a write that was under way'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a')$$, 'UP001', null, 'a redelivery'
+  $$select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a')$$, 'UP001', null, 'a redelivery'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd2', code => 'parse_ready', parse_job_id => 'p1')), 'parked', 'a thin event'
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_ready', parse_job_id => 'p1')), 'parked', 'a thin event'
 );
 select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
 

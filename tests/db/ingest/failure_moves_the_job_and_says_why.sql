@@ -6,7 +6,7 @@ select plan(8);
 select pg_temp.make_job('a');
 
 select is(
-  pg_temp.said(pg_temp.tell(
+  pg_temp.summary(pg_temp.receive_event(
     delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'),
     document_id => pg_temp.document('a'), parse_job_id => 'p1',
     payload => '{"error": "page 3 is blank", "parser_name": "lp"}', correlation_id => 'theirs'
@@ -15,7 +15,7 @@ select is(
   'the receipt names the new status, version and event'
 );
 select results_eq(
-  $$select pg_temp.story('a') offset 2$$,
+  $$select pg_temp.history('a') offset 2$$,
   $$values ('parse_failed: uploaded > failed_parse, stage_error error')$$,
   'one event, of the type and severity of its code'
 );

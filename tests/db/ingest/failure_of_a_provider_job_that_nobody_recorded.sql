@@ -8,20 +8,20 @@ select pg_temp.make_job('b');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
 
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p2')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p2')),
   'stale parse_queued 3', 'does not end an attempt that has a provider job of its own'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('b'), parse_job_id => 'p3')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('b'), parse_job_id => 'p3')),
   'applied failed_parse 3 event', 'ends an attempt that has none: it overtook our bookkeeping'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd3', code => 'parse_failed', job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd3', code => 'parse_failed', job_id => pg_temp.job('a'))),
   'applied failed_parse 4 event', 'and without any provider job it is believed'
 );
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd4', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p4')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd4', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p4')),
   'applied failed_parse 6 event', 'an earlier attempt''s provider job does not count'
 );
 

@@ -4,18 +4,18 @@ begin;
 select plan(12);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(
+select pg_temp.receive_content(
   delivery_id => 'd1', job_id => pg_temp.job('a'), parse_job_id => 'p1', content => '# Grüße', correlation_id => 'theirs',
   details => '{"content_length": 7, "parser_name": "lp", "parser_version": "2", "bytes": 1, "parsed_path": "theirs"}'
 );
 select pg_temp.set_clock('2030-01-01 12:00+00');
 
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
   'applied parsed 3 event #1 + .md', 'the receipt'
 );
 select results_eq(
-  $$select pg_temp.story('a') offset 2$$,
+  $$select pg_temp.history('a') offset 2$$,
   $$values ('parse_completed: uploaded > parsed, stage_done info')$$, 'one event'
 );
 select is(
@@ -46,11 +46,11 @@ select throws_ok(
   $$select upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'there is nothing to read here'
 );
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
   'duplicate parsed 3 #1 + .md', 'a second finish is a duplicate'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# Grüße')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# Grüße')),
   'duplicate parsed 3 #1', 'so is a redelivery'
 );
 select is((select count(*) from upload_pipeline.events), 3::bigint, 'and no event more');

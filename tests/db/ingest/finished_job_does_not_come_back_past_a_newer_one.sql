@@ -2,9 +2,9 @@ begin;
 \ir ../histories.psql
 select plan(7);
 
-select pg_temp.bear('old', 'failed_parse');
+select pg_temp.make_job_in_status('old', 'failed_parse');
 -- A newer job of the same document.
-create function pg_temp.bear_a_newer()
+create function pg_temp.make_newer_job()
 returns void
 language sql
 as $$
@@ -14,24 +14,24 @@ as $$
   select j.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, j.upload_confirmed, 'new'
     from upload_pipeline.upload_jobs as j, upload_pipeline.statuses as s
    where j.correlation_id = 'old' and s.initial;
-  select pg_temp.tell('new', 1, null, 'uploaded', 'stage_started');
+  select pg_temp.insert_event('new', 1, null, 'uploaded', 'stage_started');
 $$;
 set constraints all immediate;
 set constraints all deferred;
 
-select is(pg_temp.attempt('select pg_temp.bear_a_newer()'), 'passed', 'a finished job makes room for a newer one');
+select is(pg_temp.result_at_commit('select pg_temp.make_newer_job()'), 'passed', 'a finished job makes room for a newer one');
 
-select pg_temp.bear_a_newer();
+select pg_temp.make_newer_job();
 set constraints all immediate;
 set constraints all deferred;
 
-select pg_temp.only_guard(
+select pg_temp.refused_by_guard_alone(
   'drop index upload_pipeline.one_unfinished_job_a_document', '23505 one_unfinished_job_a_document', name, statements
 )
   from (
     values
       ('a retry', $$
-        select pg_temp.tell('old', 3, 'failed_parse', 'uploaded', 'retry'), pg_temp.move('old', 'uploaded', 3)$$),
+        select pg_temp.insert_event('old', 3, 'failed_parse', 'uploaded', 'retry'), pg_temp.update_job('old', 'uploaded', 3)$$),
       ('a status that is finished no more', $$
         update upload_pipeline.statuses set terminal = false, failed = false where status = 'failed_parse'$$)
   ) as attack (name, statements);

@@ -6,13 +6,13 @@ select plan(8);
 select pg_temp.make_job('a');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd' || code, code => code, job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd' || code, code => code, job_id => pg_temp.job('a'))),
   'stale cancelled 3', format('%s leaves a cancelled job cancelled', code)
 )
   from upload_pipeline.event_codes
  where code in ('parse_started', 'parse_ready', 'parse_partial', 'parse_failed', 'parse_cancelled');
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'content', job_id => pg_temp.job('a'), content => '# a')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'content', job_id => pg_temp.job('a'), content => '# a')),
   'stale cancelled 3', 'so does content'
 );
 select is_empty('select * from upload_pipeline.contents', 'which is not kept');

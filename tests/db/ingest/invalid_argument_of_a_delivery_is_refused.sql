@@ -23,7 +23,7 @@ insert into bad values
   ('correlation_id', '""'), ('correlation_id', to_jsonb(repeat('c', 201))), ('correlation_id', '"a\nb"'),
   ('correlation_id', '"a\u007fb"');
 
-create function pg_temp.tell_with(argument text, value jsonb) returns text
+create function pg_temp.receive_event_with(argument text, value jsonb) returns text
 language plpgsql as $$
 declare
   g good;
@@ -47,13 +47,13 @@ end;
 $$;
 
 select is_empty(
-  $$select b.argument, b.value, t from bad as b, pg_temp.tell_with(b.argument, b.value) as t
+  $$select b.argument, b.value, t from bad as b, pg_temp.receive_event_with(b.argument, b.value) as t
      where t <> 'UP006 ' || b.argument$$,
   'each is UP006, and the message names it'
 );
-select is(pg_temp.tell_with('job_id', null), 'accepted', 'a job may be named by its provider job');
+select is(pg_temp.receive_event_with('job_id', null), 'accepted', 'a job may be named by its provider job');
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd2', code => 'parse_failed')$$, 'UP006', null, 'but is named'
+  $$select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed')$$, 'UP006', null, 'but is named'
 );
 select throws_ok(
   $$select upload_pipeline.receive_content(source => 'Bad', delivery_id => 'd', body_sha256 => pg_temp.sha('d'),
@@ -61,25 +61,25 @@ select throws_ok(
   'UP006', null, 'receive_content: source'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => '', job_id => pg_temp.job('a'), content => '# a')$$, 'UP006', null, 'delivery_id'
+  $$select pg_temp.receive_content(delivery_id => '', job_id => pg_temp.job('a'), content => '# a')$$, 'UP006', null, 'delivery_id'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd', job_id => null, content => '# a')$$, 'UP006', null, 'job_id'
+  $$select pg_temp.receive_content(delivery_id => 'd', job_id => null, content => '# a')$$, 'UP006', null, 'job_id'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', parse_job_id => '')$$,
+  $$select pg_temp.receive_content(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', parse_job_id => '')$$,
   'UP006', null, 'parse_job_id'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', attempt => 0)$$,
+  $$select pg_temp.receive_content(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', attempt => 0)$$,
   'UP006', null, 'attempt'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', details => '[]')$$,
+  $$select pg_temp.receive_content(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', details => '[]')$$,
   'UP006', null, 'details'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', correlation_id => E'\t')$$,
+  $$select pg_temp.receive_content(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', correlation_id => E'\t')$$,
   'UP006', null, 'correlation_id'
 );
 select results_eq(

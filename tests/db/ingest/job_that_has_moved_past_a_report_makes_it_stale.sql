@@ -4,20 +4,20 @@ begin;
 select plan(5);
 
 select pg_temp.make_job('a');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'));
 
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd2', code => 'parse_started', job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_started', job_id => pg_temp.job('a'))),
   'stale parse_ready 3', 'a start after a success'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('a'))),
   'stale parse_ready 3', 'a second success'
 );
-select pg_temp.bring(delivery_id => 'd4', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd4', job_id => pg_temp.job('a'), content => '# a');
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd5', code => 'parse_failed', job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd5', code => 'parse_failed', job_id => pg_temp.job('a'))),
   'stale parsed 4', 'a failure after the content'
 );
 select is(

@@ -4,28 +4,28 @@ begin;
 select plan(8);
 
 select pg_temp.make_job('a', file => 'f');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
 select pg_temp.make_job('b', file => 'f');
 select is(pg_temp.document('b'), pg_temp.document('a'), 'two jobs of one document');
 
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd2', code => 'parse_ready', job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_ready', job_id => pg_temp.job('a'))),
   'stale failed_parse 3', 'a thin one'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a')),
   'stale failed_parse 3', 'content'
 );
 select is_empty('select * from upload_pipeline.contents', 'which is not kept');
 
 select upload_pipeline.cancel_job(job_id => pg_temp.job('b'));
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a')),
   'kept failed_parse 3 #1 + .md', 'once the newer job has ended, it may rescue'
 );
 select pg_temp.make_job('c', file => 'f');
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
   'stale failed_parse 3 #1 + .md', 'a newer job made before the object was stored makes it stale'
 );
 select is(pg_temp.delivery('d3'), 'stale a x2 #1', 'and the delivery says so');

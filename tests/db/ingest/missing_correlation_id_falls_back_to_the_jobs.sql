@@ -5,8 +5,8 @@ select plan(3);
 
 select pg_temp.make_job('a');
 select pg_temp.make_job('b');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'));
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# b');
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'));
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# b');
 select upload_pipeline.finish_content(job_id => pg_temp.job('b'), ordinal => 1);
 
 select is(

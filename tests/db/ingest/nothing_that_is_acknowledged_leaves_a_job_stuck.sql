@@ -7,22 +7,22 @@ select plan(7);
 
 select pg_temp.make_job('a');
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => gen_random_uuid())$$, 'UP001', null, 'an unknown job is no answer'
+  $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => gen_random_uuid())$$, 'UP001', null, 'an unknown job is no answer'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => null)$$, 'UP008', null, 'missing markdown is none'
+  $$select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => null)$$, 'UP008', null, 'missing markdown is none'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '')$$, 'UP008', null, 'empty content is none'
+  $$select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '')$$, 'UP008', null, 'empty content is none'
 );
 select isnt((select deadline_at from upload_pipeline.job_overview), null, 'the job has a deadline, past which the provider is asked');
-select pg_temp.bring(delivery_id => 'd4', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd4', job_id => pg_temp.job('a'), content => '# a');
 select pg_temp.set_clock(clock_timestamp() + interval '1 day');
 select results_eq(
   'select content from upload_pipeline.claim_contents()', $$values ('# a'::bytea)$$, 'a storage failure leaves the content to the drain'
 );
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)), 'applied parsed 3 event #1 + .md', 'which ends it'
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)), 'applied parsed 3 event #1 + .md', 'which ends it'
 );
 select is(
   (select string_agg(status, ' ' order by status) from upload_pipeline.statuses

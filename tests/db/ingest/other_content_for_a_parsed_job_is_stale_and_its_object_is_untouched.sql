@@ -4,17 +4,17 @@ begin;
 select plan(6);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => 'one');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => 'two');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => 'one');
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => 'two');
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
 create temporary table before as select * from upload_pipeline.upload_jobs;
 
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2)),
   'stale parsed 3 #2 + .2.md', 'what was kept before and is stored only now'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => 'three')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => 'three')),
   'stale parsed 3', 'what comes later'
 );
 select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is as it was');

@@ -8,7 +8,7 @@ select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
 
 select is(
-  pg_temp.said(pg_temp.tell(
+  pg_temp.summary(pg_temp.receive_event(
     delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p1', attempt => 2
   )),
   'applied parse_ready 5 event', 'the provider''s cache may answer two attempts with one job'

@@ -5,16 +5,16 @@ select plan(6);
 
 select pg_temp.make_job('a');
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
   'applied failed_parse 3 event', 'the first is applied'
 );
 create temporary table before as select j.*, j.ctid as place from upload_pipeline.upload_jobs as j;
 
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
   'duplicate failed_parse 3', 'the second is a duplicate, without an event'
 );
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
 select is(
   (select count(*) from upload_pipeline.events where code = 'parse_failed'), 1::bigint, 'one event'
 );
@@ -25,7 +25,7 @@ select results_eq(
 );
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'))),
   'duplicate uploaded 4', 'a replay after a retry does not fail the next attempt'
 );
 

@@ -9,33 +9,33 @@ select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
 create temporary table before as select * from upload_pipeline.upload_jobs;
 
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1')),
   'stale uploaded 4', 'a failure, by its provider job'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd2', code => 'parse_ready', parse_job_id => 'p1')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_ready', parse_job_id => 'p1')),
   'stale uploaded 4', 'a success that names the provider job alone'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('a'), attempt => 1)),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('a'), attempt => 1)),
   'stale uploaded 4', 'a success, by its attempt'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd4', code => 'parse_started', job_id => pg_temp.job('a'), parse_job_id => 'p1')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd4', code => 'parse_started', job_id => pg_temp.job('a'), parse_job_id => 'p1')),
   'stale uploaded 4', 'a start'
 );
 select is(
-  pg_temp.said(pg_temp.tell(
+  pg_temp.summary(pg_temp.receive_event(
     delivery_id => 'd5', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p-new', attempt => 1
   )),
   'stale uploaded 4', 'a provider job that nobody recorded, with the attempt proven'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd6', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p1')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd6', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p1')),
   'stale uploaded 4', 'content'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd7', job_id => pg_temp.job('a'), content => '# a', attempt => 1)),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd7', job_id => pg_temp.job('a'), content => '# a', attempt => 1)),
   'stale uploaded 4', 'content, by its attempt'
 );
 select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is as it was');

@@ -4,7 +4,7 @@ begin;
 select plan(6);
 
 select is(
-  pg_temp.said(pg_temp.tell(
+  pg_temp.summary(pg_temp.receive_event(
     delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p1', payload => '{"pages": 3}', correlation_id => 'c1'
   )),
   'parked', 'nothing is known of it but the provider job'
@@ -15,7 +15,7 @@ select results_eq(
   $$values ('parse_ready', 'p1', '{"pages": 3}'::jsonb, 'c1')$$, 'with all that applying it later needs'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p1')), 'parked', 'again'
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p1')), 'parked', 'again'
 );
 select is(pg_temp.delivery('d1'), 'parked - x2', 'counted');
 select is_empty('select * from upload_pipeline.check_integrity()', 'which is healthy');

@@ -4,20 +4,20 @@ begin;
 select plan(3);
 
 select pg_temp.make_job('a');
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p1',
   event_type => 'parse.success', body => '{"a": 1}'
 );
 
 select is(
-  pg_temp.said(pg_temp.tell(
+  pg_temp.summary(pg_temp.receive_event(
     delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p1',
     event_type => 'parse.success', body => '{"a":1}'
   )),
   'duplicate parse_ready 3', 'other bytes, the same type and provider job'
 );
 select is(
-  pg_temp.said(pg_temp.tell(
+  pg_temp.summary(pg_temp.receive_event(
     delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p1', event_type => 'parse.success', body => '{}'
   )),
   'duplicate parse_ready 3', 'found by the provider job alone'

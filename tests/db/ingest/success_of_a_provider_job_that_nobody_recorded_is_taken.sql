@@ -9,11 +9,11 @@ select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 
 select upload_pipeline.record_submission(job_id => pg_temp.job('b'), attempt => 1, parse_job_id => 'q1');
 
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p2')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p2')),
   'applied parse_ready 4 event', 'a thin one'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('b'), parse_job_id => 'q2', content => '# b')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('b'), parse_job_id => 'q2', content => '# b')),
   'kept parse_queued 3 #1 + .md', 'content'
 );
 select results_eq(

@@ -4,9 +4,9 @@ begin;
 select plan(8);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a')),
   'kept uploaded 2 #1 + .md', 'the second shares the content of the first'
 );
 select is((select count(*) from upload_pipeline.contents), 1::bigint, 'one row');
@@ -18,7 +18,7 @@ select is(
 );
 select is(pg_temp.delivery('d1') || ', ' || pg_temp.delivery('d2'), 'applied a x1 #1, applied a x1 #1', 'both are applied');
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a')),
   'duplicate parsed 3', 'a third delivery, after the end, is a duplicate'
 );
 select is(pg_temp.delivery('d3'), 'duplicate a x1', 'and written down as one');

@@ -6,8 +6,8 @@ select plan(4);
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false, parse_job_id => 'p1');
-select pg_temp.bring(
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false, parse_job_id => 'p1');
+select pg_temp.receive_content(
   delivery_id => 'd2', job_id => pg_temp.job('a'), content => '{"odd": 2}', recognised => false, parse_job_id => 'p2', attempt => 1
 );
 

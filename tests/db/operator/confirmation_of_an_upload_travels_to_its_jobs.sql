@@ -2,7 +2,7 @@ begin;
 \ir ../histories.psql
 select plan(6);
 
-select pg_temp.bear('a', 'uploaded'), pg_temp.bear('b', 'uploaded');
+select pg_temp.make_job_in_status('a', 'uploaded'), pg_temp.make_job_in_status('b', 'uploaded');
 set constraints all immediate;
 set constraints all deferred;
 
@@ -21,18 +21,18 @@ select results_eq(
 );
 
 select is(
-  pg_temp.attempt($$update upload_pipeline.upload_jobs set upload_confirmed = false where correlation_id = 'a'$$),
+  pg_temp.result_at_commit($$update upload_pipeline.upload_jobs set upload_confirmed = false where correlation_id = 'a'$$),
   '23503 job_is_of_a_document', 'a job says nothing else than its document'
 );
 select is(
-  pg_temp.attempt($$update upload_pipeline.upload_jobs set upload_confirmed = true where correlation_id = 'b'$$),
+  pg_temp.result_at_commit($$update upload_pipeline.upload_jobs set upload_confirmed = true where correlation_id = 'b'$$),
   '23503 job_is_of_a_document', 'in neither direction'
 );
 
 update upload_pipeline.upload_jobs set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = now()
  where correlation_id = 'a';
 select is(
-  pg_temp.attempt('update upload_pipeline.documents set upload_confirmed = false'),
+  pg_temp.result_at_commit('update upload_pipeline.documents set upload_confirmed = false'),
   '23514 lease_needs_a_confirmed_upload', 'a confirmation is not taken back while a worker reads the file'
 );
 

@@ -5,7 +5,7 @@ select plan(14);
 
 select pg_temp.make_job('a');
 select is(
-  pg_temp.said(pg_temp.bring(
+  pg_temp.summary(pg_temp.receive_content(
     delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false, correlation_id => 'theirs',
     details => '{"parser_name": "lp"}'
   )),
@@ -24,7 +24,7 @@ select throws_ok(
   'UP008', null, 'nothing is not its markdown'
 );
 select is(
-  pg_temp.said(upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd')),
+  pg_temp.summary(upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd')),
   'kept uploaded 2 #2 + .md', 'says what its markdown is'
 );
 select is(pg_temp.delivery('d1'), 'kept a x1 #2', 'its delivery goes with it');
@@ -41,7 +41,7 @@ select results_eq(
   'the drain stores it'
 );
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2)),
   'applied parsed 3 event #2 + .md', 'and the job is parsed'
 );
 select results_eq(

@@ -7,7 +7,7 @@ select plan(6);
 select pg_temp.make_job('a', owner => 'ada', file => 'f');
 create temporary table before as select * from upload_pipeline.upload_jobs;
 select is(
-  pg_temp.said(upload_pipeline.create_job(
+  pg_temp.summary(upload_pipeline.create_job(
     owner_id => pg_temp.owner('ada'), filename => 'renamed.pdf', mime => 'application/pdf', bytes_len => 1,
     file_sha256 => pg_temp.sha('f'), raw_path => 'storage://raw/elsewhere.pdf', correlation_id => 'other'
   )),

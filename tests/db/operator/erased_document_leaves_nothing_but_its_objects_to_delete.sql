@@ -4,17 +4,17 @@ begin;
 select plan(5);
 
 select pg_temp.make_job('old', file => 'f');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('old'), content => 'one', parse_job_id => 'p1');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('old'), content => 'two');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('old'), content => 'one', parse_job_id => 'p1');
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('old'), content => 'two');
 select upload_pipeline.finish_content(job_id => pg_temp.job('old'), ordinal => 1);
 select upload_pipeline.cancel_job(job_id => pg_temp.job('old'));
 select pg_temp.make_job('new', file => 'f');
-select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('new'), content => '{"odd": 1}', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('new'), content => '{"odd": 1}', recognised => false);
 update upload_pipeline.upload_jobs
    set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = upload_pipeline.clock()
  where job_id = pg_temp.job('new');
 select pg_temp.make_job('bystander');
-select pg_temp.tell(delivery_id => 'd4', code => 'parse_failed', job_id => pg_temp.job('bystander'));
+select pg_temp.receive_event(delivery_id => 'd4', code => 'parse_failed', job_id => pg_temp.job('bystander'));
 
 select results_eq(
   $$select jobs, objects from upload_pipeline.erase_document(document_id => pg_temp.document('old'))$$,

@@ -4,7 +4,7 @@ begin;
 select plan(3);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
 select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select pg_temp.set_clock('2100-01-01 00:00+00');

@@ -9,10 +9,10 @@ select pg_temp.make_job('c');
 select pg_temp.make_job('cancelled');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('cancelled'));
 select pg_temp.set_clock('2030-01-01 12:00+00');
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), payload => '{"error": "blank page", "code": "theirs"}'
 );
-select pg_temp.tell(delivery_id => 'd2', code => 'parse_cancelled', job_id => pg_temp.job('b'));
+select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_cancelled', job_id => pg_temp.job('b'));
 
 select results_eq(
   $$select n.name, f.document_id, f.owner_id, f.filename, f.status, f.attempt, f.max_attempts, f.code, f.error, f.correlation_id::text,

@@ -13,7 +13,7 @@ select results_eq(
   $$values ('b.txt', 'text/plain', 2::bigint, 'storage://raw/b.txt')$$, 'the last word counts'
 );
 select is(
-  pg_temp.said(upload_pipeline.confirm_upload(job_id => pg_temp.job('a'), bytes_len => 2, file_sha256 => pg_temp.sha('a'))),
+  pg_temp.summary(upload_pipeline.confirm_upload(job_id => pg_temp.job('a'), bytes_len => 2, file_sha256 => pg_temp.sha('a'))),
   'applied uploaded 2 event', 'so a wrong size is not for ever'
 );
 

@@ -13,7 +13,7 @@ select is(
   'whose file is known to be there'
 );
 select is(
-  pg_temp.said(upload_pipeline.confirm_upload(job_id => pg_temp.job('b'), bytes_len => 1, file_sha256 => pg_temp.sha('f'))),
+  pg_temp.summary(upload_pipeline.confirm_upload(job_id => pg_temp.job('b'), bytes_len => 1, file_sha256 => pg_temp.sha('f'))),
   'duplicate uploaded 1', 'confirming it again is a duplicate'
 );
 

@@ -5,11 +5,11 @@ select plan(10);
 
 select pg_temp.make_job('uploaded');
 select pg_temp.make_job('parse_queued');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('parse_queued'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('parse_queued'));
 select pg_temp.make_job('failed_parse');
-select pg_temp.tell(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('failed_parse'));
+select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('failed_parse'));
 select pg_temp.make_job('parsed');
-select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('parsed'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('parsed'), content => '# a');
 select upload_pipeline.finish_content(job_id => pg_temp.job('parsed'), ordinal => 1);
 update upload_pipeline.upload_jobs
    set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = upload_pipeline.clock()

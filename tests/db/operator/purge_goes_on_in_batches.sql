@@ -6,7 +6,7 @@ select plan(8);
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('j' || n) from generate_series(1, 5) as n;
 select upload_pipeline.cancel_job(job_id => job_id) from named_jobs;
-select pg_temp.tell(delivery_id => 'd' || n, code => null, event_type => 'x') from generate_series(1, 3) as n;
+select pg_temp.receive_event(delivery_id => 'd' || n, code => null, event_type => 'x') from generate_series(1, 3) as n;
 select pg_temp.set_clock('2027-01-01 12:00+00');
 
 select results_eq(

@@ -5,10 +5,10 @@ select plan(2);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('store');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('store'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('store'), content => '# a');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('store'));
 select pg_temp.make_job('decide');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('decide'), content => '{"odd": 1}', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('decide'), content => '{"odd": 1}', recognised => false);
 select upload_pipeline.cancel_job(job_id => pg_temp.job('decide'));
 
 select pg_temp.set_clock('2027-01-01 12:00+00');

@@ -4,7 +4,7 @@ begin;
 select plan(3);
 
 select pg_temp.make_job('a', file => 'f');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'));
 select pg_temp.make_job('b', file => 'f');
 select throws_ok(
   $$select upload_pipeline.retry_job(job_id => pg_temp.job('a'))$$, 'UP009',
@@ -13,7 +13,7 @@ select throws_ok(
 select is(pg_temp.status('a'), 'failed_parse', 'nothing moved');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('b'));
 select is(
-  pg_temp.said(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied uploaded 4 event', 'once that has ended it may'
+  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied uploaded 4 event', 'once that has ended it may'
 );
 
 select * from finish();

@@ -4,10 +4,10 @@ begin;
 select plan(2);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false);
 select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1);
 select matches(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false)),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false)),
   '^ignored', 'the same bytes again are not asked about again'
 );
 select is((select waiting from upload_pipeline.queue_health where queue = 'content: to decide'), 0::bigint, 'nothing waits');

@@ -4,9 +4,9 @@ begin;
 select plan(7);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false);
 select is(
-  pg_temp.said(upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)), 'applied uploaded 2 #1',
+  pg_temp.summary(upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)), 'applied uploaded 2 #1',
   'by an operator'
 );
 select is(pg_temp.delivery('d1'), 'ignored a x1 #1', 'its delivery is of no use either');
@@ -18,10 +18,10 @@ select throws_ok(
   $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'or discarded again'
 );
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a')),
   'kept uploaded 2 #2 + .md', 'the first path is still free for what is recognised'
 );
-select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# b');
+select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# b');
 select throws_ok(
   $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 2)$$, 'UP001', null,
   'what has a path waits for storage, not for a decision'

@@ -4,23 +4,23 @@ begin;
 select plan(4);
 
 select pg_temp.make_job('a');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', recognised => false);
 select is(
-  pg_temp.said(upload_pipeline.accept_content(
+  pg_temp.summary(upload_pipeline.accept_content(
     job_id => pg_temp.job('a'), ordinal => 1,
     markdown => upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1)
   )),
   'kept uploaded 2 #1 + .md', 'the same bytes, now with a path'
 );
 select is(
-  pg_temp.said(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
+  pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
   'applied parsed 3 event #1 + .md', 'which are stored'
 );
 
 select pg_temp.make_job('b');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# b', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# b', recognised => false);
 select is(
-  pg_temp.said(pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('b'), content => '# b')),
+  pg_temp.summary(pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('b'), content => '# b')),
   'kept uploaded 2 #1 + .md', 'or another delivery says what they are'
 );
 select upload_pipeline.finish_content(job_id => pg_temp.job('b'), ordinal => 1);

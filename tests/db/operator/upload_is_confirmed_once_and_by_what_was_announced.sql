@@ -22,15 +22,15 @@ select throws_ok(
 );
 select is((select upload_confirmed from upload_pipeline.job_overview), false, 'none of them confirms it');
 select is(
-  pg_temp.said(upload_pipeline.confirm_upload(job_id => pg_temp.job('a'), bytes_len => 1, file_sha256 => pg_temp.sha('a'))),
+  pg_temp.summary(upload_pipeline.confirm_upload(job_id => pg_temp.job('a'), bytes_len => 1, file_sha256 => pg_temp.sha('a'))),
   'applied uploaded 2 event', 'what was announced does'
 );
 select results_eq(
-  $$select pg_temp.story('a') offset 1$$, $$values ('upload_confirmed: uploaded > uploaded, stage_done info')$$, 'with its event'
+  $$select pg_temp.history('a') offset 1$$, $$values ('upload_confirmed: uploaded > uploaded, stage_done info')$$, 'with its event'
 );
 select is((select upload_confirmed from upload_pipeline.job_overview), true, 'the job knows');
 select is(
-  pg_temp.said(upload_pipeline.confirm_upload(job_id => pg_temp.job('a'), bytes_len => 1, file_sha256 => pg_temp.sha('a'))),
+  pg_temp.summary(upload_pipeline.confirm_upload(job_id => pg_temp.job('a'), bytes_len => 1, file_sha256 => pg_temp.sha('a'))),
   'duplicate uploaded 2', 'the second time it is a duplicate'
 );
 

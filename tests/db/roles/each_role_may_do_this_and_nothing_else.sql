@@ -109,11 +109,11 @@ select is_empty(
 );
 
 -- The same, tried.
-select pg_temp.bear('a', 'uploaded');
+select pg_temp.make_job_in_status('a', 'uploaded');
 set constraints all immediate;
 set constraints all deferred;
 
-select is(pg_temp.attempt(statements, by => role), outcome, format('%s: %s', role, statements))
+select is(pg_temp.result_at_commit(statements, by => role), outcome, format('%s: %s', role, statements))
   from (
     values
       ('hookline_ingest', 'select from upload_pipeline.upload_jobs', '42501'),

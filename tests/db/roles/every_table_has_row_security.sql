@@ -15,7 +15,7 @@ select is_empty('select relation from relation where relforcerowsecurity', 'it d
 -- Granted by mistake, tables show nothing; the machine's own are for readers.
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'pj-1');
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
 insert into upload_pipeline.credit_caps (period, credits, starts_at) values ('day', 1, now());
 insert into upload_pipeline.credit_reservations (job_id, attempt, owner_id, reserved, reserved_at, check_after)

@@ -8,7 +8,7 @@ select pg_temp.make_job('a');
 create temporary table before as select * from upload_pipeline.upload_jobs;
 
 select throws_ok(
-  format('select pg_temp.tell(delivery_id => %L, code => %L, job_id => pg_temp.job(%L))', code, code, 'a'),
+  format('select pg_temp.receive_event(delivery_id => %L, code => %L, job_id => pg_temp.job(%L))', code, code, 'a'),
   'UP006', null, format('%s is no report', code)
 )
   from unnest(array['job_cancelled', 'job_released', 'job_retried', 'job_completed', 'upload_confirmed', 'parse_completed']) as code;

@@ -34,7 +34,7 @@ insert into call (statement, answer) values
   );
 select pg_temp.make_job('a', confirmed => false);
 select pg_temp.make_job('b');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b'));
 select pg_temp.make_job('c');
 select pg_temp.make_job('d');
 

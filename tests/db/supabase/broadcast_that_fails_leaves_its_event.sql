@@ -30,7 +30,7 @@ declare
 begin
   execute step_with.broken;
   set local role hookline_ingest;
-  v_said := pg_temp.said(pg_temp.tell(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('a')));
+  v_said := pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('a')));
   perform set_config('role', v_role, true);
   set constraints all immediate;
   v_said := v_said || ', ' || (select count(*) from upload_pipeline.events where job_id = pg_temp.job('a'))

@@ -7,7 +7,7 @@ select plan(9);
 delete from realtime.messages;
 select pg_temp.make_job('a', owner => 'ada');
 select pg_temp.make_job('b', owner => 'bob', confirmed => false);
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), payload => '{"error": "a secret"}'
 );
 

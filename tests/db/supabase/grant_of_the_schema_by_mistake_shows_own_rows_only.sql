@@ -7,8 +7,8 @@ select plan(33);
 
 select pg_temp.make_job('a', owner => 'ada');
 select pg_temp.make_job('b', owner => 'bob');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('a'), parse_job_id => 'pj-1');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('a'), parse_job_id => 'pj-1');
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a');
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
 
 grant usage on schema upload_pipeline to anon, authenticated;

@@ -9,23 +9,23 @@ select pg_temp.make_job('b', owner => 'bob');
 select upload_pipeline.record_submission(job_id => pg_temp.job('b'), attempt => 1, parse_job_id => 'pb');
 
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), document_id => pg_temp.document('b'))$$,
+  $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), document_id => pg_temp.document('b'))$$,
   'UP004', null, 'an event'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd2', content => '# a', job_id => pg_temp.job('a'), document_id => pg_temp.document('b'))$$,
+  $$select pg_temp.receive_content(delivery_id => 'd2', content => '# a', job_id => pg_temp.job('a'), document_id => pg_temp.document('b'))$$,
   'UP004', null, 'content'
 );
 select throws_ok(
-  $$select pg_temp.tell(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'pb')$$,
+  $$select pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'pb')$$,
   'UP004', null, 'a job and another job''s provider job'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd4', content => '# a', job_id => pg_temp.job('a'), parse_job_id => 'pb')$$,
+  $$select pg_temp.receive_content(delivery_id => 'd4', content => '# a', job_id => pg_temp.job('a'), parse_job_id => 'pb')$$,
   'UP004', null, 'content of another job''s provider job'
 );
 select throws_ok(
-  $$select pg_temp.bring(delivery_id => 'd5', content => '# a', job_id => pg_temp.job('a'), parse_job_id => 'pb', recognised => false)$$,
+  $$select pg_temp.receive_content(delivery_id => 'd5', content => '# a', job_id => pg_temp.job('a'), parse_job_id => 'pb', recognised => false)$$,
   'UP004', null, 'of unknown shape, too'
 );
 select throws_ok(

@@ -7,7 +7,7 @@ select plan(6);
 select pg_temp.make_job('a', owner => 'ada', file => 'same');
 select pg_temp.make_job('b', owner => 'bob', file => 'same');
 select pg_temp.make_job('b2', owner => 'bob');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b2'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b2'));
 
 create function pg_temp.names(of_view text, by text) returns setof text
 language sql as $$

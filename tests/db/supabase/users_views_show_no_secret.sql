@@ -19,16 +19,16 @@ select columns_are(
 );
 -- No word of what a provider, an operator or a machine said is in the text of any row.
 select pg_temp.make_job('a');
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'pj-secret',
   payload => '{"error": "secret of the provider"}', correlation_id => 'corr-secret'
 );
 select pg_temp.make_job('b', owner => 'ada');
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd3', code => 'parse_failed', job_id => pg_temp.job('b'), payload => '{"error": "secret of the provider"}'
 );
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'), reason => 'a secret among operators');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# secret', attempt => 2);
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# secret', attempt => 2);
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
 select is_empty(
   format(

@@ -5,12 +5,12 @@ select plan(1);
 
 select pg_temp.make_job('a');
 select pg_temp.set_clock('2030-01-01 12:00+00');
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1', event_type => 'parse.error',
   payload => '{"error": "x"}', correlation_id => 'theirs'
 );
 select pg_temp.set_clock('2030-01-01 12:05+00');
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1', event_type => 'parse.error'
 );
 select results_eq(

@@ -33,7 +33,7 @@ select pg_temp.make_job('held');
 select pg_temp.claim(lease => '10 minutes', worker => 'host-1');
 select pg_temp.set_clock('2026-01-01 12:15+00');
 select is_empty($$select pg_temp.alert('lease_unswept')$$, 'a claim has five minutes to come');
-select pg_temp.tell(delivery_id => 'd1', code => null);
+select pg_temp.receive_event(delivery_id => 'd1', code => null);
 select pg_temp.set_clock('2026-01-01 12:15:01+00');
 select is(
   pg_temp.alert('lease_unswept'), 'host-1 since 12:10: 1 leases ran out and no worker took them back: is one running?', 'lease_unswept'
@@ -53,12 +53,12 @@ select bag_eq(
   'not of what nobody uploads'
 );
 
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('held'), content => 'x', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('held'), content => 'x', recognised => false);
 select is(
   pg_temp.alert('content_undecided'),
   'operator since 13:10: 1 contents of unknown shape wait for accept_content or discard_content', 'content_undecided'
 );
-select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('held'), content => 'y');
+select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('held'), content => 'y');
 update upload_pipeline.contents set tries = 4 where path is not null;
 select is(pg_temp.alert('content_unstored'), 'storage since 13:10: 1 contents could not be stored in more than 3 tries', 'content_unstored');
 select bag_eq(

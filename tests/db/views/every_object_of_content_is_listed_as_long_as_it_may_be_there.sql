@@ -17,13 +17,13 @@ select pg_temp.set_clock('2026-01-01 12:00:00+00');
 select pg_temp.make_job('a');
 select is_empty('select pg_temp.listed()', 'a raw file is not content');
 
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# 1');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# 1');
 select bag_eq('select pg_temp.listed()', array['a perhaps a 3 first'], 'kept: it may have been written');
 
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
 select bag_eq('select pg_temp.listed()', array['a stored a 3 first'], 'finished: it must be there');
 
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# 22', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# 22', recognised => false);
 select bag_eq('select pg_temp.listed()', array['a stored a 3 first'], 'of unknown shape: it is written nowhere');
 
 select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 2);
@@ -33,7 +33,7 @@ select upload_pipeline.purge(older_than => interval '1 hour');
 select bag_eq('select pg_temp.listed()', array['a stored'], 'purged: it stays, and no job tells of it');
 
 select pg_temp.make_job('b', file => 'a');
-select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('b'), content => '# 22');
+select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('b'), content => '# 22');
 select bag_eq('select pg_temp.listed()', array['a stored', 'b perhaps b 4 other'], 'the document''s next job has its own');
 
 select upload_pipeline.erase_document(document_id => pg_temp.document('a'));

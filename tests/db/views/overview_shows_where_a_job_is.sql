@@ -14,7 +14,7 @@ select results_eq(
             timestamptz '2030-01-01 12:00+00')$$,
   'before'
 );
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
 select results_eq(
   'select status, version, terminal, parsed_path, parsed_sha256::text, parsed_bytes from upload_pipeline.job_overview',

@@ -14,19 +14,19 @@ update upload_pipeline.upload_jobs
    set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = '2026-01-01 12:30:00+00'
  where job_id in (pg_temp.job('lost'), pg_temp.job('lost too'));
 select pg_temp.make_job('ready');
-select pg_temp.tell(delivery_id => 'd0', code => 'parse_ready', job_id => pg_temp.job('ready'));
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('ready'), content => 'one');
-select pg_temp.bring(delivery_id => 'd2', job_id => pg_temp.job('ready'), content => 'two');
+select pg_temp.receive_event(delivery_id => 'd0', code => 'parse_ready', job_id => pg_temp.job('ready'));
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('ready'), content => 'one');
+select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('ready'), content => 'two');
 update upload_pipeline.contents set tries = 4 where ordinal = 2;
-select pg_temp.bring(delivery_id => 'd3', job_id => pg_temp.job('ready'), content => '{}', recognised => false);
+select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('ready'), content => '{}', recognised => false);
 select pg_temp.make_job('gone');
 select upload_pipeline.erase_document(document_id => pg_temp.document('gone'));
 select pg_temp.make_job('done');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('done'));
 select pg_temp.set_clock('2026-01-01 12:30:00+00');
-select pg_temp.tell(delivery_id => 'd4', code => 'parse_ready', parse_job_id => 'p1');
+select pg_temp.receive_event(delivery_id => 'd4', code => 'parse_ready', parse_job_id => 'p1');
 select pg_temp.set_clock('2026-01-01 12:55:00+00');
-select pg_temp.tell(delivery_id => 'd5', code => 'parse_ready', parse_job_id => 'p2');
+select pg_temp.receive_event(delivery_id => 'd5', code => 'parse_ready', parse_job_id => 'p2');
 select pg_temp.make_job('new', confirmed => false);
 select pg_temp.set_clock('2026-01-01 13:00:00+00');
 

@@ -12,7 +12,7 @@ language sql volatile as $$
    order by queue
 $$;
 select is_empty('select pg_temp.silence()', 'a source is one that has sent something');
-select pg_temp.tell(delivery_id => 'd1', code => null);
+select pg_temp.receive_event(delivery_id => 'd1', code => null);
 select upload_pipeline.receive_event(source => 'llamacloud', delivery_id => 'd1', body_sha256 => repeat('0', 64), event_type => 'x');
 select pg_temp.set_clock('2026-01-01 13:00+00');
 select results_eq(
@@ -28,13 +28,13 @@ select pg_temp.set_clock('2026-01-01 13:15+00');
 select is((select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 0 overdue, 01:15:00', 'a quarter of an hour');
 select pg_temp.set_clock('2026-01-01 13:15:01+00');
 select is((select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 1 overdue, 01:15:01', 'is too long');
-select pg_temp.tell(delivery_id => 'd2', code => null);
+select pg_temp.receive_event(delivery_id => 'd2', code => null);
 select is(
   (select string_agg(silence, '; ') from pg_temp.silence() as silence),
   'source: llamacloud: 1 waiting, 1 overdue, 01:15:01; source: llamaparse: 1 waiting, 0 overdue, 00:00:00', 'each source by itself'
 );
 select pg_temp.set_clock('2026-01-01 13:20+00');
-select pg_temp.tell(delivery_id => 'd2', code => null);
+select pg_temp.receive_event(delivery_id => 'd2', code => null);
 select is(
   (select string_agg(silence, '; ') from pg_temp.silence() as silence),
   'source: llamacloud: 1 waiting, 1 overdue, 01:20:00; source: llamaparse: 1 waiting, 0 overdue, 00:04:59', 'by what is new'

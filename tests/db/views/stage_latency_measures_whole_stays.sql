@@ -15,9 +15,9 @@ begin
 end;
 $$;
 select pg_temp.set_clock('2026-01-01 12:00+00');
-select pg_temp.tell(delivery_id => name, code => 'parse_started', job_id => job_id) from named_jobs;
+select pg_temp.receive_event(delivery_id => name, code => 'parse_started', job_id => job_id) from named_jobs;
 select pg_temp.set_clock('2026-01-01 12:00:01+00');
-select pg_temp.tell(delivery_id => 'f' || name, code => 'parse_failed', job_id => job_id) from named_jobs;
+select pg_temp.receive_event(delivery_id => 'f' || name, code => 'parse_failed', job_id => job_id) from named_jobs;
 select pg_temp.set_clock('2026-01-01 12:00:11+00');
 select upload_pipeline.retry_job(job_id => pg_temp.job('j10'));
 select pg_temp.set_clock('2026-01-01 13:00:00+00');

@@ -9,7 +9,7 @@ select pg_temp.set_clock('2026-01-01 12:00:05+00');
 select upload_pipeline.confirm_upload(job_id => pg_temp.job('a'), bytes_len => 1, file_sha256 => pg_temp.sha('a'));
 select pg_temp.make_job('b');
 select pg_temp.set_clock('2026-01-01 12:01:00+00');
-select pg_temp.tell(
+select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), payload => '{"error": "x"}', correlation_id => 'theirs'
 );
 select results_eq(

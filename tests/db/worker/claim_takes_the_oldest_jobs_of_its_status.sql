@@ -36,7 +36,7 @@ select pg_temp.set_clock('2026-01-01 12:10+00');
 select upload_pipeline.record_submission(job_id => pg_temp.job('asked'), attempt => 2, parse_job_id => 'p2');
 select pg_temp.set_clock('2026-01-01 12:11+00');
 select upload_pipeline.record_submission(job_id => pg_temp.job('asked'), attempt => 2, parse_job_id => 'p3');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p3');
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p3');
 select results_eq(
   $$select c.job_id, c.document_id, c.owner_id, c.filename, c.mime, c.bytes_len, c.file_sha256, c.raw_path, c.version,
            c.attempt, c.max_attempts, c.correlation_id, c.parsed_path, c.parse_job_ids, c.lease_token is not null, c.leased_until

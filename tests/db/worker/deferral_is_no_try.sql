@@ -7,7 +7,7 @@ select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('a');
 create function pg_temp.defer(until text default null) returns text
 language sql as $$
-  select pg_temp.said(upload_pipeline.defer_job(
+  select pg_temp.summary(upload_pipeline.defer_job(
     job_id => pg_temp.job('a'), lease_token => pg_temp.token('a'), until => defer.until::timestamptz,
     error => '{"code": "rate_limited", "error": "Slow down."}'
   ))

@@ -12,7 +12,7 @@ begin
   perform upload_pipeline.record_submission(
     job_id => pg_temp.job('a'), attempt => (select j.attempt from upload_pipeline.upload_jobs as j), parse_job_id => to_ready.parse_job_id
   );
-  perform pg_temp.tell(delivery_id => to_ready.parse_job_id, code => 'parse_ready', parse_job_id => to_ready.parse_job_id);
+  perform pg_temp.receive_event(delivery_id => to_ready.parse_job_id, code => 'parse_ready', parse_job_id => to_ready.parse_job_id);
   return pg_temp.claim('parse_ready');
 end;
 $$;
@@ -30,13 +30,13 @@ select results_eq(
   $$values (2, 3, 'boom', true, timestamptz '2026-01-01 13:01+00')$$, 'for another attempt, after a pause'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'late', code => 'parse_ready', parse_job_id => 'p1')), 'stale uploaded 5',
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'late', code => 'parse_ready', parse_job_id => 'p1')), 'stale uploaded 5',
   'what the first attempt still answers is stale'
 );
 select pg_temp.to_ready('p2', 2);
 select is(pg_temp.fail('a', start_over => true), 'applied uploaded 8 event', 'once more');
 select pg_temp.to_ready('p3', 3);
-select pg_temp.bring(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p3');
+select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p3');
 select is(
   pg_temp.fail('a', start_over => true), 'applied parse_ready 11 event', 'not while its content waits here: nothing is paid for twice'
 );

@@ -11,7 +11,7 @@ set local enable_bitmapscan = off;
 set local enable_material = off;
 select pg_temp.make_job('a');
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
-select pg_temp.bring(delivery_id => 'd' || n, job_id => pg_temp.job('a'), content => convert_to(n::text, 'UTF8'))
+select pg_temp.receive_content(delivery_id => 'd' || n, job_id => pg_temp.job('a'), content => convert_to(n::text, 'UTF8'))
   from generate_series(1, 20) as n;
 insert into upload_pipeline.deletions (path, run_after)
 select 'storage://parsed/' || n, '2026-01-01 12:00:00+00' from generate_series(1, 20) as n;

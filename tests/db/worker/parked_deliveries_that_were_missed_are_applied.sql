@@ -6,10 +6,10 @@ select plan(7);
 select is(upload_pipeline.apply_parked(), null, 'there is none');
 select pg_temp.make_job('a');
 select pg_temp.make_job('b');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_started', parse_job_id => 'p1');
-select pg_temp.tell(delivery_id => 'd2', code => 'parse_ready', parse_job_id => 'p1');
-select pg_temp.tell(delivery_id => 'd3', code => 'parse_ready', parse_job_id => 'p2');
-select pg_temp.tell(delivery_id => 'd4', code => 'parse_ready', parse_job_id => 'another application''s');
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_started', parse_job_id => 'p1');
+select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_ready', parse_job_id => 'p1');
+select pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', parse_job_id => 'p2');
+select pg_temp.receive_event(delivery_id => 'd4', code => 'parse_ready', parse_job_id => 'another application''s');
 -- As a restore of half the tables leaves it.
 insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)
 values ('p1', pg_temp.job('a'), 1), ('p2', pg_temp.job('b'), 1);

@@ -5,7 +5,7 @@ select plan(6);
 
 select pg_temp.make_job('a');
 select is(
-  pg_temp.said(upload_pipeline.record_submission(
+  pg_temp.summary(upload_pipeline.record_submission(
     job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1', correlation_id => 'submit-1'
   )),
   'applied parse_queued 3 event', 'the receipt'
@@ -19,11 +19,11 @@ select is(
   (select deadline_at - updated_at from upload_pipeline.upload_jobs), interval '30 minutes', 'with the deadline of the status'
 );
 select is(
-  pg_temp.said(upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1')),
+  pg_temp.summary(upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1')),
   'stale parse_queued 3', 'said twice, it changes nothing'
 );
 select is(
-  pg_temp.said(upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p2')),
+  pg_temp.summary(upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p2')),
   'stale parse_queued 3', 'a second provider job of the attempt changes nothing either'
 );
 select results_eq(

@@ -6,10 +6,10 @@ select plan(4);
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p2');
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p2');
 
 select is(
-  pg_temp.said(upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p2')),
+  pg_temp.summary(upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p2')),
   'stale uploaded 4', 'recorded late, it does not queue the new attempt'
 );
 select is(pg_temp.delivery('d1'), 'stale a x1', 'what was parked for it is stale');
@@ -17,7 +17,7 @@ select results_eq(
   'select parse_job_id, attempt from upload_pipeline.provider_jobs order by 1', $$values ('p1', 1), ('p2', 1)$$, 'its id is kept'
 );
 select is(
-  pg_temp.said(pg_temp.tell(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p2')),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p2')),
   'stale uploaded 4', 'and its failure does not end the new attempt'
 );
 

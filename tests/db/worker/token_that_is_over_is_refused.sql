@@ -28,11 +28,11 @@ select pg_temp.make_job(name)
   from unnest(array['to a webhook', 'to an operator', 'by cancelling', 'to a submission', 'given back', 'failed', 'run out', 'never']) as name;
 select pg_temp.claim(batch => 100);
 insert into lost select n.name, pg_temp.token(n.name) from named_jobs as n;
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('to a webhook'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('to a webhook'));
 select upload_pipeline.release_job(job_id => pg_temp.job('to an operator'));
 select upload_pipeline.cancel_job(job_id => pg_temp.job('by cancelling'));
 select is(
-  pg_temp.said(upload_pipeline.record_submission(job_id => pg_temp.job('to a submission'), attempt => 1, parse_job_id => 'p1')),
+  pg_temp.summary(upload_pipeline.record_submission(job_id => pg_temp.job('to a submission'), attempt => 1, parse_job_id => 'p1')),
   'applied parse_queued 3 event', 'a submission needs no token'
 );
 select upload_pipeline.release_lease(job_id => pg_temp.job('given back'), lease_token => pg_temp.token('given back'));
@@ -56,7 +56,7 @@ select throws_ok(format(c.statement, pg_temp.job('never'), l.token), 'UP001', nu
   from call as c, lost as l where l.name = 'never';
 
 select is(
-  pg_temp.said(upload_pipeline.record_submission(job_id => pg_temp.job('by cancelling'), attempt => 1, parse_job_id => 'p2')),
+  pg_temp.summary(upload_pipeline.record_submission(job_id => pg_temp.job('by cancelling'), attempt => 1, parse_job_id => 'p2')),
   'stale cancelled 3', 'the id of a submission is kept whatever became of the lease'
 );
 select is((select job_id from upload_pipeline.provider_jobs where parse_job_id = 'p2'), pg_temp.job('by cancelling'), 'here it is');

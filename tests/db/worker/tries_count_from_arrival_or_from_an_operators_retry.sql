@@ -24,7 +24,7 @@ select pg_temp.make_job('b');
 select pg_temp.claim(), pg_temp.fail('b');
 select pg_temp.set_clock('2026-01-01 12:04+00');
 select pg_temp.claim(), pg_temp.fail('b');
-select pg_temp.tell(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('b'));
+select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('b'));
 select pg_temp.claim('parse_ready');
 select is(pg_temp.fail('b'), 'applied parse_ready 6 event', 'each status counts its own');
 select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');

@@ -6,7 +6,7 @@ select plan(19);
 select pg_temp.set_clock('2026-01-01 12:00+00');
 create function pg_temp.advance(name text, code text, keep_lease boolean default false, payload jsonb default '{}') returns text
 language sql as $$
-  select pg_temp.said(upload_pipeline.advance_job(
+  select pg_temp.summary(upload_pipeline.advance_job(
     job_id => pg_temp.job(advance.name), lease_token => pg_temp.token(advance.name), code => advance.code,
     payload => advance.payload, keep_lease => advance.keep_lease
   ))
