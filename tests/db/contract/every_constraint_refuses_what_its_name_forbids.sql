@@ -1,5 +1,5 @@
 begin;
-\ir ../histories.psql
+\ir ../raw_dml.psql
 select * from no_plan();
 set local client_min_messages = warning;
 

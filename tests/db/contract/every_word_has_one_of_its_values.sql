@@ -1,5 +1,5 @@
 begin;
-\ir ../histories.psql
+\ir ../raw_dml.psql
 select plan(80);
 
 create temp table word (domain text, guard text, good text[], bad text[]) on commit drop;

@@ -1,6 +1,6 @@
 -- Who waited for a cap's lock over midnight finds that the next window has begun.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../credits.psql
 select plan(3);

@@ -1,6 +1,6 @@
 -- Number 5 of what broke before: late or replayed callbacks overwrote finished jobs.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(7);
 

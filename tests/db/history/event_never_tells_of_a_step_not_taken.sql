@@ -1,5 +1,5 @@
 begin;
-\ir ../histories.psql
+\ir ../raw_dml.psql
 select plan(15);
 
 select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('b', 'parse_ready');

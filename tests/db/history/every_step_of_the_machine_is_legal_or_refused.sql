@@ -1,5 +1,5 @@
 begin;
-\ir ../histories.psql
+\ir ../raw_dml.psql
 select plan(4);
 
 -- A job in every status; from each, a step of every type to every status, by raw DML.

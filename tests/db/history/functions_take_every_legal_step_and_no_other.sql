@@ -1,5 +1,5 @@
 begin;
-\ir ../histories.psql
+\ir ../raw_dml.psql
 select plan(5);
 
 select pg_temp.make_job_in_status(s.status, s.status) from upload_pipeline.statuses as s;

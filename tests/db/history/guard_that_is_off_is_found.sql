@@ -1,5 +1,5 @@
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 select plan(5);
 
 select is_empty('select * from upload_pipeline.check_integrity()', 'all guards stand');

@@ -1,5 +1,5 @@
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 select plan(7);
 
 create temp table made (number integer, before timestamptz, id uuid, after timestamptz) on commit drop;

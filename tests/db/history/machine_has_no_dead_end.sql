@@ -1,5 +1,5 @@
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 select plan(11);
 
 create temp view step as

@@ -1,5 +1,5 @@
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 select plan(6);
 
 select cmp_ok(upload_pipeline.clock(), '>', now(), 'the clock goes on inside a transaction');

@@ -1,6 +1,6 @@
 -- Number 12 of what broke before: the parsed object was overwritten in place by a second callback.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(8);
 

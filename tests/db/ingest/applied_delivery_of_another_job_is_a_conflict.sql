@@ -1,6 +1,6 @@
 -- A proof in the URL covers no body: two jobs may be answered with the very same bytes.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(3);
 

@@ -1,5 +1,5 @@
 begin;
-\ir ../histories.psql
+\ir ../raw_dml.psql
 select plan(7);
 
 select pg_temp.make_job_in_status('old', 'failed_parse');

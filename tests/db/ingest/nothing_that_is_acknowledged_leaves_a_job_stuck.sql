@@ -1,7 +1,7 @@
 -- Number 3 of what broke before: an unknown job, missing markdown, empty content or a storage failure were answered 200,
 -- and the job was stuck for ever or its paid parse thrown away.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(7);
 

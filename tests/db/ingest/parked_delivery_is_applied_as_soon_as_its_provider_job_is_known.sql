@@ -1,6 +1,6 @@
 -- Not by the submission alone: another delivery may name both ids, and the submission may never be recorded.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(6);
 

@@ -1,6 +1,6 @@
 -- A self-loop, here the note that a page was cut off, makes no step of a report that leads to where the job is.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(4);
 

@@ -1,6 +1,6 @@
 -- Number 19 of what broke before: no unique active job; dedupe across users leaked one user's document to another.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(6);
 

@@ -1,6 +1,6 @@
 -- The deletion of the first waits; the second has the same path.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(2);
 

@@ -1,5 +1,5 @@
 begin;
-\ir ../histories.psql
+\ir ../raw_dml.psql
 select plan(17);
 
 create temp table grantee (role text) on commit drop;

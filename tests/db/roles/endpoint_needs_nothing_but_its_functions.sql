@@ -1,6 +1,6 @@
 -- As the role itself, from the first delivery to the end; the harness is not its to use, so it only fills a table.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(2);
 

@@ -1,7 +1,7 @@
 -- A search_path of '' would still look into pg_temp first: for types, and so for what their checks call. The
 -- functions run as the owner.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
 select plan(3);

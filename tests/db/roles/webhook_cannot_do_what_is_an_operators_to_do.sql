@@ -1,6 +1,6 @@
 -- Promise 8: the endpoint's role has receive_event, and with it no way to end or to finish a job at will.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(7);
 

@@ -1,6 +1,6 @@
 -- Whatever Realtime does, the history goes on. A warning is all that is raised.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
 -- On Supabase itself nothing of Realtime is ours to break.

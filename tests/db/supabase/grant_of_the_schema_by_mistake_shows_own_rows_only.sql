@@ -1,6 +1,6 @@
 -- The second wall: usage of upload_pipeline, and even select of whole tables, given to those who must not have it.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
 select plan(33);

@@ -1,6 +1,6 @@
 -- Number 17 of what broke before: an event that names user A's job and user B's document was accepted.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(8);
 

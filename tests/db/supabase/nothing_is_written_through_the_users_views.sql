@@ -1,6 +1,6 @@
 -- Not even what is one's own: a user makes jobs with create_job, and the machine moves them.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
 select plan(10);

@@ -1,5 +1,5 @@
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 select to_regnamespace('auth') is null and to_regnamespace('realtime') is null as is_plain \gset
 select plan(12);
 \if :is_plain

@@ -1,6 +1,6 @@
 -- Realtime asks so: with the user's role, claims and topic it looks whether a message of that topic is seen.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
 select plan(11);

@@ -1,6 +1,6 @@
 -- 101 jobs stay in uploaded for 10 to 110 s, whatever happens to them there, and in parse_queued for 1 s.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(2);
 

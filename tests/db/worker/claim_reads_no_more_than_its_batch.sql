@@ -1,6 +1,6 @@
 -- Counted around real calls, so that it is the plan of the statement that runs: rows that a claim fetches or scans.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(9);
 

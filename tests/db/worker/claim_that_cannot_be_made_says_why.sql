@@ -1,5 +1,5 @@
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 select plan(14);
 
 select throws_ok(

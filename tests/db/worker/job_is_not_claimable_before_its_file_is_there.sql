@@ -1,6 +1,6 @@
 -- Number 13 of what broke before: a job was runnable before its file existed.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(6);
 

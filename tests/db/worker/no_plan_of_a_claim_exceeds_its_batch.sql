@@ -1,6 +1,6 @@
 -- `update ... from (select ... limit n for update skip locked)` claims more where a nested loop reads the subquery again.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(2);
 

@@ -1,7 +1,7 @@
 -- A stage is rows that somebody wrote; where a self-loop or the way to its failure is missing, its crashed job must not
 -- make every claim of every stage fail.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(10);
 

@@ -1,6 +1,6 @@
 -- Number 6 of what broke before: a fast callback was overwritten by the late write of the provider's id.
 begin;
-\ir ../helpers.psql
+\ir ../search_path.psql
 \ir ../jobs.psql
 select plan(7);
 
