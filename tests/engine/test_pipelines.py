@@ -21,9 +21,9 @@ PIPELINES = sorted(path.name for path in (ROOT / "db" / "pipelines").glob("*.sql
 
 # These files read from the tables what is legal, so they can test any state machine.
 ABOUT_THE_MACHINE = (
-    "history/every_step_of_the_machine_is_legal_or_refused.sql",
-    "history/functions_take_every_legal_step_and_no_other.sql",
-    "history/machine_has_no_dead_end.sql",
+    "history/raw_dml_takes_enabled_transitions_and_no_others.sql",
+    "history/functions_take_every_legal_step_and_no_others.sql",
+    "history/state_machine_has_no_dead_end.sql",
 )
 
 

@@ -15,10 +15,10 @@ TESTS = Path("supabase/tests")
 
 # What `postgres` may not do, there as little as here.
 NEEDS_A_SUPERUSER = {
-    "claim_reads_no_more_than_its_batch": "fills the tables with their triggers off",
-    "guard_that_is_off_is_found": "switches the triggers of foreign keys off",
-    "no_caller_can_put_its_own_types_before_ours": "becomes a role that is no member of anything",
-    "guards_stand_in_replica_mode": "sets session_replication_role",
+    "claim_reads_few_rows_more_than_its_batch": "fills the tables with their triggers off",
+    "check_integrity_finds_a_disabled_guard": "switches the triggers of foreign keys off",
+    "types_of_a_caller_are_never_used": "becomes a role that is no member of anything",
+    "guards_work_in_replica_mode": "sets session_replication_role",
 }
 
 

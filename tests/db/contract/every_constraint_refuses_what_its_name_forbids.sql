@@ -22,7 +22,7 @@ values (gen_random_uuid(), 1, gen_random_uuid(), 1, now(), now());
 set constraints all immediate;
 set constraints all deferred;
 
--- The constraints of events: an_event_is_a_legal_step_of_its_own_job.sql.
+-- The constraints of events: event_is_a_legal_step_of_its_own_job.sql.
 create temp table attack (relation text, guard text, sqlstate text, statements text, besides text default 'select')
   on commit drop;
 

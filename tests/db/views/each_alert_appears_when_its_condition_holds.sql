@@ -65,7 +65,7 @@ select bag_eq(
   'select alert from seen union select a.alert from upload_pipeline.alerts as a',
   $$select m[1] from regexp_matches(pg_get_viewdef('upload_pipeline.alerts'::regclass), 'SELECT ''(\w+)''', 'g') as m
      where m[1] <> 'stage_incomplete'$$,
-  'every kind was seen, here or in a_stage_without_its_steps_stops_no_other.sql'
+  'every kind was seen, here or in incomplete_stage_does_not_stop_other_stages.sql'
 );
 
 select * from finish();
