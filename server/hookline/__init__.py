@@ -8,11 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hookline.stages import Advance, Deferred, Failed, Job, Paused, Tools, stage
+    from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused, Tools, stage
 
 __version__ = "0.2.0"
 
-__all__ = ["Advance", "Deferred", "Failed", "Job", "Paused", "Tools", "__version__", "stage"]
+__all__ = [
+    "Advance",
+    "Deferred",
+    "Failed",
+    "HandedOver",
+    "Job",
+    "Paused",
+    "Tools",
+    "__version__",
+    "stage",
+]
 
 
 def __getattr__(name: str) -> object:

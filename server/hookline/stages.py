@@ -30,6 +30,7 @@ __all__ = [
     "Advance",
     "Deferred",
     "Failed",
+    "HandedOver",
     "Handler",
     "Job",
     "Paused",
@@ -48,6 +49,21 @@ class Tools:
     engine: Engine
     storage: Storage
     settings: Settings
+    _hand_over: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    def expect_hand_over(self) -> None:
+        """Say that from now on another process may end the lease because it takes over the job.
+
+        Call it before, for example, sending the job's webhook to the receiver, and return
+        HandedOver when it was taken. After this call the worker no longer cancels the handler when
+        a heartbeat finds that the lease has ended.
+        """
+        self._hand_over.set()
+
+    @property
+    def hand_over_expected(self) -> bool:
+        """Whether the handler has called expect_hand_over."""
+        return self._hand_over.is_set()
 
     async def raw(self, job: Job) -> bytes:
         """The raw file of the job, which is what its sha256 says.
@@ -105,6 +121,17 @@ class Advance:
     payload: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """The job now belongs to somebody else, and so does the end of its lease.
+
+    Return it when the handler itself has ended the lease, for example by record_submission or
+    finish_content, or when another process has, for example the receiver that took the job's
+    webhook. The worker then calls no function of the engine for this job. If nobody ends the lease,
+    it expires, and the job is claimed again.
+    """
+
+
 class Failed(Exception):
     """The try failed: it is counted, and the job comes again after a pause (fail_job).
 
@@ -149,9 +176,8 @@ class Paused(Deferred):
         self.reason = reason or text
 
 
-# A str is the code of an Advance without a payload. None: the handler has ended the lease itself,
-# for example by record_submission or finish_content.
-Handler = Callable[[Job, Tools], Awaitable[Advance | str | None]]
+# A str is the code of an Advance without a payload.
+Handler = Callable[[Job, Tools], Awaitable[Advance | HandedOver | str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ async def test_why_nothing_moves_is_said_once_and_waited_on(project: Path, tmp_p
         while len(notices) < count:
             await asyncio.sleep(0.02)
 
-    async def away(job: Job, tools: Tools) -> None:
+    async def away(job: Job, tools: Tools) -> str:
         raise Deferred("parser_away", "Nobody is at home.")
 
     async with standing(project, parser="none") as up, asyncio.timeout(30):

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import structlog
 
-from hookline.stages import Advance, Job, Stage, Tools
+from hookline.stages import Advance, Deferred, HandedOver, Job, Stage, Tools
 from support.workplace import Workplace, until
 
-Handled = Advance | str | None
+Handled = Advance | HandedOver | str
 
 
 class _Recorder:
@@ -135,6 +135,44 @@ async def test_a_handler_that_is_the_first_to_hear_of_its_lost_lease_has_not_fai
     assert workplace.status(job_id) == "cancelled"
     assert [line["result"] for line in lines if line["event"] == "job"] == ["lost"]
     assert "error" not in {line["log_level"] for line in lines}
+
+
+async def test_a_lease_that_a_hand_over_ends_is_not_lost(workplace: Workplace) -> None:
+    cancelled = []
+
+    async def hand_over(job: Job, tools: Tools) -> Handled:
+        tools.expect_hand_over()
+        workplace.query("select upload_pipeline.record_submission(%s, 1, 'p-1')", job.job_id)
+        try:
+            await asyncio.sleep(0.8)  # At least one heartbeat finds the lease ended.
+        except asyncio.CancelledError:
+            cancelled.append(job.job_id)
+            raise
+        return HandedOver()
+
+    job_id = workplace.uploaded_job()
+    with structlog.testing.capture_logs() as lines:
+        async with workplace.working(Stage("uploaded", hand_over), lease=1):
+            await until(lambda: any(line["event"] == "job" for line in lines))
+    assert cancelled == []
+    assert workplace.status(job_id) == "parse_queued"
+    assert [line["result"] for line in lines if line["event"] == "job"] == ["handed_over"]
+    assert {line["log_level"] for line in lines} == {"info"}
+
+
+async def test_a_hand_over_that_fails_after_the_lease_ended_is_lost(workplace: Workplace) -> None:
+    async def hand_over(job: Job, tools: Tools) -> Handled:
+        tools.expect_hand_over()
+        workplace.query("select upload_pipeline.cancel_job(%s)", job.job_id)
+        await asyncio.sleep(0.8)
+        raise Deferred("NOT_TAKEN", "The receiver did not take it.")
+
+    job_id = workplace.parsed_job()
+    with structlog.testing.capture_logs() as lines:
+        async with workplace.working(Stage("parsed", hand_over), lease=1):
+            await until(lambda: any(line["event"] == "job" for line in lines))
+    assert workplace.status(job_id) == "cancelled"
+    assert [line["result"] for line in lines if line["event"] == "job"] == ["lost"]
 
 
 async def test_a_stop_lets_handlers_end_and_claims_nothing_more(workplace: Workplace) -> None:

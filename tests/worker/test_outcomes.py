@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -12,10 +14,11 @@ import pytest
 import structlog
 
 from hookline.postgres.deliveries import Content
-from hookline.stages import Advance, Deferred, Failed, Job, Paused, Stage, Tools
+from hookline.postgres.engine import Engine
+from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
 from support.workplace import DOCUMENT, Workplace, until
 
-Handled = Advance | str | None
+Handled = Advance | HandedOver | str
 
 
 async def _complete(job: Job, tools: Tools) -> Handled:
@@ -42,35 +45,97 @@ async def test_a_handler_reads_the_content_and_its_code_moves_the_job(
     assert event["payload"] == {"chunks": 3}
 
 
-async def test_a_handler_may_end_the_lease_itself(workplace: Workplace) -> None:
+async def _store_content(job: Job, tools: Tools) -> None:
+    """End the lease as a parser does: with the job's content."""
+    content = b"# parsed here"
+    sha256 = hashlib.sha256(content).hexdigest()
+    receipt = await tools.engine.receive_content(
+        "test",
+        sha256,
+        Content(
+            delivery_id=str(uuid4()),
+            event_type="test",
+            job_id=job.job_id,
+            content=content,
+            content_sha256=sha256,
+            content_bytes=len(content),
+        ),
+    )
+    assert receipt.path is not None
+    assert receipt.ordinal is not None
+    await tools.storage.write(receipt.path, content)
+    await tools.engine.finish_content(job.job_id, receipt.ordinal)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls by which a lease is ended, as workers make them from here on."""
+    calls: list[str] = []
+    for name in ("advance_job", "fail_job", "defer_job", "release_lease"):
+        original = getattr(Engine, name)
+
+        def recorded(self: Engine, *args: Any, _original: Any = original, **options: Any) -> Any:
+            calls.append(_original.__name__)
+            return _original(self, *args, **options)
+
+        monkeypatch.setattr(Engine, name, recorded)
+    return calls
+
+
+def _results(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [line["result"] for line in lines if line["event"] == "job"]
+
+
+async def test_a_handler_may_end_the_lease_itself(workplace: Workplace, told: list[str]) -> None:
     async def parse(job: Job, tools: Tools) -> Handled:
-        content = b"# parsed here"
-        sha256 = hashlib.sha256(content).hexdigest()
-        receipt = await tools.engine.receive_content(
-            "test",
-            sha256,
-            Content(
-                delivery_id=str(uuid4()),
-                event_type="test",
-                job_id=job.job_id,
-                content=content,
-                content_sha256=sha256,
-                content_bytes=len(content),
-            ),
-        )
-        assert receipt.path is not None
-        assert receipt.ordinal is not None
-        await tools.storage.write(receipt.path, content)
-        await tools.engine.finish_content(job.job_id, receipt.ordinal)
-        return None
+        await _store_content(job, tools)
+        return HandedOver()
 
     job_id = workplace.uploaded_job()
-    # The step that the first takes by itself wakes the second.
-    async with workplace.working(Stage("uploaded", parse), Stage("parsed", _complete)):
-        await until(lambda: workplace.status(job_id) == "complete")
+    # The first handler's own step wakes the second stage.
+    with structlog.testing.capture_logs() as lines:
+        async with workplace.working(Stage("uploaded", parse), Stage("parsed", _complete)):
+            await until(lambda: workplace.status(job_id) == "complete")
     assert workplace.codes(job_id) == [
         *("job_created", "upload_confirmed", "parse_completed", "job_completed")
     ]
+    assert told == ["advance_job"]
+    assert _results(lines) == ["handed_over", "advanced"]
+
+
+async def test_the_engine_is_told_nothing_of_a_job_that_is_handed_over(
+    workplace: Workplace, told: list[str]
+) -> None:
+    async def hand_over(job: Job, tools: Tools) -> Handled:
+        return HandedOver()
+
+    job_id = workplace.parsed_job()
+    before = workplace.codes(job_id)
+    with structlog.testing.capture_logs() as lines:
+        async with workplace.working(Stage("parsed", hand_over)):
+            await until(lambda: bool(_results(lines)))
+    assert _results(lines) == ["handed_over"]
+    assert told == []
+    # Whoever has it now ends the lease, or it expires.
+    assert workplace.job(job_id)["lease_token"] is not None
+    assert workplace.codes(job_id) == before
+
+
+async def test_a_handler_that_ends_the_lease_and_returns_nothing_is_reported_as_faulty(
+    workplace: Workplace,
+) -> None:
+    async def parse(job: Job, tools: Tools) -> Handled:
+        await _store_content(job, tools)
+        return None  # type: ignore[return-value]
+
+    job_id = workplace.uploaded_job()
+    with structlog.testing.capture_logs() as lines:
+        async with workplace.working(Stage("uploaded", parse)):
+            await until(lambda: bool(_results(lines)))
+    assert workplace.status(job_id) == "parsed"
+    assert _results(lines) == ["lost"]
+    (fault,) = [line for line in lines if line["event"] == "handler_result_wrong"]
+    assert "HandedOver" in fault["error"]
 
 
 async def test_a_handler_that_fails_three_times_fails_its_job_and_says_why(
@@ -134,22 +199,27 @@ async def test_what_a_handler_raises_is_told_without_its_words(
     assert line["job_id"] == str(job_id)
 
 
-@pytest.mark.parametrize("answer", [None, "job_complete", Advance("job_completed", {"x": {1}})])
-async def test_an_answer_that_says_nothing_or_nonsense_is_a_failure(
-    workplace: Workplace, answer: Handled
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        (None, "no_result"),
+        (17, "wrong_result"),
+        (HandedOver, "wrong_result"),
+        ("job_complete", "InvalidArgument"),
+        (Advance("job_completed", {"x": {1}}), "TypeError"),
+    ],
+)
+async def test_a_result_that_says_nothing_or_nonsense_is_a_failed_try(
+    workplace: Workplace, result: Any, code: str
 ) -> None:
     async def answers(job: Job, tools: Tools) -> Handled:
-        return answer
+        return result  # type: ignore[no-any-return]
 
     workplace.query("update upload_pipeline.statuses set max_tries = 1")
     job_id = workplace.parsed_job()
     async with workplace.working(Stage("parsed", answers)):
         await until(lambda: workplace.status(job_id) == "failed_stage")
-    assert workplace.job(job_id)["last_error"]["code"] in (
-        "no_result",
-        "InvalidArgument",
-        "TypeError",
-    )
+    assert workplace.job(job_id)["last_error"]["code"] == code
 
 
 async def test_a_code_and_a_text_that_cannot_be_kept_are_made_fit(workplace: Workplace) -> None:

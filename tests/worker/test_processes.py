@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from hookline.stages import Advance, Job, Stage, Tools
+from hookline.stages import Job, Stage, Tools
 from hookline.standalone.embedded import ThrowawayPostgres
 from support.servers import Server
 from support.workplace import DOCUMENT, Workplace, until
@@ -109,7 +109,7 @@ async def test_postgres_may_restart_in_the_middle(postgres18: Server, tmp_path: 
     go_on = asyncio.Event()
     tries: list[int] = []
 
-    async def complete(job: Job, tools: Tools) -> Advance | str | None:
+    async def complete(job: Job, tools: Tools) -> str:
         tries.append(job.version)
         await go_on.wait()
         return "job_completed"

@@ -9,13 +9,13 @@ import aiohttp
 import pytest
 
 from hookline.receiver.run import receiving
-from hookline.stages import Advance, Failed, Job, Stage, Tools
+from hookline.stages import Advance, Failed, HandedOver, Job, Stage, Tools
 from support.sender import ENVELOPE_SECRET, Sender, envelope_of
 from support.sender import Job as Sent
 from support.servers import Server
 from support.workplace import NEVER, Workplace, until
 
-Handled = Advance | str | None
+Handled = Advance | HandedOver | str
 
 
 async def _complete(job: Job, tools: Tools) -> Handled:

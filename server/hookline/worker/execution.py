@@ -22,7 +22,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, StaleLease, Unavailable, UnknownJob
 from hookline.postgres.records import Receipt
 from hookline.settings import Settings
-from hookline.stages import Advance, Deferred, Failed, Job, Paused, Stage, Tools
+from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
 from hookline.storage.objects import Storage, StorageError
 from hookline.timing import Backoff, wait_until_set
 from hookline.worker.metrics import WorkerMetrics
@@ -38,6 +38,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 # check_error_argument takes 10,000 bytes in all, as JSON.
 _LONGEST_TEXT = 1500
+_RIGHT_RESULTS = "A handler returns a code, Advance(code, payload) or HandedOver()."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ class _Watched(Engine):
         return receipt
 
 
-_Verdict = Advance | Failed | Deferred | None
+# What a handler returns, if it keeps to its type.
+_Result = Advance | HandedOver | str
+_Outcome = Advance | HandedOver | Failed | Deferred
 
 
 class Execution:
@@ -92,6 +95,7 @@ class Execution:
         self._job = job
         self._lease = lease
         self._engine = _Watched(workshop.pool, job, workshop.ring)
+        self._tools = Tools(self._engine, workshop.storage, workshop.settings)
         self._over = asyncio.Event()
         self._started = time.monotonic()
 
@@ -109,7 +113,7 @@ class Execution:
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if work.done():
-                await self._tell(self._verdict(work))
+                await self._tell(self._outcome_of(work))
             elif beats.done():
                 await self._end(work)
                 self._report("lost")
@@ -120,15 +124,14 @@ class Execution:
                 await self._end(work)
                 late = f"It took more than {self._stage.timeout:g} s and was stopped."
                 done = work.done() and not work.cancelled() and work.exception() is None
-                await self._tell(self._verdict(work) if done else Failed("stage_timeout", late))
+                await self._tell(self._outcome_of(work) if done else Failed("stage_timeout", late))
         finally:
             self._over.set()
             await beats
 
-    async def _work(self) -> Advance | str | None:
+    async def _work(self) -> _Result:
         structlog.contextvars.bind_contextvars(**self._ids())
-        tools = Tools(self._engine, self._workshop.storage, self._workshop.settings)
-        return await self._stage.handler(self._job, tools)
+        return await self._stage.handler(self._job, self._tools)
 
     async def _keep_lease(self) -> None:
         """Prolong the lease; return when it is lost, or the try over."""
@@ -142,10 +145,11 @@ class Execution:
                 )
                 pause = self._lease / _BEATS_A_LEASE
             except (StaleLease, UnknownJob):
-                # The handler's own step may be the reason, and its answer under way.
+                # A step of the handler may be the reason, and its answer still on the way here.
                 async with self._engine.calling:
-                    if not self._engine.ended_lease:
-                        return
+                    ended_by_hand_over = self._engine.ended_lease or self._tools.hand_over_expected
+                if not ended_by_hand_over:
+                    return
             except DatabaseError as error:
                 log.warning("heartbeat_failed", reason=str(error), **self._ids())
                 pause = min(1.0, self._lease / _BEATS_A_LEASE / 4)
@@ -161,15 +165,14 @@ class Execution:
             self._workshop.given_up.add(work)
             work.add_done_callback(self._workshop.given_up.discard)
 
-    def _verdict(self, work: asyncio.Task[Advance | str | None]) -> _Verdict:
+    def _outcome_of(self, work: asyncio.Task[_Result]) -> _Outcome:
         if work.cancelled():
             return Failed("CancelledError", "The handler cancelled itself.")
         match work.exception():
             case None:
-                answer = work.result()
-                return Advance(answer) if isinstance(answer, str) else answer
-            case Failed() | Deferred() as verdict:
-                return verdict
+                return self._outcome_of_result(work.result())
+            case Failed() | Deferred() as outcome:
+                return outcome
             case Unavailable() as error:
                 return Deferred("database_unavailable", str(error))
             case StorageError() as error:
@@ -183,14 +186,28 @@ class Execution:
                 where = frames[-1].rpartition("/")[2] if frames else "its handler"
                 return Failed(name, f"{name} at {where}")
 
-    async def _tell(self, verdict: _Verdict) -> None:
-        if verdict is None and self._engine.ended_lease:
+    def _outcome_of_result(self, result: object) -> _Outcome:
+        match result:
+            case Advance() | HandedOver():
+                return result
+            case str():
+                return Advance(result)
+            case None:
+                wrong = Failed("no_result", f"The handler returned None. {_RIGHT_RESULTS}")
+            case _:
+                name = type(result).__name__
+                wrong = Failed("wrong_result", f"The handler returned a {name}. {_RIGHT_RESULTS}")
+        log.error("handler_result_wrong", error=wrong.text, **self._ids())
+        return wrong
+
+    async def _tell(self, outcome: _Outcome) -> None:
+        if isinstance(outcome, HandedOver):
             self._report("handed_over")
             return
         pauses = Backoff(_FIRST_PAUSE)
         while True:
             try:
-                await self._tell_once(verdict)
+                await self._tell_once(outcome)
                 return
             except Unavailable as error:
                 # There is nothing better to do: whoever could take the lease needs Postgres, too.
@@ -200,44 +217,40 @@ class Execution:
                     return
                 await asyncio.wait({self._workshop.cut}, timeout=pauses.next(_LONGEST_PAUSE))
             except (StaleLease, UnknownJob) as error:
-                self._report("handed_over" if verdict is None else "lost", reason=str(error))
+                self._report("lost", reason=str(error))
                 return
             except (DatabaseError, TypeError, ValueError) as error:
-                if isinstance(verdict, Failed):
+                if isinstance(outcome, Failed):
                     log.error("failure_not_told", error=type(error).__name__, **self._ids())
                     self._report("lost", reason="its failure cannot be told")
                     return
                 # A step that the machine does not have, a payload that is no JSON.
                 text = str(error) if isinstance(error, DatabaseError) else "It cannot be told."
-                verdict = Failed(type(error).__name__, text)
+                outcome = Failed(type(error).__name__, text)
 
-    async def _tell_once(self, verdict: _Verdict) -> None:
+    async def _tell_once(self, outcome: Advance | Failed | Deferred) -> None:
         ids = (self._job.job_id, self._job.lease_token)
-        match verdict:
+        match outcome:
             case Advance(code, payload):
                 receipt = await self._engine.advance_job(*ids, code, payload)
                 self._report("advanced", code=code, to=receipt.status)
             case Deferred():
-                if isinstance(verdict, Paused):
-                    await self._pause(verdict)
-                error = _error(verdict)
-                await self._engine.defer_job(*ids, error, verdict.until)
+                if isinstance(outcome, Paused):
+                    await self._pause(outcome)
+                error = _error(outcome)
+                await self._engine.defer_job(*ids, error, outcome.until)
                 self._report("deferred", **error)
-            case _:
-                # One that says nothing would let its lease expire, and nobody would know why.
-                failure = verdict or Failed(
-                    "no_result", "The handler returned no code, and has not ended the lease itself."
-                )
-                error = _error(failure)
+            case Failed():
+                error = _error(outcome)
                 receipt = await self._engine.fail_job(
-                    *ids, error, permanent=failure.permanent, start_over=failure.start_over
+                    *ids, error, permanent=outcome.permanent, start_over=outcome.start_over
                 )
                 self._report("failed", to=receipt.status, **error)
 
-    async def _pause(self, verdict: Paused) -> None:
+    async def _pause(self, outcome: Paused) -> None:
         try:
             until = await self._engine.pause_stage(
-                self._job.status, verdict.pause_until, verdict.reason[:500]
+                self._job.status, outcome.pause_until, outcome.reason[:500]
             )
         except Unavailable:
             raise
@@ -246,10 +259,10 @@ class Execution:
         else:
             log.warning("stage_paused", stage=self._job.status, until=until.isoformat())
 
-    async def _give_back(self, work: asyncio.Task[Advance | str | None]) -> None:
+    async def _give_back(self, work: asyncio.Task[_Result]) -> None:
         """The worker stops. What the handler did not get to the end of is anybody's again."""
         if work.done() and not work.cancelled() and work.exception() is None:
-            await self._tell(self._verdict(work))
+            await self._tell(self._outcome_of(work))
             return
         if self._engine.ended_lease:
             self._report("handed_over")
@@ -290,9 +303,9 @@ def _retrieve(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-def _error(verdict: Failed | Deferred) -> dict[str, str]:
+def _error(outcome: Failed | Deferred) -> dict[str, str]:
     """What check_error_argument takes, whatever a provider or a handler called it."""
-    word = re.sub(r"[^A-Za-z0-9_.]", "_", verdict.code)[:90]
+    word = re.sub(r"[^A-Za-z0-9_.]", "_", outcome.code)[:90]
     code = word if re.match(r"[A-Za-z]", word) else f"error_{word}"
-    text = verdict.text.replace("\0", "").encode("utf-8", "replace").decode()
+    text = outcome.text.replace("\0", "").encode("utf-8", "replace").decode()
     return {"code": code, "error": text[:_LONGEST_TEXT]}

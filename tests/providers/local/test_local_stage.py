@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
+from hookline.postgres.engine import Engine
 from hookline.providers.choice import choose_parser, parser_stages
 from hookline.providers.local import parser as local_parser
 from hookline.providers.local.stage import ParseLocally, local_stage, receiver_url
@@ -108,6 +111,94 @@ async def test_a_text_comes_by_the_signed_route_of_the_receiver(
     ]
 
 
+@asynccontextmanager
+async def answering(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]], path: str = "/{path:.*}"
+) -> AsyncIterator[str]:
+    """An HTTP server that stands where the receiver is expected; its address."""
+    application = web.Application(client_max_size=2**26)
+    application.router.add_post(path, answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The calls by which a worker ends a lease, as they are made from here on."""
+    calls: list[str] = []
+    for name in ("advance_job", "fail_job", "defer_job", "release_lease"):
+        original = getattr(Engine, name)
+
+        def recorded(self: Engine, *args: Any, _original: Any = original, **options: Any) -> Any:
+            calls.append(_original.__name__)
+            return _original(self, *args, **options)
+
+        monkeypatch.setattr(Engine, name, recorded)
+    return calls
+
+
+async def test_a_text_that_the_receiver_took_is_handed_over_and_nothing_more_is_said(
+    workplace: Workplace, receiver: Receiver, told: list[str]
+) -> None:
+    # The answer takes so long that heartbeats find the lease ended before the handler knows.
+    async def forward_slowly(request: web.Request) -> web.Response:
+        headers = {name: request.headers[name] for name in ("Content-Type", "X-Webhook-Signature")}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(
+                f"{receiver.url}{request.path}", data=await request.read(), headers=headers
+            ) as response,
+        ):
+            body = await response.read()
+        await asyncio.sleep(1)
+        return web.Response(status=response.status, body=body)
+
+    job_id = job_of(workplace, sample())
+    with structlog.testing.capture_logs() as lines:
+        async with answering(forward_slowly) as url, parsing(workplace, url, lease=1):
+            await until(lambda: any(line["event"] == "job" for line in lines))
+    assert workplace.status(job_id) == "parsed"
+    assert [line["result"] for line in lines if line["event"] == "job"] == ["handed_over"]
+    assert {line["log_level"] for line in lines} == {"info"}
+    assert told == []
+
+
+@pytest.mark.parametrize("outcome", ["applied", "duplicate"])
+async def test_a_webhook_that_was_taken_before_is_a_hand_over_too(
+    workplace: Workplace, outcome: str, told: list[str]
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"outcome": outcome})
+
+    job_of(workplace, sample())
+    with structlog.testing.capture_logs() as lines:
+        async with answering(answer) as url, parsing(workplace, url):
+            await until(lambda: any(line["event"] == "job" for line in lines))
+    assert [line["result"] for line in lines if line["event"] == "job"] == ["handed_over"]
+    assert told == []
+
+
+@pytest.mark.parametrize("outcome", ["stale", "ignored", "unrecognised", "parked", "kept", None])
+async def test_a_webhook_that_was_answered_and_not_applied_defers_the_job(
+    workplace: Workplace, outcome: str | None
+) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({} if outcome is None else {"outcome": outcome})
+
+    job_id = job_of(workplace, sample())
+    async with answering(answer) as url, parsing(workplace, url):
+        await until(lambda: workplace.codes(job_id)[-1] == "stage_deferred")
+    assert (workplace.status(job_id), reason(workplace, job_id)) == (
+        *("uploaded", "content_not_applied"),
+    )
+
+
 async def test_a_document_without_a_text_fails_at_once_with_its_code(
     workplace: Workplace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,13 +276,7 @@ async def test_a_webhook_that_is_refused_for_itself_is_a_failed_try(workplace: W
     async def refuse(request: web.Request) -> web.Response:
         return web.json_response({"detail": "No."}, status=int(request.match_info["code"]))
 
-    application = web.Application()
-    application.router.add_post("/{code}/webhooks/llamaparse", refuse)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
+    async with answering(refuse, "/{code}/webhooks/llamaparse") as url:
         for status, code, last in (
             (409, "webhook_refused", "parse_failed"),
             (413, "DOCUMENT_TOO_LARGE", "parse_failed"),
@@ -199,12 +284,10 @@ async def test_a_webhook_that_is_refused_for_itself_is_a_failed_try(workplace: W
             (503, "receiver_unavailable", "stage_deferred"),
         ):
             job_id = job_of(workplace, pdf([text(f"Answer {status}", y=700)]))
-            async with parsing(workplace, f"http://127.0.0.1:{port}/{status}"):
+            async with parsing(workplace, f"{url}/{status}"):
                 await until(lambda: workplace.codes(job_id)[-1] == last)  # noqa: B023
             assert reason(workplace, job_id) == code
             workplace.query("select upload_pipeline.cancel_job(%s)", job_id)
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hookline.providers.llamacloud.client import LlamaCloudClient, ParseJob, Pro
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.outcomes import is_stuck, outcome_of_error
 from hookline.providers.llamacloud.reports import report
-from hookline.stages import Deferred, Failed, Job, Tools
+from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
 
 __all__ = ["Ask"]
 
@@ -29,7 +29,7 @@ class Ask:
         self._lookups = lookups
         self._now = now
 
-    async def __call__(self, job: Job, tools: Tools) -> None:
+    async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """Ends the lease by receive_event, or by fail_job."""
         try:
             found = await self._lookups.jobs(job.parse_job_ids)
@@ -40,13 +40,14 @@ class Ask:
                 if not is_stuck(parse_job, self._now()):
                     raise Deferred("parse_running", f"The provider says {parse_job.status}.")
                 await self._start_over(job, tools, parse_job)
-                return
+                return HandedOver()
         except ProviderError as error:
             raise outcome_of_error(error, self._now()) from error
         receipt = await report(tools.engine, parse_job)
         if receipt is None or receipt.outcome != "applied":
             # The job went elsewhere, and the lease with it; if not, this gives it back.
             raise Deferred("nothing_new", f"The provider says {parse_job.status}.")
+        return HandedOver()
 
     async def _start_over(self, job: Job, tools: Tools, parse_job: ParseJob) -> None:
         """Another attempt, and the end of this one there: in this order.

@@ -21,7 +21,7 @@ from hookline.providers.llamacloud.client import (
 )
 from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
 from hookline.providers.llamacloud.reports import SOURCE
-from hookline.stages import Deferred, Failed, Job, Tools
+from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
 from hookline.storage.content import store_content
 from hookline.storage.objects import StorageError
 
@@ -48,7 +48,7 @@ class Fetch:
         self._provider = provider
         self._now = now
 
-    async def __call__(self, job: Job, tools: Tools) -> None:
+    async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """Ends the lease by finish_content."""
         result = await self._result(job)
         content = result.markdown.encode("utf-8", "surrogatepass")
@@ -71,6 +71,7 @@ class Fetch:
         if result.job.credits is not None and len(job.parse_job_ids) == 1:
             billed = Decimal(str(result.job.credits))
             await tools.engine.settle_credits(job.job_id, job.attempt, billed)
+        return HandedOver()
 
     async def _keep(self, job: Job, tools: Tools, result: Result, content: bytes) -> None:
         sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())

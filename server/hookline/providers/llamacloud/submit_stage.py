@@ -31,7 +31,7 @@ from hookline.providers.llamacloud.outcomes import outcome_of_error
 from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, count_pages
 from hookline.providers.llamacloud.polling import Polls
 from hookline.providers.llamacloud.reports import report
-from hookline.stages import Deferred, Job, Paused, Tools
+from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
 
 __all__ = ["Submit"]
 
@@ -68,7 +68,7 @@ class Submit:
         self._grace = timedelta(seconds=grace)
         self._now = now
 
-    async def __call__(self, job: Job, tools: Tools) -> None:
+    async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """Ends the lease by record_submission."""
         content = await tools.raw(job)
         cost = await self._estimate(job, content)
@@ -76,7 +76,7 @@ class Submit:
         if reservation.outcome == "duplicate" and await self._was_submitted(
             job, tools, reservation.reserved_at
         ):
-            return
+            return HandedOver()
 
         try:
             file_id = await self._provider.upload(job.filename, content, job.mime)
@@ -90,6 +90,7 @@ class Submit:
         # upload and the turn may have taken long.
         reservation = await self._reserve(job, tools, cost, again=True)
         await self._record(job, tools, await self._create(job, tools, file_id, reservation))
+        return HandedOver()
 
     async def _create(
         self, job: Job, tools: Tools, file_id: str, reservation: Reservation

@@ -28,7 +28,7 @@ from hookline.providers.local.parser import (
 )
 from hookline.providers.parsing import ParserStages
 from hookline.settings import ConfigurationError, Settings
-from hookline.stages import Deferred, Failed, Job, Paused, Stage, Tools
+from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
 
 __all__ = ["ParseLocally", "local_stage", "receiver_url"]
 
@@ -40,6 +40,8 @@ _TIMEOUT: Final = 600.0
 _TRIES: Final = 3
 # Its secret is another one: until somebody has looked at it, nothing would be taken.
 _PAUSE: Final = timedelta(minutes=1)
+# The receiver's outcomes after which the text is the job's content.
+_TAKEN: Final = frozenset({"applied", "duplicate"})
 
 
 def _now() -> datetime:
@@ -87,7 +89,7 @@ class ParseLocally:
         self._tries = tries
         self._now = now
 
-    async def __call__(self, job: Job, tools: Tools) -> None:
+    async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """Parse the raw file and deliver its text. Raises Failed, Deferred."""
         if job.bytes_len > MAX_BYTES:
             raise _too_large(f"{job.bytes_len:,} bytes, and {MAX_BYTES:,} are the most")
@@ -95,15 +97,18 @@ class ParseLocally:
         result = await parse_content(content, job.filename, deadline=self._deadline)
         if isinstance(result, ParseFailed):
             raise Failed(result.code, result.reason, permanent=result.permanent)
-        self._require_taken(await self._deliver(job, result, tools.settings))
+        self._require_taken(await self._deliver(job, result, tools))
+        return HandedOver()
 
-    async def _deliver(self, job: Job, result: Parsed, settings: Settings) -> Answer:
-        webhook = await asyncio.to_thread(webhook_of, settings, job, result)
-        if len(webhook.body) > settings.max_body:
+    async def _deliver(self, job: Job, result: Parsed, tools: Tools) -> Answer:
+        webhook = await asyncio.to_thread(webhook_of, tools.settings, job, result)
+        if len(webhook.body) > tools.settings.max_body:
             raise _too_large(
                 f"its text makes a webhook of {len(webhook.body):,} bytes, and HOOKLINE_MAX_BODY is"
-                f" {settings.max_body:,}"
+                f" {tools.settings.max_body:,}"
             )
+        # The receiver's step ends the lease before its answer is here.
+        tools.expect_hand_over()
         try:
             return await deliver(
                 self._session, webhook_url(self._receiver), webhook, tries=self._tries
@@ -114,8 +119,15 @@ class ParseLocally:
     def _require_taken(self, answer: Answer) -> None:
         said = f"The receiver at {self._receiver} answered {answer.status}: {answer.detail}"
         match answer.status:
-            case 200:
+            case 200 if answer.outcome in _TAKEN:
                 return
+            case 200:
+                # The job went elsewhere, and the lease with it. If not, this releases the job.
+                raise Deferred(
+                    "content_not_applied",
+                    f"The receiver at {self._receiver} answered {answer.outcome or 'no outcome'}:"
+                    " the job's status did not change.",
+                )
             case 401:
                 raise Paused(
                     "receiver_refused_us",
