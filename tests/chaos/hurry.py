@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from hookline.providers.llamacloud import stages as llamacloud
 from hookline.providers.llamacloud.client import Callback, LlamaCloudClient
-from hookline.providers.parsing import ParserStages
+from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 
 # For the database, as update statements: statuses are data, the other two are 10 minutes and 30 s

@@ -32,7 +32,7 @@ _IMPORTED: Final = (
     "hookline.receiver.run",
     "hookline.worker.run",
     "hookline.worker.loading",
-    "hookline.providers.choice",
+    "hookline.providers.configured_parser",
     "hookline.providers.llamacloud.submit_stage",
     "hookline.providers.llamacloud.ask_stage",
     "hookline.providers.llamacloud.fetch_stage",

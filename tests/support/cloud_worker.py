@@ -23,7 +23,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.pool import open_pool
 from hookline.providers.llamacloud.client import LlamaCloudClient, opened
 from hookline.providers.llamacloud.stages import parsing_with
-from hookline.providers.parsing import ParserStages
+from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 from hookline.stages import Job, Stage, Tools
 from hookline.storage.files import FileStorage

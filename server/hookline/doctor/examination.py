@@ -30,7 +30,7 @@ from hookline.postgres.errors import DatabaseError
 from hookline.postgres.migrations import MigrationError
 from hookline.postgres.pool import transaction
 from hookline.postgres.views import Alert, Views
-from hookline.providers.choice import choose_parser
+from hookline.providers.configured_parser import choose_parser
 from hookline.providers.local.parser import PARSER
 from hookline.settings import ConfigurationError, Settings
 from hookline.storage.objects import StorageError

@@ -42,7 +42,7 @@ from hookline.postgres.migrations import migrate
 from hookline.process import logs
 from hookline.process.http_listener import address, reached_at
 from hookline.process.signals import stop_on_signals
-from hookline.providers.choice import Parser, choose_parser, parser_stages
+from hookline.providers.configured_parser import Parser, choose_parser, parser_stages
 from hookline.receiver.run import receiving
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
 from hookline.sources import routes

@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from hookline.postgres.engine import Engine
-from hookline.providers.choice import choose_parser, parser_stages
+from hookline.providers.configured_parser import choose_parser, parser_stages
 from hookline.providers.local import parser as local_parser
 from hookline.providers.local.stage import ParseLocally, local_stage, receiver_url
 from hookline.receiver.run import Receiver, receiving

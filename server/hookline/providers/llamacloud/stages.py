@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from hookline.providers.parsing import ParserStages
+from hookline.providers.parser_stages import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import routes
 from hookline.stages import PeriodicTask, Stage

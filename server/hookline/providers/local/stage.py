@@ -26,7 +26,7 @@ from hookline.providers.local.parser import (
     parse_content,
     parser_version,
 )
-from hookline.providers.parsing import ParserStages
+from hookline.providers.parser_stages import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
 

@@ -10,7 +10,7 @@ from typing import Literal
 import structlog
 
 from hookline.providers.local.parser import PARSER, ParserMissing, parser_version
-from hookline.providers.parsing import ParserStages
+from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 
 __all__ = ["Choice", "Parser", "choose_parser", "parser_stages"]
