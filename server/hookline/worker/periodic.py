@@ -7,7 +7,8 @@ import asyncio
 import structlog
 
 from hookline.postgres.errors import DatabaseError
-from hookline.stages import PeriodicTask, Tools
+from hookline.providers.parser_stages import PeriodicTask
+from hookline.stages import Tools
 from hookline.timing import Backoff, wait_until_set
 
 __all__ = ["repeat"]

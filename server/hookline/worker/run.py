@@ -20,8 +20,9 @@ from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
 from hookline.process.tasks import cancel_and_wait
+from hookline.providers.parser_stages import PeriodicTask
 from hookline.settings import ConfigurationError, Settings
-from hookline.stages import PeriodicTask, Stage, Tools
+from hookline.stages import Stage, Tools
 from hookline.storage.objects import Storage
 from hookline.storage.opening import open_storage
 from hookline.worker.claimer import Claimer

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from hookline.providers.parser_stages import ParserStages
+from hookline.providers.parser_stages import ParserStages, PeriodicTask
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import routes
-from hookline.stages import PeriodicTask, Stage
+from hookline.stages import Stage
 
 if TYPE_CHECKING:
     from hookline.providers.llamacloud.client import Callback, LlamaCloudClient
