@@ -247,14 +247,14 @@ def test_a_key_that_standard_webhooks_cannot_use_is_refused(
 
 def test_a_budget_below_one_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = refusal(monkeypatch, HOOKLINE_MAX_BODY="2097152", HOOKLINE_BODY_BUDGET="2097151")
-    assert sentence == "HOOKLINE_BODY_BUDGET is at least HOOKLINE_MAX_BODY, here 2097152."
+    assert sentence == "HOOKLINE_BODY_BUDGET must be at least HOOKLINE_MAX_BODY, here 2097152."
 
 
 def test_a_grace_shorter_than_the_providers_silence_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sentence = refusal(monkeypatch, HOOKLINE_SUBMIT_GRACE="60", HOOKLINE_PROVIDER_TIMEOUT="60")
-    assert sentence == "HOOKLINE_SUBMIT_GRACE is more than HOOKLINE_PROVIDER_TIMEOUT, here 60."
+    assert sentence == "HOOKLINE_SUBMIT_GRACE must be more than HOOKLINE_PROVIDER_TIMEOUT, here 60."
 
 
 def test_the_tier_without_markdown_is_refused_for_that_reason(
@@ -294,7 +294,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     env = tmp_path / ".hookline/env"
     env.parent.mkdir()
     env.write_bytes(b"\xff\xfe\x80HOOKLINE_PORT=1111\n")
-    with pytest.raises(ConfigurationError, match=r"^\.hookline/env is damaged, it is no text: "):
+    with pytest.raises(ConfigurationError, match=r"^\.hookline/env is damaged, it is not text: "):
         load()
     env.unlink()
     env.mkdir()

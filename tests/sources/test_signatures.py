@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from standardwebhooks.webhooks import Webhook
 
-from hookline.settings import standard_key
+from hookline.setting_values import standard_key
 from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import (
     MAX_SIGNATURES,

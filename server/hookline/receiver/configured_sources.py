@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from hookline.settings import Settings, standard_key
+from hookline.setting_values import standard_key
+from hookline.settings import Settings
 from hookline.sources.llamacloud import LlamaCloudSource
 from hookline.sources.llamaparse import LlamaParseSource
 from hookline.sources.llamaparse_push import LlamaParsePushSource

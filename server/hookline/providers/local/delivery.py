@@ -18,7 +18,8 @@ from uuid import UUID
 import aiohttp
 
 from hookline.providers.local.parser import Parsed
-from hookline.settings import Settings, standard_key
+from hookline.setting_values import standard_key
+from hookline.settings import Settings
 from hookline.sources import routes
 
 __all__ = [

@@ -1,0 +1,180 @@
+"""What a right value of each kind of setting is: one type for each kind.
+
+A wrong value raises ValueError with half a sentence that says what is right and holds no secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+__all__ = [
+    "ApiKey",
+    "BaseUrl",
+    "ModuleNames",
+    "PostgresUrl",
+    "PublicUrl",
+    "Secrets",
+    "ServiceRoleKey",
+    "StorageUrl",
+    "SupabaseUrl",
+    "check_length",
+    "split_at_commas",
+    "standard_key",
+]
+
+_SHORTEST_SECRET = 16
+
+
+def standard_key(secret: str) -> bytes:
+    """The key inside a Standard Webhooks secret: `whsec_` and base64, with or without padding.
+
+    Raises ValueError, with a sentence that does not hold the secret, for anything else.
+    Specification: Standard Webhooks, "Signature scheme", secret serialization.
+    """
+    encoded = secret.removeprefix("whsec_")
+    if encoded == secret:
+        raise ValueError("a Standard Webhooks secret starts with whsec_")
+    try:
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("a Standard Webhooks secret is base64 after whsec_") from None
+    if not key:
+        raise ValueError("a Standard Webhooks secret holds a key after whsec_")
+    return key
+
+
+def check_length(secrets: Iterable[str]) -> None:
+    """Raise ValueError for a secret that is too short, or empty."""
+    if any(len(secret) < _SHORTEST_SECRET for secret in secrets):
+        raise ValueError(
+            f"every secret has at least {_SHORTEST_SECRET} characters, with commas between them"
+        )
+
+
+def split_at_commas(value: str) -> tuple[str, ...]:
+    """The parts of a list in one variable, without the blanks around them."""
+    return tuple(part.strip() for part in value.split(","))
+
+
+def _split_names(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    names = split_at_commas(value)
+    if not all(names):
+        raise ValueError("it is modules or .py files, with commas between them")
+    return names
+
+
+def _check_postgres_url(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgres", "postgresql"):
+        raise ValueError("it is a postgresql:// URL")
+    # A password that is not percent-encoded would be read as a host or a port, and then be shown.
+    authority, _, path = rest.partition("?")[0].partition("/")
+    if authority.count("@") > 1 or "@" in path or not _is_readable(url):
+        raise ValueError("user and password are percent-encoded, port is a number")
+    return value
+
+
+def _is_readable(conninfo: str) -> bool:
+    try:
+        ports = str(conninfo_to_dict(conninfo).get("port") or "")
+    except ProgrammingError:
+        return False
+    return all(port == "" or port.isdecimal() for port in ports.split(","))
+
+
+def _check_storage_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "supabase":
+        # Uploads are in bucket `raw`. With parsed content in it, neither could be listed alone.
+        if not re.fullmatch(r"supabase://(?!raw$)[A-Za-z0-9][A-Za-z0-9_-]{0,99}", value):
+            raise ValueError("it is supabase:// and the name of a bucket other than raw")
+        return value
+    if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
+        raise ValueError("it is file:// and an absolute path, or supabase:// and a bucket's name")
+    if "?" in value or "#" in value or "\0" in unquote(parts.path):
+        raise ValueError("it has no query, fragment or null byte; %3F is ?, %23 is #")
+    return value
+
+
+def _check_supabase_url(value: str) -> str:
+    address = re.fullmatch(r"(https?)://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?/?", value)
+    if address is None:
+        raise ValueError("it is https:// and a host, without a path")
+    if address[1] == "http" and not _is_near(address[2].strip("[]")):
+        raise ValueError(
+            "plain http:// would send the key unencrypted: it is accepted only for this machine"
+            " and for a host name without a domain (a container's)"
+        )
+    return value.rstrip("/")
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return "." not in host
+
+
+def _check_service_role_key(value: SecretStr) -> SecretStr:
+    # A header cannot hold anything else, and the HTTP client's error would show the key.
+    if not re.fullmatch(r"[A-Za-z0-9._-]{20,}", value.get_secret_value()):
+        raise ValueError(
+            "it is the secret key, or the service_role key, of the project's API settings"
+        )
+    return value
+
+
+def _check_public_url(value: str) -> str:
+    parts = urlsplit(value)
+    # LlamaParse refuses plain HTTP, IP addresses and private names.
+    if parts.scheme != "https" or not re.fullmatch(
+        r"([a-z0-9-]+\.)+[a-z][a-z0-9-]*", parts.hostname or ""
+    ):
+        raise ValueError("it is https:// and a public domain name")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("it has no query, fragment or user")
+    if not re.fullmatch(r"[^:]*(:[0-9]{1,5})?", parts.netloc):
+        raise ValueError("its port is a number")
+    return value.rstrip("/")
+
+
+def _check_api_key(value: SecretStr) -> SecretStr:
+    # It is sent in a header.
+    if not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+        raise ValueError("it is one word of visible ASCII characters")
+    return value
+
+
+def _check_base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is https:// and a host")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("it has no query, fragment or user")
+    return value
+
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
+StorageUrl = Annotated[str, AfterValidator(_check_storage_url)]
+SupabaseUrl = Annotated[str, AfterValidator(_check_supabase_url)]
+ServiceRoleKey = Annotated[SecretStr, AfterValidator(_check_service_role_key)]
+PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
+BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
+ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
+ModuleNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
+# Split by Settings: how long a secret must be depends on the scheme.
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
