@@ -20,14 +20,9 @@ from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
 from hookline.postgres.views import JobOverview, TimelineEvent, Views
 from hookline.process import logs
-from hookline.providers.local.delivery import (
-    Answer,
-    SignedEnvelope,
-    deliver,
-    webhook_of,
-    webhook_url,
-)
+from hookline.providers.local.delivery import Answer, deliver, webhook_url
 from hookline.providers.local.parser import Parsed, ParserMissing, parser_version
+from hookline.providers.local.signed_envelope import SignedEnvelope, webhook_of
 from hookline.settings import ConfigurationError
 from hookline.standalone.up import Standing, standing
 from hookline.standalone.words import duration

@@ -17,15 +17,14 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from hookline.postgres.deliveries import Content
-from hookline.providers.local.delivery import (
+from hookline.providers.local.delivery import Undelivered, deliver
+from hookline.providers.local.parser import Parsed
+from hookline.providers.local.signed_envelope import (
     SignedEnvelope,
-    Undelivered,
-    deliver,
     envelope_of,
     sign,
     webhook_of,
 )
-from hookline.providers.local.parser import Parsed
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import llamaparse
 from hookline.sources.signatures import verify_hex

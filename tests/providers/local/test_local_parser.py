@@ -47,7 +47,7 @@ def parsers_of(file: Path) -> list[int]:
                 command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if b"hookline.providers.local.parser\0" in command and os.fsencode(file) in command:
+            if b"hookline.providers.local.child\0" in command and os.fsencode(file) in command:
                 found.append(int(entry.name))
     return found
 

@@ -16,7 +16,7 @@ from typing import Final
 import aiohttp
 
 from hookline.process.http_listener import address, reached_at
-from hookline.providers.local.delivery import Answer, Undelivered, deliver, webhook_of, webhook_url
+from hookline.providers.local.delivery import Answer, Undelivered, deliver, webhook_url
 from hookline.providers.local.parser import (
     DEADLINE,
     MAX_BYTES,
@@ -26,6 +26,7 @@ from hookline.providers.local.parser import (
     parse_content,
     parser_version,
 )
+from hookline.providers.local.signed_envelope import webhook_of
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
