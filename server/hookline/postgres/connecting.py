@@ -1,4 +1,4 @@
-"""The connection of one command: it is made, or a sentence says why not."""
+"""The connections of one command, or a sentence that says why there is none."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ CONNECT_TIMEOUT = 5
 
 
 class Unreachable(Unavailable):
-    """There is no connection to Postgres; the message is a sentence that says where and why."""
+    """There is no connection to Postgres. The message is a sentence that says where and why."""
 
 
 @asynccontextmanager
 async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[AsyncConnectionPool]:
-    """A pool for one command. Raises ConfigurationError without DATABASE_URL, and Unreachable.
+    """A pool for one command. Raises Unreachable, and ConfigurationError without DATABASE_URL.
 
-    A connection is tried first: a pool would only say that it waited for one in vain.
+    One connection is tried first, to learn the reason of a failure: a pool only says that it waited
+    too long.
     """
     conninfo = settings.require_database()
     try:
@@ -45,11 +46,11 @@ async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[Async
 
 
 def unreachable(conninfo: str, error: psycopg.OperationalError) -> Unreachable:
-    """What to tell a person of a connection that failed: host, port and reason, nothing else."""
+    """The error for a connection that failed. It tells host, port and reason, nothing else."""
     parts = conninfo_to_dict(conninfo)
     where = f"{parts.get('host') or 'its local socket'}:{parts.get('port') or 5432}"
     lines = [line.strip(" \t-.") for line in str(error).splitlines()]
-    # libpq adds a question, or the attempts at each address, to the line that says why.
+    # The reason is in the first line. libpq adds a question, or a line for each address it tried.
     reason = re.sub(r"^.*failed: |^.*\b(FATAL|ERROR): +", "", lines[0] if lines else "")
     return Unreachable(
         f"There is no connection to Postgres at {where}: {reason or type(error).__name__}."

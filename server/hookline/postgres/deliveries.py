@@ -1,4 +1,4 @@
-"""What a delivery says, in the words of receive_event and receive_content."""
+"""What a delivery says: the arguments of receive_event and receive_content."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["Content", "Notice"]
 class Notice:
     """An event without content: the arguments of SQL `receive_event`.
 
-    `code` is a word of the database's `event_codes` table, or None where the event is none of our
-    business and is only written down as ignored. Every string here is storable as text and jsonb.
+    `code` is a row of the table `event_codes`, or None if the event does not concern us: then it is
+    only recorded, as ignored. Postgres can store every string in here as text and jsonb.
     """
 
     delivery_id: str
@@ -29,11 +29,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A document's text, or bytes that only a person can read: the arguments of `receive_content`.
+    """The text of a document: the arguments of SQL `receive_content`.
 
-    `content_sha256` (lowercase hex) and `content_bytes` are the sender's claims; SQL compares them
-    with the bytes. `details` is the payload of the event: `content_length` is in characters.
-    `recognised` is False for a proven body of unknown shape: `content` is then the body as it came.
+    `content_sha256` (lowercase hex) and `content_bytes` are what the sender says; SQL compares them
+    with the bytes. `details` is the payload of the event; its `content_length` is in characters.
+    `recognised` is False for a proven body of unknown shape: then `content` is the whole body and a
+    person decides.
     """
 
     delivery_id: str

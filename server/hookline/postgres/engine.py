@@ -1,4 +1,4 @@
-"""The functions of schema upload_pipeline, one typed coroutine each. No rule is held here."""
+"""The functions of schema upload_pipeline, one typed coroutine for each. The rules are in SQL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Engine:
-    """Calls the engine through a pool. A method is one transaction and may raise DatabaseError."""
+    """Calls the SQL functions. Each method is one transaction, and may raise DatabaseError."""
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
@@ -55,7 +55,9 @@ class Engine:
         )
 
     async def receive_content(self, source: str, body_sha256: str, content: Content) -> Receipt:
-        """Keep a delivery's content. `kept` says where to write it; then call finish_content.
+        """Take a delivery with content.
+
+        With outcome `kept`, write the content to the receipt's path, then call finish_content.
 
         Raises UnknownJob, DocumentMismatch, DeliveryConflict, UnusableContent.
         """
@@ -78,11 +80,11 @@ class Engine:
         )
 
     async def finish_content(self, job_id: UUID, ordinal: int) -> Receipt:
-        """Say that kept content is in storage. Raises UnknownJob."""
+        """Say that the content is in storage now. Raises UnknownJob."""
         return await self._receipt("finish_content", job_id=job_id, ordinal=ordinal)
 
     async def claim_content(self) -> ClaimedContent | None:
-        """The kept content whose turn it is to be stored, if any. One, since it may be large."""
+        """The next content that waits for storage, if any. Only one, since it may be large."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select job_id, ordinal, path, content, tries"
@@ -93,7 +95,7 @@ class Engine:
         return ClaimedContent._make(row) if row else None
 
     async def claim_deletions(self, batch: int) -> list[tuple[str, int]]:
-        """(path, tries) of objects of erased documents that are to be deleted now."""
+        """Objects of erased documents to be deleted now, as (path, tries)."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select path, tries from upload_pipeline.claim_deletions(batch => %s)", [batch]
@@ -101,7 +103,7 @@ class Engine:
             return [(path, tries) for path, tries in await cursor.fetchall()]
 
     async def finish_deletion(self, path: str, tries: int) -> None:
-        """Say that an object of an erased document is gone, with the `tries` of its claim."""
+        """Say that an object of an erased document is deleted, with the `tries` of its claim."""
         async with transaction(self._pool) as connection:
             await connection.execute(
                 "select upload_pipeline.finish_deletion(path => %s, tries => %s)", [path, tries]
@@ -110,7 +112,7 @@ class Engine:
     async def claim_jobs(
         self, status: str, worker: str, *, batch: int = 1, lease: float = 60
     ) -> list[Job]:
-        """Jobs of a status, each under a lease of so many seconds. Raises InvalidArgument."""
+        """Claim jobs of a status, each with a lease of so many seconds. Raises InvalidArgument."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select job_id, document_id, owner_id, filename, mime, bytes_len, file_sha256,"
@@ -128,7 +130,7 @@ class Engine:
         ]
 
     async def heartbeat(self, job_id: UUID, lease_token: UUID, *, lease: float = 60) -> datetime:
-        """Prolong a lease, by seconds from now; until when. Raises UnknownJob, StaleLease."""
+        """Extend a lease to `lease` seconds from now; its end. Raises UnknownJob, StaleLease."""
         return _moment(
             await self._value(
                 "heartbeat",
@@ -139,7 +141,7 @@ class Engine:
         )
 
     async def release_lease(self, job_id: UUID, lease_token: UUID) -> None:
-        """Give a job back unworked, which is no failed try. Raises UnknownJob, StaleLease."""
+        """Give a job back without work done. No try is counted. Raises UnknownJob, StaleLease."""
         await self._value("release_lease", job_id=job_id, lease_token=lease_token)
 
     async def advance_job(
@@ -151,7 +153,7 @@ class Engine:
         *,
         keep_lease: bool = False,
     ) -> Receipt:
-        """The step that was done. It ends the lease, unless `keep_lease`.
+        """Move the job by the code of the step that was done. Ends the lease, unless `keep_lease`.
 
         Raises UnknownJob, StaleLease, IllegalTransition, InvalidArgument.
         """
@@ -173,7 +175,7 @@ class Engine:
         permanent: bool = False,
         start_over: bool = False,
     ) -> Receipt:
-        """A failed try; error is {"code": a word, "error": a text, ...}. Ends the lease.
+        """Record a failed try; `error` is {"code": a word, "error": a text, ...}. Ends the lease.
 
         Raises UnknownJob, StaleLease, InvalidArgument.
         """
@@ -193,7 +195,7 @@ class Engine:
         error: Mapping[str, object],
         until: datetime | None = None,
     ) -> Receipt:
-        """Not now, and no failed try; error as for fail_job. Ends the lease.
+        """Put the job off, without counting a try; `error` as for fail_job. Ends the lease.
 
         Raises UnknownJob, StaleLease, InvalidArgument.
         """
@@ -206,18 +208,21 @@ class Engine:
         )
 
     async def pause_stage(self, status: str, until: datetime, reason: str) -> datetime:
-        """No job of a status is claimed before; until when in the end. Raises InvalidArgument."""
+        """Let no job of a status be claimed before `until`; the time that holds now.
+
+        A later time of an earlier call wins. Raises InvalidArgument.
+        """
         return _moment(await self._value("pause_stage", status=status, until=until, reason=reason))
 
     async def apply_parked(self) -> str | None:
-        """Apply what was parked for one provider job that is known by now; its id, else None."""
+        """Apply the parked deliveries of one provider job that is known by now; its id, or None."""
         found = await self._value("apply_parked")
         return None if found is None else str(found)
 
     async def record_submission(
         self, job_id: UUID, attempt: int, parse_job_id: str, correlation_id: str | None = None
     ) -> Receipt:
-        """Keep the provider's id of an attempt. Safe to call twice.
+        """Record the provider's id of an attempt. Safe to call twice.
 
         Raises UnknownJob, DocumentMismatch, InvalidArgument.
         """
@@ -237,7 +242,7 @@ class Engine:
         *,
         again: bool = False,
     ) -> Reservation:
-        """Before submitting: what the attempt may cost.
+        """Reserve what the attempt may cost, before submitting.
 
         Raises UnknownJob, StaleLease, BudgetExceeded, InvalidArgument.
         """
@@ -260,10 +265,10 @@ class Engine:
         *,
         reserved_at: datetime | None = None,
     ) -> str:
-        """What was billed for an attempt: applied, duplicate, stale, ignored.
+        """Settle a reservation with what was billed; `applied`, `duplicate`, `stale` or `ignored`.
 
-        `reserved_at`: of the reservation that was looked at; stale if there is a newer one. Raises
-        InvalidArgument.
+        `reserved_at` names the reservation that was looked at: `stale` if there is a newer one.
+        Raises InvalidArgument.
         """
         return str(
             await self._value(
@@ -276,7 +281,7 @@ class Engine:
         )
 
     async def claim_reservations(self, batch: int = 50) -> list[OpenReservation]:
-        """Reservations that are open for long: ask what was billed, then settle_credits."""
+        """Reservations open for long: find out what was billed, then call settle_credits."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select job_id, attempt, reserved, reserved_at, parse_job_ids"
@@ -289,7 +294,7 @@ class Engine:
             ]
 
     async def credit_status(self) -> list[CreditStatus]:
-        """The caps, and what is used and left of each."""
+        """The caps, with what is used and what is left of each."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select owner_id, period, credits, used, remaining, starts_at, resets_at"
@@ -308,7 +313,7 @@ class Engine:
         raw_path: str,
         correlation_id: str | None = None,
     ) -> Receipt:
-        """A job for a file; `duplicate` is the unfinished one it has. Raises InvalidArgument."""
+        """Make a job for a file; `duplicate`: it has an unfinished one. Raises InvalidArgument."""
         return await self._receipt(
             "create_job",
             owner_id=owner_id,
@@ -321,17 +326,17 @@ class Engine:
         )
 
     async def confirm_upload(self, job_id: UUID, bytes_len: int, file_sha256: str) -> Receipt:
-        """Say that the raw file is there. Raises UnknownJob, DocumentMismatch."""
+        """Say that the raw file is uploaded. Raises UnknownJob, DocumentMismatch."""
         return await self._receipt(
             "confirm_upload", job_id=job_id, bytes_len=bytes_len, file_sha256=file_sha256
         )
 
     async def retry_job(self, job_id: UUID, reason: str | None = None) -> Receipt:
-        """Another attempt. Raises UnknownJob, IllegalTransition, UnfinishedJobExists."""
+        """Start another attempt. Raises UnknownJob, IllegalTransition, UnfinishedJobExists."""
         return await self._receipt("retry_job", job_id=job_id, reason=reason)
 
     async def check_integrity(self) -> list[Mapping[str, Any]]:
-        """A row {violation, job_id, detail} for each violated invariant."""
+        """One row {violation, job_id, detail} for each violated invariant."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select violation, job_id, detail from upload_pipeline.check_integrity()"
@@ -357,7 +362,7 @@ class Engine:
 @cache
 def _call(function: str, *arguments: str) -> bytes:
     named = ", ".join(f"{name} => %({name})s" for name in arguments)
-    # Both are names from this module: no value is ever put into a statement.
+    # Both are names of this module. Values are always parameters.
     return (
         "select outcome, job_id, document_id, status, version, event_id, ordinal, path"  # noqa: S608
         f" from upload_pipeline.{function}({named})"

@@ -1,4 +1,4 @@
-"""What Postgres' errors mean to a caller: one exception a meaning, one table of SQLSTATEs."""
+"""What an error of Postgres means to a caller: one exception for each, one table of SQLSTATEs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class DatabaseError(Exception):
-    """Postgres refused. `detail` and `hint` are the ones that the function raised."""
+    """Postgres refused. `detail` and `hint` are those that the SQL function raised."""
 
     def __init__(
         self, message: str, *, sqlstate: str | None = None, detail: str = "", hint: str = ""
@@ -35,7 +35,7 @@ class DatabaseError(Exception):
 
 
 class Unavailable(DatabaseError):
-    """Postgres is away or busy: nothing was changed, and the same call may succeed later."""
+    """Postgres is away or busy. Nothing was changed; the same call may succeed later."""
 
 
 class UnknownJob(DatabaseError):
@@ -43,15 +43,15 @@ class UnknownJob(DatabaseError):
 
 
 class IllegalTransition(DatabaseError):
-    """The state machine has no such step from where the job is."""
+    """The state machine has no such transition from the job's status."""
 
 
 class StaleLease(DatabaseError):
-    """The lease is another's by now, or has ended: stop working on the job."""
+    """The lease has ended, or another worker holds it: stop working on the job."""
 
 
 class DocumentMismatch(DatabaseError):
-    """The ids or the file named together do not belong together."""
+    """The ids, or the id and the file, do not belong together."""
 
 
 class BudgetExceeded(DatabaseError):
@@ -59,26 +59,26 @@ class BudgetExceeded(DatabaseError):
 
 
 class InvalidArgument(DatabaseError):
-    """An argument has a value that no call can accept."""
+    """An argument has a value that the function never accepts."""
 
 
 class DeliveryConflict(DatabaseError):
-    """The id of an applied delivery came again with other content."""
+    """A delivery that was applied before came again under the same id with other content."""
 
 
 class UnusableContent(DatabaseError):
-    """The content is empty, or not what its sender said."""
+    """The content is empty, or does not have the hash or size that its sender said."""
 
 
 class UnfinishedJobExists(DatabaseError):
-    """The document has another job that is not finished."""
+    """The document has another job that is unfinished."""
 
 
 class HistoryProtected(DatabaseError):
-    """Somebody tried to change a status or history by hand."""
+    """Somebody tried to change a status or the history without the functions."""
 
 
-# The one table of what an SQLSTATE, or else its class, means here. Those of class UP are
+# By SQLSTATE, or else by its class (the first two characters). Class UP is the table
 # upload_pipeline.error_codes.
 ERRORS: dict[str, type[DatabaseError]] = {
     "UP001": UnknownJob,
@@ -93,10 +93,10 @@ ERRORS: dict[str, type[DatabaseError]] = {
     "UP010": HistoryProtected,
     "22": InvalidArgument,
     "08": Unavailable,
-    # A transaction pooler without prepared statements: HOOKLINE_PREPARE_THRESHOLD=off.
+    # Behind a transaction pooler without prepared statements, HOOKLINE_PREPARE_THRESHOLD is off.
     "26000": Unavailable,
     "42P05": Unavailable,
-    "25006": Unavailable,  # read-only: a standby, or a primary being switched
+    "25006": Unavailable,  # the server only reads: a standby, or a primary during a switch
     "40001": Unavailable,
     "40P01": Unavailable,
     "53": Unavailable,
@@ -106,11 +106,11 @@ ERRORS: dict[str, type[DatabaseError]] = {
 
 
 def meaning_of(error: psycopg.Error) -> DatabaseError:
-    """The caller's exception for a driver's. Never carries a statement or its parameters."""
+    """The exception for an error of the driver. It never holds a statement or its parameters."""
     sqlstate = error.sqlstate
     kind: type[DatabaseError] = DatabaseError
     if sqlstate is None:
-        # Without an SQLSTATE the server did not answer: the connection is gone or never was.
+        # Without an SQLSTATE the server did not answer: the connection was lost or never made.
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             kind = Unavailable
         return kind(type(error).__name__)

@@ -1,4 +1,4 @@
-"""The connection to Postgres: one pool a process, one transaction a call."""
+"""Connections to Postgres: one pool for a process, one transaction for a call."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ _POOL_TIMEOUT = 5.0
 def open_pool(
     conninfo: str, *, size: int, prepare_threshold: int | None, name: str
 ) -> AsyncConnectionPool:
-    """A pool that is not open yet: `async with` it. It reconnects when Postgres comes back.
+    """A pool that is not open yet: use it with `async with`. It reconnects after an outage.
 
-    `prepare_threshold` None suits a transaction pooler (PgBouncer, Supavisor).
+    `prepare_threshold` is psycopg's; None (never prepare) is for a transaction pooler such as
+    PgBouncer or Supavisor.
     """
     return AsyncConnectionPool(
         conninfo,
         min_size=min(2, size),
         max_size=size,
-        # One lock wait in front of a full pool is worth waiting for; more is the sender's to retry.
+        # Long enough for one lock wait of the calls that hold the connections. After that the
+        # caller gets an error and the sender retries.
         timeout=_POOL_TIMEOUT,
         reconnect_timeout=float("inf"),
         open=False,
@@ -44,7 +46,7 @@ def open_pool(
 
 @asynccontextmanager
 async def transaction(pool: AsyncConnectionPool) -> AsyncIterator[psycopg.AsyncConnection]:
-    """A connection for one call, which is one transaction. Raises only DatabaseError's family."""
+    """A connection for one call, which is one transaction. Raises only DatabaseErrors."""
     try:
         async with pool.connection() as connection:
             yield connection

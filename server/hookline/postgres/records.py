@@ -1,4 +1,4 @@
-"""What the SQL functions answer: one typed record for each kind of row."""
+"""What the SQL functions return: one typed record for each kind of row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = [
     "Reservation",
 ]
 
-# Domain upload_pipeline.outcome.
+# The values of domain upload_pipeline.outcome.
 OUTCOMES = frozenset({"applied", "kept", "unrecognised", "duplicate", "stale", "ignored", "parked"})
 
 
@@ -47,7 +47,7 @@ class ClaimedContent(NamedTuple):
 
 
 class Reservation(NamedTuple):
-    """What reserve_credits answers; `duplicate`: made at `reserved_at`, by an earlier try."""
+    """What reserve_credits returns. `duplicate`: an earlier try reserved, at `reserved_at`."""
 
     outcome: str
     attempt: int
@@ -66,7 +66,7 @@ class OpenReservation(NamedTuple):
 
 
 class CreditStatus(NamedTuple):
-    """A row of credit_status: a cap of an owner, or of all where that is None."""
+    """A row of credit_status: a cap of one owner, or of all together if `owner_id` is None."""
 
     owner_id: UUID | None
     period: str
@@ -79,7 +79,7 @@ class CreditStatus(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A row of claim_jobs, and the status that was claimed. Sizes are bytes."""
+    """A claimed job: a row of claim_jobs and the status that was claimed. Sizes are in bytes."""
 
     status: str
     job_id: UUID

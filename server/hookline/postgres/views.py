@@ -94,7 +94,7 @@ class FailedJob:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A row of queue_health: `queue` is a status, or a place such as `content: to store`."""
+    """A row of queue_health. `queue` is a status, or a place such as `content: to store`."""
 
     queue: str
     waiting: int
@@ -116,9 +116,9 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class KnownObject:
-    """A row of stored_objects: what ought to be in storage. Of a purged job the path is left.
+    """A row of stored_objects: an object that should be in storage.
 
-    `stored` is false while the content still waits for storage.
+    Of a purged job only the path is known. `stored` is false while the content waits for storage.
     """
 
     path: str
@@ -130,7 +130,7 @@ class KnownObject:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A state of the machine."""
+    """A row of statuses: a state of the machine."""
 
     status: str
     initial: bool
@@ -150,7 +150,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A step of the machine."""
+    """A row of transitions: a step that the machine allows."""
 
     from_status: str
     to_status: str
@@ -159,7 +159,7 @@ class Transition:
 
 
 class Views:
-    """Reads as a login role in hookline_reader. A method may raise DatabaseError."""
+    """Reads the views, as a login role in hookline_reader. A method may raise DatabaseError."""
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
@@ -174,12 +174,12 @@ class Views:
         since: datetime | None = None,
         limit: int = 50,
     ) -> list[JobOverview]:
-        """Jobs for which every given filter holds, newest first; `since`: made then, or later."""
+        """Jobs that pass every given filter, newest first. `since`: created then or later."""
         clauses = ["true"]
         if status is not None:
             clauses.append("status = %(status)s")
             kind = [one for one in await self.statuses() if one.status == status]
-            # What follows from a status, said once more: unfinished and failed jobs have indexes.
+            # Implied by the status. It lets Postgres use the indexes of unfinished and failed jobs.
             clauses += ["not terminal" for one in kind if not one.terminal]
             clauses += ["failed" for one in kind if one.failed]
         if failed:
@@ -190,7 +190,7 @@ class Views:
             clauses.append("owner_id = %(owner_id)s")
         if since is not None:
             clauses.append("job_id >= %(first)s")
-        # A job's id is a UUIDv7, so its primary key is in the order of birth.
+        # A job's id is a UUIDv7, so the order of ids is the order of creation.
         return await self._select(
             JobOverview,
             "job_overview",
@@ -202,13 +202,13 @@ class Views:
         )
 
     async def jobs_of(self, job_ids: list[UUID]) -> list[JobOverview]:
-        """Those of the jobs that there are, in no order that counts."""
+        """The jobs with these ids, as far as they exist, in any order."""
         return await self._select(
             JobOverview, "job_overview", "where job_id = any(%(job_ids)s)", job_ids=job_ids
         )
 
     async def jobs_between(self, first: UUID, last: UUID, *, limit: int) -> list[JobOverview]:
-        """Jobs whose id is from `first` to `last`, both included, in the order of their ids."""
+        """Jobs with ids from `first` to `last`, both included, in the order of their ids."""
         return await self._select(
             JobOverview,
             "job_overview",
@@ -219,7 +219,7 @@ class Views:
         )
 
     async def timeline(self, job_id: UUID, *, after: int = 0) -> list[TimelineEvent]:
-        """What happened to a job after a version, in order; empty if there is no such job."""
+        """The events of a job after a version, in order. Empty if the job does not exist."""
         return await self._select(
             TimelineEvent,
             "job_timeline",
@@ -236,7 +236,7 @@ class Views:
         after: FailedJob | None = None,
         limit: int = 1000,
     ) -> list[FailedJob]:
-        """Dead letters, the oldest failure first: the next ones `after` another."""
+        """Dead letters, oldest failure first. `after`: only those that follow this one."""
         clauses = ["true"]
         if status is not None:
             clauses.append("status = %(status)s")
@@ -260,18 +260,18 @@ class Views:
         return await self._select(Alert, "alerts", "order by alert, subject")
 
     async def queue_health(self) -> list[Queue]:
-        """Each place where work can wait."""
+        """Every place where work can wait."""
         return await self._select(Queue, "queue_health", "order by queue")
 
     async def known_objects(self, paths: list[str]) -> list[KnownObject]:
-        """Those of the paths that the database knows."""
+        """The objects with these paths, as far as the database knows them."""
         found = await self._select(
             KnownObject,
             "stored_objects",
             "where job_id is not null and path = any(%(paths)s)",
             paths=paths,
         )
-        # Apart, since no index helps with these: for most paths there is nothing left to ask.
+        # A query of its own, since no index helps it. For most paths it is not needed.
         if rest := list(set(paths).difference(known.path for known in found)):
             found += await self._select(
                 KnownObject,
@@ -282,7 +282,7 @@ class Views:
         return found
 
     async def stored_after(self, path: str, *, limit: int) -> list[KnownObject]:
-        """The next objects after `path` that jobs say are stored, in the order of their paths."""
+        """The next stored objects of jobs after `path`, in the order of their paths."""
         return await self._select(
             KnownObject,
             "stored_objects",
@@ -292,11 +292,11 @@ class Views:
         )
 
     async def statuses(self) -> list[Status]:
-        """The states of the machine, by name."""
+        """The states of the machine, in the order of their names."""
         return await self._select(Status, "statuses", 'order by status collate "C"')
 
     async def transitions(self) -> list[Transition]:
-        """The steps of the machine, those that are disabled too, by name."""
+        """The steps of the machine, disabled ones too, in the order of their names."""
         return await self._select(
             Transition,
             "transitions",
@@ -307,7 +307,7 @@ class Views:
         self, kind: type[Row], view: str, clauses: str, **values: object
     ) -> list[Row]:
         columns = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
-        # All three are text of this module: no value is ever put into a statement.
+        # All three are text of this module. Values are always parameters.
         query = f"select {columns} from upload_pipeline.{view} {clauses}"  # noqa: S608
         async with transaction(self._pool) as connection:
             cursor = connection.cursor(row_factory=class_row(kind))
@@ -316,6 +316,6 @@ class Views:
 
 
 def _first_id_of(moment: datetime) -> UUID:
-    """Not later than any UUIDv7 that is made from then on: RFC 9562, section 5.7."""
+    """The smallest UUIDv7 that can be made from this moment on: RFC 9562, section 5.7."""
     milliseconds = int(moment.timestamp() * 1000)
     return UUID(int=max(milliseconds, 0) << 80)
