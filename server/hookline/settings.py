@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     read_timeout: float = Field(20.0, alias="HOOKLINE_READ_TIMEOUT", gt=0, le=600)
     stop_timeout: float = Field(30.0, alias="HOOKLINE_STOP_TIMEOUT", gt=0, le=600)
 
-    # None: providers.choice decides by the other settings.
+    # None: providers.configured_parser decides by the other settings.
     parser: Literal["local", "llamacloud", "none"] | None = Field(None, alias="HOOKLINE_PARSER")
     # Where the local parser sends its webhooks; None: HOOKLINE_HOST and HOOKLINE_PORT.
     receiver_url: BaseUrl | None = Field(None, alias="HOOKLINE_RECEIVER_URL")

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hookline.providers.llamacloud import stages as llamacloud
-from hookline.providers.llamacloud.client import Callback, LlamaCloudClient
+from hookline.providers.llamacloud.client import LlamaCloudClient
+from hookline.providers.llamacloud.jobs import Callback
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 

@@ -12,9 +12,8 @@ import pytest
 from aiohttp import web
 from llama_cloud import DefaultAsyncHttpxClient
 
-from hookline.providers.llamacloud.client import (
-    Callback,
-    LlamaCloudClient,
+from hookline.providers.llamacloud.client import LlamaCloudClient, opened
+from hookline.providers.llamacloud.errors import (
     Misconfigured,
     NotReady,
     ProviderError,
@@ -23,8 +22,8 @@ from hookline.providers.llamacloud.client import (
     Refused,
     Unanswered,
     UnknownParseJob,
-    opened,
 )
+from hookline.providers.llamacloud.jobs import Callback
 from support.cloud_worker import PDF, CloudWorker
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

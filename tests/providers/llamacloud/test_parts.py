@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from hookline.providers.llamacloud.batches import Batches
-from hookline.providers.llamacloud.client import ParseJob
+from hookline.providers.llamacloud.jobs import ParseJob
 from hookline.providers.llamacloud.limiter import Limiter
 from hookline.providers.llamacloud.outcomes import failure_of
 from hookline.providers.llamacloud.pages import count_pages

@@ -9,7 +9,7 @@ import pytest
 
 from fakes.llamacloud.faults import Faults
 from fakes.llamacloud.server import LlamaCloud
-from hookline.providers.llamacloud.client import ParseJob
+from hookline.providers.llamacloud.jobs import ParseJob
 from support.cloud_worker import CREDITS, FAST, PDF, CloudWorker, Employ
 
 

@@ -15,7 +15,7 @@ from fakes.llamacloud.server import LlamaCloud
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import StaleLease
 from hookline.postgres.records import Receipt, Reservation
-from hookline.providers.llamacloud.client import Unanswered
+from hookline.providers.llamacloud.errors import Unanswered
 from support.cloud_worker import CREDITS, FAST, GRACE, PAGES, PDF, CloudWorker, Employ
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from hookline.providers.llamacloud.client import LlamaCloudClient, ParseJob, ProviderError, Refused
+from hookline.providers.llamacloud.client import LlamaCloudClient
+from hookline.providers.llamacloud.errors import ProviderError, Refused
+from hookline.providers.llamacloud.jobs import ParseJob
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.outcomes import is_stuck, outcome_of_error
 from hookline.providers.llamacloud.reports import report

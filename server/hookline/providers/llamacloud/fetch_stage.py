@@ -11,14 +11,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from hookline.postgres.deliveries import Content
-from hookline.providers.llamacloud.client import (
-    LlamaCloudClient,
-    NotReady,
-    ParseJob,
-    ProviderError,
-    Result,
-    UnknownParseJob,
-)
+from hookline.providers.llamacloud.client import LlamaCloudClient
+from hookline.providers.llamacloud.errors import NotReady, ProviderError, UnknownParseJob
+from hookline.providers.llamacloud.jobs import ParseJob, Result
 from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
 from hookline.providers.llamacloud.reports import SOURCE
 from hookline.stages import Deferred, Failed, HandedOver, Job, Tools

@@ -9,7 +9,9 @@ from typing import Final
 from uuid import UUID
 
 from hookline.providers.llamacloud.batches import Batches
-from hookline.providers.llamacloud.client import LlamaCloudClient, ParseJob, UnknownParseJob
+from hookline.providers.llamacloud.client import LlamaCloudClient
+from hookline.providers.llamacloud.errors import UnknownParseJob
+from hookline.providers.llamacloud.jobs import ParseJob
 
 __all__ = ["Lookups", "metadata_of"]
 

@@ -6,14 +6,14 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from hookline.providers.llamacloud.client import (
+from hookline.providers.llamacloud.errors import (
     Misconfigured,
-    ParseJob,
     ProviderError,
     QuotaSpent,
     RateLimited,
     Refused,
 )
+from hookline.providers.llamacloud.jobs import ParseJob
 from hookline.stages import Deferred, Failed, Paused
 
 __all__ = ["failure_of", "is_stuck", "outcome_of_error", "why_ended"]

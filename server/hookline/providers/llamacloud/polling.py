@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from hookline.providers.llamacloud.client import ProviderError
+from hookline.providers.llamacloud.errors import ProviderError
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools

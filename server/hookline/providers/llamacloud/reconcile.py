@@ -14,12 +14,9 @@ import structlog
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import UnknownJob
 from hookline.postgres.records import OpenReservation
-from hookline.providers.llamacloud.client import (
-    LlamaCloudClient,
-    ParseJob,
-    ProviderError,
-    UnknownParseJob,
-)
+from hookline.providers.llamacloud.client import LlamaCloudClient
+from hookline.providers.llamacloud.errors import ProviderError, UnknownParseJob
+from hookline.providers.llamacloud.jobs import ParseJob
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools

@@ -20,7 +20,8 @@ from hookline.sources import routes
 from hookline.stages import Stage
 
 if TYPE_CHECKING:
-    from hookline.providers.llamacloud.client import Callback, LlamaCloudClient
+    from hookline.providers.llamacloud.client import LlamaCloudClient
+    from hookline.providers.llamacloud.jobs import Callback
 
 __all__ = ["llamacloud", "parsing_with"]
 
@@ -104,7 +105,7 @@ def parsing_with(
 
 def _webhook(settings: Settings) -> Callback | None:
     """Where LlamaCloud may call us, proven by the newest secret of the receiver; None: nowhere."""
-    from hookline.providers.llamacloud.client import Callback
+    from hookline.providers.llamacloud.jobs import Callback
 
     missing = [
         variable

@@ -17,15 +17,9 @@ import structlog
 
 from hookline.postgres.errors import BudgetExceeded
 from hookline.postgres.records import Reservation
-from hookline.providers.llamacloud.client import (
-    Callback,
-    LlamaCloudClient,
-    ParseJob,
-    ProviderError,
-    Refused,
-    Unanswered,
-    UnknownParseJob,
-)
+from hookline.providers.llamacloud.client import LlamaCloudClient
+from hookline.providers.llamacloud.errors import ProviderError, Refused, Unanswered, UnknownParseJob
+from hookline.providers.llamacloud.jobs import Callback, ParseJob
 from hookline.providers.llamacloud.lookups import Lookups, metadata_of
 from hookline.providers.llamacloud.outcomes import outcome_of_error
 from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, count_pages
