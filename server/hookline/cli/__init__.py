@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from hookline import __version__
-from hookline.cli import diagram, doctor, jobs, local, migrate, retry, serve, submit, url, work
-from hookline.cli.exits import FAILED, INTERRUPTED, WRONG, explain
+from hookline.cli import demo, diagram, doctor, jobs, migrate, retry, serve, submit, up, url, work
+from hookline.cli.exit_codes import FAILED, INTERRUPTED, WRONG, explain
 from hookline.cli.output import say
 
 __all__ = ["app", "main"]
@@ -33,7 +33,7 @@ app = typer.Typer(
 )
 
 for group, commands in {
-    "On this machine": (local.up, local.demo),
+    "On this machine": (up.up, demo.demo),
     "Run": (serve.serve, work.work, migrate.migrate, doctor.doctor),
     "Jobs": (submit.submit, jobs.jobs, jobs.job, retry.retry, url.url),
     "The machine": (diagram.diagram,),

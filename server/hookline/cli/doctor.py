@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from hookline.cli.exits import FAILED
+from hookline.cli.exit_codes import FAILED
 from hookline.cli.output import errors, print_json, print_table, printable
 from hookline.doctor.examination import Check, examine, unknown_variables
 from hookline.settings import ConfigurationError, load

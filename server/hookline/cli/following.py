@@ -10,7 +10,8 @@ from uuid import UUID
 from rich.live import Live
 from rich.text import Text
 
-from hookline.cli.finding import Wanted, find_job, require_status
+from hookline.cli.job_filters import Wanted, require_status
+from hookline.cli.job_id import find_job
 from hookline.cli.output import (
     console,
     duration,

@@ -11,9 +11,10 @@ from uuid import UUID
 
 import typer
 
-from hookline.cli.exits import FAILED, WrongUsage
-from hookline.cli.finding import Id, Wanted, find_job, require_status
+from hookline.cli.exit_codes import FAILED, WrongUsage
 from hookline.cli.following import follow_job, follow_jobs
+from hookline.cli.job_filters import Wanted, require_status
+from hookline.cli.job_id import Id, find_job
 from hookline.cli.output import console, print_json, print_table, printable, say
 from hookline.cli.rows import EVENT_COLUMNS, JOB_COLUMNS, event_row, job_row, print_overview
 from hookline.postgres.connecting import connected

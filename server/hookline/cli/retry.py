@@ -11,8 +11,9 @@ from uuid import UUID
 
 import typer
 
-from hookline.cli.exits import FAILED, WrongUsage, explain
-from hookline.cli.finding import find_job, require_status
+from hookline.cli.exit_codes import FAILED, WrongUsage, explain
+from hookline.cli.job_filters import require_status
+from hookline.cli.job_id import find_job
 from hookline.cli.output import errors, print_json, print_table, say
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine

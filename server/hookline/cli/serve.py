@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import Callable
 
+from hookline.cli.event_loop import loop_factory
 from hookline.process.signals import stop_on_signals
 from hookline.settings import Settings, load
 
-__all__ = ["loop_factory", "serve"]
+__all__ = ["serve"]
 
 
 def serve() -> None:
@@ -29,15 +28,6 @@ def serve() -> None:
     logs.configure()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_receive_until_signal(settings))
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where there is one."""
-    if sys.platform == "win32":
-        return None
-    import uvloop
-
-    return uvloop.new_event_loop
 
 
 async def _receive_until_signal(settings: Settings) -> None:

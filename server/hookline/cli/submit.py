@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hookline.cli.exits import FAILED
+from hookline.cli.exit_codes import FAILED
 from hookline.cli.output import duration, errors, print_json, printable, say
 from hookline.settings import Settings, load
 

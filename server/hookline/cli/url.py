@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from hookline.cli.exits import WrongUsage
-from hookline.cli.finding import Id, find_job
+from hookline.cli.exit_codes import WrongUsage
+from hookline.cli.job_id import Id, find_job
 from hookline.cli.output import say
 from hookline.postgres.connecting import connected
 from hookline.postgres.views import JobOverview, Views

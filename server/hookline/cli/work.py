@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hookline.cli.exits import WrongUsage
-from hookline.cli.serve import loop_factory
+from hookline.cli.event_loop import loop_factory
+from hookline.cli.exit_codes import WrongUsage
 from hookline.process.signals import stop_on_signals
 from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
 

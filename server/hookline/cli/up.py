@@ -1,4 +1,4 @@
-"""`hookline up` and `demo`: all of it on this machine, without any account."""
+"""`hookline up`: all of it on this machine, without any account."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from hookline.cli.output import console
-from hookline.cli.serve import loop_factory
+from hookline.cli.event_loop import loop_factory
 from hookline.settings import ENV_FILE, load
 
-__all__ = ["demo", "up"]
+__all__ = ["Directory", "up"]
 
 Directory = Annotated[
     Path,
@@ -45,14 +44,3 @@ def up(
     own = load_stages(stages or load(directory / ENV_FILE).stages)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(standalone.run(directory, own))
-
-
-def demo(directory: Directory = Path()) -> None:
-    """Take a PDF through all of it: worker, parser, signed webhook, markdown on disk.
-
-    Example: hookline demo
-    """
-    from hookline.standalone import demo as show
-
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        raise typer.Exit(runner.run(show.run(directory, console())))

@@ -1,61 +1,28 @@
-"""The jobs that a command is about: one by the beginning of its id, or those that filters keep."""
+"""The argument ID of a command: a job by its id, or by the beginning of it."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from hookline.cli.exits import WrongUsage
+from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.output import printable
 from hookline.postgres.errors import UnknownJob
 from hookline.postgres.views import JobOverview, Views
 
-__all__ = ["Id", "Wanted", "find_job", "require_status"]
+__all__ = ["Id", "find_job"]
 
 # Of ids with the same beginning.
 _SHOWN = 5
 _PREFIX = re.compile(r"[0-9a-f]{4,32}")
-
 Id = Annotated[
     str,
     typer.Argument(metavar="ID", help="A job's id, or its beginning: at least 4 hex digits."),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Filters, all of which hold."""
-
-    status: str | None
-    failed: bool
-    overdue: bool
-    owner_id: UUID | None
-    since: datetime | None
-    limit: int
-
-    async def find(self, views: Views) -> list[JobOverview]:
-        """The jobs, the newest first. Raises DatabaseError."""
-        return await views.jobs(
-            status=self.status,
-            failed=self.failed,
-            overdue=self.overdue,
-            owner_id=self.owner_id,
-            since=self.since,
-            limit=self.limit,
-        )
-
-
-async def require_status(views: Views, status: str) -> None:
-    """Raise WrongUsage for one that the machine does not have."""
-    known = [one.status for one in await views.statuses()]
-    if status not in known:
-        raise WrongUsage(f"{printable(status)} is not a status: there are {', '.join(known)}.")
 
 
 async def find_job(views: Views, text: str) -> JobOverview:
