@@ -14,7 +14,7 @@ import pytest
 
 import hookline
 import hookline.sources
-from hookline.cli import rows
+from hookline.cli import timeline
 from hookline.doctor import examination as doctor
 from hookline.postgres import errors as connections
 from hookline.postgres import records, views
@@ -170,7 +170,7 @@ def test_the_statuses_that_workers_know_are_unfinished_ones(
 def test_severities_are_those_of_the_domain(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
-    assert words(connection, "severity") == set(rows.SEVERITIES)
+    assert words(connection, "severity") == set(timeline.SEVERITIES)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -15,7 +15,20 @@ from typing import Annotated
 import typer
 
 from hookline import __version__
-from hookline.cli import demo, diagram, doctor, jobs, migrate, retry, serve, submit, up, url, work
+from hookline.cli import (
+    demo,
+    diagram,
+    doctor,
+    job,
+    jobs,
+    migrate,
+    retry,
+    serve,
+    submit,
+    up,
+    url,
+    work,
+)
 from hookline.cli.exit_codes import FAILED, INTERRUPTED, WRONG, explain
 from hookline.cli.output import say
 
@@ -35,7 +48,7 @@ app = typer.Typer(
 for group, commands in {
     "On this machine": (up.up, demo.demo),
     "Run": (serve.serve, work.work, migrate.migrate, doctor.doctor),
-    "Jobs": (submit.submit, jobs.jobs, jobs.job, retry.retry, url.url),
+    "Jobs": (submit.submit, jobs.jobs, job.job, retry.retry, url.url),
     "The machine": (diagram.diagram,),
 }.items():
     for command in commands:

@@ -1,44 +1,37 @@
-"""`hookline jobs` and `hookline job`: where jobs are, and how one came there."""
+"""`hookline jobs`: where jobs are, once or for as long as somebody looks."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import asdict
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from rich.live import Live
 
-from hookline.cli.exit_codes import FAILED, WrongUsage
-from hookline.cli.following import follow_job, follow_jobs
+from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.job_filters import Wanted, require_status
-from hookline.cli.job_id import Id, find_job
-from hookline.cli.output import console, print_json, print_table, printable, say
-from hookline.cli.rows import EVENT_COLUMNS, JOB_COLUMNS, event_row, job_row, print_overview
+from hookline.cli.job_table import JOB_COLUMNS, job_row
+from hookline.cli.output import (
+    console,
+    print_json,
+    print_table,
+    printable,
+    say,
+    table_of,
+)
 from hookline.postgres.connecting import connected
-from hookline.postgres.views import JobOverview, TimelineEvent, Views
+from hookline.postgres.views import JobOverview, Views
 from hookline.settings import Settings, load
 
-__all__ = ["job", "jobs"]
+__all__ = ["jobs"]
 
+_LOOKS_EVERY = 1.0
 _AGO = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def _moment(text: str) -> datetime:
-    """A time in the past by how long ago it is, or by itself, in UTC unless it says otherwise."""
-    try:
-        if ago := _AGO.fullmatch(text.strip()):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        moment = datetime.fromisoformat(text.strip())
-    except (ValueError, OverflowError):
-        raise WrongUsage(
-            f"--since {printable(text)} is wrong: it is 90s, 30m, 12h or 7d ago, or a time like"
-            " 2026-11-25 or 2026-11-25T08:30."
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def jobs(
@@ -72,7 +65,7 @@ def jobs(
     """
     wanted = Wanted(status, failed, overdue, owner, _moment(since) if since else None, limit)
     if follow:
-        asyncio.run(follow_jobs(load(), wanted, as_json=as_json))
+        asyncio.run(_follow_jobs(load(), wanted, as_json=as_json))
         return
     found = asyncio.run(_find_jobs(load(), wanted))
     if as_json:
@@ -87,37 +80,18 @@ def jobs(
         say(f"These are the newest {limit}: --limit shows more.")
 
 
-def job(
-    job_id: Id,
-    follow: Annotated[
-        bool,
-        typer.Option("--follow", help="Go on with each step as it comes, to the last."),
-    ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            help="Print one JSON object: the job, with its timeline; with --follow one a step.",
-        ),
-    ] = False,
-) -> None:
-    """Show a job and its timeline: every step, when, how long after the one before, and why.
-
-    With --follow the exit code is 1 if the job fails.
-
-    Example: hookline job 0193a1b2-5c3d-7e4f-8a9b-0c1d2e3f4a5b
-    """
-    if follow:
-        if asyncio.run(follow_job(load(), job_id, as_json=as_json)).failed:
-            raise typer.Exit(FAILED)
-        return
-    found, timeline = asyncio.run(_find_timeline(load(), job_id))
-    if as_json:
-        print_json({**asdict(found), "timeline": [asdict(event) for event in timeline]})
-        return
-    print_overview(found)
-    console().print()
-    print_table(EVENT_COLUMNS, map(event_row, timeline))
+def _moment(text: str) -> datetime:
+    """A time in the past by how long ago it is, or by itself, in UTC unless it says otherwise."""
+    try:
+        if ago := _AGO.fullmatch(text.strip()):
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        moment = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise WrongUsage(
+            f"--since {printable(text)} is wrong: it is 90s, 30m, 12h or 7d ago, or a time like"
+            " 2026-11-25 or 2026-11-25T08:30."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def _find_jobs(settings: Settings, wanted: Wanted) -> list[JobOverview]:
@@ -128,8 +102,37 @@ async def _find_jobs(settings: Settings, wanted: Wanted) -> list[JobOverview]:
         return await wanted.find(views)
 
 
-async def _find_timeline(settings: Settings, text: str) -> tuple[JobOverview, list[TimelineEvent]]:
+async def _follow_jobs(settings: Settings, wanted: Wanted, *, as_json: bool) -> None:
+    """Until it is cancelled. On a terminal a table, else a line for each job that moved."""
     async with connected(settings) as pool:
         views = Views(pool)
-        found = await find_job(views, text)
-        return found, await views.timeline(found.job_id)
+        if wanted.status is not None:
+            await require_status(views, wanted.status)
+        if as_json or not sys.stdout.isatty():
+            await _print_moves(views, wanted, as_json=as_json)
+        with Live(console=console(), auto_refresh=False) as live:
+            while True:
+                rows = map(job_row, await wanted.find(views))
+                live.update(table_of(JOB_COLUMNS, rows), refresh=True)
+                await asyncio.sleep(_LOOKS_EVERY)
+
+
+async def _print_moves(views: Views, wanted: Wanted, *, as_json: bool) -> None:
+    seen: dict[UUID, tuple[int, str | None]] = {}
+    while True:
+        found = await wanted.find(views)
+        for one in sorted(found, key=lambda job: job.updated_at):
+            if seen.get(one.job_id) != (one.version, one.leased_by):
+                _print_job(one, as_json=as_json)
+        seen = {one.job_id: (one.version, one.leased_by) for one in found}
+        await asyncio.sleep(_LOOKS_EVERY)
+
+
+def _print_job(one: JobOverview, *, as_json: bool) -> None:
+    if as_json:
+        print_json(one)
+        return
+    job_id, filename, status, attempt, _, moved, remark = map(str, job_row(one))
+    line = f"{moved}  {job_id}  {status:<12}  {attempt:>5}  {printable(filename)}  {remark}"
+    sys.stdout.write(f"{line.rstrip()}\n")
+    sys.stdout.flush()

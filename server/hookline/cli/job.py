@@ -1,77 +1,81 @@
-"""`--follow`: jobs as they move, and a job's steps as they come."""
+"""`hookline job`: one job and its steps, those so far or each as it comes."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from uuid import UUID
+from dataclasses import asdict
+from typing import Annotated
 
-from rich.live import Live
+import typer
 from rich.text import Text
 
-from hookline.cli.job_filters import Wanted, require_status
-from hookline.cli.job_id import find_job
+from hookline.cli.exit_codes import FAILED
+from hookline.cli.job_id import Id, find_job
+from hookline.cli.job_overview import print_overview
 from hookline.cli.output import (
     console,
     duration,
     print_json,
+    print_table,
     printable,
     say,
     summary,
-    table_of,
 )
-from hookline.cli.rows import JOB_COLUMNS, SEVERITIES, job_row, print_overview
+from hookline.cli.timeline import EVENT_COLUMNS, SEVERITIES, event_row
 from hookline.postgres.connecting import connected
 from hookline.postgres.errors import UnknownJob
 from hookline.postgres.views import JobOverview, TimelineEvent, Views
-from hookline.settings import Settings
+from hookline.settings import Settings, load
 
-__all__ = ["follow_job", "follow_jobs"]
+__all__ = ["job"]
 
-_LOOKS_EVERY = 1.0
 _LOOKS_AT_ONE_EVERY = 0.2
 # Where a job may stay for ever, its next worker has so many seconds to take it.
 _RESTS = 2.0
 
 
-async def follow_jobs(settings: Settings, wanted: Wanted, *, as_json: bool) -> None:
-    """Until it is cancelled. On a terminal a table, else a line for each job that moved."""
+def job(
+    job_id: Id,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Go on with each step as it comes, to the last."),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print one JSON object: the job, with its timeline; with --follow one a step.",
+        ),
+    ] = False,
+) -> None:
+    """Show a job and its timeline: every step, when, how long after the one before, and why.
+
+    With --follow the exit code is 1 if the job fails.
+
+    Example: hookline job 0193a1b2-5c3d-7e4f-8a9b-0c1d2e3f4a5b
+    """
+    if follow:
+        if asyncio.run(_follow_job(load(), job_id, as_json=as_json)).failed:
+            raise typer.Exit(FAILED)
+        return
+    found, timeline = asyncio.run(_find_timeline(load(), job_id))
+    if as_json:
+        print_json({**asdict(found), "timeline": [asdict(event) for event in timeline]})
+        return
+    print_overview(found)
+    console().print()
+    print_table(EVENT_COLUMNS, map(event_row, timeline))
+
+
+async def _find_timeline(settings: Settings, text: str) -> tuple[JobOverview, list[TimelineEvent]]:
     async with connected(settings) as pool:
         views = Views(pool)
-        if wanted.status is not None:
-            await require_status(views, wanted.status)
-        if as_json or not sys.stdout.isatty():
-            await _print_moves(views, wanted, as_json=as_json)
-        with Live(console=console(), auto_refresh=False) as live:
-            while True:
-                rows = map(job_row, await wanted.find(views))
-                live.update(table_of(JOB_COLUMNS, rows), refresh=True)
-                await asyncio.sleep(_LOOKS_EVERY)
+        found = await find_job(views, text)
+        return found, await views.timeline(found.job_id)
 
 
-async def _print_moves(views: Views, wanted: Wanted, *, as_json: bool) -> None:
-    seen: dict[UUID, tuple[int, str | None]] = {}
-    while True:
-        found = await wanted.find(views)
-        for one in sorted(found, key=lambda job: job.updated_at):
-            if seen.get(one.job_id) != (one.version, one.leased_by):
-                _print_job(one, as_json=as_json)
-        seen = {one.job_id: (one.version, one.leased_by) for one in found}
-        await asyncio.sleep(_LOOKS_EVERY)
-
-
-def _print_job(one: JobOverview, *, as_json: bool) -> None:
-    if as_json:
-        print_json(one)
-        return
-    job_id, filename, status, attempt, _, moved, remark = map(str, job_row(one))
-    line = f"{moved}  {job_id}  {status:<12}  {attempt:>5}  {printable(filename)}  {remark}"
-    sys.stdout.write(f"{line.rstrip()}\n")
-    sys.stdout.flush()
-
-
-async def follow_job(settings: Settings, text: str, *, as_json: bool) -> JobOverview:
+async def _follow_job(settings: Settings, text: str, *, as_json: bool) -> JobOverview:
     """Print a job's steps, those of before too, until it is finished; the job as it is then.
 
     Raises WrongUsage, UnknownJob; the latter also where it is erased meanwhile.

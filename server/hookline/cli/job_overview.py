@@ -1,0 +1,34 @@
+"""One job in full, a line for each thing that is known of it."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from hookline.cli.output import console, printable, summary, timestamp
+from hookline.postgres.views import JobOverview
+
+__all__ = ["print_overview"]
+
+
+def print_overview(one: JobOverview) -> None:
+    status = one.status + (" (overdue)" if one.overdue else "")
+    rows = {
+        "job": str(one.job_id),
+        "document": str(one.document_id),
+        "owner": str(one.owner_id),
+        "file": one.filename,
+        "status": status,
+        "attempt": f"{one.attempt} of {one.max_attempts}",
+        "created": timestamp(one.created_at),
+        "updated": timestamp(one.updated_at),
+        "deadline": timestamp(one.deadline_at),
+        "leased by": f"{one.leased_by} until {timestamp(one.leased_until)}"
+        if one.leased_by
+        else "",
+        "content": f"{one.parsed_path} ({one.parsed_bytes:,} bytes)" if one.parsed_path else "",
+        "last error": summary(one.last_error or {}, at_most=None),
+        "correlation": one.correlation_id,
+    }
+    for name, value in rows.items():
+        if value:
+            console().print(Text.assemble((f"{name:<12}", "bold"), printable(value)))
