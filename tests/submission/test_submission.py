@@ -12,7 +12,8 @@ from hookline.postgres.errors import Unavailable
 from hookline.stages import Deferred, Job, Stage, Tools
 from hookline.standalone.up import standing
 from hookline.storage.files import FileStorage
-from hookline.submission.submission import Entry, find_files, make_job, read_raw
+from hookline.submission.files import Entry, find_files, read_raw
+from hookline.submission.job_creation import make_job
 from support.pdfs import pdf, sample, text
 from support.submissions import jobs_of, seen, submitted, written
 

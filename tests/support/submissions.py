@@ -13,7 +13,8 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.views import JobOverview, TimelineEvent, Views
 from hookline.settings import Settings
 from hookline.storage.opening import open_storage
-from hookline.submission.submission import UPLOADS, Entry, Submission, Submitted
+from hookline.submission.files import Entry
+from hookline.submission.submission import UPLOADS, Submission, Submitted
 
 
 @asynccontextmanager

@@ -18,7 +18,8 @@ from hookline.settings import Settings, load
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from hookline.submission.submission import Entry, Submitted
+    from hookline.submission.files import Entry
+    from hookline.submission.submission import Submitted
 
 __all__ = ["submit"]
 
@@ -53,7 +54,7 @@ def submit(
 
     Example: hookline submit report.pdf invoices/
     """
-    from hookline.submission.submission import find_files
+    from hookline.submission.files import find_files
 
     entries = find_files(paths, recursive=recursive)
     board = _Board(len(entries), as_json=as_json, follow=follow)

@@ -27,7 +27,8 @@ from hookline.settings import ConfigurationError
 from hookline.standalone.up import Standing, standing
 from hookline.standalone.words import duration
 from hookline.storage.files import FileStorage
-from hookline.submission.submission import make_job, read_raw
+from hookline.submission.files import read_raw
+from hookline.submission.job_creation import make_job
 
 __all__ = ["SAMPLE", "run"]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
-import mimetypes
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -18,23 +16,13 @@ from hookline.postgres.errors import DatabaseError, Unavailable
 from hookline.postgres.records import Receipt
 from hookline.postgres.views import JobOverview, Status, Views
 from hookline.storage.objects import Storage, StorageError
+from hookline.submission.files import Entry, Unreadable, read_raw
+from hookline.submission.job_creation import make_job
 
-__all__ = [
-    "UPLOADS",
-    "Entry",
-    "RawFile",
-    "Submission",
-    "Submitted",
-    "Unreadable",
-    "find_files",
-    "make_job",
-    "read_raw",
-]
+__all__ = ["UPLOADS", "Submission", "Submitted"]
 
 # A file is in memory while it is uploaded, and each upload may need a connection to Postgres.
 UPLOADS = 4
-# The most that is read into memory; local_parser has the same limit.
-_MAX_BYTES = 200 * 2**20
 # Jobs that are looked at together, and seconds between two looks.
 _LOOKED_AT = 500
 _FIRST_PAUSE = 0.05
@@ -43,18 +31,6 @@ _LONGEST_PAUSE = 1.0
 _NO_FILES_FAULT = ("42", "3F")
 # After so many seconds in which nothing moves, it is asked why.
 _PATIENCE = 5.0
-
-
-class Unreadable(Exception):
-    """There is no document in a file; `str()` of it is a sentence that names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file to submit; with `fault`, a sentence, one that cannot be."""
-
-    path: Path
-    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,102 +49,6 @@ class Submitted:
     code: str | None
     error: str | None
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class RawFile:
-    """The bytes of a file as they were read once: every later step is about these."""
-
-    filename: str
-    content: bytes = field(repr=False)
-    mime: str
-    sha256: str
-
-    def path_for(self, owner_id: UUID) -> str:
-        """Where storage keeps it, by its content alone.
-
-        The suffix is not the name's, which may differ between two submissions of one document: the
-        object of the second would be nobody's.
-        """
-        suffix = ".pdf" if self.content.startswith(b"%PDF-") else ""
-        return f"storage://raw/{owner_id}/{self.sha256}{suffix}"
-
-
-def find_files(paths: Iterable[Path], *, recursive: bool) -> list[Entry]:
-    """The files themselves, and of each folder its PDFs by name; `recursive`: those below, too.
-
-    Links to folders below are not followed, and what is hidden there is left out.
-    """
-    found = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(Entry(path))
-            continue
-        inside = list(_pdfs_in(path, recursive))
-        deeper = "" if recursive else ": --recursive looks deeper"
-        found += inside or [Entry(path, f"{path} is a folder without a PDF{deeper}.")]
-    return found
-
-
-def _pdfs_in(folder: Path, recursive: bool) -> Iterator[Entry]:
-    try:
-        inside = sorted(folder.iterdir())
-    except OSError as error:
-        yield Entry(folder, f"{folder} cannot be read: {error.strerror or error}.")
-        return
-    for path in inside:
-        if path.name.startswith("."):
-            continue
-        if path.is_dir():
-            if recursive and not path.is_symlink():
-                yield from _pdfs_in(path, recursive)
-        elif path.suffix.lower() == ".pdf":
-            yield Entry(path)
-
-
-def read_raw(path: Path) -> RawFile:
-    """Read a file. Raises Unreadable for one that cannot be, or cannot be a document."""
-    try:
-        if not path.is_file():
-            what = "a directory" if path.is_dir() else "no file"
-            raise Unreadable(f"{path} is {what}." if path.exists() else f"{path} does not exist.")
-        if (size := path.stat().st_size) > _MAX_BYTES:
-            raise Unreadable(
-                f"{path} is too large: {size:,} bytes, and {_MAX_BYTES:,} are the most."
-            )
-        content = path.read_bytes()
-    except OSError as error:
-        raise Unreadable(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not content:
-        raise Unreadable(f"{path} is empty.")
-    mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return RawFile(path.name, content, mime.lower(), hashlib.sha256(content).hexdigest())
-
-
-async def make_job(
-    engine: Engine, views: Views, storage: Storage, raw: RawFile, owner_id: UUID
-) -> Receipt:
-    """The job of a file, whose raw object is stored and confirmed; `duplicate` if it had one.
-
-    The job comes first, so that no object is without one. Raises DatabaseError, StorageError.
-    """
-    raw_path = raw.path_for(owner_id)
-    receipt = await engine.create_job(
-        owner_id=owner_id,
-        filename=raw.filename,
-        mime=raw.mime,
-        bytes_len=len(raw.content),
-        file_sha256=raw.sha256,
-        raw_path=raw_path,
-    )
-    assert receipt.job_id is not None  # noqa: S101 - every outcome of create_job has a job
-    if receipt.outcome == "duplicate":
-        [job] = await views.jobs_of([receipt.job_id])
-        if job.upload_confirmed:
-            return receipt
-    await storage.write(raw_path, raw.content)
-    await engine.confirm_upload(receipt.job_id, len(raw.content), raw.sha256)
-    return receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,39 @@
+"""Make the job of a file."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from hookline.postgres.engine import Engine
+from hookline.postgres.records import Receipt
+from hookline.postgres.views import Views
+from hookline.storage.objects import Storage
+from hookline.submission.files import RawFile
+
+__all__ = ["make_job"]
+
+
+async def make_job(
+    engine: Engine, views: Views, storage: Storage, raw: RawFile, owner_id: UUID
+) -> Receipt:
+    """The job of a file, whose raw object is stored and confirmed; `duplicate` if it had one.
+
+    The job comes first, so that no object is without one. Raises DatabaseError, StorageError.
+    """
+    raw_path = raw.path_for(owner_id)
+    receipt = await engine.create_job(
+        owner_id=owner_id,
+        filename=raw.filename,
+        mime=raw.mime,
+        bytes_len=len(raw.content),
+        file_sha256=raw.sha256,
+        raw_path=raw_path,
+    )
+    assert receipt.job_id is not None  # noqa: S101 - every outcome of create_job has a job
+    if receipt.outcome == "duplicate":
+        [job] = await views.jobs_of([receipt.job_id])
+        if job.upload_confirmed:
+            return receipt
+    await storage.write(raw_path, raw.content)
+    await engine.confirm_upload(receipt.job_id, len(raw.content), raw.sha256)
+    return receipt
