@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from hookline.doctor import examination as doctor
+from hookline.doctor import configuration
 from hookline.settings import Settings
 from support.commands import Cli, Database, objects
 from support.servers import ROOT, Server
@@ -145,7 +145,7 @@ def test_a_parser_that_cannot_be_is_a_fault(examine: Examine, operator: str) -> 
 def test_a_key_without_the_package_for_it_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llama_cloud", None)
     given: dict[str, Any] = {"llama_cloud_api_key": SecretStr(SECRET)}
-    check = doctor._parser(Settings(**given))
+    check = configuration.check_parser(Settings(**given))
     assert check.state == "fault"
     assert check.sentence == (
         "LlamaCloud parses: LLAMA_CLOUD_API_KEY is set. `hookline work` does not start like this:"

@@ -15,7 +15,7 @@ import pytest
 import hookline
 import hookline.sources
 from hookline.cli import timeline
-from hookline.doctor import examination as doctor
+from hookline.doctor import alerts, queues, rights
 from hookline.postgres import errors as connections
 from hookline.postgres import records, views
 from hookline.postgres.records import ClaimedContent, Receipt
@@ -250,8 +250,8 @@ def test_the_doctor_knows_the_roles_and_what_they_imply(
         " from pg_roles as r where r.rolname like 'hookline\\_%'"
         " and r.rolname <> 'hookline_owner'"
     ).fetchall()
-    assert {name: tuple(implied) for name, implied in rows} == doctor._IMPLIED
-    assert set(doctor._USE) == set(doctor._IMPLIED)
+    assert {name: tuple(implied) for name, implied in rows} == rights._IMPLIED
+    assert set(rights._USE) == set(rights._IMPLIED)
 
 
 def test_the_doctor_has_advice_for_every_place_that_is_no_status(
@@ -262,7 +262,7 @@ def test_the_doctor_has_advice_for_every_place_that_is_no_status(
         " except select status from upload_pipeline.statuses"
     ).fetchall()
     alerted = {"content: to store", "content: to decide"}
-    assert {queue for (queue,) in rows} == set(doctor._ADVICE) | alerted
+    assert {queue for (queue,) in rows} == set(queues.ADVICE) | alerted
 
 
 def test_the_doctor_has_a_remedy_for_every_alert(
@@ -271,4 +271,4 @@ def test_the_doctor_has_a_remedy_for_every_alert(
     [(view,)] = connection.execute(
         "select pg_get_viewdef('upload_pipeline.alerts'::regclass)"
     ).fetchall()
-    assert set(re.findall(r"SELECT '(\w+)'", view)) == set(doctor._REMEDIES)
+    assert set(re.findall(r"SELECT '(\w+)'", view)) == set(alerts.REMEDIES)

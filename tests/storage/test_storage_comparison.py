@@ -16,8 +16,9 @@ import psycopg
 import pytest
 
 from fakes.supabase_storage import Bucket, Object, SupabaseImitation, jwt
-from hookline.doctor.comparison import GRACE, Comparison
-from hookline.doctor.examination import Check, examine
+from hookline.doctor.check import Check
+from hookline.doctor.report import examine
+from hookline.doctor.storage_comparison import GRACE, Comparison
 from hookline.postgres.pool import open_pool
 from hookline.postgres.views import KnownObject, Views
 from hookline.storage.files import FileStorage
@@ -208,7 +209,7 @@ async def test_what_is_stored_or_erased_meanwhile_is_no_difference(
 async def test_more_than_a_batch_is_compared_on_both_sides(
     database: str, login: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hookline.doctor.comparison._BATCH", 7)
+    monkeypatch.setattr("hookline.doctor.storage_comparison._BATCH", 7)
     jobs = Jobs(database, SupabaseImitation())
     storage = FileStorage(tmp_path)
     paths = []

@@ -14,7 +14,9 @@ from rich.text import Text
 
 from hookline.cli.exit_codes import FAILED
 from hookline.cli.output import errors, print_json, print_table, printable
-from hookline.doctor.examination import Check, examine, unknown_variables
+from hookline.doctor.check import Check
+from hookline.doctor.configuration import unknown_variables
+from hookline.doctor.report import examine
 from hookline.settings import ConfigurationError, load
 
 __all__ = ["doctor"]

@@ -1,0 +1,76 @@
+"""The checks of the configuration: values, sources, parser."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+
+from hookline.doctor.check import Check, count
+from hookline.providers.configured_parser import choose_parser
+from hookline.providers.local.parser import PARSER
+from hookline.settings import Settings
+
+__all__ = ["check_configuration", "receives", "unknown_variables"]
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[Check]:
+    """A warning for each HOOKLINE_ variable that no setting reads: most are misspelled."""
+    known = [str(field.alias) for field in Settings.model_fields.values()]
+    for name in sorted(environment):
+        if name.startswith("HOOKLINE_") and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f": did you mean {near[0]}?" if near else ": remove it."
+            yield Check("configuration", "warning", f"{name} is not a setting{meant}")
+
+
+def check_configuration(settings: Settings) -> Iterator[Check]:
+    yield Check("configuration", "ok", "Every value is valid.")
+    sources = {
+        f"llamaparse ({settings.llamaparse_scheme})": settings.llamaparse_secrets,
+        "llamacloud": settings.llamacloud_secrets,
+        "push": settings.push_secrets,
+    }
+    if any(sources.values()):
+        counts = ", ".join(
+            f"{name}: {count(len(secrets), 'secret') if secrets else 'none, answers 401'}"
+            for name, secrets in sources.items()
+        )
+        if settings.push_secrets and settings.public_url is None:
+            counts += "; `hookline url` needs HOOKLINE_PUBLIC_URL, too"
+        yield Check("sources", "ok", f"{counts}.")
+    else:
+        yield Check(
+            "sources",
+            "warning",
+            "No source has a secret, so that `hookline serve` does not start: set"
+            " HOOKLINE_LLAMAPARSE_SECRETS, HOOKLINE_LLAMACLOUD_SECRETS or HOOKLINE_PUSH_SECRETS.",
+        )
+    yield check_parser(settings)
+
+
+def check_parser(settings: Settings) -> Check:
+    """Who parses, if these are a worker's settings; and what it lacks for that."""
+    choice = choose_parser(settings)
+    lacks = {
+        "llamacloud": [
+            ("pip install 'hookline[llamacloud]'", find_spec("llama_cloud") is None),
+            ("set LLAMA_CLOUD_API_KEY", settings.llama_cloud_api_key is None),
+        ],
+        "local": [
+            (f"pip install 'hookline[local]', which brings {PARSER}", find_spec(PARSER) is None),
+            ("set HOOKLINE_LLAMAPARSE_SECRETS to sign with", not settings.llamaparse_secrets),
+        ],
+        "none": [],
+    }[choice.parser]
+    if remedies := " and ".join(remedy for remedy, lacking in lacks if lacking):
+        return Check(
+            "parser",
+            "fault",
+            f"{choice.sentence} `hookline work` does not start like this: {remedies}.",
+        )
+    return Check("parser", "ok", choice.sentence)
+
+
+def receives(settings: Settings) -> bool:
+    return bool(settings.llamaparse_secrets or settings.llamacloud_secrets or settings.push_secrets)

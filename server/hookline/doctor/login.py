@@ -1,0 +1,89 @@
+"""Who is connected: the login role, its rights, and which process it belongs to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from psycopg.rows import class_row
+from psycopg_pool import AsyncConnectionPool
+
+from hookline.doctor.check import Check
+from hookline.postgres.pool import transaction
+
+__all__ = ["NOT_ALLOWED", "NO_VIEW", "Login", "process_of", "unseen", "who"]
+
+NOT_ALLOWED = "42501"
+NO_VIEW = "42P01"
+_WHO = """
+with recursive membership (role) as (
+  select m.roleid from pg_catalog.pg_auth_members as m
+    join pg_catalog.pg_roles as r on r.oid = m.member
+   where r.rolname = session_user
+  union
+  select m.roleid from pg_catalog.pg_auth_members as m
+    join membership on m.member = membership.role
+)
+select session_user::text as name,
+       pg_catalog.current_database()::text as database,
+       pg_catalog.current_setting('server_version') as version,
+       pg_catalog.current_setting('server_version_num')::integer as version_number,
+       exists (
+         select from pg_catalog.pg_namespace as n where n.nspname = 'upload_pipeline'
+       ) as has_schema,
+       r.rolsuper as superuser,
+       r.rolbypassrls as bypassrls,
+       r.rolcreaterole as createrole,
+       array(
+         select h.rolname::text from membership
+           join pg_catalog.pg_roles as h on h.oid = membership.role
+          where h.rolname like 'hookline\\_%'
+          order by h.rolname
+       ) as roles
+  from pg_catalog.pg_roles as r
+ where r.rolname = session_user
+"""
+
+
+class Login(NamedTuple):
+    name: str
+    database: str
+    version: str
+    version_number: int
+    has_schema: bool
+    superuser: bool
+    bypassrls: bool
+    createrole: bool
+    roles: list[str]
+
+
+async def who(pool: AsyncConnectionPool) -> Login:
+    async with transaction(pool) as connection:
+        cursor = connection.cursor(row_factory=class_row(Login))
+        await cursor.execute(_WHO)
+        login = await cursor.fetchone()
+    assert login is not None  # noqa: S101 - whoever is connected has a row in pg_roles
+    return login
+
+
+def process_of(login: Login) -> str | None:
+    """The role of a process of ours that need not look at anything; None for people's."""
+    if login.roles == ["hookline_ingest"]:
+        return "hookline_ingest"
+    if set(login.roles) == {"hookline_ingest", "hookline_worker"}:
+        return "hookline_worker"
+    return None
+
+
+def unseen(login: Login, name: str, role: str) -> Check:
+    if process := process_of(login):
+        return Check(
+            name,
+            "ok",
+            f"Not looked at, as is normal for {process}. To look, run `hookline doctor` as a"
+            f" login role in {role}.",
+        )
+    return Check(
+        name,
+        "warning",
+        f"Not looked at, which this role may not: run `hookline doctor` as a login role in {role}.",
+    )

@@ -1,0 +1,37 @@
+"""The check of the migrations that the database has."""
+
+from __future__ import annotations
+
+import psycopg
+
+from hookline.doctor.check import Check, count
+from hookline.doctor.login import Login, process_of, unseen
+from hookline.postgres import migrations
+from hookline.postgres.connecting import CONNECT_TIMEOUT
+from hookline.postgres.migrations import MigrationError
+
+__all__ = ["check_migrations"]
+
+
+def check_migrations(conninfo: str, login: Login) -> Check:
+    try:
+        with psycopg.connect(
+            conninfo, connect_timeout=CONNECT_TIMEOUT, prepare_threshold=None
+        ) as connection:
+            pending = migrations.pending(connection)
+    except MigrationError as error:
+        # A newer database is a fault; not being allowed to look is not.
+        unread = isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege)
+        if unread and process_of(login):
+            return unseen(login, "migrations", "hookline_operator")
+        return Check("migrations", "warning" if unread else "fault", str(error))
+    except psycopg.Error as error:
+        return Check("migrations", "fault", f"The history cannot be read: {type(error).__name__}.")
+    if pending:
+        return Check(
+            "migrations",
+            "fault",
+            f"{count(len(pending), 'migration')} to apply, {pending[0].version}_{pending[0].name}"
+            " first: run `hookline migrate`.",
+        )
+    return Check("migrations", "ok", "The database is of this version of Hookline.")
