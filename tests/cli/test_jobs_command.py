@@ -173,9 +173,9 @@ def test_a_job_is_shown_with_every_step(cli: Cli, db: Database, reader: str) -> 
     header, birth, failure = timeline.splitlines()
     assert header.split()[:3] == ["#", "time", "(UTC)"]
     assert birth.split()[0] == "1"
-    assert "-> uploaded" in birth
+    assert " uploaded " in birth
     assert "filename=broken.pdf" in birth
-    assert "uploaded -> failed_parse  stage_error    error     parse_failed  error=PDF" in failure
+    assert "uploaded -> failed_parse  parse_failed  error=PDF_IS_BROKEN" in failure
     assert " ms " in failure
 
 

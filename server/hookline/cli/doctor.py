@@ -13,7 +13,8 @@ import typer
 from rich.text import Text
 
 from hookline.cli.exit_codes import FAILED
-from hookline.cli.output import errors, print_json, print_table, printable
+from hookline.cli.formats import printable
+from hookline.cli.output import errors, print_json, print_table
 from hookline.doctor.check import Check
 from hookline.doctor.configuration import unknown_variables
 from hookline.doctor.report import examine

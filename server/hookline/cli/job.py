@@ -8,21 +8,12 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from hookline.cli.exit_codes import FAILED
 from hookline.cli.job_id import Id, find_job
 from hookline.cli.job_overview import print_overview
-from hookline.cli.output import (
-    console,
-    duration,
-    print_json,
-    print_table,
-    printable,
-    say,
-    summary,
-)
-from hookline.cli.timeline import EVENT_COLUMNS, SEVERITIES, event_row
+from hookline.cli.output import console, print_json, print_table, say
+from hookline.cli.timeline import EVENT_COLUMNS, event_line, event_row
 from hookline.postgres.connecting import connected
 from hookline.postgres.errors import UnknownJob
 from hookline.postgres.views import JobOverview, TimelineEvent, Views
@@ -114,15 +105,4 @@ def _print_event(event: TimelineEvent, *, as_json: bool) -> None:
     if as_json:
         print_json(event)
         return
-    after = "" if event.after_the_last is None else f"+{duration(event.after_the_last)}"
-    origin = event.from_status
-    step = (
-        event.to_status if origin in (None, event.to_status) else f"{origin} -> {event.to_status}"
-    )
-    line = Text.assemble(
-        f"{event.version:>3}  {event.ts:%H:%M:%S}  {after:>8}  {step:<26}  ",
-        (f"{event.code:<18}", SEVERITIES[event.severity]),
-        f"  {printable(summary(event.payload))}",
-    )
-    line.rstrip()
-    console().print(line, soft_wrap=True)
+    console().print(event_line(event), soft_wrap=True)

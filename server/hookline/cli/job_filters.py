@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from hookline.cli.exit_codes import WrongUsage
-from hookline.cli.output import printable
+from hookline.cli.formats import printable
 from hookline.postgres.views import JobOverview, Views
 
 __all__ = ["Wanted", "require_status"]

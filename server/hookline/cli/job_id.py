@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from hookline.cli.exit_codes import WrongUsage
-from hookline.cli.output import printable
+from hookline.cli.formats import printable
 from hookline.postgres.errors import UnknownJob
 from hookline.postgres.views import JobOverview, Views
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from hookline.cli.output import console, printable, summary, timestamp
+from hookline.cli.formats import printable, summary, timestamp
+from hookline.cli.output import console
 from hookline.postgres.views import JobOverview
 
 __all__ = ["print_overview"]

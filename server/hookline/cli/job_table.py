@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from hookline.cli.output import printable, timestamp
+from hookline.cli.formats import printable, timestamp
 from hookline.postgres.views import JobOverview
 
 __all__ = ["JOB_COLUMNS", "job_row"]

@@ -13,16 +13,10 @@ import typer
 from rich.live import Live
 
 from hookline.cli.exit_codes import WrongUsage
+from hookline.cli.formats import printable
 from hookline.cli.job_filters import Wanted, require_status
 from hookline.cli.job_table import JOB_COLUMNS, job_row
-from hookline.cli.output import (
-    console,
-    print_json,
-    print_table,
-    printable,
-    say,
-    table_of,
-)
+from hookline.cli.output import console, print_json, print_table, say, table_of
 from hookline.postgres.connecting import connected
 from hookline.postgres.views import JobOverview, Views
 from hookline.settings import Settings, load

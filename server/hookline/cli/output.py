@@ -14,22 +14,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hookline.standalone.words import duration, summary
+from hookline.cli.formats import printable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 __all__ = [
     "console",
-    "duration",
     "errors",
     "print_json",
     "print_table",
-    "printable",
     "say",
-    "summary",
     "table_of",
-    "timestamp",
 ]
 
 # Where nobody looks, lines are as long as what is in them, for grep and cut.
@@ -83,18 +79,6 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Ta
     for row in rows:
         table.add_row(*(Text(printable(c)) if isinstance(c, str) else c for c in row))
     return table
-
-
-def printable(text: str) -> str:
-    """Text of others with its control characters spelled out: it must not steer a terminal."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
-
-
-def timestamp(time: datetime | None) -> str:
-    """In UTC, to the second; empty for None."""
-    return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _console(stream: Any) -> Console:

@@ -12,7 +12,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hookline.cli.exit_codes import FAILED
-from hookline.cli.output import duration, errors, print_json, printable, say
+from hookline.cli.formats import duration, printable
+from hookline.cli.output import errors, print_json, say
 from hookline.settings import Settings, load
 
 if TYPE_CHECKING:

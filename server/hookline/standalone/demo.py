@@ -1,20 +1,17 @@
-"""`hookline demo`: the main job on a real PDF, each step with its time, without any account."""
+"""The demo: one real PDF through every part, without any account; each step is reported."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import aiohttp
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
@@ -25,55 +22,36 @@ from hookline.providers.local.parser import Parsed, ParserMissing, parser_versio
 from hookline.providers.local.signed_envelope import SignedEnvelope, webhook_of
 from hookline.settings import ConfigurationError
 from hookline.standalone.up import Standing, standing
-from hookline.standalone.words import duration
 from hookline.storage.files import FileStorage
 from hookline.submission.files import read_raw
 from hookline.submission.job_creation import make_job
 
-__all__ = ["SAMPLE", "run"]
+__all__ = ["SAMPLE", "Outcome", "Step", "run"]
 
-# Hookline's own, made by tests/support/pdfs.py.
+# Our own document, made by tests/support/pdfs.py.
 SAMPLE = Path(__file__).with_name("sample.pdf")
 
-_FIRST_LINES = 5
-_LONGEST_LINE = 96
-# How long a worker may take with the sample, and how often it is looked for, in seconds.
-_PATIENCE = 60.0
-_LOOKS_EVERY = 0.02
-
-
-async def run(directory: Path, console: Console) -> int:
-    """The whole way of one document, in `directory`/.hookline; the command's exit code.
-
-    0 only if the job is parsed, the object on disk has the hash that the database has, and
-    check_integrity() finds nothing. Each run is a new owner's, and so a new document. Raises what
-    `standing` raises, and ConfigurationError without the local parser.
-    """
-    logs.configure(logging.WARNING)
-    try:
-        parser_version()
-    except ParserMissing as error:
-        raise ConfigurationError(str(error)) from error
-    shown = _Steps(console)
-    # Always this machine's parser: the other one costs money.
-    async with standing(directory, join=True, parser="local") as up:
-        if up.parser != "local":
-            raise ConfigurationError(
-                f"The demo shows the parser of this machine, and the `hookline up` that runs in"
-                f" {up.home.parent} has another one: stop it, or take another directory."
-            )
-        shown.step("Postgres, file storage, receiver and worker are up", up.url)
-        async with connected(up.settings) as pool, aiohttp.ClientSession() as session:
-            way = await _go(up, Engine(pool), Views(pool), session, shown)
-            if way is None:
-                return 1
-            _show(console, way)
-            return await _check(Engine(pool), way, shown)
+# How long a worker may take with the sample, and how often the job is read, in seconds.
+_PARSE_TIMEOUT = 60.0
+_POLL_INTERVAL = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """What the document left behind."""
+class Step:
+    """One thing that the demo did. `holds` is false where the result is not the promised one.
+
+    `seconds` is the time since the step before.
+    """
+
+    sentence: str
+    result: str
+    holds: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the document left behind; `answer` is the receiver's answer to the repeated webhook."""
 
     job: JobOverview
     timeline: list[TimelineEvent]
@@ -81,25 +59,73 @@ class _Way:
     markdown: Path
 
 
-async def _go(
-    up: Standing, engine: Engine, views: Views, session: aiohttp.ClientSession, shown: _Steps
-) -> _Way | None:
+async def run(
+    directory: Path, *, on_step: Callable[[Step], None], on_outcome: Callable[[Outcome], None]
+) -> bool:
+    """Take the sample through every part, in `directory`/.hookline; whether every step holds.
+
+    True means that the job is parsed, the object on disk has the hash that the database has, and
+    check_integrity() finds nothing. Each run is for a new owner, so the document is new each time.
+    Raises what `standing` raises, and ConfigurationError without the local parser.
+    """
+    logs.configure(logging.WARNING)
+    try:
+        parser_version()
+    except ParserMissing as error:
+        raise ConfigurationError(str(error)) from error
+    steps = _Steps(on_step)
+    # Always the parser of this machine: LlamaCloud costs money.
+    async with standing(directory, join=True, parser="local") as up:
+        if up.parser != "local":
+            raise ConfigurationError(
+                f"The demo shows the parser of this machine, and the `hookline up` that runs in"
+                f" {up.home.parent} has another one: stop it, or take another directory."
+            )
+        steps.report("Postgres, file storage, receiver and worker are up", up.url)
+        async with connected(up.settings) as pool, aiohttp.ClientSession() as session:
+            engine = Engine(pool)
+            outcome = await _process_sample(up, engine, Views(pool), session, steps)
+            if outcome is not None:
+                on_outcome(outcome)
+                await _check(engine, outcome, steps)
+    return steps.all_hold
+
+
+class _Steps:
+    """Reports each step with the time since the last one."""
+
+    def __init__(self, on_step: Callable[[Step], None]) -> None:
+        self._on_step = on_step
+        self._last = time.perf_counter()
+        self.all_hold = True
+
+    def report(self, sentence: str, result: str = "", holds: bool = True) -> None:
+        self.all_hold &= holds
+        self._on_step(Step(sentence, result, holds, time.perf_counter() - self._last))
+        self._last = time.perf_counter()
+
+
+async def _process_sample(
+    up: Standing, engine: Engine, views: Views, session: aiohttp.ClientSession, steps: _Steps
+) -> Outcome | None:
     raw = read_raw(SAMPLE)
     storage = FileStorage(up.objects)
     made = await make_job(engine, views, storage, raw, uuid4())
     assert made.job_id is not None  # noqa: S101 - every outcome of create_job has a job
-    shown.step(
+    steps.report(
         f"{raw.filename} is stored, {len(raw.content):,} bytes; its job is {made.status}",
         f"job {made.job_id}",
     )
 
-    job = await _ended(views, made.job_id)
+    job = await _wait_until_parsed_or_failed(views, made.job_id)
     if job is None:
-        shown.fault(f"No worker has done it within {_PATIENCE:g} s: see `hookline jobs`.")
+        steps.report(
+            f"No worker has done it within {_PARSE_TIMEOUT:g} s: see `hookline jobs`.", holds=False
+        )
         return None
     if job.parsed_path is None:
         reason = (job.last_error or {}).get("error")
-        shown.fault(f"The job is {job.status}: {reason}")
+        steps.report(f"The job is {job.status}: {reason}", holds=False)
         return None
     timeline = await views.timeline(job.job_id)
     [completed] = [event for event in timeline if event.code == "parse_completed"]
@@ -108,106 +134,50 @@ async def _go(
         completed.payload["parser_name"],
         completed.payload["parser_version"],
     )
-    shown.step(
+    steps.report(
         f"The worker's {result.parser_name} {result.parser_version} did it;"
         f" the job is {completed.to_status}",
         f"by its signed webhook, {len(result.markdown):,} characters",
         completed.to_status == "parsed",
     )
 
-    # To the byte what the worker has sent.
+    # Byte for byte what the worker has sent.
     url, webhook = webhook_url(up.url), webhook_of(up.settings, job, result)
     unsigned = await _post_unsigned(session, url, webhook)
-    shown.step("The same webhook, unsigned, is refused", f"HTTP {unsigned}", unsigned == 401)
-    replay = await deliver(session, url, webhook)
-    shown.step(
-        f"Sent once more as it was, it is a {replay.outcome}",
-        f"HTTP {replay.status}",
-        replay.outcome == "duplicate",
+    steps.report("The same webhook, unsigned, is refused", f"HTTP {unsigned}", unsigned == 401)
+    repeated = await deliver(session, url, webhook)
+    steps.report(
+        f"Sent once more as it was, it is a {repeated.outcome}",
+        f"HTTP {repeated.status}",
+        repeated.outcome == "duplicate",
     )
-    return _Way(job, timeline, replay, storage.file_of(job.parsed_path))
+    return Outcome(job, timeline, repeated, storage.file_of(job.parsed_path))
 
 
-async def _ended(views: Views, job_id: UUID) -> JobOverview | None:
-    """The job, once it is parsed or has failed."""
-    deadline = time.monotonic() + _PATIENCE
+async def _wait_until_parsed_or_failed(views: Views, job_id: UUID) -> JobOverview | None:
+    """The job, once it is parsed or has ended; None when that takes too long."""
+    deadline = time.monotonic() + _PARSE_TIMEOUT
     while time.monotonic() < deadline:
         [job] = await views.jobs_of([job_id])
         if job.terminal or job.parsed_path is not None:
             return job
-        await asyncio.sleep(_LOOKS_EVERY)
+        await asyncio.sleep(_POLL_INTERVAL)
     return None
 
 
-async def _check(engine: Engine, way: _Way, shown: _Steps) -> int:
-    content = await asyncio.to_thread(way.markdown.read_bytes)
+async def _check(engine: Engine, outcome: Outcome, steps: _Steps) -> None:
+    content = await asyncio.to_thread(outcome.markdown.read_bytes)
     digest = hashlib.sha256(content).hexdigest()
-    shown.step(
+    steps.report(
         "The file on disk has the hash of the database",
-        f"sha256 {digest[:16]}…",
-        digest == way.job.parsed_sha256,
+        f"sha256 {digest[:16]}",
+        digest == outcome.job.parsed_sha256,
     )
     violations = await engine.check_integrity()
-    shown.step("check_integrity() finds nothing", f"{len(violations)} rows", not violations)
-    return 0 if shown.all_well else 1
+    steps.report("check_integrity() finds nothing", f"{len(violations)} rows", not violations)
 
 
 async def _post_unsigned(session: aiohttp.ClientSession, url: str, webhook: SignedEnvelope) -> int:
     headers = {"Content-Type": "application/json"}
     async with session.post(url, data=webhook.body, headers=headers) as response:
         return response.status
-
-
-def _show(console: Console, way: _Way) -> None:
-    console.print(Text(f"\nThe markdown: {_nearby(way.markdown)}", style="bold"))
-    for line in way.markdown.read_text(encoding="utf-8").splitlines()[:_FIRST_LINES]:
-        cut = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
-        console.print(Text(f"  {cut}", style="dim"))
-
-    console.print(Text("\nThe receiver's answer to the repetition:", style="bold"))
-    for name, value in way.answer.body.items():
-        console.print(Text(f"  {name}: {json.dumps(value)}"))
-
-    console.print(Text("\nThe job's timeline:", style="bold"))
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("version", "after", "status", "type", "code"):
-        right = heading in ("version", "after")
-        table.add_column(Text(heading), justify="right" if right else "left", no_wrap=True)
-    for event in way.timeline:
-        moved = event.from_status not in (None, event.to_status)
-        table.add_row(
-            str(event.version),
-            duration(event.after_the_last),
-            f"{event.from_status} → {event.to_status}" if moved else event.to_status,
-            event.type,
-            event.code,
-        )
-    console.print(table)
-    console.print()
-
-
-class _Steps:
-    """Prints each step with the time since the last one."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last = time.perf_counter()
-        self.all_well = True
-
-    def step(self, what: str, result: str, well: bool = True) -> None:
-        now = time.perf_counter()
-        took = duration(now - self._last)
-        self.all_well &= well
-        mark = Text("✓" if well else "✗", style="green" if well else "bold red")
-        line = Text(f" {what:<56} {took:>8}  ")
-        self._console.print(Text.assemble(mark, line, Text(result, style="dim")))
-        self._last = time.perf_counter()
-
-    def fault(self, sentence: str) -> None:
-        self.all_well = False
-        self._console.print(Text.assemble(Text("✗ ", style="bold red"), sentence))
-
-
-def _nearby(file: Path) -> Path:
-    here = Path.cwd()
-    return file.relative_to(here) if file.is_relative_to(here) else file

@@ -1,14 +1,13 @@
-"""Values as people read them: a span of time, and a JSON object on one line."""
+"""Values as people read them: times, durations, JSON objects, text of others."""
 
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ["duration", "summary"]
+__all__ = ["duration", "printable", "summary", "timestamp"]
 
-# Characters of a summary, so that a table row stays on one line.
 _SUMMARY = 60
 
 
@@ -28,10 +27,22 @@ def duration(span: timedelta | float | None) -> str:
 
 
 def summary(payload: dict[str, Any], at_most: int | None = _SUMMARY) -> str:
-    """A JSON object as `key=value` words, cut to `at_most` characters. None: not cut."""
+    """A JSON object as `key=value` words, as many characters as fit beside other columns."""
     words = " ".join(
         f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in payload.items()
         if value is not None
     )
     return words if at_most is None or len(words) <= at_most else f"{words[: at_most - 1]}…"
+
+
+def printable(text: str) -> str:
+    """Text of others with its control characters spelled out: it must not steer a terminal."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+def timestamp(time: datetime | None) -> str:
+    """In UTC, to the second; empty for None."""
+    return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
