@@ -15,9 +15,9 @@ import pytest
 from hookline.postgres.connecting import Unreachable
 from hookline.providers.local.delivery import Answer, deliver
 from hookline.providers.local.parser import ParseFailed
-from hookline.standalone import demo
-from hookline.standalone import up as standalone
-from hookline.standalone.up import standing
+from hookline.standalone import demo, stack
+from hookline.standalone.directory_lock import hold_directory
+from hookline.standalone.stack import running_stack
 
 Hookline = Callable[..., subprocess.Popen[str]]
 
@@ -35,7 +35,7 @@ async def test_the_demo_does_the_whole_job_each_time(project: Path, hookline: Ho
     documents = set()
     for joined in (False, True):
         if joined:
-            async with standing(project):
+            async with running_stack(project):
                 run = hookline(project, "demo")
                 # The receiver is in this process: its loop has to go on.
                 output, errors = await asyncio.to_thread(run.communicate, timeout=30)
@@ -67,7 +67,7 @@ async def test_whoever_joins_is_waited_for(project: Path) -> None:
     ended = asyncio.Event()
 
     async def first() -> None:
-        async with standing(project, join=True):
+        async with running_stack(project, join=True):
             started.set()
             await asyncio.sleep(0)
             await joined.wait()
@@ -76,7 +76,7 @@ async def test_whoever_joins_is_waited_for(project: Path) -> None:
     started, joined = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(first())
     await started.wait()
-    async with standing(project, join=True) as up:
+    async with running_stack(project, join=True) as up:
         joined.set()
         await asyncio.sleep(0.3)
         assert not ended.is_set()
@@ -88,12 +88,12 @@ async def test_whoever_joins_is_waited_for(project: Path) -> None:
 async def test_a_start_that_never_ends_is_not_waited_for_for_ever(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(standalone, "_OTHERS_SECONDS", 0.2)
+    monkeypatch.setattr(stack, "OTHERS_SECONDS", 0.2)
     with (
-        standalone._alone(project / ".hookline"),
+        hold_directory(project / ".hookline"),
         pytest.raises(Unreachable, match=f"Process {os.getpid()} starts or stops Hookline in"),
     ):
-        async with standing(project, join=True):
+        async with running_stack(project, join=True):
             pass
 
 
@@ -135,7 +135,7 @@ async def test_the_demo_fails_if_the_file_is_not_what_the_database_says(
 async def test_the_demo_never_sends_its_document_to_a_parser_that_costs(
     project: Path, hookline: Hookline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with standing(project, parser="none"):
+    async with running_stack(project, parser="none"):
         run = hookline(project, "demo")
         _, errors = await asyncio.to_thread(run.communicate, timeout=30)
     assert run.returncode == 2

@@ -24,7 +24,7 @@ from dotenv import dotenv_values
 from hookline.postgres.views import JobOverview
 from hookline.settings import ConfigurationError, Settings, load
 from hookline.standalone.embedded import EmbeddedPostgres
-from hookline.standalone.up import AlreadyRunning, standing
+from hookline.standalone.stack import AlreadyRunning, running_stack
 from hookline.storage.files import FileStorage
 from support.pdfs import pdf, sample, text
 from support.projects import SERVER
@@ -110,7 +110,7 @@ async def test_kill_9_at_any_time_leaves_what_the_next_start_can_use(
     up.wait()
     submitting.kill()
 
-    async with standing(project) as again:
+    async with running_stack(project) as again:
         assert await submit(again.settings, owner_id, *files) == ["parsed"] * len(files)
         jobs = await jobs_of(again.settings, owner_id)
         assert len(jobs) == len(files)
@@ -217,7 +217,7 @@ async def test_a_stage_that_cannot_be_ends_up_with_a_sentence(
 async def test_work_in_a_directory_of_up_says_who_works_there(
     project: Path, hookline: Hookline
 ) -> None:
-    async with standing(project):
+    async with running_stack(project):
         pass
     work = hookline(project, "work", "--stages", "my_stages")
     _, errors = work.communicate(timeout=20)
@@ -227,7 +227,7 @@ async def test_work_in_a_directory_of_up_says_who_works_there(
 
 
 async def test_the_settings_are_private_and_hold_no_superuser(project: Path) -> None:
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         file = project / ".hookline" / "env"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         password = (EmbeddedPostgres(project / ".hookline").home / "password").read_text()
@@ -262,14 +262,14 @@ async def test_lines_of_the_users_own_are_kept_and_the_environment_wins(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = project / ".hookline" / "env"
-    async with standing(project):
+    async with running_stack(project):
         pass
     before = file.read_text()
     file.write_text(
         f"{before}# mine\nexport HOOKLINE_POOL_SIZE='5'\nHOOKLINE_PARSE_TIER=\"agentic\"\n"
     )
     for _ in range(2):
-        async with standing(project) as up:
+        async with running_stack(project) as up:
             assert up.settings.pool_size == 5
     after = file.read_text()
     assert after.endswith(
@@ -281,20 +281,20 @@ async def test_lines_of_the_users_own_are_kept_and_the_environment_wins(
     secret = 'it\'s # a `long` \\ "random" secret'
     with monkeypatch.context() as environment:
         environment.setenv("HOOKLINE_LLAMAPARSE_SECRETS", secret)
-        async with standing(project) as up:
+        async with running_stack(project) as up:
             assert [one.get_secret_value() for one in up.settings.llamaparse_secrets] == [secret]
     # What the file says is what runs: the other commands sign with it.
     assert [one.get_secret_value() for one in settings_in(project).llamaparse_secrets] == [secret]
     with monkeypatch.context() as environment:
         environment.setenv("HOOKLINE_PUSH_SECRETS", "a-secret-with-${HOME}-in-it")
         with pytest.raises(ConfigurationError, match="HOOKLINE_PUSH_SECRETS holds"):
-            async with standing(project):
+            async with running_stack(project):
                 pass
     file.write_text(before)
 
 
 async def test_two_directories_are_up_at_once(project: Path, other_project: Path) -> None:
-    async with standing(project) as one, standing(other_project) as other:
+    async with running_stack(project) as one, running_stack(other_project) as other:
         assert one.url != other.url
         assert one.settings.llamaparse_secrets != other.settings.llamaparse_secrets
         assert one.settings.database_url != other.settings.database_url
@@ -308,9 +308,9 @@ async def test_two_directories_are_up_at_once(project: Path, other_project: Path
 async def test_a_directory_is_up_once(
     project: Path, hookline: Hookline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with standing(project) as first:
+    async with running_stack(project) as first:
         with pytest.raises(AlreadyRunning, match=f"already runs in .*process {os.getpid()}"):
-            async with standing(project):
+            async with running_stack(project):
                 pass
         second = hookline(project, "up")
         _, errors = second.communicate(timeout=20)
@@ -319,7 +319,7 @@ async def test_a_directory_is_up_once(
         assert f"`hookline up` already runs in {project}" in errors
         monkeypatch.setenv("DATABASE_URL", "postgresql://production.example.com/app")
         monkeypatch.setenv("HOOKLINE_LLAMAPARSE_SECRETS", "a-long-random-secret")
-        async with standing(project, join=True) as joined:
+        async with running_stack(project, join=True) as joined:
             assert joined.url == first.url
             assert joined.settings == first.settings
         async with aiohttp.ClientSession() as session, session.get(first.url + "/readyz") as ready:
@@ -329,18 +329,18 @@ async def test_a_directory_is_up_once(
 async def test_a_port_is_kept_if_free_and_never_changed_if_it_was_asked_for(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         port = up.settings.port
     with socket.create_server(("127.0.0.1", port)):
-        async with standing(project) as up:
+        async with running_stack(project) as up:
             moved = up.settings.port
         assert moved != port
         monkeypatch.setenv("HOOKLINE_PORT", str(port))
         with pytest.raises(ConfigurationError, match="HOOKLINE_PORT: cannot listen"):
-            async with standing(project):
+            async with running_stack(project):
                 pass
     monkeypatch.delenv("HOOKLINE_PORT")
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         assert up.settings.port == moved
 
 
@@ -351,23 +351,23 @@ async def test_the_commands_go_where_it_listens_and_an_exposed_address_does_not_
     file.write_bytes(pdf([text("Where it listens", y=700)]))
     monkeypatch.setenv("HOOKLINE_HOST", "127.0.0.2")
     monkeypatch.setenv("HOOKLINE_ADMIN_HOST", "127.0.0.3")
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         monkeypatch.delenv("HOOKLINE_HOST")
         monkeypatch.delenv("HOOKLINE_ADMIN_HOST")
         assert up.url.startswith("http://127.0.0.2:")
         assert up.admin_url.startswith("http://127.0.0.3:")
         with socket.create_server(("127.0.0.1", up.settings.port)):  # Another's receiver.
             assert await submit(settings_in(project), uuid4(), file) == ["parsed"]
-            async with standing(project, join=True) as joined:
+            async with running_stack(project, join=True) as joined:
                 assert (joined.url, joined.admin_url) == (up.url, up.admin_url)
 
     monkeypatch.setenv("HOOKLINE_HOST", "0.0.0.0")  # noqa: S104 - to see that it does not stick
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         assert up.url == f"http://127.0.0.1:{up.settings.port}"
         with pytest.raises(OSError, match="in use"):
             socket.create_server(("127.0.0.4", up.settings.port))
     monkeypatch.delenv("HOOKLINE_HOST")
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         assert up.url == f"http://127.0.0.1:{up.settings.port}"
         socket.create_server(("127.0.0.4", up.settings.port)).close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from hookline.postgres.errors import Unavailable
 from hookline.stages import Deferred, Job, Stage, Tools
-from hookline.standalone.up import standing
+from hookline.standalone.stack import running_stack
 from hookline.storage.files import FileStorage
 from hookline.submission.files import Entry, find_files, read_raw
 from hookline.submission.job_creation import make_job
@@ -32,7 +32,7 @@ async def test_each_file_is_parsed_or_said_why_not(project: Path, tmp_path: Path
     refused = {missing: "does not exist", tmp_path: "is a directory", empty: "is empty"}
     owner_id = uuid4()
 
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         uploads: list[Path] = []
         results = await submitted(
             up.settings, *refused, *failing, good, owner_id=owner_id, uploaded=uploads.append
@@ -69,7 +69,7 @@ async def test_each_file_is_parsed_or_said_why_not(project: Path, tmp_path: Path
 async def test_the_same_content_is_one_job_and_parsed_once(project: Path, tmp_path: Path) -> None:
     good, copy = written(tmp_path, "a.pdf", sample()), written(tmp_path, "b.pdf", sample())
     owner_id = uuid4()
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         both = await submitted(up.settings, good, copy, owner_id=owner_id)
         [again] = await submitted(up.settings, good, owner_id=owner_id)
         [(job, events)] = await jobs_of(up.settings, owner_id)
@@ -86,7 +86,7 @@ async def test_a_submission_that_was_interrupted_goes_on(project: Path, tmp_path
         async def write(self, path: str, content: bytes) -> None:
             raise InterruptedError
 
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         async with seen(up.settings) as (engine, views):
             with pytest.raises(InterruptedError):
                 await make_job(engine, views, Interrupted(up.objects), read_raw(good), owner_id)
@@ -97,7 +97,7 @@ async def test_a_submission_that_was_interrupted_goes_on(project: Path, tmp_path
 
 async def test_a_failed_file_may_be_submitted_again(project: Path, tmp_path: Path) -> None:
     bad, owner_id = written(tmp_path, "bad.pdf", pdf([b""])), uuid4()
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         [first] = await submitted(up.settings, bad, owner_id=owner_id)
         [second] = await submitted(up.settings, bad, owner_id=owner_id)
     assert (first.status, second.status) == ("failed_parse", "failed_parse")
@@ -110,13 +110,13 @@ async def test_who_does_not_follow_has_the_files_stored_and_no_more(
     project: Path, tmp_path: Path
 ) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
-    async with standing(project, parser="none") as up:
+    async with running_stack(project, parser="none") as up:
         assert up.worker is None
         [done] = await submitted(up.settings, good, owner_id=owner_id, follow=False)
         assert (done.outcome, done.status, done.error) == ("applied", "uploaded", None)
         [(job, _)] = await jobs_of(up.settings, owner_id)
         assert job.upload_confirmed
-    async with standing(project) as up:
+    async with running_stack(project) as up:
         [done] = await submitted(up.settings, good, owner_id=owner_id)
     assert (done.job_id, done.outcome, done.status) == (job.job_id, "duplicate", "parsed")
 
@@ -132,7 +132,7 @@ async def test_why_nothing_moves_is_said_once_and_waited_on(project: Path, tmp_p
     async def away(job: Job, tools: Tools) -> str:
         raise Deferred("parser_away", "Nobody is at home.")
 
-    async with standing(project, parser="none") as up, asyncio.timeout(30):
+    async with running_stack(project, parser="none") as up, asyncio.timeout(30):
         waiting = asyncio.create_task(
             submitted(up.settings, good, owner_id=owner_id, notice=notices.append, patience=0.2)
         )
@@ -142,7 +142,7 @@ async def test_why_nothing_moves_is_said_once_and_waited_on(project: Path, tmp_p
         assert len(notices) == 1
         waiting.cancel()
 
-    async with standing(project, parser="none", stages=[Stage("uploaded", away)]) as up:
+    async with running_stack(project, parser="none", stages=[Stage("uploaded", away)]) as up:
         async with asyncio.timeout(30):
             waiting = asyncio.create_task(
                 submitted(up.settings, good, owner_id=owner_id, notice=notices.append, patience=0.2)
@@ -156,7 +156,7 @@ async def test_a_job_that_ends_otherwise_is_not_called_parsed(
     project: Path, tmp_path: Path
 ) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
-    async with standing(project, parser="none") as up:
+    async with running_stack(project, parser="none") as up:
         waiting = asyncio.create_task(submitted(up.settings, good, owner_id=owner_id))
         async with seen(up.settings) as (engine, views):
             while not (jobs := await views.jobs(owner_id=owner_id)):
@@ -171,7 +171,7 @@ async def test_a_job_that_ends_otherwise_is_not_called_parsed(
 
 async def test_postgres_that_goes_away_ends_it_once(project: Path, tmp_path: Path) -> None:
     good = written(tmp_path, "good.pdf", sample())
-    async with standing(project, parser="none") as up:
+    async with running_stack(project, parser="none") as up:
         waiting = asyncio.create_task(submitted(up.settings, good, owner_id=uuid4()))
         await asyncio.sleep(0.5)
     with pytest.raises(Unavailable):

@@ -21,7 +21,7 @@ from hookline.providers.local.delivery import Answer, deliver, webhook_url
 from hookline.providers.local.parser import Parsed, ParserMissing, parser_version
 from hookline.providers.local.signed_envelope import SignedEnvelope, webhook_of
 from hookline.settings import ConfigurationError
-from hookline.standalone.up import Standing, standing
+from hookline.standalone.stack import Stack, running_stack
 from hookline.storage.files import FileStorage
 from hookline.submission.files import read_raw
 from hookline.submission.job_creation import make_job
@@ -75,7 +75,7 @@ async def run(
         raise ConfigurationError(str(error)) from error
     steps = _Steps(on_step)
     # Always the parser of this machine: LlamaCloud costs money.
-    async with standing(directory, join=True, parser="local") as up:
+    async with running_stack(directory, join=True, parser="local") as up:
         if up.parser != "local":
             raise ConfigurationError(
                 f"The demo shows the parser of this machine, and the `hookline up` that runs in"
@@ -106,7 +106,7 @@ class _Steps:
 
 
 async def _process_sample(
-    up: Standing, engine: Engine, views: Views, session: aiohttp.ClientSession, steps: _Steps
+    up: Stack, engine: Engine, views: Views, session: aiohttp.ClientSession, steps: _Steps
 ) -> Outcome | None:
     raw = read_raw(SAMPLE)
     storage = FileStorage(up.objects)
