@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from hookline.standalone.embedded.programs import free_port
+from hookline.standalone.embedded.address import free_port
 from support.sender import ENVELOPE_SECRET
 from support.servers import ROOT
 

@@ -25,7 +25,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from hookline.postgres.migrations import migrate
 from hookline.settings import load
-from hookline.standalone.embedded.programs import Account, free_port
+from hookline.standalone.embedded.account import Account
+from hookline.standalone.embedded.address import free_port
 from support.hosted import hosted_server
 from support.sender import Job, Sender, Start, envelope_of, event_of
 from support.servers import MAJORS, Server

@@ -24,7 +24,9 @@ import pytest
 from hookline.standalone.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
 from hookline.standalone.embedded import durable as durable_module
 from hookline.standalone.embedded import throwaway as throwaway_module
-from hookline.standalone.embedded.programs import Account, Programs, free_port, readable_copy
+from hookline.standalone.embedded.account import Account
+from hookline.standalone.embedded.address import free_port
+from hookline.standalone.embedded.programs import Programs, readable_copy
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")

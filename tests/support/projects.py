@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from hookline.standalone.embedded import EmbeddedPostgres
-from hookline.standalone.embedded.programs import Programs, free_port
+from hookline.standalone.embedded.address import free_port
+from hookline.standalone.embedded.programs import Programs
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 

@@ -28,7 +28,7 @@ from hookline.providers.local.signed_envelope import (
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import llamaparse
 from hookline.sources.signatures import verify_hex
-from hookline.standalone.embedded.programs import free_port
+from hookline.standalone.embedded.address import free_port
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOW = 1_790_000_000.0

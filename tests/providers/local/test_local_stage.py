@@ -23,7 +23,7 @@ from hookline.providers.local.stage import ParseLocally, local_stage, receiver_u
 from hookline.receiver.run import Receiver, receiving
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Stage
-from hookline.standalone.embedded.programs import free_port
+from hookline.standalone.embedded.address import free_port
 from support.pdfs import pdf, sample, text
 from support.servers import Server
 from support.workplace import Workplace, until

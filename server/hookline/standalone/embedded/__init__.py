@@ -5,7 +5,7 @@
 """
 
 from hookline.standalone.embedded.durable import EmbeddedPostgres
-from hookline.standalone.embedded.programs import EmbeddedPostgresError
+from hookline.standalone.embedded.errors import EmbeddedPostgresError
 from hookline.standalone.embedded.throwaway import ThrowawayPostgres
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "ThrowawayPostgres"]

