@@ -21,9 +21,13 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from hookline.standalone.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
-from hookline.standalone.embedded import durable as durable_module
-from hookline.standalone.embedded import throwaway as throwaway_module
+from hookline.standalone.embedded import (
+    EmbeddedPostgresError,
+    ProjectPostgres,
+    ThrowawayPostgres,
+    project_postgres,
+    throwaway_postgres,
+)
 from hookline.standalone.embedded.account import Account
 from hookline.standalone.embedded.address import free_port
 from hookline.standalone.embedded.programs import Programs, readable_copy
@@ -41,7 +45,7 @@ HOSTILE = {
     "LLAMA_CLOUD_API_KEY": "llx-secret",
 }
 
-Make = Callable[[Path], EmbeddedPostgres]
+Make = Callable[[Path], ProjectPostgres]
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -79,7 +83,7 @@ def python(code: str, *arguments: str | Path) -> subprocess.Popen[str]:
     )
 
 
-def remove(postgres: EmbeddedPostgres) -> None:
+def remove(postgres: ProjectPostgres) -> None:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         pid = postmaster_pid(postgres.data_dir)
         os.kill(pid, signal.SIGQUIT)
@@ -87,10 +91,10 @@ def remove(postgres: EmbeddedPostgres) -> None:
     shutil.rmtree(postgres.home, ignore_errors=True)
 
 
-def create(directory: Path) -> EmbeddedPostgres:
+def create(directory: Path) -> ProjectPostgres:
     """Start a new one that never waits for the disk: our kills are not power failures."""
     initdb = Programs.initdb
-    created = EmbeddedPostgres(directory)
+    created = ProjectPostgres(directory)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Programs, "initdb", lambda *given, sync: initdb(*given, sync=False))
         created.start()
@@ -111,15 +115,15 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def postgres(directory: Path) -> Iterator[EmbeddedPostgres]:
+def postgres(directory: Path) -> Iterator[ProjectPostgres]:
     """That project's server, started."""
-    with EmbeddedPostgres(directory) as started:
+    with ProjectPostgres(directory) as started:
         yield started
     assert not (started.data_dir / "postmaster.pid").exists(), "a test left a user behind"
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectPostgres]:
     """Another project's server, which runs throughout; made in a hostile environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in HOSTILE.items():
@@ -132,10 +136,10 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 @pytest.fixture
 def make() -> Iterator[Make]:
     """Of a directory of the test's own; its remains are removed."""
-    made: list[EmbeddedPostgres] = []
+    made: list[ProjectPostgres] = []
 
-    def make_one(directory: Path) -> EmbeddedPostgres:
-        made.append(EmbeddedPostgres(directory))
+    def make_one(directory: Path) -> ProjectPostgres:
+        made.append(ProjectPostgres(directory))
         return made[-1]
 
     yield make_one
@@ -167,7 +171,7 @@ def package_metadata(package: metadata.Distribution) -> str:
     return next(file.parts[0] for file in package.files or () if file.name == "METADATA")
 
 
-def kill_postmaster(postgres: EmbeddedPostgres) -> int:
+def kill_postmaster(postgres: ProjectPostgres) -> int:
     pid = postmaster_pid(postgres.data_dir)
     os.kill(pid, signal.SIGKILL)
     wait_for("the postmaster is dead", lambda: not is_alive(pid))
@@ -192,7 +196,7 @@ def sleeper() -> Iterator[int]:
     process.wait()
 
 
-def test_data_and_password_outlive_a_stop_and_a_start(postgres: EmbeddedPostgres) -> None:
+def test_data_and_password_outlive_a_stop_and_a_start(postgres: ProjectPostgres) -> None:
     run_sql(postgres.url, "drop table if exists kept; create table kept as select 'Grüße' as word")
     first = postgres.url
     postgres.stop()
@@ -201,13 +205,13 @@ def test_data_and_password_outlive_a_stop_and_a_start(postgres: EmbeddedPostgres
     assert run_sql(postgres.start(), "select word from kept") == [("Grüße",)]
 
 
-def test_a_database_sorts_by_code_point_in_utf8(standing: EmbeddedPostgres) -> None:
+def test_a_database_sorts_by_code_point_in_utf8(standing: ProjectPostgres) -> None:
     facts = "select pg_encoding_to_char(encoding), datlocprovider::text, datlocale"
     database = " from pg_database where datname = 'postgres'"
     assert run_sql(standing.url, facts + database) == [("UTF8", "b", "C.UTF-8")]
 
 
-def test_only_its_account_may_read_data_password_and_log(standing: EmbeddedPostgres) -> None:
+def test_only_its_account_may_read_data_password_and_log(standing: ProjectPostgres) -> None:
     account = Account.for_this_process()
     for path, mode in (
         (standing.data_dir, 0o700),
@@ -223,7 +227,7 @@ def test_url_is_refused_before_start(make: Make, tmp_path: Path) -> None:
         _ = make(tmp_path / ".hookline").url
 
 
-def test_data_survive_a_kill_of_the_postmaster(postgres: EmbeddedPostgres) -> None:
+def test_data_survive_a_kill_of_the_postmaster(postgres: ProjectPostgres) -> None:
     run_sql(postgres.url, "drop table if exists kept; create table kept as select 1 as n")
     killed = postmaster_pid(postgres.data_dir)
     os.kill(killed, signal.SIGKILL)
@@ -233,7 +237,7 @@ def test_data_survive_a_kill_of_the_postmaster(postgres: EmbeddedPostgres) -> No
 
 
 def test_a_stale_pid_that_is_another_process_now_is_not_believed(
-    postgres: EmbeddedPostgres, sleeper: int
+    postgres: ProjectPostgres, sleeper: int
 ) -> None:
     run_sql(postgres.url, "drop table if exists kept; create table kept as select 1 as n")
     kill_postmaster(postgres)
@@ -242,9 +246,9 @@ def test_a_stale_pid_that_is_another_process_now_is_not_believed(
 
 
 def test_a_backend_that_outlived_its_postmaster_keeps_a_second_server_out(
-    postgres: EmbeddedPostgres, sleeper: int, monkeypatch: pytest.MonkeyPatch
+    postgres: ProjectPostgres, sleeper: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(durable_module, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(project_postgres, "_RETRY_SECONDS", 0.1)
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         orphan = connection.info.backend_pid
 
@@ -269,10 +273,10 @@ def test_a_backend_that_outlived_its_postmaster_keeps_a_second_server_out(
 
 
 def test_a_running_server_is_joined_and_the_last_user_stops_it(
-    postgres: EmbeddedPostgres, directory: Path
+    postgres: ProjectPostgres, directory: Path
 ) -> None:
     pid = postmaster_pid(postgres.data_dir)
-    second = EmbeddedPostgres(directory)
+    second = ProjectPostgres(directory)
     assert second.start() == postgres.url
     postgres.stop()
     assert postmaster_pid(postgres.data_dir) == pid
@@ -284,8 +288,8 @@ def test_a_running_server_is_joined_and_the_last_user_stops_it(
 START_AND_WAIT = """
 import sys
 from pathlib import Path
-from hookline.standalone.embedded import EmbeddedPostgres
-print(EmbeddedPostgres(Path(sys.argv[1])).start(), flush=True)
+from hookline.standalone.embedded import ProjectPostgres
+print(ProjectPostgres(Path(sys.argv[1])).start(), flush=True)
 sys.stdin.read()
 """
 
@@ -295,7 +299,7 @@ def test_a_server_outlives_a_kill_of_its_starter_and_is_joined(directory: Path) 
         assert starter.stdout
         url = starter.stdout.readline().strip()
         starter.kill()
-    ours = EmbeddedPostgres(directory)
+    ours = ProjectPostgres(directory)
     pid = postmaster_pid(ours.data_dir)
     assert ours.start() == url
     assert postmaster_pid(ours.data_dir) == pid
@@ -316,7 +320,7 @@ def test_two_starts_at_once_get_the_same_server(make: Make, tmp_path: Path) -> N
 
 
 def test_two_directories_have_two_servers(
-    postgres: EmbeddedPostgres, standing: EmbeddedPostgres
+    postgres: ProjectPostgres, standing: ProjectPostgres
 ) -> None:
     for one in (postgres, standing):
         assert run_sql(one.url, "show data_directory") == [(str(one.data_dir),)]
@@ -324,21 +328,21 @@ def test_two_directories_have_two_servers(
 
 
 def test_a_port_taken_since_it_was_found_free_is_tried_again(
-    postgres: EmbeddedPostgres, standing: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+    postgres: ProjectPostgres, standing: ProjectPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres.stop()
     taken = int(standing.url.rpartition(":")[2].partition("/")[0])
     ports = iter([taken])
-    monkeypatch.setattr(durable_module, "free_port", lambda: next(ports, None) or free_port())
+    monkeypatch.setattr(project_postgres, "free_port", lambda: next(ports, None) or free_port())
     assert run_sql(postgres.start(), "show data_directory") == [(str(postgres.data_dir),)]
     assert next(ports, None) is None
 
 
 def test_a_start_that_fails_shows_the_end_of_the_log(
-    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+    postgres: ProjectPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres.stop()
-    monkeypatch.setattr(durable_module, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(project_postgres, "_RETRY_SECONDS", 0.0)
     configuration = postgres.data_dir / "postgresql.conf"
     length = configuration.stat().st_size
     with configuration.open("a") as file:
@@ -351,7 +355,7 @@ def test_a_start_that_fails_shows_the_end_of_the_log(
 
 
 def test_our_environment_neither_misleads_nor_reaches_the_server(
-    standing: EmbeddedPostgres,
+    standing: ProjectPostgres,
 ) -> None:
     seen = Path(f"/proc/{postmaster_pid(standing.data_dir)}/environ").read_text().split("\0")
     assert "LC_ALL=C" in seen
@@ -360,11 +364,11 @@ def test_our_environment_neither_misleads_nor_reaches_the_server(
 
 @pytest.mark.skipif(not IS_ROOT, reason="for root only")
 def test_root_keeps_data_where_the_server_may_go(
-    standing: EmbeddedPostgres,
+    standing: ProjectPostgres,
 ) -> None:
     directory = Path((standing.home / "project").read_text().removesuffix("\n"))
     assert any(not parent.stat().st_mode & stat.S_IXOTH for parent in directory.parents)
-    assert EmbeddedPostgres(directory).home == standing.home
+    assert ProjectPostgres(directory).home == standing.home
     assert standing.home.is_relative_to("/var/lib/hookline")
     assert not (directory / "postgres").exists()
 
@@ -382,7 +386,7 @@ import encodings.idna, os, stat, sys
 from importlib import metadata
 from pathlib import Path
 import psycopg
-from hookline.standalone.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
+from hookline.standalone.embedded import ProjectPostgres, EmbeddedPostgresError, ThrowawayPostgres
 metadata.version("psycopg")
 packages, directory, uid, gid = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 if os.geteuid() == 0:
@@ -392,13 +396,13 @@ if os.geteuid() == 0:
     os.environ["HOME"] = "/nonexistent"
 os.chdir("/")
 sys.path.insert(0, packages)
-postgres = EmbeddedPostgres(directory)
+postgres = ProjectPostgres(directory)
 for _ in range(2):
     with postgres, psycopg.connect(postgres.url) as connection:
         connection.execute("create table if not exists kept ()")
         print(connection.execute("show data_directory").fetchone()[0])
 try:
-    EmbeddedPostgres(Path("/proc/.hookline")).start()
+    ProjectPostgres(Path("/proc/.hookline")).start()
 except EmbeddedPostgresError as error:
     print(error)
 """
@@ -434,8 +438,8 @@ def test_without_the_package_the_sentence_says_what_to_install(make: Make, tmp_p
 import sys
 sys.path[1:1] = sys.argv[1:3]
 from pathlib import Path
-from hookline.standalone.embedded import EmbeddedPostgres, EmbeddedPostgresError, ThrowawayPostgres
-for attempt in (EmbeddedPostgres(Path(sys.argv[3])).start, ThrowawayPostgres):
+from hookline.standalone.embedded import ProjectPostgres, EmbeddedPostgresError, ThrowawayPostgres
+for attempt in (ProjectPostgres(Path(sys.argv[3])).start, ThrowawayPostgres):
     try:
         attempt()
     except EmbeddedPostgresError as error:
@@ -530,7 +534,7 @@ def test_a_throwaway_outlives_the_thread_that_started_it() -> None:
 def test_a_throwaway_that_cannot_start_shows_its_log_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(throwaway_module, "_START_SECONDS", 0.3)
+    monkeypatch.setattr(throwaway_postgres, "_START_SECONDS", 0.3)
     monkeypatch.setattr(Programs, "initdb", lambda *given, **options: None)
     throwaway = ThrowawayPostgres(options={"no_such_setting": "1"})
     with pytest.raises(EmbeddedPostgresError, match="no_such_setting"), throwaway:

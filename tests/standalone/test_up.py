@@ -23,7 +23,7 @@ from dotenv import dotenv_values
 
 from hookline.postgres.views import JobOverview
 from hookline.settings import ConfigurationError, Settings, load
-from hookline.standalone.embedded import EmbeddedPostgres
+from hookline.standalone.embedded import ProjectPostgres
 from hookline.standalone.stack import AlreadyRunning, running_stack
 from hookline.storage.files import FileStorage
 from support.pdfs import pdf, sample, text
@@ -81,7 +81,7 @@ async def test_data_survives_kill_9(project: Path, tmp_path: Path, hookline: Hoo
     assert "Stopping" in output
     for secret in (*after.llamaparse_secrets, *after.push_secrets, *after.llamacloud_secrets):
         assert secret.get_secret_value() not in output
-    home = EmbeddedPostgres(project / ".hookline").home
+    home = ProjectPostgres(project / ".hookline").home
     assert not (home / "data" / "postmaster.pid").exists()
 
 
@@ -230,7 +230,7 @@ async def test_the_settings_are_private_and_hold_no_superuser(project: Path) -> 
     async with running_stack(project) as up:
         file = project / ".hookline" / "env"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        password = (EmbeddedPostgres(project / ".hookline").home / "password").read_text()
+        password = (ProjectPostgres(project / ".hookline").home / "password").read_text()
         assert password not in file.read_text()
         url = dotenv_values(file)["DATABASE_URL"]
         assert url is not None
@@ -375,7 +375,7 @@ async def test_the_commands_go_where_it_listens_and_an_exposed_address_does_not_
 def test_up_ends_with_its_postgres(other_project: Path, hookline: Hookline) -> None:
     up = hookline(other_project, "up", **ANY_PORT)
     assert "Hookline is up" in first_line(up)
-    home = EmbeddedPostgres(other_project / ".hookline").home
+    home = ProjectPostgres(other_project / ".hookline").home
     postmaster = (home / "data" / "postmaster.pid").read_text().splitlines()[0]
     os.kill(int(postmaster), signal.SIGKILL)
     _, errors = up.communicate(timeout=20)
@@ -393,7 +393,7 @@ def test_a_database_whose_objects_are_gone_is_refused(
 ) -> None:
     run = hookline(other_project, "demo", **ANY_PORT)
     run.communicate(timeout=60)
-    home = EmbeddedPostgres(other_project / ".hookline").home
+    home = ProjectPostgres(other_project / ".hookline").home
     objects = other_project / ".hookline" / "objects"
     shutil.rmtree(objects)
     for _ in range(2):

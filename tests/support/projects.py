@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hookline.standalone.embedded import EmbeddedPostgres
+from hookline.standalone.embedded import ProjectPostgres
 from hookline.standalone.embedded.address import free_port
 from hookline.standalone.embedded.programs import Programs
 
@@ -22,7 +22,7 @@ SERVER = Path(__file__).resolve().parents[2] / "server"
 @contextmanager
 def project_in(directory: Path) -> Iterator[Path]:
     """A project whose Postgres never waits for the disk: our kills are not power failures."""
-    postgres = EmbeddedPostgres(directory / ".hookline")
+    postgres = ProjectPostgres(directory / ".hookline")
     initdb = Programs.initdb
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Programs, "initdb", lambda *given, sync: initdb(*given, sync=False))

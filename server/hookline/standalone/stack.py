@@ -1,7 +1,7 @@
 """Postgres, file storage, receiver and worker in one process, for one directory.
 
 What it keeps is in `.hookline/` there; root's Postgres, which may not run as root, has its data in
-/var/lib/hookline (see EmbeddedPostgres), and belongs to the objects in `.hookline/` all the same.
+/var/lib/hookline (see ProjectPostgres), and belongs to the objects in `.hookline/` all the same.
 
 Nothing in there depends on how the process ended. Postgres outlives a kill -9 and is joined by the
 next start; the lock is the kernel's; files are written under another name first. Only what must
@@ -42,7 +42,7 @@ from hookline.standalone.directory_lock import (
     join_directory,
     wait_for_joiners,
 )
-from hookline.standalone.embedded import EmbeddedPostgres
+from hookline.standalone.embedded import ProjectPostgres
 from hookline.standalone.env_file import settings_to_start_with, variables_of, write_env_file
 from hookline.standalone.file_errors import file_errors_named
 from hookline.worker.run import Worker, working
@@ -129,7 +129,7 @@ async def _started(
     if parser is not None:
         chosen = chosen.model_copy(update={"parser": parser})
     objects = home / "objects"
-    postgres = EmbeddedPostgres(home)
+    postgres = ProjectPostgres(home)
     with file_errors_named(home):
         # They come before the database: it has jobs whose objects are nowhere.
         if postgres.data_dir.exists() and not objects.exists():
@@ -214,7 +214,7 @@ def _stack(home: Path, settings: Settings, parser: Parser, worker: Worker | None
         admin_url=address(settings.admin_host, settings.admin_port),
         home=home,
         objects=home / "objects",
-        database_home=EmbeddedPostgres(home).home,
+        database_home=ProjectPostgres(home).home,
         parser=parser,
         worker=worker,
     )

@@ -38,7 +38,7 @@ class _PidFile(NamedTuple):
     port: int
 
 
-class EmbeddedPostgres:
+class ProjectPostgres:
     """The PostgreSQL of one project directory (its `.hookline`), on a free port of 127.0.0.1.
 
     `home` holds all of it: `data_dir`, `log`, the superuser's password (0600) and two lock files.
