@@ -17,12 +17,15 @@ select pg_temp.set_clock('2026-01-01 12:05+00');
 select results_eq(
   $$select outcome::text, attempt, reserved, reserved_at
       from upload_pipeline.reserve_credits(job_id => pg_temp.job('a'), lease_token => pg_temp.token('a'), credits => 30)$$,
-  $$values ('duplicate', 1, 10::numeric, timestamptz '2026-01-01 12:00+00')$$, 'an earlier try got so far: the provider may have it'
+  $$values ('duplicate', 1, 10::numeric, timestamptz '2026-01-01 12:00+00')$$,
+  'an earlier try got so far: the provider may have it'
 );
 select is(pg_temp.used(), 10::numeric, 'counted once');
 select is(pg_temp.reserve('a', 30, again => true), 'applied 1: 10', 'it had not: once more, for what was reserved');
 select is(pg_temp.used(), 10::numeric, 'still counted once');
-select is((select reserved_at from upload_pipeline.credit_reservations), timestamptz '2026-01-01 12:05+00', 'at a new time');
+select is(
+  (select reserved_at from upload_pipeline.credit_reservations), timestamptz '2026-01-01 12:05+00', 'at a new time'
+);
 select is(
   upload_pipeline.settle_credits(
     job_id => pg_temp.job('a'), attempt => 1, credits => 0, reserved_at => '2026-01-01 12:00+00'

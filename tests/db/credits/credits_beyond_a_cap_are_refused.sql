@@ -37,7 +37,8 @@ select is(
 select is(pg_temp.used('ada'), 10::numeric, 'which changes nothing');
 select is((select count(*) from upload_pipeline.credit_reservations), 1::bigint, 'and reserves nothing');
 select is(
-  pg_temp.refusal('c', 6), '6 credits would exceed the cap of 15 a hour Left for all owners: 5 until 2026-01-31 13:00:00+00.', 'that of all owners'
+  pg_temp.refusal('c', 6), '6 credits would exceed the cap of 15 a hour Left for all owners: 5 until 2026-01-31 13:00:00+00.',
+  'that of all owners'
 );
 select is(pg_temp.refusal('c', 5), 'applied 1: 5', 'what is left may be had');
 select is(pg_temp.used(period => 'hour') || ' ' || pg_temp.used('ada'), '15 10', 'each counts its own');

@@ -29,7 +29,9 @@ select throws_ok($$select pg_temp.reserve('a', 1)$$, 'UP005', null, 'then nothin
 select pg_temp.settle('c', 2);
 select is(pg_temp.used(), 23::numeric, 'until something is given back');
 select is(pg_temp.reserve('a', 17), 'applied 2: 17', 'which may be had');
-select is((select count(*) from upload_pipeline.credit_caps where period = 'day'), 2::bigint, 'one cap an owner and period');
+select is(
+  (select count(*) from upload_pipeline.credit_caps where period = 'day'), 2::bigint, 'one cap an owner and period'
+);
 select pg_temp.cap(null);
 select is(pg_temp.used(), null, 'it may be lifted');
 select is(pg_temp.used('ada'), 38::numeric, 'an owner''s stays');

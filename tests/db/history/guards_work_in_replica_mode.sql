@@ -7,7 +7,8 @@ set constraints all immediate;
 set constraints all deferred;
 
 select is(
-  pg_temp.result_at_commit('set session_replication_role = replica'), '42501', 'the owner cannot switch triggers off for a session'
+  pg_temp.result_at_commit('set session_replication_role = replica'), '42501',
+  'the owner cannot switch triggers off for a session'
 );
 
 -- Each is refused as long as its trigger is `enable always`, and passes with an ordinary one.

@@ -10,7 +10,8 @@ select * from upload_pipeline.create_job(
   file_sha256 => pg_temp.sha('a'), raw_path => 'storage://raw/a.pdf', correlation_id => 'theirs'
 );
 select results_eq(
-  'select outcome::text, status, version, event_id is not null from made', $$values ('applied', 'uploaded', 1, true)$$, 'the receipt'
+  'select outcome::text, status, version, event_id is not null from made', $$values ('applied', 'uploaded', 1, true)$$,
+  'the receipt'
 );
 select results_eq(
   $$select e.event_id, e.document_id, e.from_status, e.type::text, e.severity::text, e.code, e.payload, e.correlation_id::text, e.ts

@@ -5,7 +5,9 @@ select plan(11);
 create temp view step as
   select t.from_status, t.to_status, t.event_type from upload_pipeline.transitions as t where t.enabled;
 
-select is((select count(*) from upload_pipeline.statuses as s where s.initial), 1::bigint, 'one status is the initial one');
+select is(
+  (select count(*) from upload_pipeline.statuses as s where s.initial), 1::bigint, 'one status is the initial one'
+);
 
 select is_empty($$
   with recursive reached (status) as (
@@ -65,7 +67,8 @@ select is_empty($$
 );
 
 select is_empty(
-  $$select subject, detail from upload_pipeline.alerts where alert = 'stage_incomplete'$$, 'every failure_code leads somewhere'
+  $$select subject, detail from upload_pipeline.alerts where alert = 'stage_incomplete'$$,
+  'every failure_code leads somewhere'
 );
 
 select is_empty($$

@@ -16,35 +16,35 @@ select pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id 
 select throws_ok(
   $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1',
       event_type => 'parse.error', body => 'other')$$,
-  'UP007', null, 'another type'
+  'UP007', null, 'another event type is a conflict'
 );
 select throws_ok(
   $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p9',
       event_type => 'parse.success', body => 'other')$$,
-  'UP007', null, 'another provider job'
+  'UP007', null, 'another provider job is a conflict'
 );
 select throws_ok(
   $$select pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('c'),
       event_type => 'parse.success', body => 'other')$$,
-  'UP007', null, 'other bytes, and no provider job to know it by'
+  'UP007', null, 'other bytes are a conflict where no provider job identifies the event'
 );
 select throws_ok(
   $$select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('b'), content => '# c', parse_job_id => 'p2', body => 'other')$$,
-  'UP007', null, 'other content'
+  'UP007', null, 'other content is a conflict'
 );
 select throws_ok(
   $$select pg_temp.receive_event(delivery_id => 'd1', code => null, event_type => 'parse.pending', body => 'other')$$,
-  'UP007', null, 'an event that means nothing'
+  'UP007', null, 'the id with an event without a code is a conflict'
 );
 select throws_ok(
   $$select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p7', body => 'other')$$,
-  'UP007', null, 'one that would be parked'
+  'UP007', null, 'the id with an unknown provider job is a conflict'
 );
 select is(
   (select string_agg(pg_temp.delivery(d), ', ') from unnest(array['d1', 'd2', 'd3']) as d),
-  'applied a x1, applied b x1 #1, applied c x1', 'and none of them changed a thing'
+  'applied a x1, applied b x1 #1, applied c x1', 'no delivery row was changed'
 );
-select is(pg_temp.status('a') || ' ' || pg_temp.status('b'), 'parse_ready parsed', 'not the jobs either');
+select is(pg_temp.status('a') || ' ' || pg_temp.status('b'), 'parse_ready parsed', 'no job was changed');
 
 select * from finish();
 rollback;

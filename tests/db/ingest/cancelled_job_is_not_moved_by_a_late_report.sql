@@ -13,10 +13,10 @@ select is(
  where code in ('parse_started', 'parse_ready', 'parse_partial', 'parse_failed', 'parse_cancelled');
 select is(
   pg_temp.summary(pg_temp.receive_content(delivery_id => 'content', job_id => pg_temp.job('a'), content => '# a')),
-  'stale cancelled 3', 'so does content'
+  'stale cancelled 3', 'content leaves a cancelled job cancelled'
 );
-select is_empty('select * from upload_pipeline.contents', 'which is not kept');
-select is((select count(*) from upload_pipeline.events), 3::bigint, 'no event');
+select is_empty('select * from upload_pipeline.contents', 'late content is not kept');
+select is((select count(*) from upload_pipeline.events), 3::bigint, 'no event is inserted');
 
 select * from finish();
 rollback;

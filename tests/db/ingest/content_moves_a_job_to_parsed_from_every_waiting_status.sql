@@ -13,10 +13,10 @@ select pg_temp.receive_event(delivery_id => 'd3', code => 'parse_failed', job_id
 select is(
   pg_temp.status(name) || ' ' || split_part(pg_temp.summary(pg_temp.receive_content(delivery_id => name, job_id => job_id, content => '# a')), ' ', 1)
     || ' ' || (upload_pipeline.finish_content(job_id => job_id, ordinal => 1)).status,
-  name || ' kept parsed', format('from %s', name)
+  name || ' kept parsed', format('content moves a job from %s to parsed', name)
 )
   from named_jobs;
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

@@ -8,9 +8,9 @@ select pg_temp.make_job('b');
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 select throws_ok(
   $$select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('b'), content => '# b')$$, 'UP007', null,
-  'an id that another job''s kept content came with'
+  'a delivery id that was used for kept content of another job is a conflict'
 );
-select is(pg_temp.delivery('d1'), 'kept a x1 #1', 'stays that job''s');
+select is(pg_temp.delivery('d1'), 'kept a x1 #1', 'the first delivery is unchanged');
 
 select * from finish();
 rollback;

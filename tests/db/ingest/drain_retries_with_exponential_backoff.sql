@@ -20,11 +20,11 @@ select is_empty(
   $$select n, seconds
       from generate_series(0, 11) as n, lateral (select pg_temp.pause() as seconds offset n - n) as p
      where seconds not between 30 + least(300, 3 * 2 ^ n) * 0.75 and 30 + least(300, 3 * 2 ^ n) * 1.25$$,
-  '30 s and 3 s x 2^tries, at most 300 s, give or take a quarter'
+  'the backoff is 30 s plus 3 s x 2^tries, at most 300 s, with 25 % jitter'
 );
 select is((select tries from upload_pipeline.contents), 12, 'each try is counted');
 update upload_pipeline.contents set tries = 2000000000;
-select cmp_ok(pg_temp.pause(), '<=', 405::numeric, 'it never ends');
+select cmp_ok(pg_temp.pause(), '<=', 405::numeric, 'a very large number of tries causes no overflow');
 
 select * from finish();
 rollback;

@@ -17,31 +17,31 @@ select is(
 select results_eq(
   $$select pg_temp.history('a') offset 2$$,
   $$values ('parse_failed: uploaded > failed_parse, stage_error error')$$,
-  'one event, of the type and severity of its code'
+  'one event with the type and severity of its code'
 );
 select results_eq(
   $$select payload, correlation_id::text, document_id
       from upload_pipeline.job_timeline where job_id = pg_temp.job('a') and version = 3$$,
   $$values ('{"error": "page 3 is blank", "parser_name": "lp"}'::jsonb, 'theirs', pg_temp.document('a'))$$,
-  'with the payload and the correlation id of the delivery'
+  'the event has the payload and correlation id of the delivery'
 );
 select is(
   (select last_error from upload_pipeline.job_overview where job_id = pg_temp.job('a')),
   '{"code": "parse_failed", "error": "page 3 is blank", "parser_name": "lp"}'::jsonb,
   'last_error is the code and the payload'
 );
-select is(pg_temp.delivery('d1'), 'applied a x1', 'the delivery is written down as applied');
+select is(pg_temp.delivery('d1'), 'applied a x1', 'the delivery is recorded as applied');
 select results_eq(
   $$select source, event_type, code, parse_job_id, correlation_id::text, body_sha256::text
       from upload_pipeline.delivery_log where delivery_id = 'd1'$$,
   $$values ('llamaparse', 'parse_failed', 'parse_failed', 'p1', 'theirs', pg_temp.sha('d1'))$$,
-  'with its envelope'
+  'the delivery log has the fields of the envelope'
 );
 select is(
   (select attempt from upload_pipeline.provider_jobs where parse_job_id = 'p1' and job_id = pg_temp.job('a')),
-  1, 'and its provider job is known from now on'
+  1, 'its provider job is recorded'
 );
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

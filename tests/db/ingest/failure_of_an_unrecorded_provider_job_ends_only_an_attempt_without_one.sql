@@ -9,20 +9,20 @@ select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 
 
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p2')),
-  'stale parse_queued 3', 'does not end an attempt that has a provider job of its own'
+  'stale parse_queued 3', 'it is stale for an attempt that has a recorded provider job'
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('b'), parse_job_id => 'p3')),
-  'applied failed_parse 3 event', 'ends an attempt that has none: it overtook our bookkeeping'
+  'applied failed_parse 3 event', 'it is applied to an attempt without one: it arrived before record_submission'
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd3', code => 'parse_failed', job_id => pg_temp.job('a'))),
-  'applied failed_parse 4 event', 'and without any provider job it is believed'
+  'applied failed_parse 4 event', 'a failure without a provider job is applied'
 );
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd4', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p4')),
-  'applied failed_parse 6 event', 'an earlier attempt''s provider job does not count'
+  'applied failed_parse 6 event', 'a provider job of an earlier attempt does not count'
 );
 
 select * from finish();

@@ -12,11 +12,11 @@ select pg_temp.set_clock('2030-01-01 12:00+00');
 
 select is(
   pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
-  'applied parsed 3 event #1 + .md', 'the receipt'
+  'applied parsed 3 event #1 + .md', 'the receipt says applied and parsed'
 );
 select results_eq(
   $$select pg_temp.history('a') offset 2$$,
-  $$values ('parse_completed: uploaded > parsed, stage_done info')$$, 'one event'
+  $$values ('parse_completed: uploaded > parsed, stage_done info')$$, 'one event parse_completed is inserted'
 );
 select is(
   (select payload from upload_pipeline.events where code = 'parse_completed'),
@@ -25,36 +25,38 @@ select is(
     'content_sha256', pg_temp.sha('# Grüße'), 'content_length', 7, 'bytes', 9,
     'parser_name', 'lp', 'parser_version', '2'
   ),
-  'its payload is the specification''s, with our own path, hash and size'
+  'the payload is that of the specification, with our path, hash and size'
 );
 select results_eq(
   $$select correlation_id::text, ts from upload_pipeline.events where code = 'parse_completed'$$,
-  $$values ('theirs', timestamptz '2030-01-01 12:00+00')$$, 'its correlation id is the delivery''s, its time that of the end'
+  $$values ('theirs', timestamptz '2030-01-01 12:00+00')$$,
+  'its correlation id is the delivery''s, its time that of finish_content'
 );
 select results_eq(
   'select parsed_path, parsed_sha256::text, parsed_bytes, deadline_at, lease_token from upload_pipeline.upload_jobs',
   $$values (format('storage://parsed/%s/%s.md', pg_temp.document('a'), pg_temp.job('a')), pg_temp.sha('# Grüße'),
             9::bigint, null::timestamptz, null::uuid)$$,
-  'the job has its content'
+  'the job has the path, hash and size of its content'
 );
 select results_eq(
   'select content is null, stored_at, path is not null from upload_pipeline.contents',
-  $$values (true, timestamptz '2030-01-01 12:00+00', true)$$, 'the bytes are gone, the path stays'
+  $$values (true, timestamptz '2030-01-01 12:00+00', true)$$, 'the bytes are deleted, the path stays'
 );
-select is(pg_temp.delivery('d1'), 'applied a x1 #1', 'the delivery is applied');
+select is(pg_temp.delivery('d1'), 'applied a x1 #1', 'the delivery is recorded as applied');
 select throws_ok(
-  $$select upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'there is nothing to read here'
+  $$select upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null,
+  'read_content is refused, since the bytes are deleted'
 );
 select is(
   pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
-  'duplicate parsed 3 #1 + .md', 'a second finish is a duplicate'
+  'duplicate parsed 3 #1 + .md', 'finishing again is a duplicate'
 );
 select is(
   pg_temp.summary(pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# Grüße')),
-  'duplicate parsed 3 #1', 'so is a redelivery'
+  'duplicate parsed 3 #1', 'a redelivery is a duplicate'
 );
-select is((select count(*) from upload_pipeline.events), 3::bigint, 'and no event more');
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is((select count(*) from upload_pipeline.events), 3::bigint, 'the repetitions insert no event');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

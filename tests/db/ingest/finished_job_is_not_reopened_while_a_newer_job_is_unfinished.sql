@@ -19,7 +19,10 @@ $$;
 set constraints all immediate;
 set constraints all deferred;
 
-select is(pg_temp.result_at_commit('select pg_temp.make_newer_job()'), 'passed', 'a finished job makes room for a newer one');
+select is(
+  pg_temp.result_at_commit('select pg_temp.make_newer_job()'), 'passed',
+  'a document whose job has finished may have a newer job'
+);
 
 select pg_temp.make_newer_job();
 set constraints all immediate;
@@ -30,9 +33,9 @@ select pg_temp.refused_by_guard_alone(
 )
   from (
     values
-      ('a retry', $$
+      ('a retry of the older job', $$
         select pg_temp.insert_event('old', 3, 'failed_parse', 'uploaded', 'retry'), pg_temp.update_job('old', 'uploaded', 3)$$),
-      ('a status that is finished no more', $$
+      ('a terminal status that becomes unfinished', $$
         update upload_pipeline.statuses set terminal = false, failed = false where status = 'failed_parse'$$)
   ) as attack (name, statements);
 

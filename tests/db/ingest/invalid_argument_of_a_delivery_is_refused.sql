@@ -49,11 +49,14 @@ $$;
 select is_empty(
   $$select b.argument, b.value, t from bad as b, pg_temp.receive_event_with(b.argument, b.value) as t
      where t <> 'UP006 ' || b.argument$$,
-  'each is UP006, and the message names it'
+  'each invalid argument raises UP006 with its name in the message'
 );
-select is(pg_temp.receive_event_with('job_id', null), 'accepted', 'a job may be named by its provider job');
+select is(
+  pg_temp.receive_event_with('job_id', null), 'accepted', 'a delivery may name its job by the provider job alone'
+);
 select throws_ok(
-  $$select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed')$$, 'UP006', null, 'but is named'
+  $$select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed')$$, 'UP006', null,
+  'a delivery that names no job is refused'
 );
 select throws_ok(
   $$select upload_pipeline.receive_content(source => 'Bad', delivery_id => 'd', body_sha256 => pg_temp.sha('d'),
@@ -61,30 +64,32 @@ select throws_ok(
   'UP006', null, 'receive_content: source'
 );
 select throws_ok(
-  $$select pg_temp.receive_content(delivery_id => '', job_id => pg_temp.job('a'), content => '# a')$$, 'UP006', null, 'delivery_id'
+  $$select pg_temp.receive_content(delivery_id => '', job_id => pg_temp.job('a'), content => '# a')$$, 'UP006', null,
+  'receive_content: delivery_id'
 );
 select throws_ok(
-  $$select pg_temp.receive_content(delivery_id => 'd', job_id => null, content => '# a')$$, 'UP006', null, 'job_id'
+  $$select pg_temp.receive_content(delivery_id => 'd', job_id => null, content => '# a')$$, 'UP006', null,
+  'receive_content: job_id'
 );
 select throws_ok(
   $$select pg_temp.receive_content(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', parse_job_id => '')$$,
-  'UP006', null, 'parse_job_id'
+  'UP006', null, 'receive_content: parse_job_id'
 );
 select throws_ok(
   $$select pg_temp.receive_content(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', attempt => 0)$$,
-  'UP006', null, 'attempt'
+  'UP006', null, 'receive_content: attempt'
 );
 select throws_ok(
   $$select pg_temp.receive_content(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', details => '[]')$$,
-  'UP006', null, 'details'
+  'UP006', null, 'receive_content: details'
 );
 select throws_ok(
   $$select pg_temp.receive_content(delivery_id => 'd', job_id => pg_temp.job('a'), content => '# a', correlation_id => E'\t')$$,
-  'UP006', null, 'correlation_id'
+  'UP006', null, 'receive_content: correlation_id'
 );
 select results_eq(
   'select delivery_id, outcome::text from upload_pipeline.webhook_deliveries', $$values ('d1', 'parked')$$,
-  'only what was accepted is written down'
+  'only the accepted delivery is recorded'
 );
 
 select * from finish();

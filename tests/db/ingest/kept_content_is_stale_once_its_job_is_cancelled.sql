@@ -8,16 +8,16 @@ select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), 
 select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select is(
   pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
-  'stale cancelled 3 #1 + .md', 'its end is stale'
+  'stale cancelled 3 #1 + .md', 'finishing the content is stale'
 );
-select is(pg_temp.delivery('d1'), 'stale a x1 #1', 'the delivery says so');
+select is(pg_temp.delivery('d1'), 'stale a x1 #1', 'the delivery is recorded as stale');
 select results_eq(
   'select content is null, stored_at is not null from upload_pipeline.contents', 'values (true, true)',
-  'the bytes are gone; the object, which was written, is known by its path'
+  'the bytes are deleted; the written object is still known by its path'
 );
 select is(
   pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
-  'duplicate cancelled 3 #1 + .md', 'a second end is a duplicate'
+  'duplicate cancelled 3 #1 + .md', 'finishing it again is a duplicate'
 );
 select is((select parsed_path from upload_pipeline.upload_jobs), null, 'the job has no content');
 

@@ -10,12 +10,20 @@ select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select pg_temp.set_clock('2027-01-01 12:00+00');
 select upload_pipeline.purge(older_than => '90 days');
 
-select is(pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p1')), 'parked', 'by its provider job');
+select is(
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_ready', parse_job_id => 'p1')), 'parked',
+  'a webhook that names the provider job is parked'
+);
 select throws_ok(
-  $$select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_ready', job_id => pg_temp.job('a'))$$, 'UP001', null, 'by our own id it is unknown'
+  $$select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_ready', job_id => pg_temp.job('a'))$$,
+  'UP001', null,
+  'a webhook that names the purged job is refused'
 );
 select pg_temp.set_clock('2028-01-01 12:00+00');
-select is((select deliveries from upload_pipeline.purge(older_than => '90 days')), 1::bigint, 'it does not stay for ever');
+select is(
+  (select deliveries from upload_pipeline.purge(older_than => '90 days')), 1::bigint,
+  'a later purge deletes the parked delivery'
+);
 
 select * from finish();
 rollback;

@@ -11,15 +11,15 @@ select upload_pipeline.finish_content(job_id => pg_temp.job('b'), ordinal => 1);
 
 select is(
   (select correlation_id::text from upload_pipeline.events where job_id = pg_temp.job('a') and version = 3),
-  'corr-a', 'of an event'
+  'corr-a', 'the event of receive_event has the job''s correlation id'
 );
 select is(
   (select correlation_id::text from upload_pipeline.events where job_id = pg_temp.job('b') and version = 3),
-  'corr-b', 'of a content'
+  'corr-b', 'the event of finish_content has the job''s correlation id'
 );
 select is(
   (select count(*) from upload_pipeline.delivery_log where correlation_id is not null), 0::bigint,
-  'the delivery says only what it brought'
+  'the delivery itself has none'
 );
 
 select * from finish();

@@ -11,7 +11,8 @@ select is(
   pg_temp.summary(pg_temp.receive_event(
     delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p1', attempt => 2
   )),
-  'applied parse_ready 5 event', 'the provider''s cache may answer two attempts with one job'
+  'applied parse_ready 5 event',
+  'a report with a proven attempt 2 is applied, although the provider job is recorded for attempt 1 (the provider may return a cached job)'
 );
 
 select * from finish();

@@ -13,18 +13,18 @@ select upload_pipeline.fail_job(
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'late', code => 'parse_ready', parse_job_id => 'p1')),
-  'stale failed_parse 5', 'what failed by it stays failed when it is told again'
+  'stale failed_parse 5', 'a repeated success does not rescue the job that failed after the first one'
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'later', code => 'parse_partial', parse_job_id => 'p1')),
-  'stale failed_parse 5', 'in another word, too'
+  'stale failed_parse 5', 'nor does the success with another code'
 );
-select is((select count(*) from upload_pipeline.events), 5::bigint, 'no event');
+select is((select count(*) from upload_pipeline.events), 5::bigint, 'they insert no event');
 
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p2');
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'news', code => 'parse_ready', parse_job_id => 'p2')),
-  'applied parse_ready 6 event', 'another provider job''s success is news'
+  'applied parse_ready 6 event', 'the success of another provider job rescues the job'
 );
 
 select pg_temp.make_job('b');
@@ -34,9 +34,9 @@ select pg_temp.receive_event(
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'success', code => 'parse_ready', parse_job_id => 'p3')),
-  'applied parse_ready 5 event', 'and so is a success after a failure was told'
+  'applied parse_ready 5 event', 'a success after a reported failure rescues the job'
 );
-select is_empty('select * from upload_pipeline.check_integrity()', 'all is well');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

@@ -10,43 +10,43 @@ create temporary table before as select * from upload_pipeline.upload_jobs;
 
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1')),
-  'stale uploaded 4', 'a failure, by its provider job'
+  'stale uploaded 4', 'a failure with the provider job of attempt 1 is stale'
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_ready', parse_job_id => 'p1')),
-  'stale uploaded 4', 'a success that names the provider job alone'
+  'stale uploaded 4', 'a success that names only that provider job is stale'
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('a'), attempt => 1)),
-  'stale uploaded 4', 'a success, by its attempt'
+  'stale uploaded 4', 'a success with attempt 1 is stale'
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd4', code => 'parse_started', job_id => pg_temp.job('a'), parse_job_id => 'p1')),
-  'stale uploaded 4', 'a start'
+  'stale uploaded 4', 'parse_started with that provider job is stale'
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(
     delivery_id => 'd5', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p-new', attempt => 1
   )),
-  'stale uploaded 4', 'a provider job that nobody recorded, with the attempt proven'
+  'stale uploaded 4', 'a success of an unrecorded provider job with attempt 1 is stale'
 );
 select is(
   pg_temp.summary(pg_temp.receive_content(delivery_id => 'd6', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p1')),
-  'stale uploaded 4', 'content'
+  'stale uploaded 4', 'content with that provider job is stale'
 );
 select is(
   pg_temp.summary(pg_temp.receive_content(delivery_id => 'd7', job_id => pg_temp.job('a'), content => '# a', attempt => 1)),
-  'stale uploaded 4', 'content, by its attempt'
+  'stale uploaded 4', 'content with attempt 1 is stale'
 );
-select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is as it was');
+select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is unchanged');
 select results_eq(
   'select distinct outcome::text, job_id from upload_pipeline.webhook_deliveries',
-  $$values ('stale', pg_temp.job('a'))$$, 'and each delivery is written down as stale, of the job'
+  $$values ('stale', pg_temp.job('a'))$$, 'each delivery is recorded as stale for that job'
 );
-select is_empty('select * from upload_pipeline.contents', 'no content was kept');
+select is_empty('select * from upload_pipeline.contents', 'no content is kept');
 select results_eq(
   'select parse_job_id, attempt from upload_pipeline.provider_jobs', $$values ('p1', 1)$$,
-  'nor a provider job taken for the new attempt''s'
+  'no provider job is recorded for the new attempt'
 );
 
 select * from finish();

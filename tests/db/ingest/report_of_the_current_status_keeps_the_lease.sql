@@ -1,4 +1,4 @@
--- A self-loop, here the note that a page was cut off, makes no step of a report that leads to where the job is.
+-- parse_ready has a self-loop (for parse_truncated). A report that leads to the current status must not use it.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -11,7 +11,7 @@ select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => delivery_id, code => code, job_id => pg_temp.job('a'))), 'stale parse_ready 3', code
 )
   from (values ('d2', 'parse_ready'), ('d3', 'parse_partial'), ('d4', 'parse_ended')) as said (delivery_id, code);
-select isnt(pg_temp.token('a'), null, 'whoever fetches the result goes on');
+select isnt(pg_temp.token('a'), null, 'the worker that fetches the result keeps its lease');
 
 select * from finish();
 rollback;

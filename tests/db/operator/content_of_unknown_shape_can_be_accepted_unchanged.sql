@@ -25,7 +25,8 @@ select is(
 );
 select upload_pipeline.finish_content(job_id => pg_temp.job('b'), ordinal => 1);
 select is(
-  pg_temp.delivery('d2') || ', ' || pg_temp.delivery('d3'), 'applied b x1 #1, applied b x1 #1', 'nothing is left to decide'
+  pg_temp.delivery('d2') || ', ' || pg_temp.delivery('d3'), 'applied b x1 #1, applied b x1 #1',
+  'nothing is left to decide'
 );
 
 select * from finish();

@@ -14,7 +14,8 @@ select is(
 select pg_temp.set_clock(clock_timestamp() + interval '1 day');
 select is_empty($$select path from upload_pipeline.claim_contents(batch => 10)$$, 'the drain leaves it');
 select throws_ok(
-  $$select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'it cannot be finished'
+  $$select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null,
+  'it cannot be finished'
 );
 select is(
   upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1), '{"odd": 1}'::bytea, 'an operator reads it'

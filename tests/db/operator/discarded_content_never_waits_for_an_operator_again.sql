@@ -10,7 +10,9 @@ select matches(
   pg_temp.summary(pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false)),
   '^ignored', 'the same bytes again are not asked about again'
 );
-select is((select waiting from upload_pipeline.queue_health where queue = 'content: to decide'), 0::bigint, 'nothing waits');
+select is(
+  (select waiting from upload_pipeline.queue_health where queue = 'content: to decide'), 0::bigint, 'nothing waits'
+);
 
 select * from finish();
 rollback;

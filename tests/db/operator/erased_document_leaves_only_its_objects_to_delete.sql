@@ -35,7 +35,8 @@ select results_eq(
   'values (1::bigint, 1::bigint, 3::bigint, 1::bigint, 0::bigint, 0::bigint)', 'the bystander''s rows are all there are'
 );
 select throws_ok(
-  $$select upload_pipeline.erase_document(document_id => pg_temp.document('old'))$$, 'UP001', null, 'there is nothing to erase twice'
+  $$select upload_pipeline.erase_document(document_id => pg_temp.document('old'))$$, 'UP001', null,
+  'there is nothing to erase twice'
 );
 select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
 

@@ -13,7 +13,8 @@ select is_empty('select path from upload_pipeline.claim_deletions()', 'a path th
 select upload_pipeline.erase_document(document_id => pg_temp.document('b'));
 select pg_temp.set_clock('2026-01-01 14:00+00');
 select results_eq(
-  'select path from upload_pipeline.claim_deletions()', $$values ('storage://raw/ada/f.pdf')$$, 'until that is erased, too'
+  'select path from upload_pipeline.claim_deletions()', $$values ('storage://raw/ada/f.pdf')$$,
+  'until that is erased, too'
 );
 
 select * from finish();

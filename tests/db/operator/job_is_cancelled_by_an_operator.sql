@@ -21,9 +21,12 @@ select is(
   from named_jobs;
 select results_eq(
   $$select distinct code, type::text, severity::text, payload from upload_pipeline.events where to_status = 'cancelled'$$,
-  $$values ('job_cancelled', 'operator', 'warn', jsonb_build_object('reason', 'not needed', 'by', session_user))$$, 'with its event'
+  $$values ('job_cancelled', 'operator', 'warn', jsonb_build_object('reason', 'not needed', 'by', session_user))$$,
+  'with its event'
 );
-select is((select count(*) from upload_pipeline.upload_jobs where lease_token is not null), 0::bigint, 'its lease ends');
+select is(
+  (select count(*) from upload_pipeline.upload_jobs where lease_token is not null), 0::bigint, 'its lease ends'
+);
 select is((select count(deadline_at) from upload_pipeline.upload_jobs), 0::bigint, 'its deadline, too');
 select throws_ok($$select upload_pipeline.cancel_job(job_id => pg_temp.job('uploaded'))$$, 'UP002', null, 'not twice');
 select throws_ok($$select upload_pipeline.cancel_job(job_id => null)$$, 'UP001', null, 'nor what is not there');

@@ -17,7 +17,8 @@ select is(
 );
 select is((select attempt from upload_pipeline.upload_jobs), 1, 'no attempt was counted');
 select is(
-  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied parsed 5 event', 'stored content keeps no job from its rules'
+  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied parsed 5 event',
+  'stored content keeps no job from its rules'
 );
 
 select * from finish();

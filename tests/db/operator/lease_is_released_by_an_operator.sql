@@ -5,12 +5,14 @@ select plan(5);
 
 select pg_temp.make_job('a');
 select is(
-  pg_temp.summary(upload_pipeline.release_job(job_id => pg_temp.job('a'))), 'ignored uploaded 2', 'nobody held it: nothing to do'
+  pg_temp.summary(upload_pipeline.release_job(job_id => pg_temp.job('a'))), 'ignored uploaded 2',
+  'nobody held it: nothing to do'
 );
 update upload_pipeline.upload_jobs
    set lease_token = gen_random_uuid(), leased_by = 'worker 7', leased_until = upload_pipeline.clock() + interval '1 hour';
 select is(
-  pg_temp.summary(upload_pipeline.release_job(job_id => pg_temp.job('a'), reason => 'host is gone')), 'applied uploaded 3 event', 'released'
+  pg_temp.summary(upload_pipeline.release_job(job_id => pg_temp.job('a'), reason => 'host is gone')), 'applied uploaded 3 event',
+  'released'
 );
 select results_eq(
   'select lease_token, leased_by, leased_until, attempt from upload_pipeline.upload_jobs',

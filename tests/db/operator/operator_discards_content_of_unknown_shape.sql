@@ -15,7 +15,8 @@ select throws_ok(
   $$select upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'and cannot be read'
 );
 select throws_ok(
-  $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'or discarded again'
+  $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null,
+  'or discarded again'
 );
 select is(
   pg_temp.summary(pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a')),

@@ -15,7 +15,9 @@ select pg_temp.set_clock('2027-01-01 12:00+00');
 select is((select jobs from upload_pipeline.purge(older_than => interval '90 days')), 0::bigint, 'both are left');
 select upload_pipeline.finish_content(job_id => pg_temp.job('store'), ordinal => 1);
 select upload_pipeline.discard_content(job_id => pg_temp.job('decide'), ordinal => 1);
-select is((select jobs from upload_pipeline.purge(older_than => interval '90 days')), 2::bigint, 'until it is stored or decided');
+select is(
+  (select jobs from upload_pipeline.purge(older_than => interval '90 days')), 2::bigint, 'until it is stored or decided'
+);
 
 select * from finish();
 rollback;

@@ -10,16 +10,20 @@ select pg_temp.receive_event(delivery_id => 'd' || n, code => null, event_type =
 select pg_temp.set_clock('2027-01-01 12:00+00');
 
 select results_eq(
-  $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (2::bigint, 2::bigint)', 'two of each'
+  $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (2::bigint, 2::bigint)',
+  'two of each'
 );
 select results_eq(
-  $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (2::bigint, 1::bigint)', 'again'
+  $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (2::bigint, 1::bigint)',
+  'again'
 );
 select results_eq(
-  $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (1::bigint, 0::bigint)', 'again'
+  $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (1::bigint, 0::bigint)',
+  'again'
 );
 select results_eq(
-  $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (0::bigint, 0::bigint)', 'until none is left'
+  $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (0::bigint, 0::bigint)',
+  'until none is left'
 );
 select throws_ok($$select upload_pipeline.purge(older_than => null)$$, 'UP006', null, 'an age is needed');
 select throws_ok($$select upload_pipeline.purge(older_than => '-1 day')$$, 'UP006', null, 'of the past');

@@ -17,12 +17,14 @@ select is(
   'announced again, at another path'
 );
 select results_eq(
-  'select path from upload_pipeline.deletions', $$values ('storage://raw/A')$$, 'what may be at the first one is not forgotten'
+  'select path from upload_pipeline.deletions', $$values ('storage://raw/A')$$,
+  'what may be at the first one is not forgotten'
 );
 select pg_temp.upload_to('storage://raw/A');
 select pg_temp.set_clock('2100-01-01 00:00+00');
 select results_eq(
-  'select path from upload_pipeline.claim_deletions()', $$values ('storage://raw/B')$$, 'nor deleted once it is needed again'
+  'select path from upload_pipeline.claim_deletions()', $$values ('storage://raw/B')$$,
+  'nor deleted once it is needed again'
 );
 
 select * from finish();

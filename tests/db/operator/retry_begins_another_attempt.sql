@@ -24,7 +24,8 @@ select is(
   (select last_error ->> 'error' from upload_pipeline.job_overview), 'x', 'why it failed is kept until the next success'
 );
 select is(
-  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied uploaded 5 event', 'what waits is sent back to where it is'
+  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied uploaded 5 event',
+  'what waits is sent back to where it is'
 );
 select throws_ok($$select upload_pipeline.retry_job(job_id => gen_random_uuid())$$, 'UP001', null, 'an unknown job');
 select is(
@@ -33,7 +34,9 @@ select is(
           lateral pg_temp.receive_event(delivery_id => 'n' || n, code => 'parse_failed', job_id => pg_temp.job('a'), attempt => n) as told),
   '7 9 11 13', 'an operator''s retry is never refused for being one too many'
 );
-select results_eq('select attempt, max_attempts from upload_pipeline.job_overview', 'values (7, 7)', 'it allows one more');
+select results_eq(
+  'select attempt, max_attempts from upload_pipeline.job_overview', 'values (7, 7)', 'it allows one more'
+);
 
 select * from finish();
 rollback;

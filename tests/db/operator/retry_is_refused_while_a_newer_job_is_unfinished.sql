@@ -13,7 +13,8 @@ select throws_ok(
 select is(pg_temp.status('a'), 'failed_parse', 'nothing moved');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('b'));
 select is(
-  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied uploaded 4 event', 'once that has ended it may'
+  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied uploaded 4 event',
+  'once that has ended it may'
 );
 
 select * from finish();

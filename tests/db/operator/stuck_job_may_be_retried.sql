@@ -17,20 +17,25 @@ select pg_temp.make_job('cancelled');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('cancelled'));
 
 select is(
-  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job(name))), 'applied uploaded 4 event', format('from %s', name)
+  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job(name))), 'applied uploaded 4 event',
+  format('from %s', name)
 )
   from unnest(array['parse_queued', 'parse_ready']) as name;
 select is(
   (select lease_token from upload_pipeline.upload_jobs where job_id = pg_temp.job('parse_ready')), null, 'which ends a lease'
 );
 select throws_ok(
-  format('select upload_pipeline.retry_job(job_id => pg_temp.job(%L))', name), 'UP002', null, format('not from %s', name)
+  format('select upload_pipeline.retry_job(job_id => pg_temp.job(%L))', name), 'UP002', null,
+  format('not from %s', name)
 )
   from unnest(array['cancelled']) as name;
 select is(
-  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('parsed'))), 'applied parsed 4 event', 'in place, where nothing leads back'
+  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('parsed'))), 'applied parsed 4 event',
+  'in place, where nothing leads back'
 );
-select is((select attempt from upload_pipeline.upload_jobs where job_id = pg_temp.job('parsed')), 2, 'as another attempt');
+select is(
+  (select attempt from upload_pipeline.upload_jobs where job_id = pg_temp.job('parsed')), 2, 'as another attempt'
+);
 
 select * from finish();
 rollback;

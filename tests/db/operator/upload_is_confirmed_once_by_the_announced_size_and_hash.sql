@@ -26,7 +26,8 @@ select is(
   'applied uploaded 2 event', 'what was announced does'
 );
 select results_eq(
-  $$select pg_temp.history('a') offset 1$$, $$values ('upload_confirmed: uploaded > uploaded, stage_done info')$$, 'with its event'
+  $$select pg_temp.history('a') offset 1$$, $$values ('upload_confirmed: uploaded > uploaded, stage_done info')$$,
+  'with its event'
 );
 select is((select upload_confirmed from upload_pipeline.job_overview), true, 'the job knows');
 select is(

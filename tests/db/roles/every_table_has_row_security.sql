@@ -10,7 +10,9 @@ create temp view relation as
      and c.relkind in ('r', 'p', 'f');
 
 select is_empty('select relation from relation where not relrowsecurity', 'every table');
-select is_empty('select relation from relation where relforcerowsecurity', 'it does not concern the owner, whose functions these are');
+select is_empty(
+  'select relation from relation where relforcerowsecurity', 'it does not concern the owner, whose functions these are'
+);
 
 -- Granted by mistake, tables show nothing; the machine's own are for readers.
 select pg_temp.make_job('a');

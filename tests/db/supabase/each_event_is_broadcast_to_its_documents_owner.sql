@@ -30,7 +30,9 @@ select bag_eq(
   array['job_id', 'version', 'document_id', 'ts', 'from_status', 'to_status', 'type', 'severity', 'code'],
   'with these keys'
 );
-select is_empty($$select payload from realtime.messages where payload::text ~ 'secret'$$, 'without the event''s payload');
+select is_empty(
+  $$select payload from realtime.messages where payload::text ~ 'secret'$$, 'without the event''s payload'
+);
 
 create function pg_temp.moves(statement text) returns integer
 language plpgsql as $$

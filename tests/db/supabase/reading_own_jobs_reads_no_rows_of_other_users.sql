@@ -63,7 +63,10 @@ select cmp_ok(
 )
   from asked as a;
 select cmp_ok((select count(*) from scan), '>=', 10::bigint, 'the plans have scans');
-select is((select (plan -> 0 -> 'Plan' ->> 'Actual Rows')::numeric from asked where name = 'all that happened'), 6::numeric, 'and rows');
+select is(
+  (select (plan -> 0 -> 'Plan' ->> 'Actual Rows')::numeric from asked where name = 'all that happened'), 6::numeric,
+  'and rows'
+);
 
 select * from finish();
 rollback;

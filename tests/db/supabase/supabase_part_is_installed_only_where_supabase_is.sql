@@ -96,7 +96,9 @@ select is(:'of_another_uid'::text, 'nothing', 'nor a uid() that is no uuid');
 select is(:'of_a_closed_schema'::text, 'nothing', 'and a schema auth that the installer may not use does not stop it');
 select is(:'without_realtime'::text, :'api', 'Supabase without Realtime: no broadcast');
 select is(:'with_realtime_later'::text, :'all', 'which comes when the files are run again');
-select is(:'with_a_closed_realtime'::text, :'api', 'nor where no policy may be made there: a warning, and all the rest');
+select is(
+  :'with_a_closed_realtime'::text, :'api', 'nor where no policy may be made there: a warning, and all the rest'
+);
 select is(:'beside_others'::text, :'all', 'another table''s policies of the same names are not taken for ours');
 select is(:'mended'::text, :'all', 'a policy that was dropped comes back');
 select is(:open_policies, 0, 'and one that was opened is closed');

@@ -29,7 +29,9 @@ select results_eq(
       ('not as anon', pg_temp.claims('ada'), 'anon', array[]::text[])
   ) as t (name, claims, role, heard);
 select is_empty($$select * from pg_temp.heard('hookline:', '{}')$$, 'a topic without an owner is nobody''s');
-select is_empty($$select * from pg_temp.heard('other:' || pg_temp.owner('ada'), pg_temp.claims('ada'))$$, 'no other topic');
+select is_empty(
+  $$select * from pg_temp.heard('other:' || pg_temp.owner('ada'), pg_temp.claims('ada'))$$, 'no other topic'
+);
 select is_empty($$select * from pg_temp.heard('', pg_temp.claims('ada'))$$, 'nothing outside of a channel');
 select set_config('realtime.topic', 'hookline:' || pg_temp.owner('ada'), true);
 select results_eq(

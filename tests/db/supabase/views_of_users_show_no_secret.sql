@@ -43,7 +43,8 @@ select is_empty(
 );
 select results_eq(
   $$select a from pg_temp.answer('select string_agg(code, '', '' order by job_id, version) from hookline_api.my_events', pg_temp.claims('ada')) as a$$,
-  array['job_created, upload_confirmed, parse_failed, job_retried, parse_completed, job_created, upload_confirmed, parse_failed'], 'though all that happened is'
+  array['job_created, upload_confirmed, parse_failed, job_retried, parse_completed, job_created, upload_confirmed, parse_failed'],
+  'though all that happened is'
 );
 
 select * from finish();

@@ -15,7 +15,9 @@ set local timezone = 'UTC';
 select is_empty('select * from upload_pipeline.alerts', 'empty is well');
 
 select upload_pipeline.pause_stage(status => 'parsed', until => '2026-01-01 13:00+00', reason => 'key revoked');
-select is(pg_temp.alert('stage_paused'), 'parsed since : Paused until 2026-01-01 13:00:00+00: key revoked', 'stage_paused');
+select is(
+  pg_temp.alert('stage_paused'), 'parsed since : Paused until 2026-01-01 13:00:00+00: key revoked', 'stage_paused'
+);
 
 select upload_pipeline.set_credit_cap(owner_id => null, period => 'day', credits => 10);
 select pg_temp.make_job('a');
@@ -24,7 +26,8 @@ select pg_temp.reserve('a', 8);
 select is_empty($$select pg_temp.alert('credits_spent')$$, 'below nine tenths there is time');
 select pg_temp.settle('a', 9);
 select is(
-  pg_temp.alert('credits_spent'), 'all owners since 00:00: 9 of 10 credits a day are used; the window ends at 2026-01-02 00:00:00+00', 'credits_spent'
+  pg_temp.alert('credits_spent'), 'all owners since 00:00: 9 of 10 credits a day are used; the window ends at 2026-01-02 00:00:00+00',
+  'credits_spent'
 );
 
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
@@ -36,13 +39,15 @@ select is_empty($$select pg_temp.alert('lease_unswept')$$, 'a claim has five min
 select pg_temp.receive_event(delivery_id => 'd1', code => null);
 select pg_temp.set_clock('2026-01-01 12:15:01+00');
 select is(
-  pg_temp.alert('lease_unswept'), 'host-1 since 12:10: 1 leases ran out and no worker took them back: is one running?', 'lease_unswept'
+  pg_temp.alert('lease_unswept'), 'host-1 since 12:10: 1 leases ran out and no worker took them back: is one running?',
+  'lease_unswept'
 );
 select pg_temp.set_clock('2026-01-01 12:30+00');
 select is_empty($$select pg_temp.alert('source_silent')$$, 'a source may be silent for 15 minutes');
 select pg_temp.set_clock('2026-01-01 12:35:01+00');
 select is(
-  pg_temp.alert('source_silent'), 'source: llamaparse since 12:15: 1 jobs wait for the provider, and nothing came for 00:20:01', 'source_silent'
+  pg_temp.alert('source_silent'), 'source: llamaparse since 12:15: 1 jobs wait for the provider, and nothing came for 00:20:01',
+  'source_silent'
 );
 create temp table seen on commit drop as select a.alert from upload_pipeline.alerts as a;
 select is(pg_temp.alert('jobs_overdue'), 'parse_queued since 12:30: 1 jobs are past their deadline', 'jobs_overdue');
@@ -60,7 +65,10 @@ select is(
 );
 select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('held'), content => 'y');
 update upload_pipeline.contents set tries = 4 where path is not null;
-select is(pg_temp.alert('content_unstored'), 'storage since 13:10: 1 contents could not be stored in more than 3 tries', 'content_unstored');
+select is(
+  pg_temp.alert('content_unstored'), 'storage since 13:10: 1 contents could not be stored in more than 3 tries',
+  'content_unstored'
+);
 select bag_eq(
   'select alert from seen union select a.alert from upload_pipeline.alerts as a',
   $$select m[1] from regexp_matches(pg_get_viewdef('upload_pipeline.alerts'::regclass), 'SELECT ''(\w+)''', 'g') as m

@@ -24,7 +24,9 @@ select results_eq(
 select is(
   (select payload from upload_pipeline.job_timeline where code = 'parse_failed'), '{"error": "x"}'::jsonb, 'and what it said'
 );
-select set_has('select event_id from upload_pipeline.job_timeline', 'select event_id from upload_pipeline.events', 'every event');
+select set_has(
+  'select event_id from upload_pipeline.job_timeline', 'select event_id from upload_pipeline.events', 'every event'
+);
 
 select * from finish();
 rollback;

@@ -48,7 +48,10 @@ select results_eq(
   ) as h (queue, waiting, leased, expired, overdue, oldest);
 select is((select count(*) from upload_pipeline.queue_health), 9::bigint, 'a row for each place, and no more');
 select pg_temp.set_clock('2026-01-01 13:00:00.001+00');
-select is((select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 3::bigint, 'past its deadline a job is overdue');
+select is(
+  (select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 3::bigint,
+  'past its deadline a job is overdue'
+);
 select is((select count(*) from upload_pipeline.job_overview where overdue), 4::bigint, 'the overview says which');
 select is(
   (select overdue from upload_pipeline.job_overview where job_id = pg_temp.job('done')), null, 'what has no deadline is not'

@@ -23,21 +23,28 @@ select results_eq(
 select pg_temp.make_job('ours'), pg_temp.make_parsed_job('done'), pg_temp.make_job('theirs');
 delete from upload_pipeline.webhook_deliveries where delivery_id = 'content of done';
 select upload_pipeline.record_submission(job_id => pg_temp.job('theirs'), attempt => 1, parse_job_id => 'p1');
-select is((select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 0 overdue, 01:00:00', 'only now a job waits for it');
+select is(
+  (select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 0 overdue, 01:00:00',
+  'only now a job waits for it'
+);
 select pg_temp.set_clock('2026-01-01 13:15+00');
-select is((select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 0 overdue, 01:15:00', 'a quarter of an hour');
+select is(
+  (select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 0 overdue, 01:15:00', 'a quarter of an hour'
+);
 select pg_temp.set_clock('2026-01-01 13:15:01+00');
 select is((select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 1 overdue, 01:15:01', 'is too long');
 select pg_temp.receive_event(delivery_id => 'd2', code => null);
 select is(
   (select string_agg(silence, '; ') from pg_temp.silence() as silence),
-  'source: llamacloud: 1 waiting, 1 overdue, 01:15:01; source: llamaparse: 1 waiting, 0 overdue, 00:00:00', 'each source by itself'
+  'source: llamacloud: 1 waiting, 1 overdue, 01:15:01; source: llamaparse: 1 waiting, 0 overdue, 00:00:00',
+  'each source by itself'
 );
 select pg_temp.set_clock('2026-01-01 13:20+00');
 select pg_temp.receive_event(delivery_id => 'd2', code => null);
 select is(
   (select string_agg(silence, '; ') from pg_temp.silence() as silence),
-  'source: llamacloud: 1 waiting, 1 overdue, 01:20:00; source: llamaparse: 1 waiting, 0 overdue, 00:04:59', 'by what is new'
+  'source: llamacloud: 1 waiting, 1 overdue, 01:20:00; source: llamaparse: 1 waiting, 0 overdue, 00:04:59',
+  'by what is new'
 );
 
 select * from finish();

@@ -34,7 +34,9 @@ select bag_eq('select pg_temp.listed()', array['a stored'], 'purged: it stays, a
 
 select pg_temp.make_job('b', file => 'a');
 select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('b'), content => '# 22');
-select bag_eq('select pg_temp.listed()', array['a stored', 'b perhaps b 4 other'], 'the document''s next job has its own');
+select bag_eq(
+  'select pg_temp.listed()', array['a stored', 'b perhaps b 4 other'], 'the document''s next job has its own'
+);
 
 select upload_pipeline.erase_document(document_id => pg_temp.document('a'));
 select bag_eq('select pg_temp.listed()', array['a perhaps', 'b perhaps'], 'erased: both until they are deleted');

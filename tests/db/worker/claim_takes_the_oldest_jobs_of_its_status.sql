@@ -28,7 +28,9 @@ select results_eq(
 );
 select is(pg_temp.claim(), 'third', 'not what is held, unconfirmed, elsewhere or to come later');
 select is(pg_temp.claim(), null, 'then there is none');
-select is_empty($$select * from upload_pipeline.claim_jobs(status => 'parse_queued', worker => 'w')$$, 'nor what others work on');
+select is_empty(
+  $$select * from upload_pipeline.claim_jobs(status => 'parse_queued', worker => 'w')$$, 'nor what others work on'
+);
 select pg_temp.set_clock('2026-01-01 12:09:59.999+00');
 select upload_pipeline.release_lease(job_id => pg_temp.job(n), lease_token => pg_temp.token(n)) from unnest(array['first', 'second', 'third']) as n;
 select is(pg_temp.claim(), 'first second third', 'what was given back comes again');

@@ -16,7 +16,8 @@ select results_eq(
            run_after - timestamptz '2026-01-01 12:01:00.001+00' between interval '2.25 s' and interval '3.75 s'
       from upload_pipeline.job_overview$$,
   $$values (null::text, 'uploaded', 3, 1,
-            jsonb '{"code": "lease_expired", "error": "Worker w was silent until its lease ended."}', true)$$, 'after the pause of a failed try'
+            jsonb '{"code": "lease_expired", "error": "Worker w was silent until its lease ended."}', true)$$,
+            'after the pause of a failed try'
 );
 select results_eq(
   $$select code, type::text, from_status, to_status, payload ->> 'leased_by' from upload_pipeline.events where version = 3$$,
@@ -41,7 +42,9 @@ select results_eq(
   'select pg_temp.crash() from generate_series(1, 7)',
   $$select 'uploaded' from generate_series(1, 7)$$, 'a job is not to blame for eight workers that died'
 );
-select is(pg_temp.crash(), 'failed_parse', 'but a document that kills its worker does not kill one after the other for ever');
+select is(
+  pg_temp.crash(), 'failed_parse', 'but a document that kills its worker does not kill one after the other for ever'
+);
 select results_eq(
   'select code, error from upload_pipeline.failed_jobs',
   $$values ('lease_expired', 'Worker x was silent until its lease ended.')$$, 'a dead letter that says why'
@@ -55,7 +58,10 @@ select pg_temp.set_clock('2026-01-01 20:10+00');
 select is(pg_temp.claim(), 'a', 'and fails');
 select pg_temp.fail('a');
 alter sequence round restart 100;
-select results_eq('select pg_temp.crash() from generate_series(1, 2)', array['uploaded', 'uploaded'], 'two tries and two crashes are no three');
+select results_eq(
+  'select pg_temp.crash() from generate_series(1, 2)', array['uploaded', 'uploaded'],
+  'two tries and two crashes are no three'
+);
 select is(pg_temp.crash(), 'failed_parse', 'two tries and three crashes are');
 select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
 

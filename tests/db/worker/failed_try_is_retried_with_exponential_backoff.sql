@@ -6,7 +6,10 @@ select plan(16);
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('a');
 select pg_temp.claim();
-select is(pg_temp.fail('a', '{"code": "TIMEOUT", "error": "No answer.", "http": 504}'), 'applied uploaded 3 event', 'the receipt');
+select is(
+  pg_temp.fail('a', '{"code": "TIMEOUT", "error": "No answer.", "http": 504}'), 'applied uploaded 3 event',
+  'the receipt'
+);
 select results_eq(
   $$select code, type::text, severity::text, from_status, to_status, payload - 'run_after' from upload_pipeline.events where version = 3$$,
   $$values ('stage_retried', 'retry', 'warn', 'uploaded', 'uploaded',
@@ -34,10 +37,12 @@ select results_eq(
   'select tries, true, true, true from unnest(array[0, 1, 2, 6, 7, 1000]) as tries', 'base, doubling, cap and jitter'
 );
 select cmp_ok(
-  upload_pipeline.backoff(tries => 2, base => '1 minute', cap => '1 hour'), '>=', interval '3 minutes', 'a base of its own'
+  upload_pipeline.backoff(tries => 2, base => '1 minute', cap => '1 hour'), '>=', interval '3 minutes',
+  'a base of its own'
 );
 select cmp_ok(
-  upload_pipeline.backoff(tries => 2, base => '1 hour', cap => '2 hours'), '<=', interval '2.5 hours', 'a cap of its own'
+  upload_pipeline.backoff(tries => 2, base => '1 hour', cap => '2 hours'), '<=', interval '2.5 hours',
+  'a cap of its own'
 );
 
 create function pg_temp.pause() returns numeric
@@ -50,9 +55,15 @@ select pg_temp.claim(), pg_temp.fail('a');
 select ok(pg_temp.pause() between 4.5 and 7.5, 'the second');
 select pg_temp.set_clock('2026-01-01 12:02+00');
 select pg_temp.claim();
-select is(pg_temp.fail('a', '{"code": "LAST", "error": "x"}'), 'applied failed_parse 5 event', 'the third try was the last');
-select results_eq('select code, error from upload_pipeline.failed_jobs', $$values ('LAST', 'x')$$, 'it is a dead letter that says why');
-select is((select (payload ->> 'tries')::integer from upload_pipeline.events where version = 5), 3, 'after so many tries');
+select is(
+  pg_temp.fail('a', '{"code": "LAST", "error": "x"}'), 'applied failed_parse 5 event', 'the third try was the last'
+);
+select results_eq(
+  'select code, error from upload_pipeline.failed_jobs', $$values ('LAST', 'x')$$, 'it is a dead letter that says why'
+);
+select is(
+  (select (payload ->> 'tries')::integer from upload_pipeline.events where version = 5), 3, 'after so many tries'
+);
 
 -- As data, for one status.
 update upload_pipeline.statuses set retry_base = '1 minute', retry_cap = '90 seconds', max_tries = 2 where status = 'uploaded';

@@ -38,7 +38,8 @@ select is(pg_temp.fail('a', start_over => true), 'applied uploaded 8 event', 'on
 select pg_temp.to_ready('p3', 3);
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p3');
 select is(
-  pg_temp.fail('a', start_over => true), 'applied parse_ready 11 event', 'not while its content waits here: nothing is paid for twice'
+  pg_temp.fail('a', start_over => true), 'applied parse_ready 11 event',
+  'not while its content waits here: nothing is paid for twice'
 );
 select is(
   (select attempt from upload_pipeline.upload_jobs), 3, 'in place, so its attempt stays'
@@ -51,7 +52,9 @@ select is(pg_temp.fail('a', start_over => true), 'applied failed_parse 12 event'
 
 select pg_temp.make_job('b');
 select pg_temp.claim();
-select is(pg_temp.fail('b', start_over => true), 'applied uploaded 3 event', 'where nothing leads back it is tried in place');
+select is(
+  pg_temp.fail('b', start_over => true), 'applied uploaded 3 event', 'where nothing leads back it is tried in place'
+);
 select is((select attempt from upload_pipeline.upload_jobs where job_id = pg_temp.job('b')), 1, 'as the same attempt');
 select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
 

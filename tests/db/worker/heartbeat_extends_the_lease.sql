@@ -22,11 +22,15 @@ select is(
   'a minute unless said otherwise'
 );
 select pg_temp.set_clock('2026-01-01 12:20+00');
-select is(pg_temp.beat('5 minutes'), timestamptz '2026-01-01 12:25+00', 'expired and not swept, it is still its holder''s');
+select is(
+  pg_temp.beat('5 minutes'), timestamptz '2026-01-01 12:25+00', 'expired and not swept, it is still its holder''s'
+);
 select is(pg_temp.claim(), null, 'whom no claim takes it from');
 select throws_ok(format('select pg_temp.beat(%s)', lease), 'UP006', null, 'not for ' || lease)
   from unnest(array['null', '''0.9 s''', '''25 hours''', '''170000000 years''']) as lease;
-select is((select count(*) from upload_pipeline.events where job_id = pg_temp.job('a')), 2::bigint, 'none of it is a step');
+select is(
+  (select count(*) from upload_pipeline.events where job_id = pg_temp.job('a')), 2::bigint, 'none of it is a step'
+);
 
 select * from finish();
 rollback;

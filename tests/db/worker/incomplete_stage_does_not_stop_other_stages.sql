@@ -27,7 +27,8 @@ select pg_temp.set_clock('2026-01-01 12:02+00');
 select is(pg_temp.claim(), 'other', 'another stage is claimed all the same');
 select results_eq(
   $$select status, leased_by, last_error ->> 'code', run_after from upload_pipeline.job_overview where job_id = pg_temp.job('a')$$,
-  $$values ('mine', null::text, 'lease_expired', timestamptz '2026-01-01 12:07+00')$$, 'the lease is over, it comes after the longest pause'
+  $$values ('mine', null::text, 'lease_expired', timestamptz '2026-01-01 12:07+00')$$,
+  'the lease is over, it comes after the longest pause'
 );
 select is((select count(*) from upload_pipeline.events where job_id = pg_temp.job('a')), 4::bigint, 'without a step');
 select pg_temp.set_clock('2026-01-01 12:07+00');

@@ -10,7 +10,8 @@ select throws_ok(
   '23514', null, 'no lease without the file'
 );
 select throws_ok(
-  $$update upload_pipeline.upload_jobs set upload_confirmed = true$$, '23503', null, 'a job alone cannot say that it is there'
+  $$update upload_pipeline.upload_jobs set upload_confirmed = true$$, '23503', null,
+  'a job alone cannot say that it is there'
 );
 select is(
   (select count(*) from upload_pipeline.upload_jobs where claimable and upload_confirmed and lease_token is null), 0::bigint,
@@ -22,7 +23,8 @@ select is(
   'until the upload is confirmed'
 );
 select lives_ok(
-  $$update upload_pipeline.upload_jobs set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = now()$$, 'then it can be leased'
+  $$update upload_pipeline.upload_jobs set lease_token = gen_random_uuid(), leased_by = 'w', leased_until = now()$$,
+  'then it can be leased'
 );
 select is(
   (select count(*) from pg_attribute

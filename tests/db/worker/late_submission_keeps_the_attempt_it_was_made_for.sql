@@ -14,7 +14,8 @@ select is(
 );
 select is(pg_temp.delivery('d1'), 'stale a x1', 'what was parked for it is stale');
 select results_eq(
-  'select parse_job_id, attempt from upload_pipeline.provider_jobs order by 1', $$values ('p1', 1), ('p2', 1)$$, 'its id is kept'
+  'select parse_job_id, attempt from upload_pipeline.provider_jobs order by 1', $$values ('p1', 1), ('p2', 1)$$,
+  'its id is kept'
 );
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p2')),

@@ -14,10 +14,14 @@ select pg_temp.receive_event(delivery_id => 'd4', code => 'parse_ready', parse_j
 insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)
 values ('p1', pg_temp.job('a'), 1), ('p2', pg_temp.job('b'), 1);
 select bag_eq(
-  'select upload_pipeline.apply_parked() from generate_series(1, 3)', $$values ('p1'), ('p2'), (null)$$, 'one provider job a call'
+  'select upload_pipeline.apply_parked() from generate_series(1, 3)', $$values ('p1'), ('p2'), (null)$$,
+  'one provider job a call'
 );
 select is(pg_temp.status('a'), 'parse_ready', 'all that was said of it');
-select is(pg_temp.delivery('d1') || ', ' || pg_temp.delivery('d2'), 'applied a x1, applied a x1', 'in the order in which it came');
+select is(
+  pg_temp.delivery('d1') || ', ' || pg_temp.delivery('d2'), 'applied a x1, applied a x1',
+  'in the order in which it came'
+);
 select is(pg_temp.status('b'), 'parse_ready', 'the other');
 select is(pg_temp.delivery('d4'), 'parked - x1', 'what nobody knows stays parked');
 select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');

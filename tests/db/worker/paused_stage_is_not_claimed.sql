@@ -17,15 +17,21 @@ select is(
 select is(pg_temp.claim(), null, 'none is claimed');
 select is(pg_temp.claim('parsed'), 'c', 'of that status');
 select lives_ok(
-  $$select upload_pipeline.heartbeat(job_id => pg_temp.job('a'), lease_token => pg_temp.token('a'))$$, 'what is claimed goes on'
+  $$select upload_pipeline.heartbeat(job_id => pg_temp.job('a'), lease_token => pg_temp.token('a'))$$,
+  'what is claimed goes on'
 );
 select is(
   upload_pipeline.pause_stage(status => 'uploaded', until => '2026-01-01 12:30+00', reason => 'shorter'),
   timestamptz '2026-01-01 13:00+00', 'the longer pause counts'
 );
-select is((select paused_because from upload_pipeline.statuses where status = 'uploaded'), 'quota spent', 'and its reason');
+select is(
+  (select paused_because from upload_pipeline.statuses where status = 'uploaded'), 'quota spent', 'and its reason'
+);
 select upload_pipeline.pause_stage(status => 'uploaded', until => '2026-01-01 13:30+00', reason => 'key revoked');
-select is((select paused_because from upload_pipeline.statuses where status = 'uploaded'), 'key revoked', 'of a longer one its own');
+select is(
+  (select paused_because from upload_pipeline.statuses where status = 'uploaded'), 'key revoked',
+  'of a longer one its own'
+);
 select pg_temp.set_clock('2026-01-01 13:29:59.999+00');
 select is(pg_temp.claim(), null, 'until then');
 select pg_temp.set_clock('2026-01-01 13:30+00');

@@ -25,7 +25,8 @@ select pg_temp.make_parsed_job('b');
 select pg_temp.claim('parsed');
 select is(pg_temp.fail('b', permanent => true), 'applied failed_stage 4 event', 'a later stage fails otherwise');
 select is(
-  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('b'))), 'applied parsed 5 event', 'and is retried without parsing again'
+  pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('b'))), 'applied parsed 5 event',
+  'and is retried without parsing again'
 );
 
 select * from finish();

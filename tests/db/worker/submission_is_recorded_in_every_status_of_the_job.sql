@@ -31,7 +31,9 @@ select is(
   pg_temp.summary(upload_pipeline.record_submission(job_id => pg_temp.job('cancelled'), attempt => 1, parse_job_id => 'p4')),
   'stale cancelled 3', 'cancelled'
 );
-select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'no job was moved or written over');
+select results_eq(
+  'select * from upload_pipeline.upload_jobs', 'select * from before', 'no job was moved or written over'
+);
 select is((select count(*) from upload_pipeline.provider_jobs), 4::bigint, 'and no id was lost');
 select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd4', code => 'parse_ready', parse_job_id => 'p3')),

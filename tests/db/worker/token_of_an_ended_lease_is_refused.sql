@@ -59,7 +59,10 @@ select is(
   pg_temp.summary(upload_pipeline.record_submission(job_id => pg_temp.job('by cancelling'), attempt => 1, parse_job_id => 'p2')),
   'stale cancelled 3', 'the id of a submission is kept whatever became of the lease'
 );
-select is((select job_id from upload_pipeline.provider_jobs where parse_job_id = 'p2'), pg_temp.job('by cancelling'), 'here it is');
+select is(
+  (select job_id from upload_pipeline.provider_jobs where parse_job_id = 'p2'), pg_temp.job('by cancelling'),
+  'here it is'
+);
 
 select * from finish();
 rollback;

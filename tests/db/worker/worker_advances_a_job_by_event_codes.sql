@@ -17,7 +17,8 @@ select pg_temp.claim(), pg_temp.fail('a');
 select pg_temp.set_clock('2026-01-01 12:01+00');
 select pg_temp.claim();
 select is(
-  pg_temp.advance('a', 'parse_started', payload => '{"tier": "fast"}', keep_lease => true), 'applied parse_queued 4 event', 'a start'
+  pg_temp.advance('a', 'parse_started', payload => '{"tier": "fast"}', keep_lease => true), 'applied parse_queued 4 event',
+  'a start'
 );
 select results_eq(
   $$select leased_by, leased_until, last_error, deadline_at from upload_pipeline.job_overview$$,
@@ -25,12 +26,15 @@ select results_eq(
   'under the same lease; what failed before is past'
 );
 select results_eq(
-  $$select code, payload from upload_pipeline.events where version = 4$$, $$values ('parse_started', jsonb '{"tier": "fast"}')$$, 'its event'
+  $$select code, payload from upload_pipeline.events where version = 4$$, $$values ('parse_started', jsonb '{"tier": "fast"}')$$,
+  'its event'
 );
 select is(pg_temp.advance('a', 'parse_ready'), 'applied parse_ready 5 event', 'the next step');
 select is(pg_temp.token('a'), null, 'which ends the lease');
 select is(pg_temp.claim('parse_ready'), 'a', 'anybody may go on');
-select is(pg_temp.advance('a', 'parse_truncated', keep_lease => true), 'applied parse_ready 6 event', 'a note keeps the status');
+select is(
+  pg_temp.advance('a', 'parse_truncated', keep_lease => true), 'applied parse_ready 6 event', 'a note keeps the status'
+);
 select isnt(pg_temp.token('a'), null, 'and the lease');
 
 select throws_ok(format('select pg_temp.advance(%L, %L, payload => %L)', 'a', code, payload), sqlstate, null, name)
