@@ -12,7 +12,7 @@ create temp view flags as
 
 select results_eq(
   'select job, claimable from flags order by job', $$values ('a', false), ('b', false), ('f', false)$$,
-  'nobody is to claim them'
+  'jobs in parse_queued are not claimable at first'
 );
 
 update upload_pipeline.statuses set claimable = true where status = 'parse_queued';
@@ -22,12 +22,13 @@ select results_eq(
   'jobs in a status that becomes claimable are claimable'
 );
 select results_eq(
-  'select distinct version from flags', 'values (2)', 'and have not moved'
+  'select distinct version from flags', 'values (2)', 'their version is unchanged'
 );
 
 update upload_pipeline.statuses set failed = false where status = 'failed_parse';
 select results_eq(
-  $$select failed from flags where job = 'f'$$, 'values (false)', 'a failure that is none any more frees its jobs'
+  $$select failed from flags where job = 'f'$$, 'values (false)',
+  'a status that is no longer a failure changes failed of its jobs'
 );
 
 update upload_pipeline.statuses
@@ -36,18 +37,18 @@ update upload_pipeline.statuses
 select results_eq(
   'select job, terminal, claimable from flags order by job',
   $$values ('a', true, false), ('b', true, false), ('f', true, false)$$,
-  'a status that becomes the last one finishes its jobs'
+  'a status that becomes terminal makes its jobs terminal'
 );
 
 select is(
   pg_temp.result_at_commit($$update upload_pipeline.statuses set has_content = true where status = 'parse_queued'$$),
-  '23514 parsed_job_has_content', 'unless its jobs cannot follow'
+  '23514 parsed_job_has_content', 'a flag is refused if the jobs would violate a constraint'
 );
 select is(
   pg_temp.result_at_commit($$update upload_pipeline.upload_jobs set claimable = true where correlation_id = 'a'$$),
-  '23503 status_is_known', 'a job has the flags of its status'
+  '23503 status_is_known', 'a job cannot differ from the flags of its status'
 );
-select is_empty('select * from upload_pipeline.check_integrity()', 'all is well');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

@@ -11,7 +11,7 @@ select upload_pipeline.finish_content(job_id => pg_temp.job('b'), ordinal => 1);
 select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# a');
 set constraints all immediate;
 
--- What check_integrity says after the damage, of which nothing remains: with the triggers off, and the keys gone.
+-- What check_integrity finds after the damage, which is then rolled back. Triggers are disabled and keys dropped.
 create function pg_temp.found_after(damage text) returns text
 language plpgsql as $$
 declare
@@ -42,7 +42,7 @@ begin
 end;
 $$;
 
-select is(pg_temp.found_after('select'), null, 'nothing, without damage');
+select is(pg_temp.found_after('select'), null, 'without damage it finds nothing');
 select is(pg_temp.found_after(damage), found, found)
   from (values
     (1, 'history_has_gaps a', $$delete from upload_pipeline.events where version = 1 and job_id = pg_temp.job('a');

@@ -1,4 +1,4 @@
--- Number 5 of what broke before: late or replayed callbacks overwrote finished jobs.
+-- An earlier implementation let late or replayed callbacks overwrite finished jobs.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -23,15 +23,15 @@ select is(
   pg_temp.summary(pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('a'), content => '# other')),
   'stale complete 4', 'other content is stale'
 );
-select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is as it was');
+select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is unchanged');
 select throws_ok(
   $$select upload_pipeline.move_job_or_raise(job => upload_pipeline.lock_job(pg_temp.job('a')), code => 'parse_failed', payload => '{}')$$,
-  'UP002', null, 'the machine itself has no such step'
+  'UP002', null, 'the state machine has no transition from complete to failed_parse'
 );
 select throws_ok(
   $$update upload_pipeline.upload_jobs set status = 'failed_parse', terminal = true, failed = true, has_content = false,
       version = version + 1, last_error = '{}'$$,
-  'UP010', null, 'and the table refuses it by hand'
+  'UP010', null, 'an update by hand is refused'
 );
 
 select * from finish();

@@ -9,36 +9,36 @@ set constraints all deferred;
 select is(pg_temp.result_at_commit(statements), 'UP010', name)
   from (
     values
-      ('an event ahead of its job, while all is deferred', $$
+      ('an event ahead of its job, all constraints deferred', $$
         set constraints all deferred;
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
-      ('an event ahead of its job, while all is immediate', $$
+      ('an event ahead of its job, all constraints immediate', $$
         set constraints all immediate;
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done');
         select pg_temp.update_job('a', 'parse_ready', 3)$$),
-      ('after a check that went well', $$
+      ('a second event after the first passed its check', $$
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done'), pg_temp.update_job('a', 'parse_ready', 3);
         set constraints all immediate;
         set constraints all deferred;
         select pg_temp.insert_event('a', 4, 'parse_ready', 'failed_parse', 'stage_error')$$),
-      ('deferred by name, with all others checked', $$
+      ('an event whose constraint alone is deferred', $$
         set constraints upload_pipeline.event_moves_its_job deferred;
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done');
         set constraints upload_pipeline.job_is_born_with_its_history immediate$$),
-      ('checked while it is true, then the job rewound', $$
+      ('an event that was checked, then its job is set back', $$
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done'), pg_temp.update_job('a', 'parse_ready', 3);
         set constraints all immediate;
         select pg_temp.update_job('a', 'parse_queued', 2)$$),
-      ('checked while it is true, then the event deleted', $$
+      ('an event that was checked and is then deleted', $$
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done'), pg_temp.update_job('a', 'parse_ready', 3);
         set constraints all immediate;
         delete from upload_pipeline.events where correlation_id = 'a' and version = 3$$),
-      ('written in a block of its own', $$
+      ('an event written in a block of its own', $$
         do 'begin
               perform pg_temp.insert_event(''a'', 3, ''parse_queued'', ''parse_ready'', ''stage_done'');
             exception when others then null;
             end'$$),
-      ('a step whose job''s half is rolled back', $$
+      ('a step whose update of the job is rolled back', $$
         do 'begin
               perform pg_temp.insert_event(''a'', 3, ''parse_queued'', ''parse_ready'', ''stage_done'');
               begin
@@ -54,7 +54,7 @@ select is(
     select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done'), pg_temp.update_job('a', 'parse_ready', 3);
     set constraints all immediate;
     select pg_temp.insert_event('a', 4, 'parse_ready', 'failed_parse', 'stage_error')$$),
-  'UP010', 'an event comes before its job moves, so checking each at once refuses a true step too'
+  'UP010', 'with immediate constraints even a legal step is refused, since its event comes before the update'
 );
 
 select * from finish();

@@ -6,7 +6,7 @@ select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_stat
 set constraints all immediate;
 set constraints all deferred;
 
--- What is left of job a, and of job b, after the statements.
+-- What is left of the jobs a and b after the statements.
 create function pg_temp.left_after(statements text)
 returns text
 language plpgsql
@@ -33,25 +33,25 @@ $$;
 
 select is(
   pg_temp.left_after('select'),
-  'a: 1 jobs, 2 events, 1 contents; b: 1 jobs, 3 events, 1 contents', 'both are there'
+  'a: 1 jobs, 2 events, 1 contents; b: 1 jobs, 3 events, 1 contents', 'both jobs are complete before'
 );
 
 select is(pg_temp.left_after(statements), remains, name)
     || E'\n' || is(pg_temp.result_at_commit(statements), 'passed', name || ', by the owner')
   from (
     values
-      ('a job', $$delete from upload_pipeline.upload_jobs where correlation_id = 'a'$$,
+      ('deleting a job deletes its events and contents', $$delete from upload_pipeline.upload_jobs where correlation_id = 'a'$$,
         'a: 0 jobs, 0 events, 0 contents; b: 1 jobs, 3 events, 1 contents'),
-      ('a document', $$
+      ('deleting a document deletes its jobs', $$
         delete from upload_pipeline.documents as d
          using upload_pipeline.upload_jobs as j
          where j.correlation_id = 'b' and d.document_id = j.document_id$$,
         'a: 1 jobs, 2 events, 1 contents; b: 0 jobs, 0 events, 0 contents'),
-      ('everything', 'delete from upload_pipeline.documents',
+      ('deleting all documents deletes everything', 'delete from upload_pipeline.documents',
         'a: 0 jobs, 0 events, 0 contents; b: 0 jobs, 0 events, 0 contents'),
-      ('purge', $$select upload_pipeline.purge(older_than => interval '0')$$,
+      ('purge deletes finished jobs with their history', $$select upload_pipeline.purge(older_than => interval '0')$$,
         'a: 1 jobs, 2 events, 1 contents; b: 0 jobs, 0 events, 0 contents'),
-      ('erase_document', $$
+      ('erase_document deletes the jobs of the document', $$
         select upload_pipeline.erase_document(document_id => j.document_id)
           from upload_pipeline.upload_jobs as j
          where j.correlation_id = 'a'$$,
@@ -62,7 +62,7 @@ select is(
   pg_temp.result_at_commit($$
     delete from upload_pipeline.upload_jobs where correlation_id = 'a';
     select 1 / count(*) from upload_pipeline.events where correlation_id = 'a'$$),
-  '22012', 'nothing of it is left'
+  '22012', 'no event of a deleted job is left'
 );
 
 select * from finish();

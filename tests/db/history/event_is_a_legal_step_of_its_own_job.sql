@@ -18,7 +18,7 @@ insert into attack values
   ('only_a_birth_comes_from_nowhere', '23514', 'a later step from nowhere', $$
     select pg_temp.insert_event('a', 3, null, 'complete', 'finalized'), pg_temp.update_job('a', 'complete', 3)$$,
     'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'),
-  ('only_a_birth_comes_from_nowhere', '23514', 'a birth from somewhere', $$
+  ('only_a_birth_comes_from_nowhere', '23514', 'a first event that has a from_status', $$
     delete from upload_pipeline.events where correlation_id = 'a';
     select pg_temp.insert_event('a', 1, 'uploaded', 'parse_queued', 'stage_started')$$,
     'alter table upload_pipeline.events disable trigger events_are_append_only'),
@@ -32,13 +32,13 @@ insert into attack values
       from upload_pipeline.upload_jobs as a, upload_pipeline.upload_jobs as b
      where a.correlation_id = 'a' and b.correlation_id = 'b';
     select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
-  ('event_and_job_are_of_one_document', '23503', 'an event of no job', $$
+  ('event_and_job_are_of_one_document', '23503', 'an event of an unknown job', $$
     insert into upload_pipeline.events (
       job_id, version, document_id, to_status, type, severity, code, correlation_id, ts
     )
     values (gen_random_uuid(), 1, gen_random_uuid(), 'uploaded', 'stage_started', 'info', 'job_created', 'a', now())$$,
     'select'),
-  ('code_is_known', '23503', 'a code that means nothing', $$
+  ('code_is_known', '23503', 'an unknown code', $$
     insert into upload_pipeline.events (
       job_id, version, document_id, from_status, to_status, type, severity, code, correlation_id, ts
     )
@@ -46,7 +46,7 @@ insert into attack values
       from upload_pipeline.upload_jobs as j
      where j.correlation_id = 'a';
     select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
-  ('payload_is_an_object', '23514', 'a payload that is no object', $$
+  ('payload_is_an_object', '23514', 'a payload that is not an object', $$
     insert into upload_pipeline.events (
       job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
     )
@@ -54,7 +54,7 @@ insert into attack values
       from upload_pipeline.upload_jobs as j
      where j.correlation_id = 'a';
     select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
-  ('events_pkey', '23505', 'a second event of a version', $$
+  ('events_pkey', '23505', 'a second event with the same version', $$
     select pg_temp.insert_event('a', 2, 'uploaded', 'parse_queued', 'stage_started')$$, 'select');
 
 select bag_eq(
@@ -62,7 +62,7 @@ select bag_eq(
   $$select c.conname::text
       from pg_constraint as c
      where c.conrelid = 'upload_pipeline.events'::regclass and c.contype in ('c', 'f', 'p', 'u', 'x')$$,
-  'every constraint has its attack'
+  'every constraint of events is attacked'
 );
 
 select pg_temp.refused_by_guard_alone(
@@ -73,7 +73,7 @@ select pg_temp.refused_by_guard_alone(
 
 select pg_temp.refused_by_guard_alone(
   format('alter table upload_pipeline.events alter column %I drop not null', guard), '23502',
-  'a step without ' || guard,
+  'an event without ' || guard,
   format($$
     create temp view event as
       select j.job_id, 3 as version, j.document_id, j.status as from_status, 'parse_ready' as to_status,

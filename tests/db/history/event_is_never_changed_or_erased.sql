@@ -45,7 +45,7 @@ select pg_temp.refused_by_guard_alone(
         select pg_temp.insert_event('a', g.version, 'uploaded', 'failed_parse', 'stage_error') from gone as g$$)
   ) as attack (name, statements);
 
--- The key's cascade comes when a job of the same id is there again.
+-- The cascade of the foreign key runs after a job with the same id has been inserted.
 select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events disable trigger events_are_append_only', 'UP010',
   'a history erased while its job is replaced', $$

@@ -11,13 +11,13 @@ select pg_temp.refused_by_guard_alone(
 )
   from (
     values
-      ('the next version', $$select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
-      ('version 50', $$select pg_temp.insert_event('a', 50, 'parse_queued', 'parse_ready', 'stage_done')$$),
-      ('a step that keeps the status', $$select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_queued', 'operator')$$),
-      ('a step taken, and one more', $$
+      ('an event with the next version', $$select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
+      ('an event with version 50', $$select pg_temp.insert_event('a', 50, 'parse_queued', 'parse_ready', 'stage_done')$$),
+      ('an event that keeps the status', $$select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_queued', 'operator')$$),
+      ('a second event after a step that was taken', $$
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done'), pg_temp.update_job('a', 'parse_ready', 3),
                pg_temp.insert_event('a', 4, 'parse_ready', 'failed_parse', 'stage_error')$$),
-      ('by copy of another job''s', $$
+      ('a copy of another job''s event', $$
         insert into upload_pipeline.events (
           job_id, version, document_id, from_status, to_status, type, severity, code, correlation_id, ts
         )

@@ -52,20 +52,20 @@ create temp table step on commit drop as
    cross join lateral (select coalesce(t.status, c.to_status, f.status)) as l (status);
 
 select cmp_ok((select count(*) from step where legal), '>', 0::bigint, 'some steps are legal');
-select cmp_ok((select count(*) from step where not legal), '>', 0::bigint, 'some are not');
+select cmp_ok((select count(*) from step where not legal), '>', 0::bigint, 'some steps are illegal');
 select is_empty(
   $$select from_status, code, asked, outcome
       from step where legal and outcome <> format('%s %s %s t', from_status, type, to_status)$$,
-  'transition takes every legal step, with its event'
+  'every legal step is taken with its event'
 );
 select is_empty(
   $$select from_status, code, asked, outcome from step where not legal and outcome <> 'UP002'$$,
-  'and refuses every other'
+  'every other step is refused'
 );
 select is_empty(
   $$select from_status, code, asked, next_status
       from step where next_status is distinct from case when legal then to_status end$$,
-  'resolve_step says beforehand which'
+  'resolve_step predicts the new status of every step'
 );
 
 select * from finish();

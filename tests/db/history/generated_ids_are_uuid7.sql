@@ -22,27 +22,27 @@ create temp view id as
 
 select is_empty(
   $$select id from id where id::text !~ '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'$$,
-  'version 7, variant 10'
+  'every id has version 7 and variant 10'
 );
-select is((select count(distinct id) from id), 300::bigint, 'each is another');
--- Milliseconds are rounded.
+select is((select count(distinct id) from id), 300::bigint, 'all ids differ');
+-- Milliseconds may be rounded.
 select is_empty(
   $$select id
       from id
      where milliseconds < floor(extract(epoch from before) * 1000)
         or milliseconds > ceil(extract(epoch from after) * 1000)$$,
-  'it begins with the time'
+  'an id begins with the time of its creation'
 );
 select is_empty(
   $$select a.id, b.id from id as a join id as b on b.number > a.number and b.milliseconds > a.milliseconds and b.id < a.id$$,
-  'later is greater'
+  'an id of a later millisecond is greater'
 );
 select is_empty(
   $$select a.id, b.id from id as a join id as b on b.number > a.number where b.milliseconds < a.milliseconds$$,
-  'and nothing goes back'
+  'the time in the ids never goes backwards'
 );
 select cmp_ok(
-  (select count(distinct right(id::text, 16)) from id), '=', 300::bigint, 'the rest is random'
+  (select count(distinct right(id::text, 16)) from id), '=', 300::bigint, 'the random parts all differ'
 );
 select is_empty(
   $$select r.relname, a.attname
@@ -52,7 +52,7 @@ select is_empty(
      where r.relnamespace = 'upload_pipeline'::regnamespace
        and a.atttypid = 'uuid'::regtype
        and pg_get_expr(d.adbin, d.adrelid) !~ 'uuid7\(\)'$$,
-  'every id that a table makes is one'
+  'every uuid default of a table calls uuid7'
 );
 
 select * from finish();

@@ -11,7 +11,7 @@ select is(
   'the owner cannot switch triggers off for a session'
 );
 
--- Each is refused as long as its trigger is `enable always`, and passes with an ordinary one.
+-- Each statement is refused while its trigger is `enable always`, and passes with an ordinary trigger.
 select is(pg_temp.result_at_commit('set session_replication_role = replica; ' || statements, by => session_user), 'UP010', trigger)
     || E'\n' ||
        is(

@@ -3,7 +3,9 @@ begin;
 \ir ../jobs.psql
 select plan(3);
 
-select is_empty('select * from upload_pipeline.check_integrity()', 'empty');
+select is_empty(
+  'select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing in an empty database'
+);
 select pg_temp.make_job('fresh', confirmed => false);
 select pg_temp.make_job('queued');
 select upload_pipeline.record_submission(job_id => pg_temp.job('queued'), attempt => 1, parse_job_id => 'p1');
@@ -20,8 +22,8 @@ select pg_temp.make_job('cancelled');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('cancelled'));
 select pg_temp.receive_event(delivery_id => 'd5', code => 'parse_ready', parse_job_id => 'p9');
 select pg_temp.receive_event(delivery_id => 'd6', code => null, event_type => 'x');
-select is_empty('select * from upload_pipeline.check_integrity()', 'nor has one in the middle of its work');
-select lives_ok('set constraints all immediate', 'all of which could be committed');
+select is_empty('select * from upload_pipeline.check_integrity()', 'it finds nothing while jobs are in all stages');
+select lives_ok('set constraints all immediate', 'all deferred constraints hold');
 
 select * from finish();
 rollback;

@@ -4,7 +4,7 @@ select plan(27);
 
 select pg_temp.make_job_in_status('a', 'complete');
 set local client_min_messages = warning;
--- Pending checks would make truncate fail for a reason of their own.
+-- Pending deferred checks alone would make truncate fail.
 set constraints all immediate;
 set constraints all deferred;
 

@@ -6,7 +6,7 @@ select pg_temp.make_job_in_status('a', 'parse_queued');
 set constraints all immediate;
 set constraints all deferred;
 
--- A job as create_job makes it, but with this status and version; its events are the attack's.
+-- A job like those of create_job, but with the given status and version. The attack inserts the events.
 create function pg_temp.insert_job(job text, status text, version integer)
 returns void
 language sql
@@ -30,38 +30,38 @@ select pg_temp.refused_by_guard_alone(
 )
   from (
     values
-      ('no event', $$select pg_temp.insert_job('n', 'uploaded', 1)$$),
-      ('born finished, from nowhere', $$
+      ('a job without events', $$select pg_temp.insert_job('n', 'uploaded', 1)$$),
+      ('a job whose first event is a terminal status', $$
         select pg_temp.insert_job('n', 'cancelled', 1), pg_temp.insert_event('n', 1, null, 'cancelled', 'operator')$$),
-      ('born in the middle, from nowhere', $$
+      ('a job whose first event is not the initial status', $$
         select pg_temp.insert_job('n', 'parse_queued', 1), pg_temp.insert_event('n', 1, null, 'parse_queued', 'stage_started')$$),
-      ('born elsewhere than its event says', $$
+      ('a job whose status differs from its first event', $$
         select pg_temp.insert_job('n', 'cancelled', 1), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started')$$),
-      ('a version ahead of its events', $$
+      ('a job whose version is ahead of its events', $$
         select pg_temp.insert_job('n', 'uploaded', 2), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started')$$),
-      ('no first event', $$
+      ('a history without its first event', $$
         select pg_temp.insert_job('n', 'failed_parse', 2),
                pg_temp.insert_event('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
-      ('a gap in the middle', $$
+      ('a history with a gap in its versions', $$
         select pg_temp.insert_job('n', 'failed_parse', 3), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
                pg_temp.insert_event('n', 3, 'uploaded', 'failed_parse', 'stage_error')$$),
-      ('a leap in the middle', $$
+      ('a history with a gap in its statuses', $$
         select pg_temp.insert_job('n', 'failed_parse', 2), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
                pg_temp.insert_event('n', 2, 'parse_queued', 'failed_parse', 'stage_error')$$),
-      ('a history that ends elsewhere', $$
+      ('a history that ends in another status than the job', $$
         select pg_temp.insert_job('n', 'cancelled', 2), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
                pg_temp.insert_event('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
-      ('deleted, and back without its history', $$
+      ('a job that is deleted and inserted again without its history', $$
         create temp table kept on commit drop as
           select j.* from upload_pipeline.upload_jobs as j where j.correlation_id = 'a';
         delete from upload_pipeline.upload_jobs where correlation_id = 'a';
         insert into upload_pipeline.upload_jobs select k.* from kept as k$$)
   ) as attack (name, statements);
 
--- A history too long for its job is refused twice over.
+-- Two guards refuse a history that is longer than its job's version.
 select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history', 'UP010',
-  'an event more than its version', $$
+  'a history with one event more than the version', $$
     select pg_temp.insert_job('n', 'uploaded', 1), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
            pg_temp.insert_event('n', 2, 'uploaded', 'uploaded', 'operator')$$,
   besides => 'alter table upload_pipeline.events disable trigger event_moves_its_job'
@@ -69,7 +69,7 @@ select pg_temp.refused_by_guard_alone(
 
 select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history', 'UP010',
-  'as many events as its version, but others', $$
+  'a history with as many events as the version but other numbers', $$
     select pg_temp.insert_job('n', 'uploaded', 3), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
            pg_temp.insert_event('n', 3, 'uploaded', 'uploaded', 'operator'),
            pg_temp.insert_event('n', 4, 'uploaded', 'uploaded', 'operator')$$,
@@ -80,7 +80,7 @@ select is(
   pg_temp.result_at_commit($$
     select pg_temp.insert_job('n', 'failed_parse', 2), pg_temp.insert_event('n', 1, null, 'uploaded', 'stage_started'),
            pg_temp.insert_event('n', 2, 'uploaded', 'failed_parse', 'stage_error')$$),
-  'passed', 'a job with a whole history is let in, as a restore brings it'
+  'passed', 'a job with a whole history is accepted, as a restore inserts it'
 );
 
 select * from finish();

@@ -25,11 +25,11 @@ select pg_temp.refused_by_guard_alone(
            set document_id = gen_random_uuid()
           from upload_pipeline.upload_jobs as j
          where j.correlation_id = 'a' and d.document_id = j.document_id$$),
-      ('another birthday', $$
+      ('another created_at', $$
         update upload_pipeline.upload_jobs set created_at = '2000-01-01' where correlation_id = 'a'$$)
   ) as attack (name, statements);
 
--- Without the trigger, its events still hold on to it.
+-- Without the trigger, the foreign key of its events still refuses.
 select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events drop constraint event_and_job_are_of_one_document',
   '23503 event_and_job_are_of_one_document', 'the document of a job with events', $$
@@ -42,7 +42,7 @@ select pg_temp.refused_by_guard_alone(
 
 select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events', 'UP010',
-  'a status under another name', $$
+  'renaming a status that a job is in', $$
     update upload_pipeline.statuses set status = 'being_parsed' where status = 'parse_queued'$$,
   besides => 'alter table upload_pipeline.events drop constraint step_is_a_transition;
               alter table upload_pipeline.transitions drop constraint from_status_is_known,

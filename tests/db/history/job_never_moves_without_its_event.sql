@@ -3,7 +3,7 @@ begin;
 select plan(57);
 
 select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('b', 'parse_ready'), pg_temp.make_job_in_status('u', 'uploaded');
--- c has been here before: uploaded, parse_queued, uploaded.
+-- Job c was in these statuses: uploaded, parse_queued, uploaded.
 select pg_temp.make_job_in_status('c', 'parse_queued');
 select pg_temp.insert_event('c', 3, 'parse_queued', 'uploaded', 'retry'), pg_temp.update_job('c', 'uploaded', 3);
 set constraints all immediate;
@@ -61,7 +61,7 @@ select pg_temp.refused_by_guard_alone(
 
 select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events', 'UP010',
-  'there and back again with one event',
+  'to another status and back with one event',
   $$select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done'),
            pg_temp.update_job('a', 'parse_ready', 3), pg_temp.update_job('a', 'parse_queued', 2)$$,
   besides => 'alter table upload_pipeline.events disable trigger event_moves_its_job'

@@ -11,21 +11,21 @@ select * from upload_pipeline.create_job(
 );
 select results_eq(
   'select outcome::text, status, version, event_id is not null from made', $$values ('applied', 'uploaded', 1, true)$$,
-  'the receipt'
+  'the receipt says applied, uploaded and version 1'
 );
 select results_eq(
   $$select e.event_id, e.document_id, e.from_status, e.type::text, e.severity::text, e.code, e.payload, e.correlation_id::text, e.ts
       from upload_pipeline.events as e$$,
   $$select event_id, document_id, null::text, 'stage_started', 'info', 'job_created',
            '{"filename": "a.pdf", "bytes_len": 10}'::jsonb, 'theirs', timestamptz '2026-01-01 12:00+00' from made$$,
-  'its event'
+  'the first event is job_created'
 );
 select results_eq(
   'select attempt, max_attempts, upload_confirmed, run_after, deadline_at, created_at, last_error from upload_pipeline.upload_jobs',
   $$values (1, 3, false, timestamptz '2026-01-01 12:00+00', timestamptz '2026-01-01 13:00+00',
-            timestamptz '2026-01-01 12:00+00', null::jsonb)$$, 'the job'
+            timestamptz '2026-01-01 12:00+00', null::jsonb)$$, 'the job has its defaults and its deadline'
 );
-select lives_ok('set constraints all immediate', 'is whole');
+select lives_ok('set constraints all immediate', 'the deferred constraints hold');
 set constraints all deferred;
 select is(
   (select (r).job_id::text = (select j.correlation_id::text from upload_pipeline.upload_jobs as j where j.job_id = (r).job_id)
@@ -33,11 +33,11 @@ select is(
        owner_id => pg_temp.owner('ada'), filename => 'c.pdf', mime => 'application/pdf', bytes_len => 10,
        file_sha256 => pg_temp.sha('c'), raw_path => 'storage://raw/c.pdf'
      ) as r),
-  null, 'a function does not see its own rows'
+  null, 'the function''s own row is not visible to the query that calls it'
 );
 select is(
   (select j.correlation_id::text = j.job_id::text from upload_pipeline.job_overview as j where j.filename = 'c.pdf'), true,
-  'the job''s own id is its correlation id where none is given'
+  'without a correlation id the job id is used'
 );
 
 select * from finish();

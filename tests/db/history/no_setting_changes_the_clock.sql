@@ -2,16 +2,16 @@ begin;
 \ir ../search_path.psql
 select plan(6);
 
-select cmp_ok(upload_pipeline.clock(), '>', now(), 'the clock goes on inside a transaction');
+select cmp_ok(upload_pipeline.clock(), '>', now(), 'the clock advances inside a transaction');
 select is(
   (select trim(regexp_replace(p.prosrc, '\s+', ' ', 'g'))
      from pg_proc as p
     where p.oid = 'upload_pipeline.clock()'::regprocedure),
-  'select clock_timestamp();', 'it is the wall clock and nothing else'
+  'select clock_timestamp();', 'clock() returns clock_timestamp()'
 );
 select is(
   (select p.proconfig from pg_proc as p where p.oid = 'upload_pipeline.clock()'::regprocedure),
-  array['search_path=pg_catalog, pg_temp'], 'without a setting but its path'
+  array['search_path=pg_catalog, pg_temp'], 'clock() has no setting but its search_path'
 );
 select is_empty(
   $$select p.oid::regprocedure
@@ -28,7 +28,7 @@ select is_empty(
      where r.relnamespace = 'upload_pipeline'::regnamespace
        and a.atttypid = 'timestamptz'::regtype
        and pg_get_expr(d.adbin, d.adrelid) <> 'upload_pipeline.clock()'$$,
-  'every time that a table makes is the clock''s'
+  'every timestamptz default of a table calls clock()'
 );
 select is_empty(
   $$select c.relname
@@ -36,7 +36,7 @@ select is_empty(
      where c.relnamespace = 'upload_pipeline'::regnamespace
        and c.relkind = 'v'
        and pg_get_viewdef(c.oid) ~* '\m(now\(|clock_timestamp|current_timestamp|statement_timestamp|current_setting)'$$,
-  'every time that a view compares with is, too'
+  'no view reads the time except by clock()'
 );
 
 select * from finish();

@@ -2,7 +2,7 @@ begin;
 \ir ../raw_dml.psql
 select plan(4);
 
--- A job in every status; from each, a step of every type to every status, by raw DML.
+-- One job in every status. From each, raw DML tries a step of every type to every status.
 select pg_temp.make_job_in_status(s.status, s.status) from upload_pipeline.statuses as s;
 update upload_pipeline.transitions set enabled = false where event_type = 'retry';
 set constraints all immediate;
@@ -24,21 +24,22 @@ create temp table step on commit drop as
       on r.from_status = f.status and r.to_status = t.status and r.event_type = y.type;
 
 select is(
-  count(*), (select 6 * count(*) * count(*) from upload_pipeline.statuses), 'every step was tried'
+  count(*), (select 6 * count(*) * count(*) from upload_pipeline.statuses),
+  'every combination of statuses and types was tried'
 )
   from step;
 select is_empty(
   $$select from_status, to_status, type, outcome from step where enabled and outcome <> 'passed'$$,
-  'every enabled transition is a step'
+  'every enabled transition passes'
 );
 select is_empty(
   $$select from_status, to_status, type, outcome from step where not enabled and outcome <> 'UP010'$$,
-  'no disabled transition is'
+  'every disabled transition is refused'
 );
 select is_empty(
   $$select from_status, to_status, type, outcome
       from step where enabled is null and outcome <> '23503 step_is_a_transition'$$,
-  'and nothing else is'
+  'everything that is not a transition is refused'
 );
 
 select * from finish();

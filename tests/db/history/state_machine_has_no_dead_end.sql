@@ -6,7 +6,7 @@ create temp view step as
   select t.from_status, t.to_status, t.event_type from upload_pipeline.transitions as t where t.enabled;
 
 select is(
-  (select count(*) from upload_pipeline.statuses as s where s.initial), 1::bigint, 'one status is the initial one'
+  (select count(*) from upload_pipeline.statuses as s where s.initial), 1::bigint, 'exactly one status is initial'
 );
 
 select is_empty($$
@@ -18,7 +18,7 @@ select is_empty($$
   select s.status from upload_pipeline.statuses as s
   except
   select r.status from reached as r$$,
-  'every status is reached from the initial one'
+  'every status can be reached from the initial one'
 );
 
 select is_empty($$
@@ -30,7 +30,7 @@ select is_empty($$
   select s.status from upload_pipeline.statuses as s
   except
   select e.status from ends as e$$,
-  'from every status a finished one is reached'
+  'from every status a terminal one can be reached'
 );
 
 select is_empty($$
@@ -52,7 +52,7 @@ select is_empty($$
        select from step as t
         where (t.from_status, t.to_status, t.event_type) = (s.status, s.status, 'operator')
      )$$,
-  'every lease can be released'
+  'every unfinished status has a self-loop of type operator, for released leases'
 );
 
 select is_empty($$
@@ -63,12 +63,12 @@ select is_empty($$
        select from step as t
         where (t.from_status, t.to_status, t.event_type) = (s.status, s.status, 'retry')
      )$$,
-  'every unfinished job can be tried again in place'
+  'every unfinished status has a self-loop of type retry'
 );
 
 select is_empty(
   $$select subject, detail from upload_pipeline.alerts where alert = 'stage_incomplete'$$,
-  'every failure_code leads somewhere'
+  'every failure_code has its transition'
 );
 
 select is_empty($$
@@ -81,7 +81,7 @@ select is_empty($$
          join upload_pipeline.statuses as n on n.status = t.to_status and not n.terminal
         where t.from_status = s.status and t.event_type = 'retry'
      )$$,
-  'every failure can be retried'
+  'every failed status has a retry to an unfinished status'
 );
 
 select is_empty($$
@@ -95,7 +95,7 @@ select is_empty($$
                  else t.to_status = c.to_status end
    )
      and c.code <> 'job_created'$$,
-  'every code leads along a transition of its type; job_created alone leads from nowhere'
+  'every code but job_created has a transition of its type'
 );
 
 select results_eq(
@@ -113,7 +113,7 @@ select is_empty($$
       where c.event_type = t.event_type
         and (c.to_status = t.to_status or (c.to_status is null and (t.from_status = t.to_status or t.event_type = 'retry')))
    )$$,
-  'every transition has a code that tells of it'
+  'every transition has a code'
 );
 
 select * from finish();
