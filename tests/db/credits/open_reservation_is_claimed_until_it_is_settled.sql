@@ -17,29 +17,39 @@ language sql as $$
     from upload_pipeline.claim_reservations(batch => open.batch) as r
     join named_jobs as n on n.job_id = r.job_id
 $$;
-select is_empty('select pg_temp.open()', 'not yet');
+select is_empty('select pg_temp.open()', 'no reservation is claimed at first');
 select pg_temp.set_clock('2026-01-01 12:10+00');
-select is((select count(*) from pg_temp.open(1)), 1::bigint, 'after ten minutes, no more than the batch');
-select is((select count(*) from pg_temp.open()), 1::bigint, 'each to one caller');
+select is(
+  (select count(*) from pg_temp.open(1)), 1::bigint, 'after ten minutes they are claimed, no more than the batch'
+);
+select is((select count(*) from pg_temp.open()), 1::bigint, 'each reservation is claimed by one caller');
 select pg_temp.set_clock('2026-01-01 12:20+00');
-select bag_eq('select pg_temp.open()', $$values ('a 1 1 p1'), ('b 1 2 ')$$, 'again, with the ids to ask for');
+select bag_eq(
+  'select pg_temp.open()', $$values ('a 1 1 p1'), ('b 1 2 ')$$,
+  'ten minutes later both are claimed again, with their provider jobs'
+);
 select pg_temp.settle('a', 1);
 select pg_temp.set_clock('2026-01-01 12:30+00');
-select bag_eq('select pg_temp.open(null)', $$values ('b 1 2 ')$$, 'until it is settled');
+select bag_eq('select pg_temp.open(null)', $$values ('b 1 2 ')$$, 'a settled reservation is not claimed again');
 select upload_pipeline.erase_document(document_id => pg_temp.document('b'));
-select is(pg_temp.settle('b', 2), 'applied', 'what was spent on an erased document is settled, too');
+select is(pg_temp.settle('b', 2), 'applied', 'a reservation of an erased document can be settled');
 
--- Of this month they are what a new cap adds up.
+-- A new cap adds up the reservations of this month.
 select upload_pipeline.purge(older_than => '0');
-select is((select count(*) from upload_pipeline.credit_reservations), 3::bigint, 'purge keeps those of this month');
+select is(
+  (select count(*) from upload_pipeline.credit_reservations), 3::bigint, 'purge keeps the reservations of this month'
+);
 select pg_temp.make_job('d');
 select pg_temp.claim();
 select pg_temp.reserve('d', 4);
 select pg_temp.set_clock('2026-02-01 00:00:00.001+00');
 select upload_pipeline.purge(older_than => '0', batch => 2);
-select is((select count(*) from upload_pipeline.credit_reservations), 2::bigint, 'then they go, in batches');
+select is(
+  (select count(*) from upload_pipeline.credit_reservations), 2::bigint,
+  'purge deletes settled reservations of the last month, in batches'
+);
 select upload_pipeline.purge(older_than => '0');
-select is((select reserved from upload_pipeline.credit_reservations), 4::numeric, 'but what is open stays');
+select is((select reserved from upload_pipeline.credit_reservations), 4::numeric, 'purge keeps open reservations');
 
 select * from finish();
 rollback;
