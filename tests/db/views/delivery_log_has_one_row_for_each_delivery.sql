@@ -18,7 +18,7 @@ select results_eq(
            last_seen, body_sha256::text, payload, correlation_id::text from upload_pipeline.delivery_log$$,
   $$values ('llamaparse', 'd1', 'applied', 'parse.error', 'parse_failed', pg_temp.job('a'), 'p1', null::integer, 2,
             timestamptz '2030-01-01 12:00+00', timestamptz '2030-01-01 12:05+00', pg_temp.sha('d1'), '{"error": "x"}'::jsonb, 'theirs')$$,
-  'one row, however often it came'
+  'a repeated delivery has one row with its count, first and last time'
 );
 
 select * from finish();

@@ -12,22 +12,23 @@ language sql volatile as $$
    where a.alert = alert.alert
 $$;
 set local timezone = 'UTC';
-select is_empty('select * from upload_pipeline.alerts', 'empty is well');
+select is_empty('select * from upload_pipeline.alerts', 'an empty database has no alerts');
 
 select upload_pipeline.pause_stage(status => 'parsed', until => '2026-01-01 13:00+00', reason => 'key revoked');
 select is(
-  pg_temp.alert('stage_paused'), 'parsed since : Paused until 2026-01-01 13:00:00+00: key revoked', 'stage_paused'
+  pg_temp.alert('stage_paused'), 'parsed since : Paused until 2026-01-01 13:00:00+00: key revoked',
+  'a paused stage is an alert'
 );
 
 select upload_pipeline.set_credit_cap(owner_id => null, period => 'day', credits => 10);
 select pg_temp.make_job('a');
 select pg_temp.claim(lease => '1 hour');
 select pg_temp.reserve('a', 8);
-select is_empty($$select pg_temp.alert('credits_spent')$$, 'below nine tenths there is time');
+select is_empty($$select pg_temp.alert('credits_spent')$$, 'credits used below nine tenths are no alert');
 select pg_temp.settle('a', 9);
 select is(
   pg_temp.alert('credits_spent'), 'all owners since 00:00: 9 of 10 credits a day are used; the window ends at 2026-01-02 00:00:00+00',
-  'credits_spent'
+  'credits used above nine tenths are an alert'
 );
 
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
@@ -35,45 +36,46 @@ select pg_temp.make_job('nobody uploads', confirmed => false);
 select pg_temp.make_job('held');
 select pg_temp.claim(lease => '10 minutes', worker => 'host-1');
 select pg_temp.set_clock('2026-01-01 12:15+00');
-select is_empty($$select pg_temp.alert('lease_unswept')$$, 'a claim has five minutes to come');
+select is_empty($$select pg_temp.alert('lease_unswept')$$, 'a lease that expired up to five minutes ago is no alert');
 select pg_temp.receive_event(delivery_id => 'd1', code => null);
 select pg_temp.set_clock('2026-01-01 12:15:01+00');
 select is(
   pg_temp.alert('lease_unswept'), 'host-1 since 12:10: 1 leases ran out and no worker took them back: is one running?',
-  'lease_unswept'
+  'a lease that expired more than five minutes ago is an alert'
 );
 select pg_temp.set_clock('2026-01-01 12:30+00');
-select is_empty($$select pg_temp.alert('source_silent')$$, 'a source may be silent for 15 minutes');
+select is_empty($$select pg_temp.alert('source_silent')$$, 'a source that is silent for 15 minutes is no alert');
 select pg_temp.set_clock('2026-01-01 12:35:01+00');
 select is(
   pg_temp.alert('source_silent'), 'source: llamaparse since 12:15: 1 jobs wait for the provider, and nothing came for 00:20:01',
-  'source_silent'
+  'a source that is silent for longer is an alert'
 );
 create temp table seen on commit drop as select a.alert from upload_pipeline.alerts as a;
-select is(pg_temp.alert('jobs_overdue'), 'parse_queued since 12:30: 1 jobs are past their deadline', 'jobs_overdue');
+select is(pg_temp.alert('jobs_overdue'), 'parse_queued since 12:30: 1 jobs are past their deadline', 'jobs past their deadline are an alert');
 select pg_temp.set_clock('2026-01-01 13:10+00');
 select bag_eq(
   $$select pg_temp.alert('jobs_overdue')$$,
   $$values ('parse_queued since 12:30: 1 jobs are past their deadline'), ('uploaded since 13:00: 1 jobs are past their deadline')$$,
-  'not of what nobody uploads'
+  'jobs whose upload is not confirmed are not overdue'
 );
 
 select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('held'), content => 'x', recognised => false);
 select is(
   pg_temp.alert('content_undecided'),
-  'operator since 13:10: 1 contents of unknown shape wait for accept_content or discard_content', 'content_undecided'
+  'operator since 13:10: 1 contents of unknown shape wait for accept_content or discard_content',
+  'content of unknown shape is an alert'
 );
 select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('held'), content => 'y');
 update upload_pipeline.contents set tries = 4 where path is not null;
 select is(
   pg_temp.alert('content_unstored'), 'storage since 13:10: 1 contents could not be stored in more than 3 tries',
-  'content_unstored'
+  'content that could not be stored in more than 3 tries is an alert'
 );
 select bag_eq(
   'select alert from seen union select a.alert from upload_pipeline.alerts as a',
   $$select m[1] from regexp_matches(pg_get_viewdef('upload_pipeline.alerts'::regclass), 'SELECT ''(\w+)''', 'g') as m
      where m[1] <> 'stage_incomplete'$$,
-  'every kind was seen, here or in incomplete_stage_does_not_stop_other_stages.sql'
+  'every alert is tested, here or in incomplete_stage_does_not_stop_other_stages.sql'
 );
 
 select * from finish();

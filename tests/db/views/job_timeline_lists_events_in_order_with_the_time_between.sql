@@ -19,13 +19,14 @@ select results_eq(
     (1, timestamptz '2026-01-01 12:00:00+00', null::interval, null::text, 'uploaded', 'stage_started', 'info', 'job_created', 'corr-a', pg_temp.document('a')),
     (2, timestamptz '2026-01-01 12:00:05+00', interval '5 s', 'uploaded', 'uploaded', 'stage_done', 'info', 'upload_confirmed', 'corr-a', pg_temp.document('a')),
     (3, timestamptz '2026-01-01 12:01:00+00', interval '55 s', 'uploaded', 'failed_parse', 'stage_error', 'error', 'parse_failed', 'theirs', pg_temp.document('a'))$$,
-  'in order, with the time since the event before it of the same job'
+  'events are in order, with the time since the last event of the same job'
 );
 select is(
-  (select payload from upload_pipeline.job_timeline where code = 'parse_failed'), '{"error": "x"}'::jsonb, 'and what it said'
+  (select payload from upload_pipeline.job_timeline where code = 'parse_failed'), '{"error": "x"}'::jsonb, 'the payload of the event is shown'
 );
 select set_has(
-  'select event_id from upload_pipeline.job_timeline', 'select event_id from upload_pipeline.events', 'every event'
+  'select event_id from upload_pipeline.job_timeline', 'select event_id from upload_pipeline.events',
+  'every event is shown'
 );
 
 select * from finish();

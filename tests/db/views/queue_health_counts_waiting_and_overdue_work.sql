@@ -33,7 +33,7 @@ select pg_temp.set_clock('2026-01-01 13:00:00+00');
 select results_eq(
   format('select waiting, leased, lease_expired, overdue, oldest from upload_pipeline.queue_health where queue = %L', queue),
   format('values (%s::bigint, %s::bigint, %s::bigint, %s::bigint, %L::interval)', waiting, leased, expired, overdue, oldest),
-  queue
+  'queue_health counts ' || queue
 )
   from (values
     ('uploaded', 4, 3, 2, 0, '1 hour'),
@@ -46,15 +46,18 @@ select results_eq(
     ('object: to delete', 1, 0, 0, 0, '1 hour'),
     ('source: llamaparse', 0, 0, 0, 0, '5 minutes')
   ) as h (queue, waiting, leased, expired, overdue, oldest);
-select is((select count(*) from upload_pipeline.queue_health), 9::bigint, 'a row for each place, and no more');
+select is((select count(*) from upload_pipeline.queue_health), 9::bigint, 'there are no other rows');
 select pg_temp.set_clock('2026-01-01 13:00:00.001+00');
 select is(
   (select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 3::bigint,
-  'past its deadline a job is overdue'
+  'a job past its deadline is counted as overdue'
 );
-select is((select count(*) from upload_pipeline.job_overview where overdue), 4::bigint, 'the overview says which');
 select is(
-  (select overdue from upload_pipeline.job_overview where job_id = pg_temp.job('done')), null, 'what has no deadline is not'
+  (select count(*) from upload_pipeline.job_overview where overdue), 4::bigint,
+  'job_overview shows which jobs are overdue'
+);
+select is(
+  (select overdue from upload_pipeline.job_overview where job_id = pg_temp.job('done')), null, 'a job without a deadline is not overdue'
 );
 
 select * from finish();

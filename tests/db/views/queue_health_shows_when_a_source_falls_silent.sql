@@ -11,40 +11,43 @@ language sql volatile as $$
    where queue like 'source: %'
    order by queue
 $$;
-select is_empty('select pg_temp.silence()', 'a source is one that has sent something');
+select is_empty('select pg_temp.silence()', 'a source that has sent nothing has no row');
 select pg_temp.receive_event(delivery_id => 'd1', code => null);
 select upload_pipeline.receive_event(source => 'llamacloud', delivery_id => 'd1', body_sha256 => repeat('0', 64), event_type => 'x');
 select pg_temp.set_clock('2026-01-01 13:00+00');
 select results_eq(
   'select pg_temp.silence()',
   $$values ('source: llamacloud: 0 waiting, 0 overdue, 01:00:00'), ('source: llamaparse: 0 waiting, 0 overdue, 01:00:00')$$,
-  'silent, but nobody waits'
+  'two silent sources are shown; no job waits for them'
 );
 select pg_temp.make_job('ours'), pg_temp.make_parsed_job('done'), pg_temp.make_job('theirs');
 delete from upload_pipeline.webhook_deliveries where delivery_id = 'content of done';
 select upload_pipeline.record_submission(job_id => pg_temp.job('theirs'), attempt => 1, parse_job_id => 'p1');
 select is(
   (select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 0 overdue, 01:00:00',
-  'only now a job waits for it'
+  'a job that a parser has waits for the source'
 );
 select pg_temp.set_clock('2026-01-01 13:15+00');
 select is(
-  (select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 0 overdue, 01:15:00', 'a quarter of an hour'
+  (select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 0 overdue, 01:15:00', '15 minutes of silence are not overdue'
 );
 select pg_temp.set_clock('2026-01-01 13:15:01+00');
-select is((select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 1 overdue, 01:15:01', 'is too long');
+select is(
+  (select pg_temp.silence() limit 1), 'source: llamacloud: 1 waiting, 1 overdue, 01:15:01',
+  'more than 15 minutes of silence are overdue'
+);
 select pg_temp.receive_event(delivery_id => 'd2', code => null);
 select is(
   (select string_agg(silence, '; ') from pg_temp.silence() as silence),
   'source: llamacloud: 1 waiting, 1 overdue, 01:15:01; source: llamaparse: 1 waiting, 0 overdue, 00:00:00',
-  'each source by itself'
+  'each source is judged by itself'
 );
 select pg_temp.set_clock('2026-01-01 13:20+00');
 select pg_temp.receive_event(delivery_id => 'd2', code => null);
 select is(
   (select string_agg(silence, '; ') from pg_temp.silence() as silence),
   'source: llamacloud: 1 waiting, 1 overdue, 01:20:00; source: llamaparse: 1 waiting, 0 overdue, 00:04:59',
-  'by what is new'
+  'a redelivery does not end the silence'
 );
 
 select * from finish();

@@ -1,4 +1,4 @@
--- 101 jobs stay in uploaded for 10 to 110 s, whatever happens to them there, and in parse_queued for 1 s.
+-- 101 jobs stay in uploaded for 10 to 110 s (events without a move do not count), and in parse_queued for 1 s.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -27,12 +27,12 @@ select results_eq(
   $$values ('failed_parse', 1::bigint, 10::float8, 10::float8, 10::float8),
            ('parse_queued', 101, 1, 1, 1),
            ('uploaded', 101, 60, 105, 109)$$,
-  'from entering a status to leaving it; a stay that has not ended does not count'
+  'the percentiles are of the stays that have ended'
 );
 select pg_temp.set_clock('2026-01-01 13:00:00+00');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('j10'));
 select is(
-  (select stays from upload_pipeline.stage_latency where status = 'uploaded'), 102::bigint, 'a second stay of a job is another one'
+  (select stays from upload_pipeline.stage_latency where status = 'uploaded'), 102::bigint, 'a second stay of a job is counted too'
 );
 
 select * from finish();

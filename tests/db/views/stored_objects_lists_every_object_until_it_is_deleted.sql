@@ -15,40 +15,48 @@ language sql stable as $$
 $$;
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
 select pg_temp.make_job('a');
-select is_empty('select pg_temp.listed()', 'a raw file is not content');
+select is_empty('select pg_temp.listed()', 'a raw file is not listed');
 
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# 1');
-select bag_eq('select pg_temp.listed()', array['a perhaps a 3 first'], 'kept: it may have been written');
+select bag_eq('select pg_temp.listed()', array['a perhaps a 3 first'], 'kept content is listed as perhaps stored');
 
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
-select bag_eq('select pg_temp.listed()', array['a stored a 3 first'], 'finished: it must be there');
+select bag_eq('select pg_temp.listed()', array['a stored a 3 first'], 'finished content is listed as stored');
 
 select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# 22', recognised => false);
-select bag_eq('select pg_temp.listed()', array['a stored a 3 first'], 'of unknown shape: it is written nowhere');
+select bag_eq(
+  'select pg_temp.listed()', array['a stored a 3 first'],
+  'content of unknown shape is not listed, since it is not written'
+);
 
 select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 2);
 select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select pg_temp.set_clock('2026-01-02 12:00:00+00');
 select upload_pipeline.purge(older_than => interval '1 hour');
-select bag_eq('select pg_temp.listed()', array['a stored'], 'purged: it stays, and no job tells of it');
+select bag_eq(
+  'select pg_temp.listed()', array['a stored'], 'the object of a purged job is still listed, without its job'
+);
 
 select pg_temp.make_job('b', file => 'a');
 select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('b'), content => '# 22');
 select bag_eq(
-  'select pg_temp.listed()', array['a stored', 'b perhaps b 4 other'], 'the document''s next job has its own'
+  'select pg_temp.listed()', array['a stored', 'b perhaps b 4 other'],
+  'the next job of the document has an object of its own'
 );
 
 select upload_pipeline.erase_document(document_id => pg_temp.document('a'));
-select bag_eq('select pg_temp.listed()', array['a perhaps', 'b perhaps'], 'erased: both until they are deleted');
+select bag_eq(
+  'select pg_temp.listed()', array['a perhaps', 'b perhaps'], 'after the erasure both are listed as perhaps stored'
+);
 
 select pg_temp.set_clock('2026-01-02 13:00:00+00');
 select upload_pipeline.finish_deletion(path => path, tries => tries)
   from upload_pipeline.claim_deletions(batch => 10)
  where path like '%' || pg_temp.job('a') || '%';
-select bag_eq('select pg_temp.listed()', array['b perhaps'], 'deleted: no more');
+select bag_eq('select pg_temp.listed()', array['b perhaps'], 'a deleted object is no longer listed');
 select is(
   (select count(*) from upload_pipeline.stored_objects), (select count(distinct path) from upload_pipeline.stored_objects),
-  'each once'
+  'each path is listed once'
 );
 
 select * from finish();
