@@ -3,7 +3,7 @@ begin;
 select * from no_plan();
 set local client_min_messages = warning;
 
--- a: unfinished; p: parsed, its upload confirmed; f: failed; every job has one stored content.
+-- Job a is unfinished, p is parsed with a confirmed upload, f is failed. Every job has one stored content.
 select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('p', 'parsed'), pg_temp.make_job_in_status('f', 'failed_parse');
 update upload_pipeline.documents as d
    set upload_confirmed = true
@@ -22,7 +22,7 @@ values (gen_random_uuid(), 1, gen_random_uuid(), 1, now(), now());
 set constraints all immediate;
 set constraints all deferred;
 
--- The constraints of events: event_is_a_legal_step_of_its_own_job.sql.
+-- The constraints of events are tested in event_is_a_legal_step_of_its_own_job.sql.
 create temp table attack (relation text, guard text, sqlstate text, statements text, besides text default 'select')
   on commit drop;
 
@@ -174,7 +174,7 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('webhook_deliveries', 'delivery_brought_a_content', '23503', 'update webhook_deliveries set content_ordinal = 2'),
   ('webhook_deliveries', 'delivery_is_about_a_job', '23503', 'update webhook_deliveries set job_id = gen_random_uuid()');
 
--- What something else would refuse as well.
+-- Attacks that another constraint would refuse as well; `besides` removes it.
 insert into attack (relation, guard, sqlstate, statements, besides) values
   ('statuses', 'initial_status_is_unfinished', '23514', $$
     insert into statuses (status, initial, terminal, description) values ('x', true, true, 'x')$$,
@@ -225,7 +225,7 @@ select bag_eq(
   $$select distinct relation, guard from attack$$,
   $$select r.relname::text, g.guard::text
       from named_guard as g join pg_class as r on r.oid = g.relation where r.relname <> 'events'$$,
-  'every constraint has its attack'
+  'every constraint is attacked'
 );
 
 set local search_path = public, extensions, upload_pipeline;

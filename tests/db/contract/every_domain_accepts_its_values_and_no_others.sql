@@ -23,7 +23,7 @@ select bag_eq(
       from pg_type as t
       left join pg_constraint as c on c.contypid = t.oid
      where t.typnamespace = 'upload_pipeline'::regnamespace and t.typtype = 'd'$$,
-  'every domain has its words'
+  'every domain is tested'
 );
 
 select is(

@@ -4,7 +4,7 @@ begin;
 \ir ../supabase.psql
 select plan(7);
 
--- From one `raise exception` to the next.
+-- One row for each `raise exception`, with the text up to the next one.
 create temp view error as
   select p.oid::regprocedure::text as function, substring(r.body, $$errcode = '([^']*)'$$) as sqlstate, r.body
     from pg_proc as p,
@@ -12,22 +12,22 @@ create temp view error as
    where p.pronamespace = 'upload_pipeline'::regnamespace
      and r.number > 1;
 
-select cmp_ok((select count(*) from error), '>', 20::bigint, 'there are errors');
+select cmp_ok((select count(*) from error), '>', 20::bigint, 'the query finds the errors');
 select is_empty(
   $$select function, sqlstate
       from error
      where not exists (select from upload_pipeline.error_codes as c where c.sqlstate = error.sqlstate)$$,
-  'each has a SQLSTATE of error_codes'
+  'each error has a SQLSTATE of error_codes'
 );
 select is_empty(
   $$select function, left(body, 60)
       from error
      where body !~ 'using\s+errcode = ''UP\d{3}'',\s+detail = .*,\s+hint = '$$,
-  'each has a detail and a hint'
+  'each error has a detail and a hint'
 );
 select is_empty(
   $$select function, left(body, 60) from error where body !~ '^\s*''[^'']*%'$$,
-  'each names the values'
+  'the message of each error contains values'
 );
 select bag_eq(
   $$select p.proname::text, substring(p.prosrc from '(?n)raise (?!exception).*')
@@ -35,7 +35,7 @@ select bag_eq(
      where p.pronamespace = 'upload_pipeline'::regnamespace
        and p.prosrc ~* 'raise\s+(?!exception)'$$,
   $$values ('broadcast_event', 'raise warning ''event % of job % was not broadcast: %'', new.version, new.job_id, sqlerrm;')$$,
-  'nothing is raised otherwise, but a warning where nothing may fail'
+  'nothing else is raised, except the warning of broadcast_event'
 );
 select is_empty(
   $$select f.function, c.code
@@ -52,7 +52,7 @@ select is_empty(
   $$select e.function, e.sqlstate
       from error as e
      where coalesce(obj_description(e.function::regprocedure, 'pg_proc'), '') !~ e.sqlstate$$,
-  'the comment names what its function raises'
+  'the comment of each function names the errors that it raises'
 );
 
 select * from finish();

@@ -18,24 +18,24 @@ create temp view function as
     from pg_proc as p
    where p.pronamespace in ('upload_pipeline'::regnamespace, 'hookline_api'::regnamespace);
 
-select cmp_ok((select count(*) from function), '>', 40::bigint, 'there are functions');
+select cmp_ok((select count(*) from function), '>', 40::bigint, 'the query finds the functions');
 
 select is_empty(
   $$select function from function where coalesce(obj_description(oid, 'pg_proc'), '') !~ '[.;]$'$$,
-  'each has a comment, whole sentences or a statement to copy'
+  'each function has a comment that ends with a full stop or a semicolon'
 );
 select bag_eq(
   $$select proname::text from function where owner <> 'hookline_owner'$$, array['broadcast_event'],
-  'each is the owner''s; only what sends is the installer''s'
+  'hookline_owner owns each function except broadcast_event'
 );
 select is_empty(
-  $$select function from function where proacl is null$$, 'each says who may call it'
+  $$select function from function where proacl is null$$, 'each function has an explicit ACL'
 );
 select is_empty(
   $$select function, a.grantee
       from function, aclexplode(coalesce(proacl, acldefault('f', 'hookline_owner'::regrole))) as a
      where a.grantee = 0$$,
-  'public may call none'
+  'public may call no function'
 );
 select is_empty(
   $$select function, a.grantee::regrole
@@ -47,45 +47,46 @@ select is_empty(
               'authenticated', 'service_role'
             )
             or a.is_grantable)$$,
-  'nobody but our roles may, or may pass that on'
+  'only our roles may call functions, without grant option'
 );
 select is_empty(
   $$select function from function where (is_granted or is_trigger) and not is_door and not prosecdef$$,
-  'what is called from outside has its owner''s rights'
+  'each granted function and each trigger function is security definer'
 );
 select is_empty(
   $$select function from function where prosecdef and not (is_granted or is_trigger)$$,
-  'nothing private has'
+  'no internal function is security definer'
 );
 select bag_eq(
   $$select function from function where is_door and prosecdef$$,
-  array['hookline_api.create_job(text,text,bigint,text)'], 'of the doors, the one of those who have no rights beyond it'
+  array['hookline_api.create_job(text,text,bigint,text)'],
+  'in hookline_api only the create_job of users is security definer'
 );
 select is_empty(
   $$select function from function where is_door and prosqlbody is null$$,
-  'a door is parsed once, when it is made: no path leads it elsewhere'
+  'each function of hookline_api has a body in standard SQL, which is parsed once'
 );
 select is_empty(
   $$select function, proconfig from function where not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false)$$,
-  'whatever has pins its search_path'
+  'each function pins its search_path'
 );
 select is_empty(
   $$select function, proconfig
       from function
      where has_function_privilege('hookline_ingest', oid, 'execute')
        and not coalesce(proconfig @> array['lock_timeout=2s'], false)$$,
-  'the endpoint waits for no lock longer than 2 s'
+  'functions of the endpoint wait 2 s at most for a lock'
 );
 select is_empty(
   $$select function, setting
       from function, unnest(proconfig) as setting
      where setting not in ('search_path=pg_catalog, pg_temp', 'lock_timeout=2s')
        and (proname, setting) <> ('broadcast_event', 'lock_timeout=100ms')$$,
-  'no other setting is changed'
+  'no function changes another setting'
 );
 select is_empty(
   $$select proname from function where proname <> lower(proname) or proname !~ '^[a-z][a-z0-9_]*$'$$,
-  'names are lowercase words'
+  'function names are lowercase words'
 );
 
 select * from finish();

@@ -12,11 +12,11 @@ create temp view relation as
 
 select bag_eq(
   'select distinct relkind::text from relation', $$values ('r'), ('v')$$,
-  'tables and views only: nothing counts in a sequence'
+  'there are only tables and views, no sequences'
 );
 select is_empty(
   $$select relation from relation where coalesce(obj_description(oid, 'pg_class'), '') !~ '\.$'$$,
-  'each has a comment that is a sentence'
+  'each table and view has a comment that is a sentence'
 );
 select is_empty(
   $$select t.typname
@@ -24,19 +24,19 @@ select is_empty(
      where t.typnamespace = 'upload_pipeline'::regnamespace
        and (t.typtype = 'd' or exists (select from pg_class as c where c.oid = t.typrelid and c.relkind = 'c'))
        and coalesce(obj_description(t.oid, 'pg_type'), '') !~ '\.$'$$,
-  'so has each type and domain'
+  'each type and domain has a comment that is a sentence'
 );
 select is_empty(
   $$select s from unnest(array['upload_pipeline', 'hookline_api']) as s
      where coalesce(obj_description(s::regnamespace, 'pg_namespace'), '') !~ '\.$'$$,
-  'so has each schema'
+  'each schema has a comment that is a sentence'
 );
 select is_empty(
   $$select r.relation, a.attname, col_description(r.oid, a.attnum)
       from relation as r
       join pg_attribute as a on a.attrelid = r.oid and a.attnum > 0
      where col_description(r.oid, a.attnum) !~ '[.]$'$$,
-  'what is said of a column is a sentence'
+  'each comment on a column is a sentence'
 );
 select is_empty(
   $$select relation, owner from relation where owner <> 'hookline_owner'
@@ -48,7 +48,7 @@ select is_empty(
     select n.nspname, n.nspowner::regrole::text
       from pg_namespace as n
      where n.nspname in ('upload_pipeline', 'hookline_api') and n.nspowner <> 'hookline_owner'::regrole$$,
-  'everything is the owner''s'
+  'hookline_owner owns every relation, type and schema'
 );
 select is_empty(
   $$select c.conrelid::regclass, c.conname
@@ -56,7 +56,7 @@ select is_empty(
      where c.connamespace = 'upload_pipeline'::regnamespace
        and c.contype in ('c', 'f', 'u', 'x')
        and c.conname ~ '_(check|fkey|key|excl)\d*$'$$,
-  'every rule has a name of its own'
+  'no constraint has a generated name'
 );
 select is_empty(
   $$select c.relname
@@ -64,7 +64,7 @@ select is_empty(
      where c.relnamespace = 'upload_pipeline'::regnamespace
        and c.relkind = 'i'
        and c.relname ~ '_idx\d*$'$$,
-  'and every index'
+  'no index has a generated name'
 );
 select bag_eq(
   $$select t.tgname::text, t.tgenabled::text
@@ -74,9 +74,9 @@ select bag_eq(
        and not t.tgisinternal$$,
   $$values ('event_moves_its_job', 'A'), ('events_are_append_only', 'A'), ('events_are_never_truncated', 'A'),
            ('job_is_born_with_its_history', 'A'), ('job_moves_by_events', 'A'), ('events_are_broadcast', 'O')$$,
-  'every guard is on, whatever session_replication_role is; a replica announces nothing'
+  'every guard is `enable always`; the broadcast is not, so a replica sends nothing'
 );
--- Text has no length and time has a zone.
+-- Columns are text without a length and timestamptz.
 select is_empty(
   $$select r.relation, a.attname, format_type(a.atttypid, a.atttypmod)
       from relation as r
@@ -84,7 +84,7 @@ select is_empty(
      where a.atttypid in (
        'varchar'::regtype, 'char'::regtype, 'bpchar'::regtype, 'timestamp'::regtype, 'json'::regtype, 'money'::regtype
      )$$,
-  'text is text, time has a zone'
+  'no column has another type of text, time or JSON'
 );
 
 select * from finish();
