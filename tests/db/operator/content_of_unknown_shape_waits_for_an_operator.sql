@@ -9,49 +9,50 @@ select is(
     delivery_id => 'd1', job_id => pg_temp.job('a'), content => '{"odd": 1}', recognised => false, correlation_id => 'theirs',
     details => '{"parser_name": "lp"}'
   )),
-  'unrecognised uploaded 2 #1', 'kept, without a path'
+  'unrecognised uploaded 2 #1', 'content of unknown shape is kept without a path'
 );
 select pg_temp.set_clock(clock_timestamp() + interval '1 day');
-select is_empty($$select path from upload_pipeline.claim_contents(batch => 10)$$, 'the drain leaves it');
+select is_empty($$select path from upload_pipeline.claim_contents(batch => 10)$$, 'the drain does not claim it');
 select throws_ok(
   $$select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null,
-  'it cannot be finished'
+  'finish_content is refused'
 );
 select is(
-  upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1), '{"odd": 1}'::bytea, 'an operator reads it'
+  upload_pipeline.read_content(job_id => pg_temp.job('a'), ordinal => 1), '{"odd": 1}'::bytea, 'an operator can read it'
 );
 select throws_ok(
   $$select upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '')$$,
-  'UP008', null, 'nothing is not its markdown'
+  'UP008', null, 'accept_content refuses empty markdown'
 );
 select is(
   pg_temp.summary(upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd')),
-  'kept uploaded 2 #2 + .md', 'says what its markdown is'
+  'kept uploaded 2 #2 + .md', 'accept_content keeps the given markdown as new content'
 );
-select is(pg_temp.delivery('d1'), 'kept a x1 #2', 'its delivery goes with it');
+select is(pg_temp.delivery('d1'), 'kept a x1 #2', 'the delivery now refers to the accepted content');
 select throws_ok(
   $$select upload_pipeline.accept_content(job_id => pg_temp.job('a'), ordinal => 1, markdown => '# odd')$$,
-  'UP001', null, 'once'
+  'UP001', null, 'it cannot be accepted twice'
 );
 select throws_ok(
-  $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null, 'and only that'
+  $$select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 1)$$, 'UP001', null,
+  'it cannot be discarded after it was accepted'
 );
 select pg_temp.set_clock(clock_timestamp() + interval '2 days');
 select results_eq(
   $$select ordinal, content from upload_pipeline.claim_contents(batch => 10)$$, $$values (2, '# odd'::bytea)$$,
-  'the drain stores it'
+  'the drain claims the accepted content'
 );
 select is(
   pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 2)),
-  'applied parsed 3 event #2 + .md', 'and the job is parsed'
+  'applied parsed 3 event #2 + .md', 'finishing it makes the job parsed'
 );
 select results_eq(
   $$select payload ->> 'parser_name', payload ->> 'accepted_by', correlation_id::text from upload_pipeline.events
      where code = 'parse_completed'$$,
-  $$values ('lp', session_user::text collate "default", 'theirs')$$, 'its event says who decided'
+  $$values ('lp', session_user::text collate "default", 'theirs')$$, 'the event says who accepted it'
 );
-select is(pg_temp.delivery('d1'), 'applied a x1 #2', 'the delivery is applied');
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is(pg_temp.delivery('d1'), 'applied a x1 #2', 'the delivery is recorded as applied');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

@@ -14,11 +14,11 @@ select pg_temp.receive_event(delivery_id => 'again', code => 'parse_ready', pars
 select pg_temp.set_clock('2026-04-02 12:00+00');
 select results_eq(
   $$select jobs, deliveries from upload_pipeline.purge(older_than => interval '90 days')$$, 'values (0::bigint, 2::bigint)',
-  'those not seen again for so long'
+  'purge deletes ignored and parked deliveries that were not seen for 90 days'
 );
 select set_eq(
   'select delivery_id from upload_pipeline.webhook_deliveries', $$values ('again'), ('stale')$$,
-  'not one seen since, nor one of a job'
+  'it keeps a delivery that was seen since, and one that has a job'
 );
 
 select * from finish();

@@ -18,7 +18,7 @@ select pg_temp.receive_event(delivery_id => 'd4', code => 'parse_failed', job_id
 
 select results_eq(
   $$select jobs, objects from upload_pipeline.erase_document(document_id => pg_temp.document('old'))$$,
-  'values (2::bigint, 3::bigint)', 'two jobs, whatever their status, and three objects'
+  'values (2::bigint, 3::bigint)', 'both jobs are erased, and three objects are queued for deletion'
 );
 set constraints all immediate;
 select set_eq(
@@ -26,19 +26,20 @@ select set_eq(
   $$values (format('storage://parsed/%s/%s.md', pg_temp.document('old'), pg_temp.job('old'))),
            (format('storage://parsed/%s/%s.2.md', pg_temp.document('old'), pg_temp.job('old'))),
            ('storage://raw/ada/f.pdf')$$,
-  'stored or not: a write may be under way'
+  'objects that are perhaps not stored are queued too: a write may be under way'
 );
 select results_eq(
   $$select (select count(*) from upload_pipeline.documents), (select count(*) from upload_pipeline.upload_jobs),
            (select count(*) from upload_pipeline.events), (select count(*) from upload_pipeline.webhook_deliveries),
            (select count(*) from upload_pipeline.provider_jobs), (select count(*) from upload_pipeline.contents)$$,
-  'values (1::bigint, 1::bigint, 3::bigint, 1::bigint, 0::bigint, 0::bigint)', 'the bystander''s rows are all there are'
+  'values (1::bigint, 1::bigint, 3::bigint, 1::bigint, 0::bigint, 0::bigint)',
+  'only the rows of the other document are left'
 );
 select throws_ok(
   $$select upload_pipeline.erase_document(document_id => pg_temp.document('old'))$$, 'UP001', null,
-  'there is nothing to erase twice'
+  'erasing again is refused as unknown'
 );
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

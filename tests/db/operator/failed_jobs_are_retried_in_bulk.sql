@@ -22,7 +22,7 @@ select results_eq(
             timestamptz '2030-01-01 12:00+00'),
            ('b', pg_temp.document('b'), pg_temp.owner('ada'), 'b.pdf', 'failed_parse', 1, 3, 'parse_cancelled', null, 'corr-b',
             timestamptz '2030-01-01 12:00+00')$$,
-  'the dead letters, each with the code of its event and what the parser said'
+  'failed_jobs lists each dead letter with the code of its event and the parser''s error'
 );
 select set_eq(
   $$with due as materialized (
@@ -36,10 +36,12 @@ select set_eq(
       from retried as r
       join named_jobs as n on n.job_id = r.job_id$$,
   $$values ('applied', 'a', 'uploaded'), ('applied', 'b', 'uploaded')$$,
-  'all of them, in one statement'
+  'one statement retries all of them'
 );
-select is_empty('select * from upload_pipeline.failed_jobs', 'none is left');
-select is((select count(*) from upload_pipeline.events where code = 'job_retried'), 2::bigint, 'one event each');
+select is_empty('select * from upload_pipeline.failed_jobs', 'no dead letter is left');
+select is(
+  (select count(*) from upload_pipeline.events where code = 'job_retried'), 2::bigint, 'each retry has one event'
+);
 
 select * from finish();
 rollback;

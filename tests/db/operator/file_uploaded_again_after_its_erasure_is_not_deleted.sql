@@ -1,4 +1,4 @@
--- The deletion of the first waits; the second has the same path.
+-- The deletion for the first document waits when the second document gets the same path.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -9,12 +9,14 @@ select pg_temp.make_job('a', file => 'f');
 select upload_pipeline.erase_document(document_id => pg_temp.document('a'));
 select pg_temp.make_job('b', file => 'f');
 select pg_temp.set_clock('2026-01-01 13:00+00');
-select is_empty('select path from upload_pipeline.claim_deletions()', 'a path that a document has is not deleted');
+select is_empty(
+  'select path from upload_pipeline.claim_deletions()', 'a path that a document uses is not claimed for deletion'
+);
 select upload_pipeline.erase_document(document_id => pg_temp.document('b'));
 select pg_temp.set_clock('2026-01-01 14:00+00');
 select results_eq(
   'select path from upload_pipeline.claim_deletions()', $$values ('storage://raw/ada/f.pdf')$$,
-  'until that is erased, too'
+  'it is claimed once the second document is erased too'
 );
 
 select * from finish();

@@ -16,21 +16,26 @@ update upload_pipeline.upload_jobs
  where job_id = pg_temp.job('uploaded');
 
 select is(
-  (upload_pipeline.cancel_job(job_id => job_id, reason => 'not needed')).status, 'cancelled', format('from %s', name)
+  (upload_pipeline.cancel_job(job_id => job_id, reason => 'not needed')).status, 'cancelled', format('cancel_job cancels a job in %s', name)
 )
   from named_jobs;
 select results_eq(
   $$select distinct code, type::text, severity::text, payload from upload_pipeline.events where to_status = 'cancelled'$$,
   $$values ('job_cancelled', 'operator', 'warn', jsonb_build_object('reason', 'not needed', 'by', session_user))$$,
-  'with its event'
+  'each cancel has an event with its reason and its operator'
 );
 select is(
-  (select count(*) from upload_pipeline.upload_jobs where lease_token is not null), 0::bigint, 'its lease ends'
+  (select count(*) from upload_pipeline.upload_jobs where lease_token is not null), 0::bigint, 'the lease ends'
 );
-select is((select count(deadline_at) from upload_pipeline.upload_jobs), 0::bigint, 'its deadline, too');
-select throws_ok($$select upload_pipeline.cancel_job(job_id => pg_temp.job('uploaded'))$$, 'UP002', null, 'not twice');
-select throws_ok($$select upload_pipeline.cancel_job(job_id => null)$$, 'UP001', null, 'nor what is not there');
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is((select count(deadline_at) from upload_pipeline.upload_jobs), 0::bigint, 'the deadline ends');
+select throws_ok(
+  $$select upload_pipeline.cancel_job(job_id => pg_temp.job('uploaded'))$$, 'UP002', null,
+  'a cancelled job cannot be cancelled again'
+);
+select throws_ok(
+  $$select upload_pipeline.cancel_job(job_id => null)$$, 'UP001', null, 'an unknown job cannot be cancelled'
+);
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

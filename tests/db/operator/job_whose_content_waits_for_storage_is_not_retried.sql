@@ -9,16 +9,16 @@ select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), 
 
 select is(
   pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))),
-  'kept parse_queued 3 #1 + .md', 'its answer is here: nothing to retry, and nothing to pay twice'
+  'kept parse_queued 3 #1 + .md', 'retry_job answers `kept`: the result is here, and a retry would be paid twice'
 );
 select is(
   pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),
-  'applied parsed 4 event #1 + .md', 'which the drain finishes'
+  'applied parsed 4 event #1 + .md', 'the waiting content can be finished'
 );
-select is((select attempt from upload_pipeline.upload_jobs), 1, 'no attempt was counted');
+select is((select attempt from upload_pipeline.upload_jobs), 1, 'the job is still in its first attempt');
 select is(
   pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied parsed 5 event',
-  'stored content keeps no job from its rules'
+  'once the content is stored the job can be retried'
 );
 
 select * from finish();

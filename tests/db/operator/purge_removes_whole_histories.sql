@@ -18,25 +18,25 @@ select upload_pipeline.cancel_job(job_id => pg_temp.job('young'));
 select pg_temp.set_clock('2026-04-01 12:00+00');
 select results_eq(
   $$select jobs, deliveries from upload_pipeline.purge(older_than => interval '90 days')$$, 'values (0::bigint, 0::bigint)',
-  'not what has reached the age exactly'
+  'a job of exactly that age is kept'
 );
 select pg_temp.set_clock('2026-04-01 12:00:01+00');
 select results_eq(
   $$select jobs, deliveries from upload_pipeline.purge(older_than => interval '90 days')$$, 'values (2::bigint, 0::bigint)',
-  'the finished and the failed one'
+  'the complete and the failed job are deleted'
 );
 select set_eq(
   'select name from named_jobs join upload_pipeline.upload_jobs using (job_id)', $$values ('busy'), ('young')$$,
-  'not one under way, however old, nor a young one'
+  'an unfinished job and a younger one are kept'
 );
 select is(
-  (select count(*) from upload_pipeline.events where job_id in (pg_temp.job('done'), pg_temp.job('failed'))), 0::bigint, 'their events'
+  (select count(*) from upload_pipeline.events where job_id in (pg_temp.job('done'), pg_temp.job('failed'))), 0::bigint, 'their events are deleted'
 );
-select is((select count(*) from upload_pipeline.webhook_deliveries), 0::bigint, 'deliveries');
-select is((select count(*) from upload_pipeline.provider_jobs), 0::bigint, 'provider jobs');
-select is((select count(*) from upload_pipeline.contents), 0::bigint, 'and contents went with them');
-select is((select count(*) from upload_pipeline.documents), 4::bigint, 'documents stay');
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is((select count(*) from upload_pipeline.webhook_deliveries), 0::bigint, 'their deliveries are deleted');
+select is((select count(*) from upload_pipeline.provider_jobs), 0::bigint, 'their provider jobs are deleted');
+select is((select count(*) from upload_pipeline.contents), 0::bigint, 'their contents are deleted');
+select is((select count(*) from upload_pipeline.documents), 4::bigint, 'all documents are kept');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

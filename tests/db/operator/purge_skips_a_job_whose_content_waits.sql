@@ -12,11 +12,14 @@ select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('decid
 select upload_pipeline.cancel_job(job_id => pg_temp.job('decide'));
 
 select pg_temp.set_clock('2027-01-01 12:00+00');
-select is((select jobs from upload_pipeline.purge(older_than => interval '90 days')), 0::bigint, 'both are left');
+select is(
+  (select jobs from upload_pipeline.purge(older_than => interval '90 days')), 0::bigint,
+  'purge deletes neither job while its content waits'
+);
 select upload_pipeline.finish_content(job_id => pg_temp.job('store'), ordinal => 1);
 select upload_pipeline.discard_content(job_id => pg_temp.job('decide'), ordinal => 1);
 select is(
-  (select jobs from upload_pipeline.purge(older_than => interval '90 days')), 2::bigint, 'until it is stored or decided'
+  (select jobs from upload_pipeline.purge(older_than => interval '90 days')), 2::bigint, 'purge deletes both once the content is stored or discarded'
 );
 
 select * from finish();

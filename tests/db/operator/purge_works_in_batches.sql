@@ -11,24 +11,28 @@ select pg_temp.set_clock('2027-01-01 12:00+00');
 
 select results_eq(
   $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (2::bigint, 2::bigint)',
-  'two of each'
+  'the first call deletes two jobs and two deliveries'
 );
 select results_eq(
   $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (2::bigint, 1::bigint)',
-  'again'
+  'the second call deletes two jobs and one delivery'
 );
 select results_eq(
   $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (1::bigint, 0::bigint)',
-  'again'
+  'the third call deletes the last job'
 );
 select results_eq(
   $$select jobs, deliveries from upload_pipeline.purge(older_than => '90 days', batch => 2)$$, 'values (0::bigint, 0::bigint)',
-  'until none is left'
+  'the fourth call finds nothing'
 );
-select throws_ok($$select upload_pipeline.purge(older_than => null)$$, 'UP006', null, 'an age is needed');
-select throws_ok($$select upload_pipeline.purge(older_than => '-1 day')$$, 'UP006', null, 'of the past');
-select throws_ok($$select upload_pipeline.purge(older_than => '1 day', batch => 0)$$, 'UP006', null, 'and a batch');
-select throws_ok($$select upload_pipeline.purge(older_than => '1 day', batch => null)$$, 'UP006', null, 'of some size');
+select throws_ok($$select upload_pipeline.purge(older_than => null)$$, 'UP006', null, 'older_than => null is refused');
+select throws_ok($$select upload_pipeline.purge(older_than => '-1 day')$$, 'UP006', null, 'a negative age is refused');
+select throws_ok(
+  $$select upload_pipeline.purge(older_than => '1 day', batch => 0)$$, 'UP006', null, 'a batch of 0 is refused'
+);
+select throws_ok(
+  $$select upload_pipeline.purge(older_than => '1 day', batch => null)$$, 'UP006', null, 'batch => null is refused'
+);
 
 select * from finish();
 rollback;

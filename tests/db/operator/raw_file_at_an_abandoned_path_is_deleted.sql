@@ -14,17 +14,17 @@ $$;
 
 select is(
   pg_temp.upload_to('storage://raw/A') || ' ' || pg_temp.upload_to('storage://raw/B'), 'applied duplicate',
-  'announced again, at another path'
+  'create_job again with another path is a duplicate'
 );
 select results_eq(
   'select path from upload_pipeline.deletions', $$values ('storage://raw/A')$$,
-  'what may be at the first one is not forgotten'
+  'the object at the first path is queued for deletion'
 );
 select pg_temp.upload_to('storage://raw/A');
 select pg_temp.set_clock('2100-01-01 00:00+00');
 select results_eq(
   'select path from upload_pipeline.claim_deletions()', $$values ('storage://raw/B')$$,
-  'nor deleted once it is needed again'
+  'a path that is used again is not deleted, the other one is'
 );
 
 select * from finish();

@@ -40,10 +40,10 @@ $$;
 select is_empty(
   $$select b.argument, left(b.value, 20), c from bad as b, pg_temp.create_with(b.argument, b.value) as c
      where c not like 'UP006 %' || b.reason || '%'$$,
-  'each is UP006, and the detail names the rule'
+  'each invalid argument raises UP006 with the rule in its detail'
 );
-select is_empty('select * from upload_pipeline.documents', 'nothing is left of it');
-select is(pg_temp.create_with('correlation_id', 'ok'), 'accepted', 'the arguments are good otherwise');
+select is_empty('select * from upload_pipeline.documents', 'no document is left behind');
+select is(pg_temp.create_with('correlation_id', 'ok'), 'accepted', 'valid arguments are accepted');
 
 select * from finish();
 rollback;

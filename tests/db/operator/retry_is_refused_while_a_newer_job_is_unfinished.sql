@@ -8,13 +8,13 @@ select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id
 select pg_temp.make_job('b', file => 'f');
 select throws_ok(
   $$select upload_pipeline.retry_job(job_id => pg_temp.job('a'))$$, 'UP009',
-  format('the document of job %s has another job that is not finished', pg_temp.job('a')), 'it says which'
+  format('the document of job %s has another job that is not finished', pg_temp.job('a')), 'the error names the job'
 );
-select is(pg_temp.status('a'), 'failed_parse', 'nothing moved');
+select is(pg_temp.status('a'), 'failed_parse', 'the failed job is unchanged');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('b'));
 select is(
   pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('a'))), 'applied uploaded 4 event',
-  'once that has ended it may'
+  'once the newer job has ended, the retry is applied'
 );
 
 select * from finish();

@@ -18,23 +18,23 @@ select upload_pipeline.cancel_job(job_id => pg_temp.job('cancelled'));
 
 select is(
   pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job(name))), 'applied uploaded 4 event',
-  format('from %s', name)
+  format('retry_job restarts a job in %s', name)
 )
   from unnest(array['parse_queued', 'parse_ready']) as name;
 select is(
-  (select lease_token from upload_pipeline.upload_jobs where job_id = pg_temp.job('parse_ready')), null, 'which ends a lease'
+  (select lease_token from upload_pipeline.upload_jobs where job_id = pg_temp.job('parse_ready')), null, 'the retry ends the lease'
 );
 select throws_ok(
   format('select upload_pipeline.retry_job(job_id => pg_temp.job(%L))', name), 'UP002', null,
-  format('not from %s', name)
+  format('a job in %s cannot be retried', name)
 )
   from unnest(array['cancelled']) as name;
 select is(
   pg_temp.summary(upload_pipeline.retry_job(job_id => pg_temp.job('parsed'))), 'applied parsed 4 event',
-  'in place, where nothing leads back'
+  'a parsed job has no way back, so it is retried in place'
 );
 select is(
-  (select attempt from upload_pipeline.upload_jobs where job_id = pg_temp.job('parsed')), 2, 'as another attempt'
+  (select attempt from upload_pipeline.upload_jobs where job_id = pg_temp.job('parsed')), 2, 'the retry in place is another attempt'
 );
 
 select * from finish();
