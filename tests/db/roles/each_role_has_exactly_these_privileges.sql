@@ -53,7 +53,7 @@ select bag_eq(
       ) as may (role, function),
       generate_series(1, 3) as n
      where split_part(role, ' ', n) <> ''$$,
-  'these functions'
+  'the roles may execute exactly these functions'
 );
 
 create temp view privilege as
@@ -81,7 +81,7 @@ select bag_eq(
            ]) as relation
     union all
     values ('hookline_worker', 'credit_status', 'SELECT')$$,
-  'these tables and views, to be read'
+  'the roles may read exactly these tables and views'
 );
 
 select bag_eq(
@@ -89,7 +89,7 @@ select bag_eq(
       from grantee as g, unnest(array['USAGE', 'CREATE']) as p (privilege)
      where has_schema_privilege(g.role, 'upload_pipeline', p.privilege)$$,
   $$select role, 'USAGE' from grantee where role <> 'public'$$,
-  'the schema, without creating in it'
+  'the roles have USAGE on the schema and not CREATE'
 );
 
 select bag_eq(
@@ -97,7 +97,7 @@ select bag_eq(
       from pg_auth_members as m
      where m.member::regrole::text like 'hookline\_%'$$,
   $$values ('hookline_ingest', 'hookline_worker'), ('hookline_reader', 'hookline_operator')$$,
-  'a worker may what the endpoint may, an operator sees what a reader sees; no other is a member of anything'
+  'the worker is a member of ingest, the operator of reader, and no other role is a member'
 );
 
 select is_empty(
@@ -105,10 +105,10 @@ select is_empty(
       from pg_roles as r
      where r.rolname like 'hookline\_%'
        and (r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolcanlogin or r.rolreplication or r.rolbypassrls)$$,
-  'none logs in or has a power of its own'
+  'no role can log in or has a special attribute'
 );
 
--- The same, tried.
+-- The same, tried with statements.
 select pg_temp.make_job_in_status('a', 'uploaded');
 set constraints all immediate;
 set constraints all deferred;

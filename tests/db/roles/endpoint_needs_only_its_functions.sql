@@ -1,4 +1,4 @@
--- As the role itself, from the first delivery to the end; the harness is not its to use, so it only fills a table.
+-- As the role itself, which may not use pgTAP: it writes what it was answered to a table.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -19,9 +19,9 @@ reset role;
 select is(
   (select string_agg(what, ', ' order by n) from said),
   'applied parse_queued 3 event, kept parse_queued 3 #1 + .md, applied parsed 4 event #1 + .md, applied failed_parse 3 event, 0',
-  'it does all its work'
+  'the role can do all work of the endpoint'
 );
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

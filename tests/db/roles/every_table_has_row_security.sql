@@ -9,12 +9,13 @@ create temp view relation as
    where c.relnamespace = 'upload_pipeline'::regnamespace
      and c.relkind in ('r', 'p', 'f');
 
-select is_empty('select relation from relation where not relrowsecurity', 'every table');
+select is_empty('select relation from relation where not relrowsecurity', 'every table has row security enabled');
 select is_empty(
-  'select relation from relation where relforcerowsecurity', 'it does not concern the owner, whose functions these are'
+  'select relation from relation where relforcerowsecurity',
+  'no table forces row security on its owner, whose functions need all rows'
 );
 
--- Granted by mistake, tables show nothing; the machine's own are for readers.
+-- Tables that are granted by mistake show no rows. Readers may see the tables of the state machine.
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'pj-1');
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
@@ -40,16 +41,22 @@ begin
   end loop;
 end;
 $$;
-select is_empty($$select pg_temp.seen_by('hookline_ingest')$$, 'the endpoint sees no row of any');
+select is_empty(
+  $$select pg_temp.seen_by('hookline_ingest')$$, 'with a mistaken grant the endpoint sees no row of any table'
+);
 select bag_eq(
   $$select pg_temp.seen_by('hookline_reader')$$,
-  array['error_codes', 'event_codes', 'statuses', 'transitions'], 'a reader those of the machine'
+  array['error_codes', 'event_codes', 'statuses', 'transitions'],
+  'with a mistaken grant a reader sees only the state machine'
 );
 select bag_eq(
   $$select pg_temp.seen_by('hookline_operator')$$,
-  array['error_codes', 'event_codes', 'statuses', 'transitions'], 'and so does an operator'
+  array['error_codes', 'event_codes', 'statuses', 'transitions'], 'an operator sees only the state machine'
 );
-select set_eq($$select pg_temp.seen_by('hookline_owner')$$, 'select relation from relation', 'there are rows in each');
+select set_eq(
+  $$select pg_temp.seen_by('hookline_owner')$$, 'select relation from relation',
+  'every table has a row, which the owner sees'
+);
 
 select * from finish();
 rollback;

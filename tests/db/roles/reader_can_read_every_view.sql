@@ -8,7 +8,7 @@ select lives_ok(
   format(
     'do $do$ begin set local role hookline_reader; perform * from upload_pipeline.%I; reset role; end $do$', viewname
   ),
-  viewname
+  'a reader can read ' || viewname
 )
   from pg_views
  where schemaname = 'upload_pipeline'

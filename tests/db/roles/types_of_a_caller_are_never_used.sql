@@ -1,5 +1,5 @@
--- A search_path of '' would still look into pg_temp first: for types, and so for what their checks call. The
--- functions run as the owner.
+-- With a search_path of '' Postgres still looks for types in pg_temp first, and runs the checks of domains there. The
+-- functions run as the owner, so such a check would run as the owner too.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -30,7 +30,7 @@ create temp table answer as
          ) as c;
 reset role;
 
--- A user of Supabase has no such schema by default, but nothing is left to that.
+-- Users of Supabase cannot create temporary objects by default. Here they can.
 do $$ begin execute format('grant temporary on database %I to authenticated', current_database()); end; $$;
 create temp table made (outcome pg_catalog.text);
 grant insert on made to authenticated;
@@ -45,8 +45,8 @@ reset role;
 drop domain pg_temp.uuid, pg_temp.text, pg_temp.jsonb, pg_temp.bytea;
 
 select is((select event_outcome::text from answer), 'parked', 'receive_event uses its own types');
-select is((select content_outcome::text from answer), 'kept', 'and so does receive_content');
-select is((select outcome from made), 'applied', 'and what a user of Supabase calls');
+select is((select content_outcome::text from answer), 'kept', 'receive_content uses its own types');
+select is((select outcome from made), 'applied', 'create_job of hookline_api uses its own types');
 
 select * from finish();
 rollback;
