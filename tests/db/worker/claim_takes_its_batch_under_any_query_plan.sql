@@ -1,4 +1,4 @@
--- `update ... from (select ... limit n for update skip locked)` claims more where a nested loop reads the subquery again.
+-- `update ... from (select ... limit n for update skip locked)` claims too much if a nested loop repeats the subquery.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -17,8 +17,14 @@ insert into upload_pipeline.deletions (path, run_after)
 select 'storage://parsed/' || n, '2026-01-01 12:00:00+00' from generate_series(1, 20) as n;
 select pg_temp.set_clock('2026-01-01 13:00:00+00');
 
-select is((select count(*) from upload_pipeline.claim_contents(batch => 2)), 2::bigint, 'of contents');
-select is((select count(*) from upload_pipeline.claim_deletions(batch => 2)), 2::bigint, 'of deletions');
+select is(
+  (select count(*) from upload_pipeline.claim_contents(batch => 2)), 2::bigint,
+  'claim_contents takes no more than its batch'
+);
+select is(
+  (select count(*) from upload_pipeline.claim_deletions(batch => 2)), 2::bigint,
+  'claim_deletions takes no more than its batch'
+);
 
 select * from finish();
 rollback;

@@ -1,4 +1,4 @@
--- A stage is rows that somebody wrote; where a self-loop or the way to its failure is missing, its crashed job must not
+-- Users add stages as rows. If the self-loop or the transition to the failure is missing, a crashed job of it must not
 -- make every claim of every stage fail.
 begin;
 \ir ../search_path.psql
@@ -20,30 +20,36 @@ select pg_temp.make_job('other');
 
 select results_eq(
   $$select subject, detail from upload_pipeline.alerts where alert = 'stage_incomplete'$$,
-  $$values ('mine', 'There is no enabled step to mine by retry: what fails here is not counted')$$, 'somebody is told'
+  $$values ('mine', 'There is no enabled step to mine by retry: what fails here is not counted')$$,
+  'an alert names the missing retry transition'
 );
-select throws_ok($$select pg_temp.fail('a')$$, 'UP002', null, 'who fails at it learns that');
+select throws_ok($$select pg_temp.fail('a')$$, 'UP002', null, 'fail_job of such a job is refused');
 select pg_temp.set_clock('2026-01-01 12:02+00');
-select is(pg_temp.claim(), 'other', 'another stage is claimed all the same');
+select is(pg_temp.claim(), 'other', 'other stages are claimed');
 select results_eq(
   $$select status, leased_by, last_error ->> 'code', run_after from upload_pipeline.job_overview where job_id = pg_temp.job('a')$$,
   $$values ('mine', null::text, 'lease_expired', timestamptz '2026-01-01 12:07+00')$$,
-  'the lease is over, it comes after the longest pause'
+  'the lease is swept, and the job waits for the longest backoff'
 );
-select is((select count(*) from upload_pipeline.events where job_id = pg_temp.job('a')), 4::bigint, 'without a step');
+select is(
+  (select count(*) from upload_pipeline.events where job_id = pg_temp.job('a')), 4::bigint, 'the sweep inserts no event'
+);
 select pg_temp.set_clock('2026-01-01 12:07+00');
-select is(pg_temp.claim('mine'), 'a', 'again');
+select is(pg_temp.claim('mine'), 'a', 'after the backoff the job is claimed again');
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values ('mine', 'mine', 'retry');
 update upload_pipeline.statuses set failure_code = 'stage_failed', max_tries = 1 where status = 'mine';
 select is(
   (select detail from upload_pipeline.alerts where alert = 'stage_incomplete'),
-  'There is no enabled step to failed_stage by stage_error: what fails here is not counted', 'the way to its failure'
+  'There is no enabled step to failed_stage by stage_error: what fails here is not counted',
+  'an alert names the missing failure transition'
 );
 select pg_temp.set_clock('2026-01-01 12:09+00');
-select lives_ok($$select pg_temp.claim('parse_ready')$$, 'neither stops a claim');
+select lives_ok($$select pg_temp.claim('parse_ready')$$, 'a crashed job of the incomplete stage does not stop a claim');
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values ('mine', 'failed_stage', 'stage_error');
-select is_empty($$select from upload_pipeline.alerts where alert = 'stage_incomplete'$$, 'now it is whole');
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is_empty(
+  $$select from upload_pipeline.alerts where alert = 'stage_incomplete'$$, 'a complete stage has no alert'
+);
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

@@ -11,26 +11,27 @@ select upload_pipeline.record_submission(job_id => pg_temp.job('b'), attempt => 
 select pg_temp.make_job('unconfirmed', confirmed => false);
 select upload_pipeline.record_submission(job_id => pg_temp.job('unconfirmed'), attempt => 1, parse_job_id => 'p3');
 
-select is(pg_temp.claim('parse_queued'), null, 'the parser has them: nobody is to claim them');
+select is(pg_temp.claim('parse_queued'), null, 'jobs that the parser has are not claimable before their deadline');
 select pg_temp.set_clock('2026-01-01 12:30+00');
-select is(pg_temp.claim('parse_queued', batch => 1), 'a', 'past the deadline one is');
-select is(pg_temp.claim('parse_queued'), 'b', 'once');
+select is(pg_temp.claim('parse_queued', batch => 1), 'a', 'a claim takes one job that is past its deadline');
+select is(pg_temp.claim('parse_queued'), 'b', 'each job is claimed once; an unconfirmed job is not claimed');
 select upload_pipeline.defer_job(
   job_id => pg_temp.job('a'), lease_token => pg_temp.token('a'), until => '2026-01-01 12:40+00',
   error => '{"code": "not_ready", "error": "Still at it."}'
 );
-select is(pg_temp.claim('parse_queued'), null, 'one that is not ready is not asked about at once');
+select is(pg_temp.claim('parse_queued'), null, 'a deferred job is not claimed at once');
 select results_eq(
   $$select run_after, deadline_at, overdue from upload_pipeline.job_overview where job_id = pg_temp.job('a')$$,
-  $$values (timestamptz '2026-01-01 12:40+00', timestamptz '2026-01-01 12:40+00', false)$$, 'its deadline moved'
+  $$values (timestamptz '2026-01-01 12:40+00', timestamptz '2026-01-01 12:40+00', false)$$,
+  'the deferral has moved its deadline'
 );
 select pg_temp.set_clock('2026-01-01 12:40+00');
-select is(pg_temp.claim('parse_queued'), 'a', 'it is asked about again');
-select is(pg_temp.fail('a'), 'applied parse_queued 5 event', 'a question that failed');
+select is(pg_temp.claim('parse_queued'), 'a', 'at the new deadline it is claimed again');
+select is(pg_temp.fail('a'), 'applied parse_queued 5 event', 'a failed try of reconcile is applied');
 select is(
   (select deadline_at - timestamptz '2026-01-01 12:40+00' between interval '2.25 s' and interval '3.75 s'
      from upload_pipeline.upload_jobs where job_id = pg_temp.job('a')),
-  true, 'is asked again after a pause'
+  true, 'the deadline moves by the backoff'
 );
 
 select * from finish();

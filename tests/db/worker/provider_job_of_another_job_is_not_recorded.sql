@@ -8,19 +8,19 @@ select pg_temp.make_job('b');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
 select throws_ok(
   $$select upload_pipeline.record_submission(job_id => pg_temp.job('b'), attempt => 1, parse_job_id => 'p1')$$,
-  'UP004', null, 'the ids do not belong together'
+  'UP004', null, 'a provider job of another job is refused'
 );
-select is(pg_temp.status('b'), 'uploaded', 'nothing moved');
+select is(pg_temp.status('b'), 'uploaded', 'the job is unchanged');
 select throws_ok(
   $$select upload_pipeline.record_submission(job_id => gen_random_uuid(), attempt => 1, parse_job_id => 'p2')$$,
-  'UP001', null, 'nor for a job that nobody knows'
+  'UP001', null, 'a submission of an unknown job is refused'
 );
 select throws_ok(
   format('select upload_pipeline.record_submission(job_id => pg_temp.job(%L), attempt => %L, parse_job_id => %L)', 'b', attempt, id),
-  'UP006', null, format('attempt %s, parse_job_id %s', attempt, left(id, 5))
+  'UP006', null, format('invalid arguments are refused: attempt %s, parse_job_id %s', attempt, left(id, 5))
 )
   from (values (null, 'p3'), (0, 'p3'), (-1, 'p3'), (1, null), (1, ''), (1, repeat('p', 201))) as bad (attempt, id);
-select is((select count(*) from upload_pipeline.provider_jobs), 1::bigint, 'nothing was recorded');
+select is((select count(*) from upload_pipeline.provider_jobs), 1::bigint, 'no provider job was recorded');
 
 select * from finish();
 rollback;

@@ -18,13 +18,13 @@ end;
 $$;
 select results_eq(
   'select receipt from verdict order by number', $$select format('applied uploaded %s event', 2 + n) from generate_series(1, 12) as n$$,
-  'even what is permanent'
+  'every failure is retried, even a permanent one'
 );
 select ok(
   (select extract(epoch from run_after - upload_pipeline.clock()) between 225 and 375 from upload_pipeline.upload_jobs),
-  'after the longest pause'
+  'the backoff has reached its cap'
 );
-select is_empty('select from upload_pipeline.failed_jobs', 'it never fails for good');
+select is_empty('select from upload_pipeline.failed_jobs', 'the job is no dead letter');
 
 select * from finish();
 rollback;

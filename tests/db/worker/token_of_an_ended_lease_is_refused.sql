@@ -19,10 +19,10 @@ select bag_eq(
      where p.pronamespace = 'upload_pipeline'::regnamespace
        and p.prosecdef
        and 'lease_token' = any (p.proargnames[1:p.pronargs])$$,
-  'every function that takes a token'
+  'every function that takes a lease token is tested'
 );
 
--- A job a way of losing a lease, and the token that it was.
+-- One job for each way to lose a lease, and its lost token.
 create temp table lost (name text, token uuid) on commit drop;
 select pg_temp.make_job(name)
   from unnest(array['to a webhook', 'to an operator', 'by cancelling', 'to a submission', 'given back', 'failed', 'run out', 'never']) as name;
@@ -40,8 +40,8 @@ select pg_temp.fail('failed');
 select pg_temp.set_clock('2026-01-01 12:00:30+00');
 select upload_pipeline.heartbeat(job_id => pg_temp.job('never'), lease_token => pg_temp.token('never'), lease => '1 hour');
 select pg_temp.set_clock('2026-01-01 12:01:00.001+00');
-select isnt(pg_temp.claim(batch => 1, worker => 'next'), null, 'somebody else holds one of them');
-select is(pg_temp.token('run out'), null, 'what ran out was swept');
+select isnt(pg_temp.claim(batch => 1, worker => 'next'), null, 'another worker claims one of the jobs');
+select is(pg_temp.token('run out'), null, 'the expired lease was swept');
 update lost set token = gen_random_uuid() where name = 'never';
 
 create temp view refused as
@@ -57,11 +57,11 @@ select throws_ok(format(c.statement, pg_temp.job('never'), l.token), 'UP001', nu
 
 select is(
   pg_temp.summary(upload_pipeline.record_submission(job_id => pg_temp.job('by cancelling'), attempt => 1, parse_job_id => 'p2')),
-  'stale cancelled 3', 'the id of a submission is kept whatever became of the lease'
+  'stale cancelled 3', 'a submission is recorded after the lease was lost'
 );
 select is(
   (select job_id from upload_pipeline.provider_jobs where parse_job_id = 'p2'), pg_temp.job('by cancelling'),
-  'here it is'
+  'its provider job is recorded for that job'
 );
 
 select * from finish();
