@@ -4,7 +4,7 @@ begin;
 \ir ../supabase.psql
 select plan(26);
 
--- What each door says to the backend, and to a signed-in user who owns the job.
+-- What each function of hookline_api answers to the backend, and to a signed-in user who owns the job.
 create temporary table call (n integer generated always as identity, statement text, answer text);
 insert into call (statement, answer) values
   (
@@ -41,27 +41,27 @@ select pg_temp.make_job('d');
 select results_eq(
   format('select a from pg_temp.answer(%L, pg_temp.claims(''ada'')) as a', statement),
   array['42501 permission denied for function ' || substring(statement from 'hookline_api\.(\w+)')],
-  'a user does not: ' || substring(statement from 'hookline_api\.(\w+)')
+  'a signed-in user may not call ' || substring(statement from 'hookline_api\.(\w+)')
 )
   from call
  order by n;
 select results_eq(
   format('select a from pg_temp.answer(%L, pg_temp.claims(''ada''), ''anon'') as a', statement),
   array['42501 permission denied for schema hookline_api'],
-  'nor does anon: ' || substring(statement from 'hookline_api\.(\w+)')
+  'anon may not call ' || substring(statement from 'hookline_api\.(\w+)')
 )
   from call
  order by n;
 select results_eq(
   format('select a from pg_temp.answer(%L, role => ''service_role'') as a', replace(statement, 'hookline_api', 'upload_pipeline')),
   array['42501 permission denied for schema upload_pipeline'],
-  'the backend does not go in: ' || substring(statement from 'hookline_api\.(\w+)')
+  'the backend may not call it in upload_pipeline: ' || substring(statement from 'hookline_api\.(\w+)')
 )
   from call
  order by n;
 select results_eq(
   format('select a from pg_temp.answer(%L, role => ''service_role'') as a', statement), array[answer],
-  'it uses its door: ' || substring(statement from 'hookline_api\.(\w+)')
+  'the backend may call it in hookline_api: ' || substring(statement from 'hookline_api\.(\w+)')
 )
   from call
  order by n;
@@ -69,25 +69,25 @@ select results_eq(
 select is(
   (select left(a, 5)
      from pg_temp.answer('select job_id::text from hookline_api.retry_job(gen_random_uuid())', role => 'service_role') as a),
-  'UP001', 'an error comes through with its code'
+  'UP001', 'an error reaches the backend with its SQLSTATE'
 );
 select is(
   (select string_agg(format('%s: %s', d.filename, j.correlation_id), ', ')
      from upload_pipeline.upload_jobs as j
      join upload_pipeline.documents as d on d.document_id = j.document_id
     where d.owner_id = pg_temp.owner('eve')),
-  'e.pdf: corr-e', 'every argument goes through: those of create_job'
+  'e.pdf: corr-e', 'every argument of create_job is passed on'
 );
 select is(
   (select string_agg(e.payload ->> 'reason', ', ' order by e.payload ->> 'reason')
      from upload_pipeline.events as e
     where e.payload ? 'reason'),
-  'again, no', 'the reasons'
+  'again, no', 'the reasons of retry_job and cancel_job are passed on'
 );
 select is_empty(
   $$select from pg_temp.answer('select job_id::text from hookline_api.my_jobs', pg_temp.claims('ada'), 'service_role') as a
      where a !~ '^42501'$$,
-  'the views are the users'''
+  'the backend may not read the views of users'
 );
 select is_empty(
   $$select c.relname
@@ -98,9 +98,9 @@ select is_empty(
               format('select to_jsonb(t)::text from upload_pipeline.%I as t', c.relname), role => 'service_role'
             ) as a
             limit 1) is distinct from '42501 permission denied for schema upload_pipeline'$$,
-  'no table is open to it, though no row security stops it'
+  'the backend may read no table of upload_pipeline, although it bypasses row security'
 );
-select is_empty('select * from upload_pipeline.check_integrity()', 'nothing is violated');
+select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();
 rollback;

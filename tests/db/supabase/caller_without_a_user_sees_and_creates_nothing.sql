@@ -42,7 +42,7 @@ select results_eq(
       'an error ' || sqlstate
     )
   ) as expected (answer);
-select is((select count(*) from upload_pipeline.upload_jobs), 1::bigint, 'nothing was made');
+select is((select count(*) from upload_pipeline.upload_jobs), 1::bigint, 'no job was created');
 
 select * from finish();
 rollback;

@@ -17,21 +17,22 @@ select bag_eq(
            ('hookline:' || pg_temp.owner('ada'), 'job_event', true, 'broadcast'),
            ('hookline:' || pg_temp.owner('ada'), 'job_event', true, 'broadcast'),
            ('hookline:' || pg_temp.owner('bob'), 'job_event', true, 'broadcast')$$,
-  'one message a step, to the owner''s private topic'
+  'each step sends one message to the owner''s private topic'
 );
--- Realtime adds an id of its own.
+-- Realtime adds an id to each message.
 select bag_eq(
   $$select payload - 'id' from realtime.messages where topic = 'hookline:' || pg_temp.owner('ada')$$,
   $$select a::jsonb from pg_temp.answer('select to_jsonb(v)::text from hookline_api.my_events as v', pg_temp.claims('ada')) as a$$,
-  'it is the row that my_events shows them'
+  'the message is the row that my_events shows'
 );
 select bag_eq(
   $$select distinct k from realtime.messages as m, jsonb_object_keys(m.payload - 'id') as k$$,
   array['job_id', 'version', 'document_id', 'ts', 'from_status', 'to_status', 'type', 'severity', 'code'],
-  'with these keys'
+  'the message has exactly these keys'
 );
 select is_empty(
-  $$select payload from realtime.messages where payload::text ~ 'secret'$$, 'without the event''s payload'
+  $$select payload from realtime.messages where payload::text ~ 'secret'$$,
+  'the message does not contain the event''s payload'
 );
 
 create function pg_temp.moves(statement text) returns integer
@@ -44,23 +45,23 @@ begin
 end;
 $$;
 select is(
-  pg_temp.moves($$select upload_pipeline.retry_job(job_id => pg_temp.job('a'))$$), 1, 'a step is told once'
+  pg_temp.moves($$select upload_pipeline.retry_job(job_id => pg_temp.job('a'))$$), 1, 'a step sends one message'
 );
 select is(
   pg_temp.moves($$select upload_pipeline.confirm_upload(
     job_id => pg_temp.job('a'), bytes_len => 1, file_sha256 => pg_temp.sha('a')
   )$$),
-  0, 'what is no step is not told'
+  0, 'a repeated confirmation, which is no step, sends nothing'
 );
 savepoint before;
 select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select count(*) as told from realtime.messages \gset
 rollback to before;
-select is(:told, 6, 'told in the transaction of its step');
-select is((select count(*) from realtime.messages), 5::bigint, 'and taken back with it');
+select is(:told, 6, 'the message is sent in the transaction of its step');
+select is((select count(*) from realtime.messages), 5::bigint, 'a rollback takes the message back');
 select is(
   pg_temp.moves($$select upload_pipeline.erase_document(document_id => pg_temp.document('b'))$$), 0,
-  'an erasure is not told'
+  'an erasure sends nothing'
 );
 
 select * from finish();

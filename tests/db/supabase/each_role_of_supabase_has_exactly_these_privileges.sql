@@ -13,7 +13,7 @@ select bag_eq(
      where n.nspname in ('upload_pipeline', 'hookline_api')
        and has_schema_privilege(g.role, n.oid, p.privilege)$$,
   $$values ('authenticated', 'hookline_api', 'USAGE'), ('service_role', 'hookline_api', 'USAGE')$$,
-  'these schemas: anon none, nobody upload_pipeline'
+  'authenticated and service_role may use hookline_api; no role may use upload_pipeline'
 );
 select bag_eq(
   $$select g.role, n.nspname || '.' || p.proname, p.pronargs::integer
@@ -27,7 +27,7 @@ select bag_eq(
     ('service_role', 'hookline_api.retry_job', 2), ('service_role', 'upload_pipeline.retry_job', 2),
     ('service_role', 'hookline_api.cancel_job', 2), ('service_role', 'upload_pipeline.cancel_job', 2),
     ('service_role', 'hookline_api.erase_document', 1), ('service_role', 'upload_pipeline.erase_document', 1)$$,
-  'these functions: a user one, the backend five and what is behind them'
+  'a user may call one function, the backend five and those that they call'
 );
 select bag_eq(
   $$select g.role, c.oid::regclass::text, p.privilege
@@ -38,9 +38,9 @@ select bag_eq(
        and c.relkind in ('r', 'v', 'm', 'p', 'f')
        and has_table_privilege(g.role, c.oid, p.privilege)$$,
   $$values ('authenticated', 'hookline_api.my_jobs', 'SELECT'), ('authenticated', 'hookline_api.my_events', 'SELECT')$$,
-  'two views, to be read; no table'
+  'a user may read two views; no role has rights on a whole table'
 );
--- Column by column: what the two views need of the tables.
+-- The columns of the tables that the two views need.
 select bag_eq(
   $$select g.role, c.relname || '.' || a.attname, p.privilege
       from grantee as g,
@@ -68,7 +68,7 @@ select bag_eq(
           )
       ) as t (name, columns),
       unnest(t.columns) as c (name)$$,
-  'these columns of three tables, to be read'
+  'a user may read exactly these columns of three tables'
 );
 select bag_eq(
   $$select tablename::text, policyname::text, permissive, cmd, roles::text
@@ -82,13 +82,13 @@ select bag_eq(
     ('event_codes', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('statuses', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('transitions', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}')$$,
-  'these policies'
+  'there are exactly these policies'
 );
 select is_empty(
   $$select g.role, r.rolname
       from grantee as g, pg_roles as r
      where r.rolname like 'hookline\_%' and pg_has_role(g.role, r.oid, 'member')$$,
-  'none is a member of ours'
+  'no role of Supabase is a member of a Hookline role'
 );
 select bag_eq(
   $$select c.relname::text, c.relkind::text, c.relowner::regrole::text, array_to_string(c.reloptions, ',')
@@ -96,7 +96,7 @@ select bag_eq(
      where c.relnamespace = 'hookline_api'::regnamespace$$,
   $$values ('my_jobs', 'v', 'hookline_owner', 'security_invoker=true'),
            ('my_events', 'v', 'hookline_owner', 'security_invoker=true')$$,
-  'the views read as their caller'
+  'the views are owned by hookline_owner and are security_invoker'
 );
 
 select * from finish();

@@ -1,9 +1,9 @@
--- Whatever Realtime does, the history goes on. A warning is all that is raised.
+-- Whatever fails in Realtime, the event is kept and only a warning is raised.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
--- On Supabase itself nothing of Realtime is ours to break.
+-- On Supabase itself we do not own Realtime, so it cannot be broken for a test.
 select pg_has_role(current_user, proowner, 'usage') as is_ours
   from pg_proc
  where oid = 'realtime.send(jsonb, text, text, boolean)'::regprocedure \gset
@@ -21,7 +21,7 @@ begin
   );
 end;
 $$;
--- The next step of 'a' while Realtime is broken, as the endpoint's role; then all is as it was.
+-- Takes a step of job a as the endpoint's role while Realtime is broken, and rolls all of it back.
 create function pg_temp.step_with(broken text) returns text
 language plpgsql as $$
 declare
@@ -51,20 +51,20 @@ select is(
       ('send raises', $$select pg_temp.send_does('begin raise exception ''no''; end')$$),
       ('the disk is full', $$select pg_temp.send_does('begin raise disk_full; end')$$),
       ('memory is short', $$select pg_temp.send_does('begin raise out_of_memory; end')$$),
-      ('a lock is not to be had', $$select pg_temp.send_does('begin raise lock_not_available; end')$$),
-      ('somebody else deadlocks', $$select pg_temp.send_does('begin raise deadlock_detected; end')$$),
-      ('send writes and then raises', $$select pg_temp.send_does(
+      ('a lock is not available', $$select pg_temp.send_does('begin raise lock_not_available; end')$$),
+      ('a deadlock is detected', $$select pg_temp.send_does('begin raise deadlock_detected; end')$$),
+      ('send inserts a row and then raises', $$select pg_temp.send_does(
          'begin
             insert into realtime.messages (payload, event, topic, private, extension)
             values (payload, event, topic, private, ''broadcast'');
             perform 1 / 0;
           end'
        )$$),
-      ('its table is gone', 'drop table realtime.messages'),
-      ('send is gone', 'drop function realtime.send(jsonb, text, text, boolean)'),
-      ('its schema is gone', 'drop schema realtime cascade')
+      ('realtime.messages is missing', 'drop table realtime.messages'),
+      ('realtime.send is missing', 'drop function realtime.send(jsonb, text, text, boolean)'),
+      ('the schema realtime is missing', 'drop schema realtime cascade')
   ) as t (name, statement);
--- Missing privileges: the function is somebody's who has none.
+-- Missing privileges: the trigger function gets an owner who has none.
 create role nobody_much nologin;
 grant usage on schema upload_pipeline to nobody_much;
 select is(
@@ -72,9 +72,9 @@ select is(
     'grant create on schema upload_pipeline to nobody_much;
      alter function upload_pipeline.broadcast_event() owner to nobody_much'
   ),
-  'applied parse_queued 3 event, 3, 0', 'it may not send'
+  'applied parse_queued 3 event, 3, 0', 'the owner of the function may not call realtime.send'
 );
--- A lock on realtime.messages is another session's to take; that it is not waited for can be seen from inside.
+-- Only another session could lock realtime.messages. Here realtime.send checks the lock_timeout that it runs with.
 select is(
   pg_temp.step_with(
     $$select pg_temp.send_does(
@@ -85,11 +85,11 @@ select is(
          end'
       )$$
   ),
-  'applied parse_queued 3 event, 3, 0', 'a lock is waited for no longer than 100 ms'
+  'applied parse_queued 3 event, 3, 0', 'realtime.send runs with a lock_timeout of 100 ms'
 );
 
 \else
-select skip('Realtime is Supabase''s own here', 12);
+select skip('on Supabase Realtime cannot be broken', 12);
 \endif
 select * from finish();
 rollback;

@@ -4,7 +4,7 @@ begin;
 \ir ../supabase.psql
 select plan(2);
 
--- All that db/supabase makes or grants, as text.
+-- Everything that db/supabase creates or grants, as text.
 create function pg_temp.installed() returns table (what text, is text)
 language sql as $$
   select p.oid::regprocedure::text, concat_ws(' ', pg_get_functiondef(p.oid), p.proowner::regrole, p.proacl, obj_description(p.oid))
@@ -36,13 +36,13 @@ language sql as $$
 $$;
 create temporary table before as select * from pg_temp.installed();
 select cmp_ok(
-  (select count(*) from before where what ~ 'hookline_api|broadcast|owner_(sees|hears)'), '>=', 14::bigint, 'it is installed'
+  (select count(*) from before where what ~ 'hookline_api|broadcast|owner_(sees|hears)'), '>=', 14::bigint, 'the Supabase part is installed'
 );
--- Under `supabase test db` this folder is alone, and there are no files to run again.
+-- `supabase test db` sees only this folder, so there are no files to run again.
 \if :not_there
 \ir ../../../db/supabase/install.sql
 \endif
-select set_eq('select * from pg_temp.installed()', 'select * from before', 'and again, without a difference');
+select set_eq('select * from pg_temp.installed()', 'select * from before', 'installing it again changes nothing');
 
 select * from finish();
 rollback;

@@ -4,7 +4,7 @@ begin;
 \ir ../supabase.psql
 select plan(15);
 
--- 2,000 owners of a job; ada has three.
+-- 2,000 owners have a job each; ada has three.
 select count(upload_pipeline.create_job(
          owner_id => pg_temp.owner(n::text), filename => n || '.pdf', mime => 'application/pdf', bytes_len => 1,
          file_sha256 => pg_temp.sha(convert_to(n::text, 'UTF8')), raw_path => 'storage://raw/' || n
@@ -33,9 +33,9 @@ create temporary table asked as
         ('her jobs', 'select * from hookline_api.my_jobs'),
         ('one of her jobs', format('select * from hookline_api.my_jobs where job_id = %L', pg_temp.job('a'))),
         ('her latest', 'select * from hookline_api.my_jobs order by created_at desc limit 2'),
-        ('all that happened', 'select * from hookline_api.my_events'),
+        ('all her events', 'select * from hookline_api.my_events'),
         (
-          'what happened to a job',
+          'the events of a job',
           format('select * from hookline_api.my_events where job_id = %L order by version', pg_temp.job('a'))
         )
     ) as t (name, query);
@@ -49,23 +49,24 @@ create temp view scan as
          jsonb_path_query(a.plan, 'strict $.** ? (@."Node Type" like_regex "Scan")') as s (node);
 
 select is_empty(
-  format($$select type, relation from scan where name = %L and type = 'Seq Scan'$$, name), name || ': by index'
+  format($$select type, relation from scan where name = %L and type = 'Seq Scan'$$, name),
+  name || ': no sequential scan'
 )
   from asked;
 select isnt_empty(
   format($$select from scan where name = %L and index = 'one_document_a_file_of_an_owner'$$, name),
-  name || ': of hers among 2,000 owners'''
+  name || ': finds her rows by the owner index'
 )
   from asked
- where name not like '%a job' and name <> 'one of her jobs';
+ where name not in ('one of her jobs', 'the events of a job');
 select cmp_ok(
-  (select max(s.rows) from scan as s where s.name = a.name), '<=', 6::numeric, a.name || ': no other''s row is read'
+  (select max(s.rows) from scan as s where s.name = a.name), '<=', 6::numeric, a.name || ': reads at most six rows'
 )
   from asked as a;
-select cmp_ok((select count(*) from scan), '>=', 10::bigint, 'the plans have scans');
+select cmp_ok((select count(*) from scan), '>=', 10::bigint, 'the query finds the scans in the plans');
 select is(
-  (select (plan -> 0 -> 'Plan' ->> 'Actual Rows')::numeric from asked where name = 'all that happened'), 6::numeric,
-  'and rows'
+  (select (plan -> 0 -> 'Plan' ->> 'Actual Rows')::numeric from asked where name = 'all her events'), 6::numeric,
+  'all six events are returned'
 );
 
 select * from finish();

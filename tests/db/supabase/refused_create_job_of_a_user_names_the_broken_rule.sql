@@ -41,14 +41,14 @@ $$;
 select is_empty(
   $$select b.argument, left(b.value, 20), c from bad as b, pg_temp.create_with(b.argument, b.value) as c
      where c not like 'UP006 | no job can be made of % | %' || b.reason || '% | %bytes_len > 0%required%'$$,
-  'each is UP006; the detail names the rule, the hint what there has to be'
+  'each invalid argument raises UP006 with the rule in its detail and the requirements in its hint'
 );
 select is_empty(
   $$select c from pg_temp.create_with('bytes_len', '-1') as c where c ~ 'storage:|hookline:' or c ~ pg_temp.sha('a')$$,
-  'without telling more'
+  'the error shows no path, role or hash'
 );
-select is_empty('select * from upload_pipeline.documents', 'nothing is left of it');
-select is(pg_temp.create_with('mime', 'text/plain'), 'accepted', 'the arguments are good otherwise');
+select is_empty('select * from upload_pipeline.documents', 'no document is left behind');
+select is(pg_temp.create_with('mime', 'text/plain'), 'accepted', 'valid arguments are accepted');
 
 select * from finish();
 rollback;

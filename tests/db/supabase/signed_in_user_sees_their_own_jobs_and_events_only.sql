@@ -21,23 +21,23 @@ $$;
 
 select bag_eq(
   $$select pg_temp.names('my_jobs', by => 'ada')$$, $$values ('a2')$$,
-  'one sees their job, as it is now'
+  'a user sees their job in its current version'
 );
 select bag_eq(
   $$select pg_temp.names('my_jobs', by => 'bob')$$, $$values ('b2'), ('b23')$$,
-  'another sees theirs, though the file is the same'
+  'another user with the same file sees only their own jobs'
 );
 select bag_eq(
   $$select pg_temp.names('my_events', by => 'ada')$$, $$values ('a1'), ('a2')$$,
-  'and each step of it'
+  'a user sees each event of their job'
 );
 select bag_eq(
   $$select pg_temp.names('my_events', by => 'bob')$$, $$values ('b1'), ('b2'), ('b21'), ('b22'), ('b23')$$,
-  'each their own'
+  'another user sees only events of their own jobs'
 );
 select is_empty(
   $$select * from pg_temp.answer('select filename from hookline_api.my_jobs', pg_temp.claims('eve'))$$,
-  'who has none sees none'
+  'a user without jobs sees none'
 );
 select results_eq(
   $$select * from pg_temp.answer(
@@ -47,7 +47,7 @@ select results_eq(
       pg_temp.claims('bob')
     )$$,
   $$values ('b2.pdf application/pdf 2 failed_parse 1 t t parse_failed')$$,
-  'why a job failed is said by its code'
+  'a failed job shows its error code'
 );
 
 select * from finish();

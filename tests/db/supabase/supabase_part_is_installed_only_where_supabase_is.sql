@@ -17,7 +17,7 @@ create temp view installed as
 create temp view summary as
   select coalesce(string_agg(what, ' ' order by what collate "C"), 'nothing') as what from installed;
 
--- A test before the rollback would not be counted: what is found is kept by psql.
+-- A rollback would also undo pgTAP's count of tests, so the findings are kept in psql variables.
 select what as as_it_is from summary \gset
 \ir ../../../db/supabase/install.sql
 select what as run_again from summary \gset
@@ -29,7 +29,7 @@ select what as of_schema_auth from summary \gset
 create function auth.uid() returns uuid language sql as 'select null::uuid';
 do $$
 begin
-  -- Where another database of this server has the roles.
+  -- The roles belong to the server: another database may have them.
   if to_regrole('authenticated') is not null then
     alter role authenticated rename to authenticated_elsewhere;
   end if;
@@ -88,23 +88,28 @@ rollback to plain;
 
 \set api 'owner_sees_own_documents owner_sees_own_events owner_sees_own_jobs schema'
 \set all 'broadcast_event events_are_broadcast hookline_owner_hears_own_jobs hookline_topics_are_their_owners ' :api
-select is(:'as_it_is'::text, 'nothing', 'a plain Postgres has nothing of it');
-select is(:'run_again'::text, 'nothing', 'nor if the files are run there again');
-select is(:'of_schema_auth'::text, 'nothing', 'an application''s own schema auth is not enough');
-select is(:'without_roles'::text, 'nothing', 'nor is auth.uid() without the roles of PostgREST');
-select is(:'of_another_uid'::text, 'nothing', 'nor a uid() that is no uuid');
-select is(:'of_a_closed_schema'::text, 'nothing', 'and a schema auth that the installer may not use does not stop it');
-select is(:'without_realtime'::text, :'api', 'Supabase without Realtime: no broadcast');
-select is(:'with_realtime_later'::text, :'all', 'which comes when the files are run again');
+select is(:'as_it_is'::text, 'nothing', 'a plain Postgres has nothing of the Supabase part');
+select is(:'run_again'::text, 'nothing', 'running the files on a plain Postgres installs nothing');
+select is(:'of_schema_auth'::text, 'nothing', 'a schema auth of an application installs nothing');
+select is(:'without_roles'::text, 'nothing', 'auth.uid() without the roles of PostgREST installs nothing');
+select is(:'of_another_uid'::text, 'nothing', 'an auth.uid() that returns no uuid installs nothing');
 select is(
-  :'with_a_closed_realtime'::text, :'api', 'nor where no policy may be made there: a warning, and all the rest'
+  :'of_a_closed_schema'::text, 'nothing',
+  'a schema auth that the installer may not use installs nothing and raises nothing'
 );
-select is(:'beside_others'::text, :'all', 'another table''s policies of the same names are not taken for ours');
-select is(:'mended'::text, :'all', 'a policy that was dropped comes back');
-select is(:open_policies, 0, 'and one that was opened is closed');
+select is(:'without_realtime'::text, :'api', 'without Realtime only hookline_api is installed');
+select is(
+  :'with_realtime_later'::text, :'all', 'the broadcast is installed when the files are run again with Realtime'
+);
+select is(
+  :'with_a_closed_realtime'::text, :'api', 'if no policy may be created in realtime, the rest is installed'
+);
+select is(:'beside_others'::text, :'all', 'policies of the same name on other tables do not count as ours');
+select is(:'mended'::text, :'all', 'a dropped policy is created again');
+select is(:open_policies, 0, 'a policy that was altered is restored');
 
 \else
-select skip('this is Supabase', 12);
+select skip('this is Supabase, not a plain Postgres', 12);
 \endif
 select * from finish();
 rollback;

@@ -29,17 +29,17 @@ create temp view said as
 select results_eq(
   'select outcome, status from said order by n',
   $$values ('applied', 'uploaded'), ('duplicate', 'uploaded'), ('applied', 'uploaded')$$,
-  'made, there already, and another''s'
+  'a new file makes a job, the same file again is a duplicate, and another user gets their own job'
 );
 select is(
   (select raw_path from said where n = 1),
-  format('storage://raw/%s/%s', pg_temp.owner('ada'), pg_temp.sha('f')), 'the raw file goes into the user''s own folder'
+  format('storage://raw/%s/%s', pg_temp.owner('ada'), pg_temp.sha('f')), 'the raw path is in the user''s own folder'
 );
 select is(
   (select raw_path from said where n = 3),
-  format('storage://raw/%s/%s', pg_temp.owner('bob'), pg_temp.sha('f')), 'another user''s into theirs'
+  format('storage://raw/%s/%s', pg_temp.owner('bob'), pg_temp.sha('f')), 'the raw path of another user is in theirs'
 );
-select is((select count(distinct job_id) from said where n < 3), 1::bigint, 'the second call answers the first job');
+select is((select count(distinct job_id) from said where n < 3), 1::bigint, 'the second call returns the first job');
 select isnt(
   (select document_id from said where n = 3), (select document_id from said where n = 1),
   'the same file of another owner is another document'
@@ -48,25 +48,27 @@ select set_eq(
   'select document_id, owner_id, raw_path, upload_confirmed from upload_pipeline.documents',
   $$select document_id, pg_temp.owner(case n when 1 then 'ada' else 'bob' end), raw_path, false
       from said where n <> 2$$,
-  'the documents are the callers'''
+  'each document belongs to its caller'
 );
 select is(
   (select string_agg(filename, ', ' order by filename) from upload_pipeline.documents), 'again.pdf, f.pdf',
-  'a file may be named anew until it is confirmed'
+  'the file name may change until the upload is confirmed'
 );
-select is_empty('select path from upload_pipeline.deletions', 'its place is the same, so nothing is deleted');
+select is_empty(
+  'select path from upload_pipeline.deletions', 'the path stays the same, so nothing is queued for deletion'
+);
 
--- A file that is confirmed elsewhere stays there.
+-- A confirmed file keeps its path.
 select pg_temp.make_job('kept', owner => 'ada');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('kept'));
 insert into made (answer) values (pg_temp.make(by => 'ada', file => 'kept'));
 select is(
   (select raw_path from said where n = 4), 'storage://raw/ada/kept.pdf',
-  'where the backend has it already is where it stays'
+  'create_job of a confirmed file returns the path that the backend chose'
 );
 select is(
   (select raw_path from upload_pipeline.documents where document_id = pg_temp.document('kept')),
-  'storage://raw/ada/kept.pdf', 'in the document, too'
+  'storage://raw/ada/kept.pdf', 'the document keeps that path'
 );
 
 select throws_ok(
@@ -74,7 +76,7 @@ select throws_ok(
       owner_id => pg_temp.owner('bob'), filename => 'a.pdf', mime => 'application/pdf', bytes_len => 1::bigint,
       file_sha256 => repeat('a', 64)
     )$$,
-  '42883', null, 'nobody names another owner: there is no such argument'
+  '42883', null, 'a user cannot name another owner: the function has no such argument'
 );
 select results_eq(
   $$select a
@@ -86,7 +88,7 @@ select results_eq(
            )',
         pg_temp.claims('ada')
       ) as a$$,
-  array['42501 permission denied for function create_job'], 'and the door where there is one is the backend''s'
+  array['42501 permission denied for function create_job'], 'the function that has the argument is only for the backend'
 );
 
 select * from finish();

@@ -1,4 +1,4 @@
--- Realtime asks so: with the user's role, claims and topic it looks whether a message of that topic is seen.
+-- Realtime decides like this: with the user's role, claims and topic it tries to read a message of that topic.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -22,17 +22,18 @@ select results_eq(
 )
   from (
     values
-      ('their own', pg_temp.claims('ada'), 'authenticated', array['hookline:' || pg_temp.owner('ada') || ' job_event']),
-      ('not another''s', pg_temp.claims('bob'), 'authenticated', array[]::text[]),
-      ('not without a user', '{}', 'authenticated', array[]::text[]),
-      ('not without a token', '', 'authenticated', array[]::text[]),
-      ('not as anon', pg_temp.claims('ada'), 'anon', array[]::text[])
+      ('a user receives their own topic', pg_temp.claims('ada'), 'authenticated', array['hookline:' || pg_temp.owner('ada') || ' job_event']),
+      ('a user does not receive another user''s topic', pg_temp.claims('bob'), 'authenticated', array[]::text[]),
+      ('claims without a user receive nothing', '{}', 'authenticated', array[]::text[]),
+      ('no token receives nothing', '', 'authenticated', array[]::text[]),
+      ('anon receives nothing', pg_temp.claims('ada'), 'anon', array[]::text[])
   ) as t (name, claims, role, heard);
-select is_empty($$select * from pg_temp.heard('hookline:', '{}')$$, 'a topic without an owner is nobody''s');
+select is_empty($$select * from pg_temp.heard('hookline:', '{}')$$, 'a topic without an owner is received by nobody');
 select is_empty(
-  $$select * from pg_temp.heard('other:' || pg_temp.owner('ada'), pg_temp.claims('ada'))$$, 'no other topic'
+  $$select * from pg_temp.heard('other:' || pg_temp.owner('ada'), pg_temp.claims('ada'))$$,
+  'a topic of another application is not received'
 );
-select is_empty($$select * from pg_temp.heard('', pg_temp.claims('ada'))$$, 'nothing outside of a channel');
+select is_empty($$select * from pg_temp.heard('', pg_temp.claims('ada'))$$, 'nothing is received without a topic');
 select set_config('realtime.topic', 'hookline:' || pg_temp.owner('ada'), true);
 select results_eq(
   $$select left(a, 5)
@@ -43,15 +44,15 @@ select results_eq(
         ),
         pg_temp.claims('ada')
       ) as a$$,
-  array['42501'], 'who hears may not speak'
+  array['42501'], 'a user may not send to their own topic'
 );
 
--- As Realtime's quick start has it.
+-- Realtime's quick start creates such policies.
 create policy anybody_hears on realtime.messages for select to authenticated using (true);
 create policy anybody_speaks on realtime.messages for insert to authenticated with check (true);
 select is_empty(
   format($$select * from pg_temp.heard('hookline:' || pg_temp.owner('ada'), %L) as h where h like 'hookline:' || pg_temp.owner('ada') || '%%'$$, pg_temp.claims('bob')),
-  'nor by an open policy of the application''s own'
+  'an open policy of the application does not open our topics for reading'
 );
 select results_eq(
   $$select left(a, 5)
@@ -62,7 +63,7 @@ select results_eq(
         ),
         pg_temp.claims('bob')
       ) as a$$,
-  array['42501'], 'who may speak elsewhere may not speak here'
+  array['42501'], 'an open policy of the application does not open our topics for sending'
 );
 
 select * from finish();

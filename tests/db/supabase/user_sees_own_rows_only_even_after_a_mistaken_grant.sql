@@ -1,4 +1,4 @@
--- The second wall: usage of upload_pipeline, and even select of whole tables, given to those who must not have it.
+-- The second defence: somebody grants usage of upload_pipeline, and even whole tables, to anon and authenticated.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -17,7 +17,7 @@ create temp view relation as
     from pg_class as c
    where c.relnamespace = 'upload_pipeline'::regnamespace and c.relkind = 'r';
 
--- What the columns' grants leave open.
+-- With usage of the schema, only the granted columns can be read.
 select results_eq(
   format('select * from pg_temp.answer(%L, pg_temp.claims(''ada''))', statement), array[answer], statement
 )
@@ -41,14 +41,14 @@ select results_eq(
     'select upload_pipeline.cancel_job(job_id => pg_temp.job(''a''))::text'
   ]) as statement;
 
--- Everything granted to everybody: own rows of three tables are seen, and nothing else.
+-- With every privilege on every table, a user sees their own rows of three tables and nothing else.
 grant all on all tables in schema upload_pipeline to anon, authenticated;
 select results_eq(
   format(
     'select * from pg_temp.answer(''select count(*)::text from upload_pipeline.%s'', pg_temp.claims(''ada''))', relation
   ),
   array[case relation when 'documents' then '1' when 'upload_jobs' then '1' when 'events' then '3' else '0' end],
-  relation || ': own rows'
+  relation || ': a user sees their own rows only'
 )
   from relation
  order by relation;
@@ -70,10 +70,10 @@ select results_eq(
         array['42501 new row violates row-level security policy for table "statuses"']
       )
   ) as attempt (statement, answer);
-select is((select count(*) from upload_pipeline.documents), 2::bigint, 'nothing is lost');
+select is((select count(*) from upload_pipeline.documents), 2::bigint, 'no document was changed or deleted');
 select results_eq(
   $$select a from pg_temp.answer('select string_agg(filename, '' '') from hookline_api.my_jobs', pg_temp.claims('bob')) as a$$,
-  array['b.pdf'], 'and the views show what they showed'
+  array['b.pdf'], 'the views still show a user their own jobs'
 );
 
 select * from finish();

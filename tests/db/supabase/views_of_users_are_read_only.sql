@@ -1,4 +1,4 @@
--- Not even what is one's own: a user makes jobs with create_job, and the machine moves them.
+-- Users cannot write even their own rows: they create jobs with create_job, and the engine moves them.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
@@ -8,7 +8,7 @@ select plan(10);
 select pg_temp.make_job('a');
 create temporary table before as select * from upload_pipeline.upload_jobs;
 
--- 55000: a view of two tables cannot be written to, whatever is granted.
+-- 55000: a view of two tables cannot be written to, even with a grant.
 select results_eq(
   format('select left(a, 5) from pg_temp.answer(%L, pg_temp.claims(''ada'')) as a', statement), array[sqlstate], statement
 )
@@ -26,9 +26,9 @@ select is_empty(
            unnest(array['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) as p,
            unnest(array['anon', 'authenticated', 'service_role']) as r
      where has_table_privilege(r, v, p)$$,
-  'and nothing is'
+  'no role of Supabase has a privilege to write to the views'
 );
-select set_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'all is as it was');
+select set_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'no job was changed');
 
 select * from finish();
 rollback;

@@ -10,14 +10,14 @@ select columns_are(
     'job_id', 'document_id', 'filename', 'mime', 'bytes_len', 'status', 'version', 'attempt', 'finished', 'failed',
     'error_code', 'created_at', 'updated_at'
   ],
-  'my_jobs has these columns'
+  'my_jobs has exactly these columns'
 );
 select columns_are(
   'hookline_api', 'my_events',
   array['job_id', 'version', 'document_id', 'ts', 'from_status', 'to_status', 'type', 'severity', 'code'],
-  'my_events has these'
+  'my_events has exactly these columns'
 );
--- No word of what a provider, an operator or a machine said is in the text of any row.
+-- No text of the provider, of an operator or of the engine may be in any row.
 select pg_temp.make_job('a');
 select pg_temp.receive_event(
   delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'pj-secret',
@@ -39,12 +39,12 @@ select is_empty(
      union all select to_jsonb(v)::text from hookline_api.my_events as v',
     pg_temp.sha('a'), pg_temp.sha('# secret'), pg_temp.owner('ada')
   ),
-  'payload, reason, correlation, place and hash are not shown'
+  'no payload, reason, correlation id, path or hash is shown'
 );
 select results_eq(
   $$select a from pg_temp.answer('select string_agg(code, '', '' order by job_id, version) from hookline_api.my_events', pg_temp.claims('ada')) as a$$,
   array['job_created, upload_confirmed, parse_failed, job_retried, parse_completed, job_created, upload_confirmed, parse_failed'],
-  'though all that happened is'
+  'every event is shown by its code'
 );
 
 select * from finish();
