@@ -1,5 +1,5 @@
--- Number 3 of what broke before: an unknown job, missing markdown, empty content or a storage failure were answered 200,
--- and the job was stuck for ever or its paid parse thrown away.
+-- An earlier implementation answered 200 to an unknown job, missing markdown, empty content and storage failures. The
+-- job then was stuck for ever, or its paid parse was lost.
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
