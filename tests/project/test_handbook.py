@@ -10,10 +10,13 @@ import pytest
 from support.servers import ROOT, Server
 
 HANDBOOK = (ROOT / "db" / "README.md").read_text()
+# A heading, the signature in a block of its own, and what follows down to the next heading.
 ENTRY = re.compile(
-    r"^#### `([\w.]+)\(([^\n]*)\) → ([^\n]*)`\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
+    r"^#### ([\w.]+)\n\n```\n\1\((.*?)\) → (.*?)\n```\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL
 )
-DOOR = re.compile(r"^\| `hookline_api\.(\w+)\(([^\n]*)\) → ([^\n]*)` \| `(\w+)` \|$", re.MULTILINE)
+DOOR = re.compile(r"^\| `hookline_api\.(\w+)` \| `(\w+)` \|$", re.MULTILINE)
+STATEMENT = re.compile(r"^app=[>#] (.*\n(?:app-[>#] .*\n)*)", re.MULTILINE)
+WIDEST_SIGNATURE = 120
 
 FUNCTIONS = """
 select case p.pronamespace when 'upload_pipeline'::regnamespace then '' else 'hookline_api.' end
@@ -29,15 +32,22 @@ select case p.pronamespace when 'upload_pipeline'::regnamespace then '' else 'ho
  order by 1
 """
 
+# Each door with the function that it leads to.
 DOORS = """
-select p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
-       (select string_agg(a.grantee::regrole::text, ' ') from aclexplode(p.proacl) as a
-         where a.grantee <> p.proowner)
+select p.proname, (select string_agg(a.grantee::regrole::text, ' ') from aclexplode(p.proacl) as a
+                    where a.grantee <> p.proowner),
+       pg_get_function_arguments(p.oid) = pg_get_function_arguments(f.oid)
+         and pg_get_function_result(p.oid) = pg_get_function_result(f.oid)
   from pg_proc as p
+  left join pg_proc as f
+    on f.proname = p.proname
+   and f.pronamespace = 'upload_pipeline'::regnamespace
  where p.pronamespace = 'hookline_api'::regnamespace
    and not p.prosecdef
  order by 1
 """
+
+OUTCOMES = "select pg_get_constraintdef(oid) from pg_constraint where conname = 'outcome_is_known'"
 
 COLUMNS = """
 select 'hookline_api.' || c.relname,
@@ -54,7 +64,19 @@ def _as_written(signature: str) -> str:
     spelled = re.sub(r"(DEFAULT \S+?)::[\w ]+", r"\1", signature).replace("upload_pipeline.", "")
     for keyword in ("DEFAULT", "NULL", "TABLE"):
         spelled = spelled.replace(keyword, keyword.lower())
-    return spelled
+    return spelled.replace("timestamp with time zone", "timestamptz")
+
+
+def _on_one_line(signature: str) -> str:
+    joined = " ".join(signature.split())
+    return joined.replace("( ", "(").replace(" )", ")")
+
+
+def _item(entry: str, name: str) -> str:
+    """One item of an entry's list, like its errors."""
+    found = re.search(rf"^- {name}: (.*?)(?=^- |^$)", entry, re.MULTILINE | re.DOTALL)
+    assert found, f"no {name} in {entry}"
+    return found[1]
 
 
 @pytest.fixture
@@ -81,27 +103,72 @@ def test_each_granted_function_is_described_with_its_signature_errors_and_grant(
 
     assert sorted(name for name, *_ in functions) == sorted(entries)
     for name, arguments, result, comment, grantees in functions:
-        written = entries[name]
-        assert written[:2] == (_as_written(arguments), _as_written(result)), name
-        section = re.search(r"^Errors: (.*)\.$", written[2], re.MULTILINE)
-        assert section, f"{name} has no line of errors"
+        *signature, text = entries[name]
+        assert [_on_one_line(part) for part in signature] == [
+            _as_written(arguments),
+            _as_written(result),
+        ], name
+        errors = _item(text, "Errors").partition(".")[0]
         raised = re.findall(r"\bUP\d{3}\b", comment.partition("Raises")[2].partition(".")[0])
-        assert re.findall(r"\bUP\d{3}\b", section[1]) == raised, name
-        assert f"Grant: {', '.join(f'`{role}`' for role in grantees)}." in written[2], name
-        (source,) = re.findall(r"Source: \[(.*?)\]\(\1\)", written[2])
+        assert re.findall(r"\bUP\d{3}\b", errors) == raised, name
+        assert ("55P03" in errors) == ("55P03" in comment), name
+        grant = _item(text, "Grant")
+        assert grant.startswith(f"{', '.join(f'`{role}`' for role in grantees)}."), name
+        (source,) = re.findall(r"Source: \[(.*?)\]\(\1\)", grant)
         assert (ROOT / "db" / source).is_file(), name
+
+
+def test_each_outcome_that_a_function_returns_is_in_its_entry(
+    supabase: str, entries: dict[str, tuple[str, str, str]]
+) -> None:
+    with psycopg.connect(supabase) as connection:
+        functions = connection.execute(FUNCTIONS).fetchall()
+        [(domain,)] = connection.execute(OUTCOMES).fetchall()
+    words = set(re.findall(r"'(\w+)'", domain))
+    assert "parked" in words
+    for name, _, _, comment, _ in functions:
+        returned = comment.partition("Outcome")[2].partition("Raises")[0]
+        # In brackets stands what an outcome means.
+        returned = re.sub(r"\(.*?\)", "", returned)
+        said = set(re.findall(r"`(\w+)`", _item(entries[name][2], "Returns"))) & words
+        assert said == set(re.findall(r"\w+", returned)) & words, name
+
+
+def test_each_function_is_listed_by_its_task_and_used_in_an_example(
+    entries: dict[str, tuple[str, str, str]],
+) -> None:
+    by_task = HANDBOOK.partition("## Functions by task")[2].partition("###")[0]
+    for name, (_, _, text) in entries.items():
+        assert f"[{name}](#{name})" in by_task or name.startswith("hookline_api."), name
+        used = [statement for statement in STATEMENT.findall(text) if f"{name}(" in statement]
+        assert used, f"no example of {name}"
+
+
+def test_each_statement_of_a_transcript_is_one_that_postgres_can_plan(supabase: str) -> None:
+    statements = [
+        re.sub(r"^app-[>#] ", "", s, flags=re.MULTILINE) for s in STATEMENT.findall(HANDBOOK)
+    ]
+    assert len(statements) > 40
+    with psycopg.connect(supabase) as connection:
+        for statement in statements:
+            assert statement.endswith(";\n"), statement
+            connection.execute(f"explain {statement}".encode())
+
+
+def test_no_signature_is_wider_than_a_page(entries: dict[str, tuple[str, str, str]]) -> None:
+    for name, (arguments, result, _) in entries.items():
+        for line in f"{name}({arguments}) → {result}".splitlines():
+            assert len(line) <= WIDEST_SIGNATURE, line
 
 
 def test_each_door_and_view_of_supabase_is_in_its_table(supabase: str) -> None:
     with psycopg.connect(supabase) as connection:
         doors = connection.execute(DOORS).fetchall()
         views = connection.execute(COLUMNS).fetchall()
-    written = [
-        (name, _as_written(arguments), _as_written(result), grantee)
-        for name, arguments, result, grantee in doors
-    ]
-    assert len(written) >= 5
-    assert DOOR.findall(HANDBOOK) == written
+    assert len(doors) >= 5
+    assert DOOR.findall(HANDBOOK) == [(name, grantee) for name, grantee, _ in doors]
+    for name, _, as_its_function in doors:
+        assert as_its_function, f"{name} has not the arguments and the result of its function"
     assert len(views) == 2
     for view, columns in views:
         assert f"| `{view}` | {columns} |" in HANDBOOK, view
@@ -124,12 +191,3 @@ def test_each_view_error_code_and_flag_is_in_its_table(database: str) -> None:
         ).fetchall()
         for (flag,) in flags:
             assert re.search(rf"^\| `{flag}` \|", HANDBOOK, re.MULTILINE), flag
-
-
-def test_every_link_leads_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", HANDBOOK):
-        if target.startswith("#"):
-            heading = target[1:].replace("-", "[ ,-]*")
-            assert re.search(rf"^#+ {heading}$", HANDBOOK, re.MULTILINE | re.IGNORECASE), target
-        else:
-            assert (ROOT / "db" / target).exists(), target
