@@ -116,7 +116,7 @@ async def test_what_will_heal_is_not_permanent(supabase: SupabaseImitation) -> N
     supabase.database_is_down = True
     error = await refusal(settings)
     assert not error.permanent
-    assert "its database away (InternalError): it may heal by itself" in str(error)
+    assert "its database is away (InternalError): it may recover by itself" in str(error)
     supabase.database_is_down = False
 
     supabase.answers_html = True

@@ -1,8 +1,8 @@
-"""Apply the migrations of this version to any Postgres, recorded in the Supabase CLI's own history.
+"""Apply the migrations of this version to any Postgres, recorded in the Supabase CLI's history.
 
 `hookline migrate`, `supabase db push` and `psql -f db/install.sql` write the same rows, so each can
-continue where another stopped. The history may be shared with an application: only rows that are
-named `hookline__...` are Hookline's.
+continue where another stopped. An application may have rows in the same history: only rows with
+names `hookline__...` are Hookline's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ alter table supabase_migrations.schema_migrations add column if not exists name 
 
 
 class MigrationError(Exception):
-    """Nothing of the refused migration was kept; the message is a sentence for people."""
+    """A migration was refused and rolled back. The message is a sentence for people."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Migration:
 
 
 def directory() -> Path:
-    """Where the files are: inside the package in a wheel, in the repository otherwise."""
+    """The directory of the files: inside an installed package, or else in the repository."""
     module = Path(__file__).resolve()
     for candidate in (
         module.parents[1] / "migrations",
@@ -122,17 +122,18 @@ def require_supported(server_version: int) -> None:
 
 
 def migrate(conninfo: str) -> list[Migration]:
-    """Apply what is pending, each migration and its row in one transaction; return these.
+    """Apply the pending migrations, each with its row in one transaction. Returns them.
 
-    Two at once are safe: the second waits, then finds nothing to do. Raises MigrationError, and
-    psycopg.OperationalError when there is no connection.
+    Two callers at once are safe: the second one waits, then has nothing to do. Raises
+    MigrationError, and psycopg.OperationalError if there is no connection.
     """
-    # Transaction poolers keep no prepared statements; the files are UTF-8 whatever the locale says.
+    # Transaction poolers keep no prepared statements. The files are UTF-8, whatever the locale is.
     with psycopg.connect(
         conninfo, autocommit=True, prepare_threshold=None, client_encoding="utf8"
     ) as conn:
         require_supported(conn.info.server_version)
-        # Asked before anything is locked or created, so that "nothing to do" takes no privilege.
+        # Looked up before anything is locked or created: if nothing is pending, this needs no
+        # privilege.
         return [migration for migration in pending(conn) if _apply(conn, migration)]
 
 
@@ -143,7 +144,7 @@ def _apply(conn: psycopg.Connection[TupleRow], migration: Migration) -> bool:
             if migration.version in applied(conn):
                 return False
             conn.execute(_CREATE_HISTORY)
-            # Without parameters this is the simple protocol: one message, any number of statements.
+            # Without parameters psycopg uses the simple protocol, which allows many statements.
             conn.execute(migration.text.encode())
             conn.execute(
                 "insert into supabase_migrations.schema_migrations (version, name, statements)"

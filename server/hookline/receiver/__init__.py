@@ -1,1 +1,1 @@
-"""The HTTP endpoint: checks a delivery, parses it, calls one SQL function and answers."""
+"""The HTTP endpoint: verifies a delivery, parses it, calls SQL functions and answers."""

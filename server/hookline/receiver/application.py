@@ -31,15 +31,15 @@ __all__ = ["make_application"]
 
 log = structlog.get_logger("hookline.receiver")
 
-# HMAC and JSON of more than this hold the event loop for longer than a hop to a thread costs.
+# Bytes from which a body is verified and parsed in a thread: below, the switch costs more.
 _LARGE = 2**16
 
 _UNRECOGNISED = "The body has an unknown shape. It is kept, and an operator will decide."
 _MESSAGES = {
     "applied": "The job has moved.",
     "duplicate": "This was applied before.",
-    "stale": "The job has moved past this.",
-    "ignored": "Nothing to do here.",
+    "stale": "The job has moved on since.",
+    "ignored": "This delivery changes nothing.",
     "parked": "Kept until its job is known.",
 }
 
@@ -54,7 +54,7 @@ def make_application(
     metrics: ReceiverMetrics,
     notifier: Notifier,
 ) -> web.Application:
-    """The application of the public listener. It reads no environment and opens nothing."""
+    """The application of the public listener. Everything it uses is given to it, and open."""
     application = web.Application()
     bodies = BodyBudget(settings.body_budget)
     metrics.watch_bodies(bodies)
@@ -79,20 +79,20 @@ async def _alive(request: web.Request) -> web.Response:
     return web.json_response({"alive": True})
 
 
-class _Done:
-    """What has been done so far for a delivery: committed, whatever fails after it."""
+class _Progress:
+    """What is committed of a delivery so far, for its log line: a later step may still fail."""
 
     def __init__(self) -> None:
         self.outcome = "refused"
         self.ids: dict[str, object] = {}
 
-    def take(self, receipt: Receipt, event: Notice | Content) -> None:
+    def record(self, receipt: Receipt, event: Notice | Content) -> None:
         self.outcome = receipt.outcome
         self.ids = _identify(receipt, event)
 
 
 class _Handler:
-    """Limits, proof, parsing, one function, an answer; and one line in the log."""
+    """Takes the deliveries of one source: limits, proof, parsing, SQL, answer, and a log line."""
 
     def __init__(
         self,
@@ -117,11 +117,11 @@ class _Handler:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
-        # The template, never the path: a path may hold a token.
+        # The route, never the path: a path may hold a token.
         line = log.bind(source=self._source.name, route=self._source.route)
-        done = _Done()
+        progress = _Progress()
         try:
-            response = _answer(await self._receive(request, done))
+            response = _answer(await self._receive(request, progress))
         except EXPECTED as error:
             response = problem_of(error)
             line = line.bind(reason=str(error))
@@ -133,17 +133,17 @@ class _Handler:
             line = line.bind(reason=INTERNAL)
             log.exception("webhook_failed", source=self._source.name, route=self._source.route)
         seconds = time.perf_counter() - started
-        self._metrics.count(self._source.name, done.outcome, response.status, seconds)
+        self._metrics.count(self._source.name, progress.outcome, response.status, seconds)
         line.info(
             "webhook",
-            outcome=done.outcome,
+            outcome=progress.outcome,
             http=response.status,
             ms=round(seconds * 1000, 1),
-            **done.ids,
+            **progress.ids,
         )
         return response
 
-    async def _receive(self, request: web.Request, done: _Done) -> Receipt:
+    async def _receive(self, request: web.Request, progress: _Progress) -> Receipt:
         self._source.check_path(request.match_info)
         encodings = request.headers.getall(hdrs.CONTENT_ENCODING, ())
         if any(encoding.lower() != "identity" for encoding in encodings):
@@ -162,8 +162,8 @@ class _Handler:
             if isinstance(event, Notice):
                 receipt = await self._engine.receive_event(self._source.name, body_sha256, event)
             else:
-                receipt = await self._take_content(body_sha256, event, done)
-            done.take(receipt, event)
+                receipt = await self._take_content(body_sha256, event, progress)
+            progress.record(receipt, event)
             if receipt.outcome == "applied":
                 self._notifier.notify(receipt.status)
         return receipt
@@ -172,9 +172,11 @@ class _Handler:
         event = self._source.read(request.headers, body, time.time(), request.match_info)
         return event, hashlib.sha256(body).hexdigest()
 
-    async def _take_content(self, body_sha256: str, content: Content, done: _Done) -> Receipt:
+    async def _take_content(
+        self, body_sha256: str, content: Content, progress: _Progress
+    ) -> Receipt:
         receipt = await self._engine.receive_content(self._source.name, body_sha256, content)
-        done.take(receipt, content)
+        progress.record(receipt, content)
         return await store_content(
             self._engine,
             self._storage,

@@ -1,4 +1,4 @@
-"""Reading a request's body within limits: of one body, of all bodies in memory, and of time."""
+"""Reading a request's body within limits of size, of memory for all bodies, and of time."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from hookline.receiver.problems import TooBusy
 
 __all__ = ["BodyBudget"]
 
-# What a request costs however small; bounds how many empty-handed ones there can be. A large body
-# is not charged beside it: the largest must fit into a budget of its own size.
+# The least that a request is charged. It limits how many requests without a body can be open. It is
+# not added to a larger body: the largest body must fit into a budget of its own size.
 _OVERHEAD = 2**14
 
 
 class BodyBudget:
-    """The bytes of all bodies in memory, together at most `limit`.
+    """Counts the bytes of all bodies in memory: at most `limit` together.
 
-    Bytes are charged as they arrive, not as announced: a sender must send what it takes up.
+    A request is charged for bytes that arrived, not for its Content-Length: a sender cannot reserve
+    memory without sending.
     """
 
     def __init__(self, limit: int) -> None:
@@ -31,7 +32,7 @@ class BodyBudget:
     async def read(
         self, request: web.Request, *, limit: int, seconds: float
     ) -> AsyncIterator[bytes]:
-        """The body, charged until the block ends.
+        """Read the body. It is charged until the block ends.
 
         Raises TooBusy, HTTPRequestEntityTooLarge over `limit` bytes, HTTPRequestTimeout after
         `seconds`, HTTPBadRequest if the sender went away half-way.

@@ -1,4 +1,4 @@
-"""What the receiver counts of itself, for Prometheus. What is true of jobs is asked of Postgres."""
+"""Counters of this receiver process, for Prometheus. For the state of jobs, query the views."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class ReceiverMetrics:
-    """One registry an application, so that two in one process do not mix."""
+    """The metrics of one receiver. Its registry is its own, so two in one process do not mix."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -38,18 +38,18 @@ class ReceiverMetrics:
         self._bodies = Gauge("hookline_bodies_bytes", "Bodies in memory", registry=self._registry)
 
     def watch_bodies(self, bodies: BodyBudget) -> None:
-        """Show what `bodies` holds whenever somebody looks."""
+        """Report how many bytes `bodies` holds at the time of a scrape."""
         self._bodies.set_function(lambda: bodies.in_use)
 
     def count(self, source: str, outcome: str, http: int, seconds: float) -> None:
-        """One delivery answered."""
+        """Count a delivery that was answered."""
         self._webhooks.labels(source, outcome, str(http)).inc()
         self._seconds.labels(source).observe(seconds)
 
     def count_drained(self, result: str) -> None:
-        """One object dealt with by the drain: stored, deleted or failed."""
+        """Count an object that the drain handled: `stored`, `deleted` or `failed`."""
         self._drained.labels(result).inc()
 
     def exposition(self) -> bytes:
-        """All of it in Prometheus' text format 0.0.4."""
+        """All metrics in the text format 0.0.4 of Prometheus."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""Which answer each exception gets: its status tells the sender to stop or to retry."""
+"""The HTTP answer for each exception. Its status tells the sender whether to retry."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ __all__ = ["EXPECTED", "TooBusy", "problem_of"]
 
 
 class TooBusy(Exception):
-    """Too many bodies are in memory already."""
+    """Too many bodies are in memory: the sender should retry later."""
 
 
 class _Answer(NamedTuple):
     status: HTTPStatus
-    # None: the exception's own sentence, which is made for the sender.
+    # None: the message of the exception, which is safe for the sender.
     detail: str | None = None
 
 
-# Looked up along the exception's own line of descent.
+# Looked up by the exception's class, then by its base classes.
 _ANSWERS: dict[type[BaseException], _Answer] = {
     NotProven: _Answer(HTTPStatus.UNAUTHORIZED),
     Malformed: _Answer(HTTPStatus.BAD_REQUEST),

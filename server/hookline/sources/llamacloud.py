@@ -1,4 +1,4 @@
-"""Source `llamacloud`: LlamaCloud's event notifications, which say that a result can be fetched."""
+"""Source `llamacloud`: event notifications of LlamaCloud. They say that a result can be fetched."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from hookline.sources.signatures import one_header, verify_llamacloud
 from hookline.sources.strict_json import as_object, as_text, read, storable
 
 NO_REASON: Final = "The provider gave no reason."
-"""The error of a failed parse that was reported without one."""
+"""The error text of a failed parse that was reported without one."""
 
 _BODY_LIMIT: Final = 2**18
 _ID_LIMIT: Final = 200
@@ -23,13 +23,13 @@ class _Meaning(NamedTuple):
     code: str
 
 
-# Keyed by the type in lowercase with full stops only: PARSE_SUCCESS and parse.success are one.
+# Keys are in lowercase, with full stops: PARSE_SUCCESS and parse.success are the same type.
 _MEANINGS: Final = {
     "parse.pending": _Meaning("parse.pending", "parse_started"),
     "parse.running": _Meaning("parse.running", "parse_started"),
     "parse.success": _Meaning("parse.success", "parse_ready"),
     "parse.partial.success": _Meaning("parse.partial_success", "parse_partial"),
-    # Why it failed, and whether that is the end, is not in the event: a worker asks.
+    # The event does not say why it failed, or whether that is final: a worker asks LlamaCloud.
     "parse.error": _Meaning("parse.error", "parse_ended"),
     "parse.cancelled": _Meaning("parse.cancelled", "parse_cancelled"),
 }
@@ -57,11 +57,11 @@ class LlamaCloudSource:
 
 
 def parse(body: bytes) -> Notice:
-    """What a proven notification says, whether it is an object or JSON inside a JSON string.
+    """What a proven notification says. It is a JSON object, or one inside a JSON string.
 
-    Types of other families, and unknown ones, give a `Notice` with code None: they come from other
-    applications on the same key. The delivery is known by `event_id` (1..200 characters), or else
-    by the SHA-256 of the body. Raises Malformed. Vendor: LlamaCloud docs, "Webhooks".
+    Event types that are not `parse.*` or unknown give a `Notice` with code None: other applications
+    use the same key. The delivery's id is `event_id` (1..200 characters), or else the SHA-256 of
+    the body. Raises Malformed. Vendor: LlamaCloud docs, "Webhooks".
     """
     event = _read(body)
     event_type = _short_text(event.get("event_type"))
@@ -88,7 +88,7 @@ def parse(body: bytes) -> Notice:
     parse_job_id = _parse_job_id(data)
     payload["parse_job_id"] = parse_job_id
     payload |= _reason(data, failed=meaning.code == "parse_ended")
-    # The documented spelling, so that one event told twice in two spellings is one event.
+    # The documented spelling: the same event sent in two spellings must be one event.
     return Notice(
         delivery_id,
         meaning.event_type,
@@ -100,7 +100,7 @@ def parse(body: bytes) -> Notice:
 
 def _read(body: bytes) -> dict[str, Any]:
     value = read(body)
-    # webhook_output_format "string", the provider's default: the object is inside a string.
+    # With webhook_output_format "string", the provider's default, the object is inside a string.
     if isinstance(value, str):
         value = read(value)
     return as_object(value)
@@ -115,7 +115,7 @@ def _short_text(value: object) -> str | None:
 
 
 def _parse_job_id(data: dict[str, Any]) -> str:
-    # Some events were seen with data.id only; an empty job_id says no more than a missing one.
+    # Some events have only data.id. An empty job_id is treated as a missing one.
     name = "job_id" if data.get("job_id") else "id"
     parse_job_id = _short_text(data.get(name))
     if parse_job_id is None:

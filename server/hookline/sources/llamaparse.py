@@ -1,4 +1,4 @@
-"""Source `llamaparse`: the signed envelope that a parser sends with the text, or with its failure.
+"""Source `llamaparse`: the signed envelope, which holds the text of a document or a failure.
 
 The models are the contract: `envelope.schema.json` is generated from them.
 """
@@ -26,7 +26,7 @@ from hookline.sources.signatures import one_header, verify_hex, verify_standard
 from hookline.sources.strict_json import TEXT_LIMIT, as_object, as_text, is_storable, read
 
 NO_REASON: Final = "The parser gave no reason."
-"""The error of a failure that came without one."""
+"""The error text of a failure that came without one."""
 
 _FIELDS_NAMED: Final = 5
 _TAGS: Final = ("markdown", "other")
@@ -54,16 +54,16 @@ _ParserWord = Annotated[str, StringConstraints(max_length=200), AfterValidator(_
 
 
 class _Model(BaseModel):
-    # A sender may add fields before we know them; what we do know is not coerced.
+    # Unknown fields are ignored, so that a sender may add some. Known fields are not converted.
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
 class Markdown(_Model):
-    """The document's text. It is kept as the UTF-8 bytes of `content`."""
+    """The document's text. We store the UTF-8 bytes of `content`."""
 
     type: Literal["markdown"]
-    # Content becomes bytes, so it may hold what a text column cannot. Any constraint here would
-    # make pydantic read it as UTF-8, which half of a surrogate pair is not.
+    # Content is stored as bytes, so it may hold what a text column cannot. With any constraint here
+    # pydantic would encode it as UTF-8, which fails for half of a surrogate pair.
     content: str = Field(description="The text itself.")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] = Field(
         description="SHA-256 of the UTF-8 bytes of content, in hex."
@@ -84,19 +84,19 @@ class OtherArtifact(_Model):
 
 
 class Meta(_Model):
-    """What the parser says about itself and, after a failure, about the reason."""
+    """What the parser says about itself and, after a failure, why it failed."""
 
     parser_name: _ParserWord | None = None
     parser_version: _ParserWord | None = None
     error: Any = Field(
         default=None,
         description="Why parsing failed: a sentence, or any JSON value. "
-        f"The first {TEXT_LIMIT:,} characters are kept.",
+        f"The first {TEXT_LIMIT:,} characters are stored.",
     )
 
 
 class Envelope(_Model):
-    """The body of POST /webhooks/llamaparse: what became of one parse job, with its text."""
+    """The body of POST /webhooks/llamaparse: the state of one parse job, and its text if parsed."""
 
     model_config = ConfigDict(title="Hookline envelope")
 
@@ -161,10 +161,10 @@ class LlamaParseSource:
 def parse(body: bytes, delivery_id: str | None = None) -> Notice | Content:
     """What a proven envelope says: `Content` if parsed, else a `Notice`.
 
-    `delivery_id` is the signed one, where the scheme has one (Standard Webhooks `webhook-id`);
-    without it the delivery is known by the SHA-256 of its bytes. Raises Malformed, which names the
-    fields but never a value, and Unprocessable where parsed comes without exactly one markdown
-    artifact. Specification: `envelope.schema.json`.
+    `delivery_id` is the signed one, if the scheme has one (`webhook-id` of Standard Webhooks); else
+    the id is the SHA-256 of the body. Raises Malformed, which names fields but never a value, and
+    Unprocessable if the status is parsed without exactly one markdown artifact.
+    Specification: `envelope.schema.json`.
     """
     envelope = _read(body)
     if delivery_id is None:
@@ -193,9 +193,10 @@ def parse(body: bytes, delivery_id: str | None = None) -> Notice | Content:
 
 
 def json_schema() -> dict[str, Any]:
-    """The envelope's contract as JSON Schema 2020-12; the committed `envelope.schema.json` is this.
+    """The envelope's contract as JSON Schema 2020-12: the content of `envelope.schema.json`.
 
-    It cannot say all: text must also be storable in Postgres, and `correlation_id` printable.
+    Two rules are not in it: Postgres must be able to store every text, and `correlation_id` must be
+    printable.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -55,12 +55,13 @@ class LlamaParsePushSource:
 
 
 def mint_token(secret: bytes, job_id: UUID, attempt: int) -> str:
-    """The proof for one attempt of a job: `{attempt}.{mac}`, at most 54 characters.
+    """The token for one attempt of a job: `{attempt}.{mac}`, at most 54 characters.
 
-    The mac is HMAC-SHA256 in base64url without padding, of a fixed prefix (so that it proves
-    nothing elsewhere), the job's 16 bytes and the attempt's 4: with this path, a URL stays under
-    LlamaParse's 200 characters for hosts of up to 78. Raises ValueError for an empty secret, or an
-    attempt outside 1..2147483647. Vendor: LlamaParse v1 docs, "Webhook", limits of `webhook_url`.
+    The mac is HMAC-SHA256 in base64url without padding, over a fixed prefix (so that it proves
+    nothing elsewhere), the 16 bytes of the job's id and 4 bytes of the attempt. The URL then stays
+    under the 200 characters of LlamaParse for host names of up to 78. Raises ValueError for an
+    empty secret, or an attempt outside 1..2147483647.
+    Vendor: LlamaParse v1 docs, "Webhook", limits of `webhook_url`.
     """
     if not secret:
         raise ValueError("a push token needs a secret that is not empty")
@@ -70,9 +71,9 @@ def mint_token(secret: bytes, job_id: UUID, attempt: int) -> str:
 
 
 def verify_token(token: str, job_id: UUID, secrets: Sequence[bytes]) -> int:
-    """The attempt that a token was minted for, under any of the active secrets.
+    """The attempt that a token was minted for, with any of the secrets.
 
-    Raises NotProven for every other token, however malformed, and without a secret.
+    Raises NotProven for every other text, and if there is no secret.
     """
     match = _TOKEN.fullmatch(token)
     if match is None or int(match[1]) > MAX_ATTEMPT:
@@ -83,21 +84,21 @@ def verify_token(token: str, job_id: UUID, secrets: Sequence[bytes]) -> int:
 
 
 def parse(body: bytes, job_id: UUID, attempt: int) -> Content:
-    """The markdown of a proven result push, or the body itself where its shape is unknown.
+    """The markdown of a proven result push, or the whole body if its shape is unknown.
 
-    Known are `{txt, md, json: [page], images}` and `{status: "OK", result: [page]}`, where a page
-    has `page` (its number) and `md`. The markdown is the text of `md`, or else of the pages in the
-    order of their numbers, a blank line between them. A known shape without any text is recognised
-    and empty.
+    Two shapes are known: `{txt, md, json: [page], images}` and `{status: "OK", result: [page]}`,
+    where a page has `page` (its number) and `md`. The markdown is the text of `md`, or else the
+    `md` of the pages in the order of their numbers, with a blank line between them. A known shape
+    without any text is recognised and empty.
 
-    All else is kept whole with `recognised=False`, for a person to decide: what is not JSON; text
-    without markdown (as markdown it would lose its structure silently); and a reported error, since
-    it is documented nowhere, and what really became of the job is asked of the provider.
+    Any other body is returned whole with `recognised=False`, for a person to decide: a body that is
+    not JSON; a body with text but no markdown, whose structure would be lost without notice; and a
+    reported error, whose form no page documents (the provider is asked about the job instead).
     Never raises. Vendor: LlamaParse v1 docs, "Webhook"; the second shape was seen in the field.
     """
     markdown = _markdown(body)
     return Content(
-        # With the attempt: the provider's cache gives a later attempt the very same bytes.
+        # The attempt is part of it: the provider's cache gives a later attempt the same bytes.
         delivery_id=f"{job_id}:{attempt}:{hashlib.sha256(body).hexdigest()}",
         event_type=EVENT_TYPE,
         job_id=job_id,
@@ -115,7 +116,7 @@ def _mac(secret: bytes, job_id: UUID, attempt: int) -> str:
 
 
 def _markdown(body: bytes) -> str | None:
-    # Read leniently: a NaN among the coordinates of an image must not cost the document.
+    # Not read strictly: a NaN in the coordinates of an image must not lose the document.
     try:
         result = json.loads(body)
     except (ValueError, RecursionError):
@@ -131,7 +132,7 @@ def _markdown(body: bytes) -> str | None:
     joined = whole if pages is None else _join(pages)
     if joined is None or joined.strip():
         return joined
-    # Nothing in markdown: then text elsewhere is all there is of the document, and is kept.
+    # No markdown. If there is text elsewhere, the body must not be taken for an empty document.
     return None if any(map(_has_text, [result, *(pages or [])])) else ""
 
 

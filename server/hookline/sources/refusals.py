@@ -1,22 +1,22 @@
-"""Why a delivery is not accepted: one exception for each HTTP status."""
+"""Why a delivery is refused: one exception for each HTTP status."""
 
 __all__ = ["Malformed", "NotProven", "Refusal", "Unprocessable"]
 
 
 class Refusal(Exception):
-    """A delivery is not accepted. `str()` of it is one sentence that is safe to send back.
+    """A delivery is refused. The message is one sentence that is safe to send back.
 
-    It holds no secret, no document text, and of what was sent no more than names of known fields.
+    It holds no secret and no document text. Of the request it holds only names of known fields.
     """
 
 
 class NotProven(Refusal):
-    """Nothing proves that the sender knows the secret: answer 401, whatever the body says."""
+    """Nothing proves that the sender knows the secret: answer 401, whatever the body is."""
 
 
 class Malformed(Refusal):
-    """The bytes are not what the source promises to send: answer 400; a retry cannot help."""
+    """The body is not what this sender is documented to send: answer 400. A retry cannot help."""
 
 
 class Unprocessable(Refusal):
-    """Well-formed, but nothing can be done with it: answer 422."""
+    """The body is well-formed, but cannot be processed: answer 422."""

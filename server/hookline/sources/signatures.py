@@ -1,9 +1,9 @@
-"""Who sent these bytes: the three signature schemes, as pure functions.
+"""The three signature schemes, as pure functions: does the sender know one of our secrets?
 
-Each returns if the sender knows one of the active secrets, and raises `NotProven`, nothing else,
-whatever the headers hold. Every secret is tried, in constant time, so that neither a secret nor its
-place in the list shows in the time taken. Without a secret, or with an empty one among them,
-nothing is proven: an empty key is a key that everybody has.
+Each function returns if so, and raises only `NotProven` if not, whatever the headers hold. Every
+secret is compared, in constant time, so that the time taken shows neither a secret nor its place in
+the list. Without a secret, or with an empty one in the list, nothing is proven: everybody knows the
+empty key.
 """
 
 import base64
@@ -16,14 +16,14 @@ from typing import Final
 from hookline.sources.refusals import NotProven
 
 TOLERANCE_SECONDS: Final = 300
-"""How far a Standard Webhooks timestamp may be from our clock, in the past and in the future."""
+"""How far a Standard Webhooks timestamp may differ from our clock, before or after it."""
 
 MAX_SIGNATURES: Final = 16
-"""How many entries of a Standard Webhooks signature list are looked at: rotation needs two."""
+"""How many entries of a Standard Webhooks signature list are compared. A rotation needs two."""
 
 _HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
 _V1: Final = re.compile(r"v1,([A-Za-z0-9+/]{43}=)")
-# Without a full stop, which delimits the signed parts: else an id could pose as id and timestamp.
+# No full stop: it separates the signed parts, so an id with one could pass for id and timestamp.
 _MESSAGE_ID: Final = re.compile(r"[!-\-/-~]{1,200}")
 _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 
@@ -31,8 +31,8 @@ _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 def one_header(headers: Mapping[str, str], name: str) -> str | None:
     """The value of a header, or None without it. Names are compared without case.
 
-    Raises NotProven if the header was sent more than once: which of the values a proxy in front of
-    us read is unknown. `headers` may be a multidict, whose `items()` repeat a name.
+    Raises NotProven if the header was sent more than once: we cannot know which value a proxy in
+    front of us checked. `headers` may be a multidict, whose `items()` repeat a name.
     """
     values = [value for key, value in headers.items() if key.lower() == name.lower()]
     if len(values) > 1:
@@ -41,7 +41,7 @@ def one_header(headers: Mapping[str, str], name: str) -> str | None:
 
 
 def prove(given: Sequence[str], secrets: Sequence[bytes], sign: Callable[[bytes], str]) -> None:
-    """Return if one of the `given` ASCII texts is what `sign` makes with one of the `secrets`.
+    """Return if `sign`, with one of the `secrets`, makes one of the `given` ASCII texts.
 
     Raises NotProven if none is, if there is no secret, or if a secret is empty.
     """
@@ -57,7 +57,7 @@ def prove(given: Sequence[str], secrets: Sequence[bytes], sign: Callable[[bytes]
 def verify_hex(header_value: str | None, body: bytes, secrets: Sequence[bytes]) -> None:
     """`X-Webhook-Signature`: the HMAC-SHA256 of the raw body, in hex, and nothing around it.
 
-    Hex of either case is accepted: both spell the same bytes. Raises NotProven.
+    Upper and lower case hex are accepted: they mean the same bytes. Raises NotProven.
     The key is the secret's UTF-8 text. Specification: Hookline's signed envelope (`llamaparse.py`).
     """
     _verify_hex(header_value or "", body, secrets)
@@ -84,9 +84,9 @@ def verify_standard(
     """Standard Webhooks v1: returns the `webhook-id`, 1..200 visible ASCII characters.
 
     `secrets` are keys as `standard_key` decodes them; `now` is in seconds since 1970 (UTC). The id
-    holds no full stop, the timestamp is whole seconds within `TOLERANCE_SECONDS` of `now`. Of the
-    signature list the first `MAX_SIGNATURES` entries count; other versions than v1 (and entries
-    that are none) are skipped. Raises NotProven.
+    holds no full stop. The timestamp is in whole seconds, within `TOLERANCE_SECONDS` of `now`. The
+    first `MAX_SIGNATURES` entries of the signature list count; an entry that is not version v1, or
+    malformed, is skipped. Raises NotProven.
     Specification: Standard Webhooks, "Signature scheme" and "Verifying signatures".
     """
     message_id = one_header(headers, "webhook-id") or ""

@@ -1,7 +1,7 @@
-"""JSON from outside, read strictly; and the strings of it that Postgres can store.
+"""Reading JSON from outside strictly, and checking that Postgres can store its strings.
 
-Signed bytes must have one meaning: what RFC 8259 leaves open (names used twice, numbers without
-bounds) is refused here, as is what Python's parser accepts beyond it (NaN, Infinity).
+Signed bytes must have one meaning. So we refuse what RFC 8259 leaves open (a name used twice,
+numbers of any size) and what Python accepts beyond it (NaN, Infinity).
 """
 
 import json
@@ -12,9 +12,9 @@ from typing import Any, Final, NoReturn
 from hookline.sources.refusals import Malformed
 
 TEXT_LIMIT: Final = 10_000
-"""Characters of free text (a parser's error) that are kept; what is longer ends in an ellipsis."""
+"""Characters of free text (a parser's error) that we store. A longer text ends in an ellipsis."""
 
-# NUL fails in text and jsonb (22P05), a lone surrogate in the driver: neither may reach SQL.
+# Postgres refuses U+0000 in text and jsonb (22P05), the driver refuses half a surrogate pair.
 _POISON: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -40,7 +40,7 @@ def read(document: bytes | str) -> Any:
     """The JSON value of a document in UTF-8 (RFC 8259, without its liberties).
 
     Raises Malformed for anything else: invalid UTF-8, a byte order mark, a name used twice in an
-    object, NaN, Infinity, numbers too large for Python, nesting too deep for it.
+    object, NaN, Infinity, a number too large or nesting too deep for Python.
     """
     try:
         text = document.decode() if isinstance(document, bytes) else document
@@ -54,19 +54,19 @@ def read(document: bytes | str) -> Any:
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """The value itself if it is a JSON object; raises Malformed if not."""
+    """The value itself. Raises Malformed if it is not a JSON object."""
     if not isinstance(value, dict):
         raise Malformed("The body is not a JSON object.")
     return value
 
 
 def is_storable(text: str) -> bool:
-    """Whether Postgres can hold the text in `text` and `jsonb`: no U+0000, no lone surrogate."""
+    """Whether Postgres can store the text: no U+0000, no half of a surrogate pair."""
     return _POISON.search(text) is None
 
 
 def storable(text: str, name: str) -> str:
-    """The text itself; raises Malformed, with the field's `name`, if Postgres cannot hold it."""
+    """The text itself. Raises Malformed, with the field's `name`, if Postgres cannot store it."""
     if not is_storable(text):
         raise Malformed(f"{name} holds U+0000 or half of a surrogate pair.")
     return text
@@ -75,8 +75,8 @@ def storable(text: str, name: str) -> str:
 def as_text(value: Any, name: str) -> str | None:
     """A sender's explanation, of whatever JSON type, as text of at most `TEXT_LIMIT` characters.
 
-    A string is kept as it is, null and the empty string give None, other values their compact JSON.
-    Raises Malformed, with the field's `name`, if any string of it is one that Postgres cannot hold.
+    A string is returned as it is, null and the empty string as None, any other value as compact
+    JSON. Raises Malformed, with the field's `name`, if Postgres cannot store a string in it.
     """
     if value is None or value == "":
         return None
@@ -86,7 +86,7 @@ def as_text(value: Any, name: str) -> str | None:
 
 
 def _refuse_poison(value: Any, name: str) -> None:
-    # A stack of our own: a value as deep as the parser allows would end a recursive walk.
+    # Not recursive: a value as deep as the parser allows would exceed the recursion limit here.
     pending = [value]
     while pending:
         item = pending.pop()

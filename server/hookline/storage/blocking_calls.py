@@ -1,4 +1,4 @@
-"""Blocking calls that may hang, in a few threads that nobody shares or has to wait for."""
+"""Blocking calls that may hang, in threads of their own that no exit waits for."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _Answer = TypeVar("_Answer")
 
 
 class BlockingCalls:
-    """At most `limit` calls at a time. A call that hangs keeps its place, not the process.
+    """Runs at most `limit` calls at a time, each in a daemon thread.
 
-    asyncio's own executor would be used up by hanging calls, and joined at exit.
+    Hanging calls would use up asyncio's own executor, and Python would wait for them at exit.
     """
 
     def __init__(self, limit: int) -> None:
@@ -27,12 +27,13 @@ class BlockingCalls:
         self._stuck = 0
 
     async def call(self, function: Callable[[], _Answer]) -> _Answer:
-        """What `function` returns or raises; StorageError at once if all places hang.
+        """What `function` returns or raises.
 
-        A cancelled call runs on, and has its place until it ends.
+        A call that is cancelled runs on and counts until it ends. If all `limit` calls are such,
+        this raises StorageError at once.
         """
         if self._stuck >= self._limit:
-            raise StorageError(f"all {self._limit} calls under way were given up, and still hang")
+            raise StorageError(f"all {self._limit} calls timed out and still hang")
         await self._free.acquire()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[_Answer] = loop.create_future()
@@ -51,7 +52,7 @@ class BlockingCalls:
                 settle = _raising(answer, error)
             else:
                 settle = _returning(answer, value)
-            # The loop may be closed by now, and nobody is waiting any more.
+            # The loop may be closed by now. Then nobody waits for the answer.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(end, settle)
 

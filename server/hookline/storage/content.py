@@ -1,4 +1,4 @@
-"""The way of content from receive_content to parsed, the same for whoever brought it."""
+"""Storing the content that receive_content took: the same for webhooks and fetched results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["store_content"]
 async def store_content(
     engine: Engine, storage: Storage, receipt: Receipt, content: bytes, *, deadline: float
 ) -> Receipt:
-    """Write what receive_content has kept, within `deadline` seconds, and say so.
+    """Write the content to the receipt's path within `deadline` seconds, then finish_content.
 
-    The receipt of anything but kept content comes back as it is. The bytes are safe in Postgres
-    from here on: on StorageError, or DatabaseError, the drain or the next try finishes it.
+    A receipt that asks for nothing to be stored is returned as it is. The bytes are already safe in
+    Postgres: after StorageError or DatabaseError, the drain or the next try finishes the work.
     """
     if receipt.job_id is None or receipt.ordinal is None or receipt.path is None:
         return receipt

@@ -1,4 +1,4 @@
-"""Objects as files below a directory: durable when `write` returns, whole or absent before."""
+"""Objects as files below a directory. A file is whole or absent, and durable after `write`."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ __all__ = ["FileStorage"]
 
 _Answer = TypeVar("_Answer")
 
-# More than a disk can do at a time, and few enough to lose all of them to one that hangs.
+# More than a disk does at once, and few enough that all of them may hang.
 _CALLS_AT_ONCE = 8
 _TEMPORARY = ".hookline-"
 
 
 class FileStorage:
-    """The files of `root`. An object is readable by its owner and group, its directories too."""
+    """The files below `root`. Files and directories are readable by their owner and group only."""
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
         self._calls = BlockingCalls(_CALLS_AT_ONCE)
 
     async def write(self, path: str, content: bytes) -> None:
-        """Temporary file, fsync, rename, fsync of the directories. Raises StorageError."""
+        """Write a temporary file, fsync, rename, fsync the directories. Raises StorageError."""
         target = self._root / object_key(path)
         await self._call(lambda: self._write(target, content))
 
     async def delete(self, path: str) -> None:
-        """Remove the file, and make its absence durable. Raises StorageError."""
+        """Remove the file, and fsync its directory. Raises StorageError."""
         target = self._root / object_key(path)
         await self._call(lambda: self._delete(target))
 
@@ -57,11 +57,11 @@ class FileStorage:
             keys.extend(directories)
 
     async def check(self) -> None:
-        """The root is a directory that this user may write in, or else a StorageError."""
+        """Raise StorageError unless the root is a directory that this user may write in."""
         await self._call(self._check)
 
     def file_of(self, path: str) -> Path:
-        """Where the object of a path is on disk."""
+        """The file on disk that holds the object of a path."""
         return self._root / object_key(path)
 
     async def _call(self, function: Callable[[], _Answer]) -> _Answer:
@@ -89,7 +89,7 @@ class FileStorage:
         _sync_directory(target.parent)
 
     def _make_directory(self, directory: Path) -> None:
-        # The root is not made: a disk that is not mounted must not look like an empty one.
+        # The root itself is never created: without its disk it must not look like an empty storage.
         missing = []
         while not directory.exists():
             if directory == self._root:
@@ -104,7 +104,7 @@ class FileStorage:
         try:
             return target.read_bytes()
         except (FileNotFoundError, NotADirectoryError) as error:
-            # A disk that is not mounted has not lost its objects.
+            # If the disk is not mounted, the object is not missing.
             self._require_root()
             raise MissingObject("there is no object at this path") from error
 
@@ -130,7 +130,7 @@ class FileStorage:
 
 def _scan(root: Path, key: str) -> tuple[list[str], list[StoredObject]]:
     directories, objects = [], []
-    # What is gone by now was deleted; a bucket without a directory is empty.
+    # An entry that is gone was just deleted. A bucket without a directory is empty.
     with suppress(FileNotFoundError), os.scandir(root / key) as entries:
         for entry in entries:
             name = f"{key}/{entry.name}"

@@ -1,6 +1,7 @@
-"""Where objects live. A path, `storage://<bucket>/<key>`, belongs to one exact content.
+"""What a storage can do, and what its paths are: `storage://<bucket>/<key>`.
 
-So a write may be repeated, or overtaken by a late one: it can only write the same bytes.
+A path belongs to one exact content. So a write may be repeated or come late: it can only write the
+same bytes.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _PATH = re.compile(r"storage://([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+
 
 
 class StorageError(Exception):
-    """The storage did not do it; the bytes of a write are in Postgres, and the drain tries again.
+    """The storage failed. The bytes of a write are still in Postgres, and the drain tries again.
 
-    `permanent`: in vain, until a person has done what the message says.
+    `permanent`: no try can succeed until a person has done what the message says.
     """
 
     def __init__(self, message: str, *, permanent: bool = False) -> None:
@@ -39,7 +40,7 @@ class MissingObject(StorageError):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object as it is listed: its size in bytes, and when it was last written."""
+    """A listed object: its path, its size in bytes, and when it was last written."""
 
     path: str
     size: int
@@ -47,7 +48,7 @@ class StoredObject:
 
 
 class Storage(Protocol):
-    """Objects by path; every method is safe to repeat and raises StorageError."""
+    """Objects by path. Every method is safe to repeat, and may raise StorageError."""
 
     async def write(self, path: str, content: bytes) -> None:
         """Make the object durable."""
@@ -59,14 +60,14 @@ class Storage(Protocol):
         """The object's content. Raises MissingObject if there is none."""
 
     def list(self, bucket: str) -> AsyncIterator[StoredObject]:
-        """Every object of the paths storage://bucket/..., in no order that counts."""
+        """Every object below storage://bucket/, in any order."""
 
     async def check(self) -> None:
-        """Raise, with a sentence that says why, if objects cannot be written here at all."""
+        """Raise if no object can be written here, with a sentence that says why."""
 
 
 def object_key(path: str) -> str:
-    """`bucket/key` of a path. Raises StorageError for one that could lead out of the storage."""
+    """`bucket/key` of a path. Raises StorageError for a path that could lead out of the storage."""
     match = _PATH.fullmatch(path)
     if match is None:
         raise StorageError(

@@ -15,7 +15,7 @@ __all__ = ["open_storage"]
 
 @asynccontextmanager
 async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
-    """The storage that HOOKLINE_STORAGE_URL names. Raises ConfigurationError; asks no server."""
+    """The storage that HOOKLINE_STORAGE_URL names. Asks no server. Raises ConfigurationError."""
     url = settings.require_storage()
     if url.startswith("file:"):
         yield FileStorage(unquote(urlsplit(url).path))
@@ -25,7 +25,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
         from hookline.storage.supabase import open_supabase
     except ImportError as error:
         raise ConfigurationError(
-            "HOOKLINE_STORAGE_URL is supabase://, for which the official client is needed:"
+            "HOOKLINE_STORAGE_URL is supabase://, which needs the official client of Supabase:"
             " pip install 'hookline[supabase]'."
         ) from error
     async with open_supabase(settings) as storage:

@@ -24,15 +24,16 @@ from hookline.storage.objects import MissingObject, StorageError, StoredObject, 
 
 __all__ = ["SupabaseStorage", "open_supabase"]
 
-# Of HOOKLINE_STORAGE_DEADLINE: our sentence is to be there before the caller gives up.
+# The share of HOOKLINE_STORAGE_DEADLINE for a call, so that our sentence comes before the caller's
+# own time-out.
 _SHARE = 0.9
 _PAGE = 1000
 
-# A bucket's allowed_mime_types are compared as text, so that a charset would be refused.
+# Without a charset: the server compares it as text with the bucket's allowed_mime_types.
 _MARKDOWN = "text/markdown"
 _TYPES = {".md": _MARKDOWN, ".pdf": "application/pdf"}
 
-# What the dashboard leaves in a folder that it has emptied.
+# The dashboard leaves this object in a folder that it has emptied.
 _PLACEHOLDER = ".emptyFolderPlaceholder"
 
 _WRONG_KEY = (
@@ -43,7 +44,7 @@ _TOO_LARGE = (
     "the object is larger than bucket {bucket} takes: raise the file size limit of the bucket or,"
     " if that is higher, the project's"
 )
-_BUSY = "Supabase Storage is busy or its database away ({code}): it may heal by itself"
+_BUSY = "Supabase Storage is busy or its database is away ({code}): it may recover by itself"
 
 
 class _Meaning(NamedTuple):
@@ -51,8 +52,8 @@ class _Meaning(NamedTuple):
     sentence: str
 
 
-# By the name of the error, or else by its status, which are in the body: in HTTP nearly all are
-# 400. Of what is not here, a 5xx may heal.
+# By the error's name, or else by the status that the body holds: the HTTP status is nearly always
+# 400. Of errors that are not here, a 5xx may recover.
 _MEANINGS = {
     "NoSuchBucket": _Meaning(
         True,
@@ -67,13 +68,13 @@ _MEANINGS = {
     "EntityTooLarge": _Meaning(True, _TOO_LARGE),
     "InvalidKey": _Meaning(True, "Supabase does not allow a character of this path: rename it"),
     "TenantNotFound": _Meaning(True, "there is no such project: correct SUPABASE_URL"),
-    # We always allow to overwrite, so this is another writer of the same bytes, right now.
+    # We always overwrite, so another process is writing the same bytes at this moment.
     "KeyAlreadyExists": _Meaning(False, "the object is being written by another process"),
     "ResourceAlreadyExists": _Meaning(False, "the object is being written by another process"),
     "ResourceLocked": _Meaning(False, "the object is being written by another process"),
     "DatabaseTimeout": _Meaning(False, _BUSY),
     "SlowDown": _Meaning(False, _BUSY),
-    # From a gateway in front of Supabase Storage, whose bodies have no such names.
+    # Answers of a gateway in front of Supabase Storage. Their bodies have no error names.
     "401": _Meaning(True, _WRONG_KEY),
     "403": _Meaning(True, _WRONG_KEY),
     "404": _Meaning(True, "no Supabase Storage answers there: correct SUPABASE_URL"),
@@ -87,10 +88,10 @@ _Answer = TypeVar("_Answer")
 
 
 class SupabaseStorage:
-    """The project's buckets: `storage://parsed/` is the one of HOOKLINE_STORAGE_URL, every other
-    is the bucket of its own name.
+    """The project's buckets.
 
-    Nothing is tried twice here, and every call ends within `seconds`.
+    `storage://parsed/` is the bucket of HOOKLINE_STORAGE_URL; any other first part of a path is the
+    name of its bucket. Nothing is retried here. Every call ends within `seconds`.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class SupabaseStorage:
         self._seconds = seconds
 
     async def write(self, path: str, content: bytes) -> None:
-        """Upload the object, over the same bytes if it is there. Raises StorageError."""
+        """Upload the object, over the same bytes if it exists already. Raises StorageError."""
         bucket, name = self._place(path)
         mime = _TYPES.get(PurePosixPath(name).suffix, "application/octet-stream")
         await self._call(
@@ -115,8 +116,8 @@ class SupabaseStorage:
         )
 
     async def delete(self, path: str) -> None:
-        """Remove the object; none there is no error. Raises StorageError."""
-        # Row security hides from another role what it may not delete, which looks like gone.
+        """Remove the object. A missing object is no error. Raises StorageError."""
+        # With another role, row security hides the object, and a deletion would seem to succeed.
         self._require_service_role()
         bucket, name = self._place(path)
         await self._call(self._client.from_(bucket).remove([name]), bucket)
@@ -127,13 +128,13 @@ class SupabaseStorage:
         return await self._call(self._client.from_(bucket).download(name), bucket)
 
     async def list(self, bucket: str) -> AsyncIterator[StoredObject]:
-        """Every object of the bucket by name, a thousand a request. Raises StorageError."""
+        """Every object of the bucket, in pages of a thousand. Raises StorageError."""
         name = self._bucket_of(bucket)
-        # Asked first: a bucket that does not exist is listed as an empty one.
+        # The bucket is checked first: listing one that does not exist gives an empty list.
         await self._call(self._client.get_bucket(name), name)
         cursor: str | None = None
         while True:
-            # The listing by folders needs a request for each, and pages that shift by offset.
+            # list_v2: the older listing needs a request for each folder, and its pages can shift.
             page = await self._call(
                 self._client.from_(name).list_v2(
                     {"limit": _PAGE, "cursor": cursor} if cursor else {"limit": _PAGE}
@@ -149,12 +150,12 @@ class SupabaseStorage:
                 return
 
     async def check(self) -> None:
-        """The server answers, takes the key, and has the bucket; or else a StorageError."""
+        """Raise StorageError unless the server takes the key and has the bucket, a private one."""
         self._require_service_role()
         bucket = await self._call(self._client.get_bucket(self._bucket), self._bucket)
         if bucket.public:
             raise StorageError(
-                f"bucket {self._bucket} is public, so that anybody may read every parsed text: make"
+                f"bucket {self._bucket} is public, so anybody can read every parsed text: make"
                 " it private",
                 permanent=True,
             )
@@ -173,7 +174,7 @@ class SupabaseStorage:
     async def _call(
         self, request: Awaitable[_Answer], bucket: str, mime: str = _MARKDOWN
     ) -> _Answer:
-        # A cause could say more than is for everybody: httpx quotes the headers that it refuses.
+        # `from None`: a cause could show a secret. httpx quotes the headers that it refuses.
         try:
             async with asyncio.timeout(self._seconds):
                 return await request
@@ -206,7 +207,8 @@ async def open_supabase(settings: Settings) -> AsyncIterator[SupabaseStorage]:
     url = settings.supabase_url
     key = settings.supabase_service_role_key.get_secret_value()
     seconds = settings.storage_deadline * _SHARE
-    # Ours, since the client closes none, and its own follows redirects with the key.
+    # An HTTP client of our own: the one of the SDK is never closed, and would send the key to the
+    # target of a redirect.
     async with httpx.AsyncClient(timeout=seconds) as http:
         client = await create_async_client(
             url,
@@ -223,7 +225,7 @@ async def open_supabase(settings: Settings) -> AsyncIterator[SupabaseStorage]:
 
 
 def key_problem(key: str, host: str, now: float) -> str | None:
-    """What is wrong with a key as far as it tells itself; the server has the last word."""
+    """What is wrong with a key, as far as the key itself shows. The server decides."""
     if key.startswith("sb_publishable_"):
         return (
             "SUPABASE_SERVICE_ROLE_KEY is a publishable key, which may not write: set it to a"
@@ -251,7 +253,7 @@ def key_problem(key: str, host: str, now: float) -> str | None:
 
 
 def _claims(key: str) -> dict[str, Any]:
-    """What a JWT says, unverified; nothing for a key of another format."""
+    """The claims of a JWT, not verified. Empty for a key of another format."""
     parts = key.split(".")
     if len(parts) != 3:
         return {}
@@ -279,7 +281,7 @@ def _meaning(error: StorageApiError, bucket: str, mime: str) -> StorageError:
 
 
 def _code(error: StorageApiError) -> str:
-    """The body's `code`. The client reads `error`, an older field with other words."""
+    """The body's `code`. The SDK reads `error` instead, an older field with other names."""
     cause = error.__cause__
     body = cause.response.json() if isinstance(cause, httpx.HTTPStatusError) else {}
     return str(body.get("code", error.code))
