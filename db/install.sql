@@ -20,6 +20,7 @@ begin;
 \ir types/sha256_hex.sql
 \ir types/correlation_id.sql
 \ir types/receipt.sql
+\ir types/step.sql
 
 -- Time and ids
 \ir functions/internal/clock.sql

@@ -126,6 +126,23 @@ comment on type upload_pipeline.receipt is
   'What a function did to a job: the outcome, the job as it is now, and the event written (null if none). '
   'ordinal and path name the content concerned (null if none).';
 
+-- db/types/step.sql
+create type upload_pipeline.step as (
+  code text,
+  status text,
+  terminal boolean,
+  failed boolean,
+  claimable boolean,
+  has_content boolean,
+  overdue_after interval,
+  event_type upload_pipeline.event_type,
+  severity upload_pipeline.severity
+);
+
+comment on type upload_pipeline.step is
+  'What an event of this code does to a job: the status it leads to, with its flags, and the kind of the event. '
+  'status is null if the state machine allows no such step.';
+
 -- Time and ids
 
 -- db/functions/internal/clock.sql
@@ -1025,24 +1042,19 @@ comment on function upload_pipeline.lock_job(uuid) is
 revoke all on function upload_pipeline.lock_job(uuid) from public;
 
 -- db/functions/internal/step/resolve_step.sql
--- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step. A code that
--- leads to a status is no step for a job that is there: a self-loop is for codes that lead nowhere.
+-- A code with a to_status never applies to a job already in that status. Only codes without one keep the status.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.resolve_step(from_status text, code text, to_status text default null)
-returns table (
-  status text,
-  terminal boolean,
-  failed boolean,
-  claimable boolean,
-  has_content boolean,
-  overdue_after interval,
-  event_type upload_pipeline.event_type,
-  severity upload_pipeline.severity
-)
-language sql
+returns upload_pipeline.step
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+declare
+  v_step upload_pipeline.step;
+begin
+  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+    into v_step
     from upload_pipeline.event_codes as c
     join upload_pipeline.transitions as t
       on t.from_status = resolve_step.from_status
@@ -1052,23 +1064,28 @@ as $$
     join upload_pipeline.statuses as s on s.status = t.to_status
    where c.code = resolve_step.code
      and c.to_status is distinct from resolve_step.from_status;
+  v_step.code := resolve_step.code;
+
+  return v_step;
+end;
 $$;
 
 comment on function upload_pipeline.resolve_step(text, text, text) is
-  'Where an event of this code leads from this status, by transitions and event_codes; no row if nowhere.';
+  'Where an event of this code leads from this status, by the tables transitions and event_codes. The status of the '
+  'answer is null if there is no such step. to_status chooses between several statuses that the code could lead to.';
 
 revoke all on function upload_pipeline.resolve_step(text, text, text) from public;
 
 -- db/functions/internal/step/write_step.sql
--- The one place where a job moves. The caller has locked the job and passes it with the columns it wants
--- changed (attempt, run_after, parsed_*, last_error); the event goes in first, then the row follows it.
--- Any step ends a lease: its holder learns so by UP003.
+-- The only place where a job moves. The caller has locked the job and passes the row with the columns it wants
+-- changed (attempt, max_attempts, run_after, parsed_*, last_error). The event goes in first, because a trigger on
+-- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
+-- Locks: job. Calls: clock.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
-  code text,
+  step upload_pipeline.step,
   payload jsonb,
-  correlation_id text default null,
-  to_status text default null
+  correlation_id text
 )
 returns upload_pipeline.events
 language plpgsql
@@ -1076,35 +1093,28 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := greatest(upload_pipeline.clock(), job.updated_at);
-  v_step record;
+  v_stays boolean := step.status = job.status;
   v_event upload_pipeline.events;
 begin
-  select s.* into v_step
-    from upload_pipeline.resolve_step(job.status, write_step.code, write_step.to_status) as s;
-  if not found then
-    return null;
-  end if;
-
   insert into upload_pipeline.events (
     job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
   ) values (
-    job.job_id, job.version + 1, job.document_id, job.status, v_step.status, v_step.event_type,
-    v_step.severity, write_step.code, write_step.payload,
-    coalesce(write_step.correlation_id, job.correlation_id), v_now
+    job.job_id, job.version + 1, job.document_id, job.status, step.status, step.event_type, step.severity, step.code,
+    write_step.payload, coalesce(write_step.correlation_id, job.correlation_id), v_now
   )
   returning * into v_event;
 
   update upload_pipeline.upload_jobs as j
-     set status = v_step.status,
-         terminal = v_step.terminal,
-         failed = v_step.failed,
-         claimable = v_step.claimable,
-         has_content = v_step.has_content,
+     set status = step.status,
+         terminal = step.terminal,
+         failed = step.failed,
+         claimable = step.claimable,
+         has_content = step.has_content,
          version = v_event.version,
          attempt = job.attempt,
          max_attempts = job.max_attempts,
-         run_after = case when v_step.status = job.status or v_step.event_type = 'retry' then job.run_after else v_now end,
-         deadline_at = case when v_step.status = job.status then job.deadline_at else v_now + v_step.overdue_after end,
+         run_after = case when v_stays or step.event_type = 'retry' then job.run_after else v_now end,
+         deadline_at = case when v_stays then job.deadline_at else v_now + step.overdue_after end,
          lease_token = null,
          leased_by = null,
          leased_until = null,
@@ -1119,34 +1129,38 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.write_step(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'Moves a locked job and writes the event; null, and nothing done, where the machine has no such step. '
-  'Raises 23505 where the document has another unfinished job.';
+comment on function upload_pipeline.write_step(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text) is
+  'Writes the event of a step and moves the locked job along it. Raises 23505 if the step leaves a finished status '
+  'while the document has another unfinished job; move_job answers that with null.';
 
-revoke all on function upload_pipeline.write_step(upload_pipeline.upload_jobs, text, jsonb, text, text)
+revoke all on function upload_pipeline.write_step(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text)
   from public;
 
 -- db/functions/internal/step/move_job.sql
--- A step out of a finished status (a late success, a retry) may meet a newer job of the same document.
--- The unique index has the word; only such a step pays for the subtransaction.
+-- A step out of a finished status (a late success, a retry) may meet a newer unfinished job of the same document.
+-- The unique index decides, even between two transactions at once. Only such a step needs a subtransaction.
+-- Locks: job. Calls: write_step.
 create or replace function upload_pipeline.move_job(
   job upload_pipeline.upload_jobs,
-  code text,
+  step upload_pipeline.step,
   payload jsonb,
-  correlation_id text default null,
-  to_status text default null
+  correlation_id text default null
 )
 returns upload_pipeline.events
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if step.status is null then
+    return null;
+  end if;
+
   if not job.terminal then
-    return upload_pipeline.write_step(job, code, payload, correlation_id, to_status);
+    return upload_pipeline.write_step(job, step, payload, correlation_id);
   end if;
 
   begin
-    return upload_pipeline.write_step(job, code, payload, correlation_id, to_status);
+    return upload_pipeline.write_step(job, step, payload, correlation_id);
   exception
     when unique_violation then
       return null;
@@ -1154,40 +1168,40 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.move_job(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'write_step, where a refusal is an answer: null, and nothing done, if the machine has no such step or the '
-  'document has a newer unfinished job.';
+comment on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text) is
+  'Moves a locked job along a step of resolve_step and answers its event. Answers null and changes nothing if the '
+  'machine has no such step, or if the document has a newer unfinished job.';
 
-revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, text, jsonb, text, text)
+revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text)
   from public;
 
 -- db/functions/internal/step/move_job_or_raise.sql
+-- The same as move_job, for callers to whom a refusal is an error.
+-- Locks: job. Calls: move_job.
 create or replace function upload_pipeline.move_job_or_raise(
   job upload_pipeline.upload_jobs,
-  code text,
-  payload jsonb,
-  correlation_id text default null,
-  to_status text default null
+  step upload_pipeline.step,
+  payload jsonb
 )
 returns upload_pipeline.events
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_event upload_pipeline.events := upload_pipeline.move_job(job, code, payload, correlation_id, to_status);
+  v_event upload_pipeline.events := upload_pipeline.move_job(job, step, payload);
 begin
   if v_event.event_id is not null then
     return v_event;
   end if;
 
-  if exists (select from upload_pipeline.resolve_step(job.status, move_job_or_raise.code, move_job_or_raise.to_status)) then
+  if step.status is not null then
     raise exception 'the document of job % has another job that is not finished', job.job_id
       using errcode = 'UP009',
             detail = format('Document %s may have one unfinished job.', job.document_id),
             hint = 'Wait for that job or cancel it with upload_pipeline.cancel_job, then call again.';
   end if;
 
-  raise exception 'job % is % and cannot take the step %', job.job_id, job.status, move_job_or_raise.code
+  raise exception 'job % is % and cannot take the step %', job.job_id, job.status, step.code
     using errcode = 'UP002',
           detail = format(
             'Enabled steps from %s: %s.',
@@ -1195,18 +1209,22 @@ begin
             coalesce(
               (select string_agg(format('%s (%s)', t.to_status, t.event_type), ', ' order by t.to_status, t.event_type)
                  from upload_pipeline.transitions as t
-                where t.from_status = job.status and t.enabled),
+                where t.from_status = job.status
+                  and t.enabled),
               'none'
             )
           ),
-          hint = 'See upload_pipeline.job_timeline for how it came here, upload_pipeline.transitions for what is legal.';
+          hint = 'See upload_pipeline.job_timeline for the history of the job, and upload_pipeline.transitions for '
+            'the legal steps.';
 end;
 $$;
 
-comment on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'write_step, where a refusal is an error. Raises UP002, UP009.';
+comment on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb) is
+  'Moves a locked job along a step of resolve_step and answers its event. Raises UP002 if the machine has no such '
+  'step, UP009 if the document has another unfinished job.';
 
-revoke all on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, text, jsonb, text, text) from public;
+revoke all on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb)
+  from public;
 
 -- db/functions/internal/step/receipt_of.sql
 create or replace function upload_pipeline.receipt_of(
@@ -1623,11 +1641,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_step record;
+  v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
 begin
-  select s.status, s.failed into v_step
-    from upload_pipeline.resolve_step(job.status, apply_report.code) as s;
-  if not found
+  if v_step.status is null
     or upload_pipeline.answer_is_stale(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
   then
     return null;
@@ -1652,7 +1668,7 @@ begin
 
   return upload_pipeline.move_job(
     job => job,
-    code => apply_report.code,
+    step => v_step,
     payload => apply_report.payload,
     correlation_id => apply_report.correlation_id
   );
@@ -1721,7 +1737,7 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select exists (select from upload_pipeline.resolve_step(job.status, 'parse_completed'))
+  select (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
      and not upload_pipeline.answer_is_stale(job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false)
      and not (job.terminal and exists (
        select
@@ -2112,7 +2128,7 @@ begin
     v_job.last_error := null;
     v_event := upload_pipeline.move_job(
       job => v_job,
-      code => 'parse_completed',
+      step => upload_pipeline.resolve_step(v_job.status, 'parse_completed'),
       payload => v_content.details || jsonb_build_object(
         'parsed_path', v_content.path,
         'content_sha256', v_content.content_sha256,
@@ -2347,7 +2363,7 @@ begin
 
   return upload_pipeline.move_job_or_raise(
     job => job,
-    code => reschedule_in_place.code,
+    step => upload_pipeline.resolve_step(job.status, reschedule_in_place.code),
     payload => reschedule_in_place.error || jsonb_build_object('leased_by', job.leased_by, 'run_after', reschedule_in_place.run_after)
   );
 end;
@@ -2395,7 +2411,7 @@ begin
 
   return upload_pipeline.move_job_or_raise(
     job => job,
-    code => v_stage.failure_code,
+    step => upload_pipeline.resolve_step(job.status, v_stage.failure_code),
     payload => retry_or_fail.error || jsonb_build_object('leased_by', job.leased_by, 'tries', v_tries)
   );
 end;
@@ -2728,6 +2744,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_job upload_pipeline.upload_jobs;
+  v_step upload_pipeline.step;
   v_event upload_pipeline.events;
 begin
   if keep_lease then
@@ -2752,23 +2769,21 @@ begin
             hint = 'A failure goes by upload_pipeline.fail_job. A code of your own is a row of upload_pipeline.event_codes.';
   end if;
 
+  v_step := upload_pipeline.resolve_step(v_job.status, advance_job.code);
+
   -- Content of an earlier attempt, whose path is still in the row, is not this one's.
-  if not v_job.has_content and exists (
-    select from upload_pipeline.resolve_step(v_job.status, advance_job.code) as s where s.has_content
-  ) then
+  if not v_job.has_content and v_step.has_content then
     raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
       using errcode = 'UP002',
             detail = format('It is %s; the step leads to a status whose jobs have content.', v_job.status),
             hint = 'Hand the content to upload_pipeline.receive_content, write the object, call finish_content.';
   end if;
 
-  if exists (
-    select from upload_pipeline.resolve_step(v_job.status, advance_job.code) as s where s.status <> v_job.status
-  ) then
+  if v_step.status <> v_job.status then
     v_job.last_error := null;
   end if;
 
-  v_event := upload_pipeline.move_job_or_raise(job => v_job, code => advance_job.code, payload => advance_job.payload);
+  v_event := upload_pipeline.move_job_or_raise(job => v_job, step => v_step, payload => advance_job.payload);
 
   if keep_lease then
     update upload_pipeline.upload_jobs as j
@@ -2840,11 +2855,10 @@ begin
     v_job.last_error := v_error;
     v_event := upload_pipeline.move_job_or_raise(
       job => v_job,
-      code => 'parse_restarted',
+      step => upload_pipeline.resolve_step(v_job.status, 'parse_restarted', v_back_to),
       payload => v_error || jsonb_build_object(
         'leased_by', v_job.leased_by, 'attempt', v_job.attempt, 'run_after', v_job.run_after
-      ),
-      to_status => v_back_to
+      )
     );
   else
     v_event := upload_pipeline.retry_or_fail(
@@ -3235,7 +3249,7 @@ begin
   if attempt >= v_job.attempt then
     v_submitted := upload_pipeline.move_job(
       job => v_job,
-      code => 'parse_submitted',
+      step => upload_pipeline.resolve_step(v_job.status, 'parse_submitted'),
       payload => jsonb_build_object('parse_job_id', parse_job_id, 'attempt', attempt),
       correlation_id => record_submission.correlation_id
     );
@@ -3418,7 +3432,7 @@ begin
 
   v_event := upload_pipeline.move_job(
     job => v_job,
-    code => 'upload_confirmed',
+    step => upload_pipeline.resolve_step(v_job.status, 'upload_confirmed'),
     payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)
   );
 
@@ -3471,15 +3485,16 @@ begin
 
   v_event := upload_pipeline.move_job_or_raise(
     job => v_job,
-    code => 'job_retried',
-    payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user),
-    to_status => (
-      select t.to_status
-        from upload_pipeline.transitions as t
-       where t.from_status = v_job.status
-         and t.to_status <> t.from_status
-         and t.event_type = 'retry'
-    )
+    step => upload_pipeline.resolve_step(
+      v_job.status,
+      'job_retried',
+      (select t.to_status
+         from upload_pipeline.transitions as t
+        where t.from_status = v_job.status
+          and t.to_status <> t.from_status
+          and t.event_type = 'retry')
+    ),
+    payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user)
   );
 
   -- A hint to idle workers, who would see it at their next look anyway.
@@ -3511,7 +3526,7 @@ declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
   v_event upload_pipeline.events := upload_pipeline.move_job_or_raise(
     job => v_job,
-    code => 'job_cancelled',
+    step => upload_pipeline.resolve_step(v_job.status, 'job_cancelled'),
     payload => jsonb_build_object('reason', reason, 'by', session_user)
   );
 begin
@@ -3545,7 +3560,7 @@ begin
   v_job.run_after := upload_pipeline.clock();
   v_event := upload_pipeline.move_job_or_raise(
     job => v_job,
-    code => 'job_released',
+    step => upload_pipeline.resolve_step(v_job.status, 'job_released'),
     payload => jsonb_build_object('leased_by', v_job.leased_by, 'reason', reason, 'by', session_user)
   );
 

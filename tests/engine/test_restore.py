@@ -119,7 +119,9 @@ class SampleData:
         self.store(complete, b"# twice\x00\xff\n")
         self.conn.execute(
             """
-            select upload_pipeline.move_job_or_raise(j, 'job_completed', '{}')
+            select upload_pipeline.move_job_or_raise(
+                     j, upload_pipeline.resolve_step(j.status, 'job_completed'), '{}'
+                   )
             from upload_pipeline.lock_job(%s) as j
             """,
             (complete,),

@@ -43,7 +43,7 @@ begin
     v_job.last_error := null;
     v_event := upload_pipeline.move_job(
       job => v_job,
-      code => 'parse_completed',
+      step => upload_pipeline.resolve_step(v_job.status, 'parse_completed'),
       payload => v_content.details || jsonb_build_object(
         'parsed_path', v_content.path,
         'content_sha256', v_content.content_sha256,

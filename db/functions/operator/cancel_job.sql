@@ -9,7 +9,7 @@ declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
   v_event upload_pipeline.events := upload_pipeline.move_job_or_raise(
     job => v_job,
-    code => 'job_cancelled',
+    step => upload_pipeline.resolve_step(v_job.status, 'job_cancelled'),
     payload => jsonb_build_object('reason', reason, 'by', session_user)
   );
 begin

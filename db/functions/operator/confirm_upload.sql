@@ -46,7 +46,7 @@ begin
 
   v_event := upload_pipeline.move_job(
     job => v_job,
-    code => 'upload_confirmed',
+    step => upload_pipeline.resolve_step(v_job.status, 'upload_confirmed'),
     payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)
   );
 

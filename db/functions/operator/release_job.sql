@@ -16,7 +16,7 @@ begin
   v_job.run_after := upload_pipeline.clock();
   v_event := upload_pipeline.move_job_or_raise(
     job => v_job,
-    code => 'job_released',
+    step => upload_pipeline.resolve_step(v_job.status, 'job_released'),
     payload => jsonb_build_object('leased_by', v_job.leased_by, 'reason', reason, 'by', session_user)
   );
 

@@ -29,15 +29,16 @@ begin
 
   v_event := upload_pipeline.move_job_or_raise(
     job => v_job,
-    code => 'job_retried',
-    payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user),
-    to_status => (
-      select t.to_status
-        from upload_pipeline.transitions as t
-       where t.from_status = v_job.status
-         and t.to_status <> t.from_status
-         and t.event_type = 'retry'
-    )
+    step => upload_pipeline.resolve_step(
+      v_job.status,
+      'job_retried',
+      (select t.to_status
+         from upload_pipeline.transitions as t
+        where t.from_status = v_job.status
+          and t.to_status <> t.from_status
+          and t.event_type = 'retry')
+    ),
+    payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user)
   );
 
   -- A hint to idle workers, who would see it at their next look anyway.

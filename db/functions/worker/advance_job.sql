@@ -14,6 +14,7 @@ set lock_timeout = '2s'
 as $$
 declare
   v_job upload_pipeline.upload_jobs;
+  v_step upload_pipeline.step;
   v_event upload_pipeline.events;
 begin
   if keep_lease then
@@ -38,23 +39,21 @@ begin
             hint = 'A failure goes by upload_pipeline.fail_job. A code of your own is a row of upload_pipeline.event_codes.';
   end if;
 
+  v_step := upload_pipeline.resolve_step(v_job.status, advance_job.code);
+
   -- Content of an earlier attempt, whose path is still in the row, is not this one's.
-  if not v_job.has_content and exists (
-    select from upload_pipeline.resolve_step(v_job.status, advance_job.code) as s where s.has_content
-  ) then
+  if not v_job.has_content and v_step.has_content then
     raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
       using errcode = 'UP002',
             detail = format('It is %s; the step leads to a status whose jobs have content.', v_job.status),
             hint = 'Hand the content to upload_pipeline.receive_content, write the object, call finish_content.';
   end if;
 
-  if exists (
-    select from upload_pipeline.resolve_step(v_job.status, advance_job.code) as s where s.status <> v_job.status
-  ) then
+  if v_step.status <> v_job.status then
     v_job.last_error := null;
   end if;
 
-  v_event := upload_pipeline.move_job_or_raise(job => v_job, code => advance_job.code, payload => advance_job.payload);
+  v_event := upload_pipeline.move_job_or_raise(job => v_job, step => v_step, payload => advance_job.payload);
 
   if keep_lease then
     update upload_pipeline.upload_jobs as j

@@ -46,11 +46,10 @@ begin
     v_job.last_error := v_error;
     v_event := upload_pipeline.move_job_or_raise(
       job => v_job,
-      code => 'parse_restarted',
+      step => upload_pipeline.resolve_step(v_job.status, 'parse_restarted', v_back_to),
       payload => v_error || jsonb_build_object(
         'leased_by', v_job.leased_by, 'attempt', v_job.attempt, 'run_after', v_job.run_after
-      ),
-      to_status => v_back_to
+      )
     );
   else
     v_event := upload_pipeline.retry_or_fail(

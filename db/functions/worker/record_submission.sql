@@ -33,7 +33,7 @@ begin
   if attempt >= v_job.attempt then
     v_submitted := upload_pipeline.move_job(
       job => v_job,
-      code => 'parse_submitted',
+      step => upload_pipeline.resolve_step(v_job.status, 'parse_submitted'),
       payload => jsonb_build_object('parse_job_id', parse_job_id, 'attempt', attempt),
       correlation_id => record_submission.correlation_id
     );

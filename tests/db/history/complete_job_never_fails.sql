@@ -7,7 +7,11 @@ select plan(7);
 select pg_temp.make_job('a');
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 select upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1);
-select upload_pipeline.move_job_or_raise(job => upload_pipeline.lock_job(pg_temp.job('a')), code => 'job_completed', payload => '{}');
+select upload_pipeline.move_job_or_raise(
+  job => upload_pipeline.lock_job(pg_temp.job('a')),
+  step => upload_pipeline.resolve_step('parsed', 'job_completed'),
+  payload => '{}'
+);
 select is(pg_temp.status('a'), 'complete', 'the job is complete');
 create temporary table before as select * from upload_pipeline.upload_jobs;
 
@@ -25,7 +29,11 @@ select is(
 );
 select results_eq('select * from upload_pipeline.upload_jobs', 'select * from before', 'the job is unchanged');
 select throws_ok(
-  $$select upload_pipeline.move_job_or_raise(job => upload_pipeline.lock_job(pg_temp.job('a')), code => 'parse_failed', payload => '{}')$$,
+  $$select upload_pipeline.move_job_or_raise(
+      job => upload_pipeline.lock_job(pg_temp.job('a')),
+      step => upload_pipeline.resolve_step('complete', 'parse_failed'),
+      payload => '{}'
+    )$$,
   'UP002', null, 'the state machine has no transition from complete to failed_parse'
 );
 select throws_ok(

@@ -7,7 +7,7 @@ update upload_pipeline.transitions set enabled = false where event_type = 'retry
 set constraints all immediate;
 set constraints all deferred;
 
--- What transition makes of a job: the event and the job after it, or the SQLSTATE.
+-- What move_job_or_raise makes of a job: the event and the job after it, or the SQLSTATE.
 create function pg_temp.transit(job text, code text, to_status text)
 returns text
 language plpgsql
@@ -22,7 +22,9 @@ begin
    where c.job_id = v_job.job_id;
   v_job.last_error := '{}';
 
-  v_event := upload_pipeline.move_job_or_raise(job => v_job, code => code, payload => '{}', to_status => to_status);
+  v_event := upload_pipeline.move_job_or_raise(
+    job => v_job, step => upload_pipeline.resolve_step(v_job.status, code, to_status), payload => '{}'
+  );
   set constraints all immediate;
   select j.* into v_job from upload_pipeline.upload_jobs as j where j.job_id = v_job.job_id;
   raise exception using errcode = 'PASST', message = format(
@@ -44,7 +46,7 @@ create temp table step on commit drop as
             where (r.from_status, r.to_status, r.event_type, r.enabled) = (f.status, l.status, c.event_type, true)
               and c.to_status is distinct from f.status
          ) as legal,
-         (select n.status from upload_pipeline.resolve_step(f.status, c.code, t.status) as n) as next_status,
+         (upload_pipeline.resolve_step(f.status, c.code, t.status)).status as next_status,
          pg_temp.transit(f.status, c.code, t.status) as outcome
     from upload_pipeline.statuses as f
    cross join upload_pipeline.event_codes as c

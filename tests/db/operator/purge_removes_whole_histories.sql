@@ -7,7 +7,11 @@ select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('done');
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('done'), content => '# a', parse_job_id => 'p1');
 select upload_pipeline.finish_content(job_id => pg_temp.job('done'), ordinal => 1);
-select upload_pipeline.move_job_or_raise(job => upload_pipeline.lock_job(pg_temp.job('done')), code => 'job_completed', payload => '{}');
+select upload_pipeline.move_job_or_raise(
+  job => upload_pipeline.lock_job(pg_temp.job('done')),
+  step => upload_pipeline.resolve_step('parsed', 'job_completed'),
+  payload => '{}'
+);
 select pg_temp.make_job('failed');
 select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_failed', job_id => pg_temp.job('failed'));
 select pg_temp.make_job('busy');

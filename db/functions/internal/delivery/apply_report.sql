@@ -12,11 +12,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_step record;
+  v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
 begin
-  select s.status, s.failed into v_step
-    from upload_pipeline.resolve_step(job.status, apply_report.code) as s;
-  if not found
+  if v_step.status is null
     or upload_pipeline.answer_is_stale(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
   then
     return null;
@@ -41,7 +39,7 @@ begin
 
   return upload_pipeline.move_job(
     job => job,
-    code => apply_report.code,
+    step => v_step,
     payload => apply_report.payload,
     correlation_id => apply_report.correlation_id
   );

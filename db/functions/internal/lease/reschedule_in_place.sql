@@ -18,7 +18,7 @@ begin
 
   return upload_pipeline.move_job_or_raise(
     job => job,
-    code => reschedule_in_place.code,
+    step => upload_pipeline.resolve_step(job.status, reschedule_in_place.code),
     payload => reschedule_in_place.error || jsonb_build_object('leased_by', job.leased_by, 'run_after', reschedule_in_place.run_after)
   );
 end;

@@ -34,7 +34,7 @@ begin
 
   return upload_pipeline.move_job_or_raise(
     job => job,
-    code => v_stage.failure_code,
+    step => upload_pipeline.resolve_step(job.status, v_stage.failure_code),
     payload => retry_or_fail.error || jsonb_build_object('leased_by', job.leased_by, 'tries', v_tries)
   );
 end;

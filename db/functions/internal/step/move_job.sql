@@ -1,23 +1,27 @@
--- A step out of a finished status (a late success, a retry) may meet a newer job of the same document.
--- The unique index has the word; only such a step pays for the subtransaction.
+-- A step out of a finished status (a late success, a retry) may meet a newer unfinished job of the same document.
+-- The unique index decides, even between two transactions at once. Only such a step needs a subtransaction.
+-- Locks: job. Calls: write_step.
 create or replace function upload_pipeline.move_job(
   job upload_pipeline.upload_jobs,
-  code text,
+  step upload_pipeline.step,
   payload jsonb,
-  correlation_id text default null,
-  to_status text default null
+  correlation_id text default null
 )
 returns upload_pipeline.events
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  if step.status is null then
+    return null;
+  end if;
+
   if not job.terminal then
-    return upload_pipeline.write_step(job, code, payload, correlation_id, to_status);
+    return upload_pipeline.write_step(job, step, payload, correlation_id);
   end if;
 
   begin
-    return upload_pipeline.write_step(job, code, payload, correlation_id, to_status);
+    return upload_pipeline.write_step(job, step, payload, correlation_id);
   exception
     when unique_violation then
       return null;
@@ -25,9 +29,9 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.move_job(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'write_step, where a refusal is an answer: null, and nothing done, if the machine has no such step or the '
-  'document has a newer unfinished job.';
+comment on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text) is
+  'Moves a locked job along a step of resolve_step and answers its event. Answers null and changes nothing if the '
+  'machine has no such step, or if the document has a newer unfinished job.';
 
-revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, text, jsonb, text, text)
+revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text)
   from public;

@@ -1,29 +1,29 @@
+-- The same as move_job, for callers to whom a refusal is an error.
+-- Locks: job. Calls: move_job.
 create or replace function upload_pipeline.move_job_or_raise(
   job upload_pipeline.upload_jobs,
-  code text,
-  payload jsonb,
-  correlation_id text default null,
-  to_status text default null
+  step upload_pipeline.step,
+  payload jsonb
 )
 returns upload_pipeline.events
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_event upload_pipeline.events := upload_pipeline.move_job(job, code, payload, correlation_id, to_status);
+  v_event upload_pipeline.events := upload_pipeline.move_job(job, step, payload);
 begin
   if v_event.event_id is not null then
     return v_event;
   end if;
 
-  if exists (select from upload_pipeline.resolve_step(job.status, move_job_or_raise.code, move_job_or_raise.to_status)) then
+  if step.status is not null then
     raise exception 'the document of job % has another job that is not finished', job.job_id
       using errcode = 'UP009',
             detail = format('Document %s may have one unfinished job.', job.document_id),
             hint = 'Wait for that job or cancel it with upload_pipeline.cancel_job, then call again.';
   end if;
 
-  raise exception 'job % is % and cannot take the step %', job.job_id, job.status, move_job_or_raise.code
+  raise exception 'job % is % and cannot take the step %', job.job_id, job.status, step.code
     using errcode = 'UP002',
           detail = format(
             'Enabled steps from %s: %s.',
@@ -31,15 +31,19 @@ begin
             coalesce(
               (select string_agg(format('%s (%s)', t.to_status, t.event_type), ', ' order by t.to_status, t.event_type)
                  from upload_pipeline.transitions as t
-                where t.from_status = job.status and t.enabled),
+                where t.from_status = job.status
+                  and t.enabled),
               'none'
             )
           ),
-          hint = 'See upload_pipeline.job_timeline for how it came here, upload_pipeline.transitions for what is legal.';
+          hint = 'See upload_pipeline.job_timeline for the history of the job, and upload_pipeline.transitions for '
+            'the legal steps.';
 end;
 $$;
 
-comment on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'write_step, where a refusal is an error. Raises UP002, UP009.';
+comment on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb) is
+  'Moves a locked job along a step of resolve_step and answers its event. Raises UP002 if the machine has no such '
+  'step, UP009 if the document has another unfinished job.';
 
-revoke all on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, text, jsonb, text, text) from public;
+revoke all on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb)
+  from public;

@@ -1,21 +1,16 @@
--- The state machine's answer: what `code` means for a job in `from_status`. No row: it has no such step. A code that
--- leads to a status is no step for a job that is there: a self-loop is for codes that lead nowhere.
+-- A code with a to_status never applies to a job already in that status. Only codes without one keep the status.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.resolve_step(from_status text, code text, to_status text default null)
-returns table (
-  status text,
-  terminal boolean,
-  failed boolean,
-  claimable boolean,
-  has_content boolean,
-  overdue_after interval,
-  event_type upload_pipeline.event_type,
-  severity upload_pipeline.severity
-)
-language sql
+returns upload_pipeline.step
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+declare
+  v_step upload_pipeline.step;
+begin
+  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+    into v_step
     from upload_pipeline.event_codes as c
     join upload_pipeline.transitions as t
       on t.from_status = resolve_step.from_status
@@ -25,9 +20,14 @@ as $$
     join upload_pipeline.statuses as s on s.status = t.to_status
    where c.code = resolve_step.code
      and c.to_status is distinct from resolve_step.from_status;
+  v_step.code := resolve_step.code;
+
+  return v_step;
+end;
 $$;
 
 comment on function upload_pipeline.resolve_step(text, text, text) is
-  'Where an event of this code leads from this status, by transitions and event_codes; no row if nowhere.';
+  'Where an event of this code leads from this status, by the tables transitions and event_codes. The status of the '
+  'answer is null if there is no such step. to_status chooses between several statuses that the code could lead to.';
 
 revoke all on function upload_pipeline.resolve_step(text, text, text) from public;

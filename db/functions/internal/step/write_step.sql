@@ -1,12 +1,12 @@
--- The one place where a job moves. The caller has locked the job and passes it with the columns it wants
--- changed (attempt, run_after, parsed_*, last_error); the event goes in first, then the row follows it.
--- Any step ends a lease: its holder learns so by UP003.
+-- The only place where a job moves. The caller has locked the job and passes the row with the columns it wants
+-- changed (attempt, max_attempts, run_after, parsed_*, last_error). The event goes in first, because a trigger on
+-- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
+-- Locks: job. Calls: clock.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
-  code text,
+  step upload_pipeline.step,
   payload jsonb,
-  correlation_id text default null,
-  to_status text default null
+  correlation_id text
 )
 returns upload_pipeline.events
 language plpgsql
@@ -14,35 +14,28 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_now timestamptz := greatest(upload_pipeline.clock(), job.updated_at);
-  v_step record;
+  v_stays boolean := step.status = job.status;
   v_event upload_pipeline.events;
 begin
-  select s.* into v_step
-    from upload_pipeline.resolve_step(job.status, write_step.code, write_step.to_status) as s;
-  if not found then
-    return null;
-  end if;
-
   insert into upload_pipeline.events (
     job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
   ) values (
-    job.job_id, job.version + 1, job.document_id, job.status, v_step.status, v_step.event_type,
-    v_step.severity, write_step.code, write_step.payload,
-    coalesce(write_step.correlation_id, job.correlation_id), v_now
+    job.job_id, job.version + 1, job.document_id, job.status, step.status, step.event_type, step.severity, step.code,
+    write_step.payload, coalesce(write_step.correlation_id, job.correlation_id), v_now
   )
   returning * into v_event;
 
   update upload_pipeline.upload_jobs as j
-     set status = v_step.status,
-         terminal = v_step.terminal,
-         failed = v_step.failed,
-         claimable = v_step.claimable,
-         has_content = v_step.has_content,
+     set status = step.status,
+         terminal = step.terminal,
+         failed = step.failed,
+         claimable = step.claimable,
+         has_content = step.has_content,
          version = v_event.version,
          attempt = job.attempt,
          max_attempts = job.max_attempts,
-         run_after = case when v_step.status = job.status or v_step.event_type = 'retry' then job.run_after else v_now end,
-         deadline_at = case when v_step.status = job.status then job.deadline_at else v_now + v_step.overdue_after end,
+         run_after = case when v_stays or step.event_type = 'retry' then job.run_after else v_now end,
+         deadline_at = case when v_stays then job.deadline_at else v_now + step.overdue_after end,
          lease_token = null,
          leased_by = null,
          leased_until = null,
@@ -57,9 +50,9 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.write_step(upload_pipeline.upload_jobs, text, jsonb, text, text) is
-  'Moves a locked job and writes the event; null, and nothing done, where the machine has no such step. '
-  'Raises 23505 where the document has another unfinished job.';
+comment on function upload_pipeline.write_step(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text) is
+  'Writes the event of a step and moves the locked job along it. Raises 23505 if the step leaves a finished status '
+  'while the document has another unfinished job; move_job answers that with null.';
 
-revoke all on function upload_pipeline.write_step(upload_pipeline.upload_jobs, text, jsonb, text, text)
+revoke all on function upload_pipeline.write_step(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text)
   from public;
