@@ -67,7 +67,6 @@ begin;
 
 -- Private: what a delivery says, and of whom
 \ir functions/internal/delivery/check_delivery_arguments.sql
-\ir functions/internal/delivery/check_report_arguments.sql
 \ir functions/internal/delivery/lock_provider_job.sql
 \ir functions/internal/delivery/lock_answered_job.sql
 \ir functions/internal/delivery/link_provider_job.sql

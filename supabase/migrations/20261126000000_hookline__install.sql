@@ -1261,17 +1261,24 @@ revoke all on function upload_pipeline.receipt_of(
 -- Private: what a delivery says, and of whom
 
 -- db/functions/internal/delivery/check_delivery_arguments.sql
--- The constraints of webhook_deliveries would refuse these too, but by a name, without saying what to do.
+-- The constraints of webhook_deliveries would refuse most of these too, but without saying what to do.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_delivery_arguments(
   source text,
   delivery_id text,
   body_sha256 text,
   event_type text,
+  code text,
+  job_id uuid,
+  parse_job_id text,
+  payload jsonb,
   correlation_id text,
-  payload jsonb
+  with_content boolean,
+  attempt integer default null
 )
 returns void
 language plpgsql
+stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -1281,70 +1288,52 @@ declare
     when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
     when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
     when length(correlation_id) not between 1 and 200 or correlation_id ~ '[[:cntrl:]]' then 'correlation_id'
-    when payload is null or jsonb_typeof(payload) <> 'object' then 'payload'
-  end;
-begin
-  if v_wrong is not null then
-    raise exception 'delivery % of % has an invalid %',
-      coalesce(quote_literal(left(delivery_id, 200)), 'null'), coalesce(quote_literal(left(source, 63)), 'null'), v_wrong
-      using errcode = 'UP006',
-            detail = 'source: a lowercase word; delivery_id, event_type: 1 to 200 characters; body_sha256: 64 lowercase '
-              'hex digits; correlation_id: 1 to 200 printable characters or null; payload, details: a JSON object.',
-            hint = format('Pass %s as described.', v_wrong);
-  end if;
-end;
-$$;
-
-comment on function upload_pipeline.check_delivery_arguments(text, text, text, text, text, jsonb) is
-  'Checks what every delivery must say of itself. Raises UP006.';
-
-revoke all on function upload_pipeline.check_delivery_arguments(text, text, text, text, text, jsonb) from public;
-
--- db/functions/internal/delivery/check_report_arguments.sql
-create or replace function upload_pipeline.check_report_arguments(
-  code text,
-  job_id uuid,
-  parse_job_id text,
-  attempt integer,
-  with_content boolean
-)
-returns void
-language plpgsql
-stable
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_wrong text := case
+    when payload is null or jsonb_typeof(payload) <> 'object' then
+      case when with_content then 'details' else 'payload' end
     when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
     when attempt < 1 then 'attempt'
     when code is null then null
-    -- Not an operator's or a worker's step, nor a success that would lack its content.
+    -- An operator's or a worker's code is no report. A success without its content would be half of one.
     when code = 'parse_completed' and not with_content or not exists (
       select
         from upload_pipeline.event_codes as c
-       where c.code = check_report_arguments.code
+       where c.code = check_delivery_arguments.code
          and c.reported
     ) then 'code'
     when job_id is null and parse_job_id is null then 'job_id'
   end;
 begin
   if v_wrong is not null then
-    raise exception 'a report % of job % (provider job %) has an invalid %',
+    raise exception 'delivery % of % (code %, job %, provider job %) has an invalid %',
+      coalesce(quote_literal(left(delivery_id, 200)), 'null'), coalesce(quote_literal(left(source, 63)), 'null'),
       coalesce(quote_literal(left(code, 63)), 'null'), coalesce(job_id::text, 'null'),
       coalesce(quote_literal(left(parse_job_id, 200)), 'null'), v_wrong
       using errcode = 'UP006',
-            detail = 'code: one of upload_pipeline.event_codes that is reported, or null, and parse_completed only with content; '
-              'parse_job_id: 1 to 200 characters; attempt: from 1; a report that means something names its job by '
-              'job_id or parse_job_id.',
-            hint = format('Pass %s as described.', v_wrong);
+            detail = case v_wrong
+              when 'source' then 'source is a lowercase letter and up to 62 more lowercase letters, digits and _.'
+              when 'body_sha256' then 'body_sha256 is 64 lowercase hex digits.'
+              when 'correlation_id' then 'correlation_id is 1 to 200 printable characters, or null.'
+              when 'parse_job_id' then 'parse_job_id is 1 to 200 characters, or null.'
+              when 'attempt' then 'attempt counts from 1.'
+              when 'code' then 'code is a row of upload_pipeline.event_codes where reported is true, or null. '
+                'parse_completed is only for upload_pipeline.receive_content.'
+              when 'job_id' then 'A report with a code names its job by job_id or by parse_job_id.'
+              when 'payload' then 'payload is a JSON object.'
+              when 'details' then 'details is a JSON object.'
+              else format('%s is 1 to 200 characters.', v_wrong)
+            end,
+            hint = format('Pass %s as the detail describes it.', v_wrong);
   end if;
 end;
 $$;
 
-comment on function upload_pipeline.check_report_arguments(text, uuid, text, integer, boolean) is
-  'Checks what a report says and whom it is about. Raises UP006.';
+comment on function upload_pipeline.check_delivery_arguments(
+  text, text, text, text, text, uuid, text, jsonb, text, boolean, integer
+) is 'Checks what a delivery says of itself and of the job it reports on. Raises UP006 and names the wrong argument.';
 
-revoke all on function upload_pipeline.check_report_arguments(text, uuid, text, integer, boolean) from public;
+revoke all on function upload_pipeline.check_delivery_arguments(
+  text, text, text, text, text, uuid, text, jsonb, text, boolean, integer
+) from public;
 
 -- db/functions/internal/delivery/lock_provider_job.sql
 -- A delivery parks while the submission commits its provider id: each looks for the other's row and both
@@ -1631,7 +1620,6 @@ revoke all on function upload_pipeline.record_delivery(
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
-  attempt integer,
   parse_job_id text,
   payload jsonb,
   correlation_id text
@@ -1644,7 +1632,7 @@ declare
   v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
 begin
   if v_step.status is null
-    or upload_pipeline.answer_is_stale(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
+    or upload_pipeline.answer_is_stale(job, null, apply_report.parse_job_id, v_step.failed)
   then
     return null;
   end if;
@@ -1676,16 +1664,16 @@ end;
 $$;
 
 comment on function upload_pipeline.apply_report(
-  upload_pipeline.upload_jobs, text, integer, text, jsonb, text
+  upload_pipeline.upload_jobs, text, text, jsonb, text
 ) is 'Moves a locked job by a provider''s report; null, and nothing done, where the report is stale.';
 
 revoke all on function upload_pipeline.apply_report(
-  upload_pipeline.upload_jobs, text, integer, text, jsonb, text
+  upload_pipeline.upload_jobs, text, text, jsonb, text
 ) from public;
 
 -- db/functions/internal/delivery/apply_parked_reports.sql
 -- Locks: job, deliveries. The caller holds the advisory lock of the provider job (lock_provider_job).
-create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid, attempt integer)
+create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -1705,7 +1693,6 @@ begin
     v_event := upload_pipeline.apply_report(
       job => upload_pipeline.lock_job(apply_parked_reports.job_id),
       code => v_delivery.code,
-      attempt => apply_parked_reports.attempt,
       parse_job_id => apply_parked_reports.parse_job_id,
       payload => v_delivery.payload,
       correlation_id => v_delivery.correlation_id
@@ -1720,10 +1707,10 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.apply_parked_reports(text, uuid, integer) is
+comment on function upload_pipeline.apply_parked_reports(text, uuid) is
   'Applies the deliveries that were parked for a provider job to the job it belongs to, in the order of their arrival.';
 
-revoke all on function upload_pipeline.apply_parked_reports(text, uuid, integer) from public;
+revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from public;
 
 -- db/functions/internal/content/content_still_wanted.sql
 -- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
@@ -1887,7 +1874,6 @@ create or replace function upload_pipeline.receive_event(
   job_id uuid default null,
   document_id uuid default null,
   parse_job_id text default null,
-  attempt integer default null,
   payload jsonb default '{}',
   correlation_id text default null
 )
@@ -1904,8 +1890,9 @@ declare
   v_event upload_pipeline.events;
   v_outcome text;
 begin
-  perform upload_pipeline.check_delivery_arguments(source, delivery_id, body_sha256, event_type, correlation_id, payload);
-  perform upload_pipeline.check_report_arguments(code, v_job_id, parse_job_id, attempt, false);
+  perform upload_pipeline.check_delivery_arguments(
+    source, delivery_id, body_sha256, event_type, code, v_job_id, parse_job_id, payload, correlation_id, false
+  );
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
   if v_job_id is null and code is not null then
@@ -1931,7 +1918,7 @@ begin
       return v_receipt;
     end if;
 
-    v_event := upload_pipeline.apply_report(v_job, code, attempt, parse_job_id, payload, correlation_id);
+    v_event := upload_pipeline.apply_report(v_job, code, parse_job_id, payload, correlation_id);
     v_outcome := case when v_event.event_id is null then 'stale' else 'applied' end;
   end if;
 
@@ -1942,7 +1929,7 @@ begin
 
   if v_outcome = 'applied' then
     perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
-    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, v_job.attempt);
+    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event);
@@ -1950,19 +1937,19 @@ end;
 $$;
 
 comment on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text
 ) is
   'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that failed. '
   'code says what it means (event_codes), null that it means nothing here; the job is named by job_id or found '
-  'by parse_job_id; attempt, where the sender proves it, overrides what is known of parse_job_id. '
+  'by parse_job_id. '
   'Outcomes: applied, duplicate, stale, ignored, parked. '
   'Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text
 ) from public;
 grant execute on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text
 ) to hookline_ingest;
 
 -- db/functions/ingest/receive_content.sql
@@ -2009,8 +1996,10 @@ begin
             hint = 'Send the content as UTF-8 with the sha256 and the size of exactly these bytes.';
   end if;
 
-  perform upload_pipeline.check_delivery_arguments(source, delivery_id, body_sha256, event_type, correlation_id, details);
-  perform upload_pipeline.check_report_arguments('parse_completed', receive_content.job_id, parse_job_id, attempt, true);
+  perform upload_pipeline.check_delivery_arguments(
+    source, delivery_id, body_sha256, event_type, 'parse_completed', receive_content.job_id, parse_job_id, details,
+    correlation_id, true, attempt
+  );
   perform upload_pipeline.lock_provider_job(parse_job_id);
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
@@ -2059,7 +2048,7 @@ begin
 
   if v_content.ordinal is not null then
     perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_attempt);
-    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, v_attempt);
+    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);
@@ -2994,7 +2983,7 @@ as $$
 declare
   v_known record;
 begin
-  select p.parse_job_id, p.job_id, p.attempt into v_known
+  select p.parse_job_id, p.job_id into v_known
     from upload_pipeline.webhook_deliveries as d
     join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
    where d.outcome = 'parked'
@@ -3012,7 +3001,7 @@ begin
      for key share of d;
   if found then
     perform upload_pipeline.lock_job(v_known.job_id);
-    perform upload_pipeline.apply_parked_reports(v_known.parse_job_id, v_known.job_id, v_known.attempt);
+    perform upload_pipeline.apply_parked_reports(v_known.parse_job_id, v_known.job_id);
   end if;
 
   return v_known.parse_job_id;
@@ -3256,7 +3245,7 @@ begin
   end if;
 
   perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
-  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, attempt);
+  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
   v_event.event_id := v_submitted.event_id;

@@ -41,8 +41,10 @@ begin
             hint = 'Send the content as UTF-8 with the sha256 and the size of exactly these bytes.';
   end if;
 
-  perform upload_pipeline.check_delivery_arguments(source, delivery_id, body_sha256, event_type, correlation_id, details);
-  perform upload_pipeline.check_report_arguments('parse_completed', receive_content.job_id, parse_job_id, attempt, true);
+  perform upload_pipeline.check_delivery_arguments(
+    source, delivery_id, body_sha256, event_type, 'parse_completed', receive_content.job_id, parse_job_id, details,
+    correlation_id, true, attempt
+  );
   perform upload_pipeline.lock_provider_job(parse_job_id);
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
@@ -91,7 +93,7 @@ begin
 
   if v_content.ordinal is not null then
     perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_attempt);
-    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, v_attempt);
+    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);

@@ -9,7 +9,6 @@ create or replace function upload_pipeline.receive_event(
   job_id uuid default null,
   document_id uuid default null,
   parse_job_id text default null,
-  attempt integer default null,
   payload jsonb default '{}',
   correlation_id text default null
 )
@@ -26,8 +25,9 @@ declare
   v_event upload_pipeline.events;
   v_outcome text;
 begin
-  perform upload_pipeline.check_delivery_arguments(source, delivery_id, body_sha256, event_type, correlation_id, payload);
-  perform upload_pipeline.check_report_arguments(code, v_job_id, parse_job_id, attempt, false);
+  perform upload_pipeline.check_delivery_arguments(
+    source, delivery_id, body_sha256, event_type, code, v_job_id, parse_job_id, payload, correlation_id, false
+  );
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
   if v_job_id is null and code is not null then
@@ -53,7 +53,7 @@ begin
       return v_receipt;
     end if;
 
-    v_event := upload_pipeline.apply_report(v_job, code, attempt, parse_job_id, payload, correlation_id);
+    v_event := upload_pipeline.apply_report(v_job, code, parse_job_id, payload, correlation_id);
     v_outcome := case when v_event.event_id is null then 'stale' else 'applied' end;
   end if;
 
@@ -64,7 +64,7 @@ begin
 
   if v_outcome = 'applied' then
     perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
-    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, v_job.attempt);
+    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event);
@@ -72,17 +72,17 @@ end;
 $$;
 
 comment on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text
 ) is
   'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that failed. '
   'code says what it means (event_codes), null that it means nothing here; the job is named by job_id or found '
-  'by parse_job_id; attempt, where the sender proves it, overrides what is known of parse_job_id. '
+  'by parse_job_id. '
   'Outcomes: applied, duplicate, stale, ignored, parked. '
   'Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text
 ) from public;
 grant execute on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, integer, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text
 ) to hookline_ingest;

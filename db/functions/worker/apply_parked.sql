@@ -10,7 +10,7 @@ as $$
 declare
   v_known record;
 begin
-  select p.parse_job_id, p.job_id, p.attempt into v_known
+  select p.parse_job_id, p.job_id into v_known
     from upload_pipeline.webhook_deliveries as d
     join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
    where d.outcome = 'parked'
@@ -28,7 +28,7 @@ begin
      for key share of d;
   if found then
     perform upload_pipeline.lock_job(v_known.job_id);
-    perform upload_pipeline.apply_parked_reports(v_known.parse_job_id, v_known.job_id, v_known.attempt);
+    perform upload_pipeline.apply_parked_reports(v_known.parse_job_id, v_known.job_id);
   end if;
 
   return v_known.parse_job_id;

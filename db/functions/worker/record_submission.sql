@@ -40,7 +40,7 @@ begin
   end if;
 
   perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
-  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id, attempt);
+  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
   v_event.event_id := v_submitted.event_id;

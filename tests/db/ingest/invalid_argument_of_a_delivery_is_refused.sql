@@ -6,7 +6,7 @@ select plan(11);
 select pg_temp.make_job('a');
 create temporary table good as
 select 'llamaparse' as source, 'd1' as delivery_id, pg_temp.sha('d1') as body_sha256, 'parse.error' as event_type,
-       'parse_failed' as code, pg_temp.job('a') as job_id, 'p1' as parse_job_id, 1 as attempt, '{}'::jsonb as payload,
+       'parse_failed' as code, pg_temp.job('a') as job_id, 'p1' as parse_job_id, '{}'::jsonb as payload,
        'c1' as correlation_id;
 create temporary table bad (argument text, value jsonb);
 insert into bad values
@@ -18,7 +18,6 @@ insert into bad values
   ('event_type', null), ('event_type', '""'), ('event_type', to_jsonb(repeat('e', 201))),
   ('code', '"no_such_code"'), ('code', '""'),
   ('parse_job_id', '""'), ('parse_job_id', to_jsonb(repeat('p', 201))),
-  ('attempt', '0'), ('attempt', '-1'),
   ('payload', null), ('payload', '[]'), ('payload', '"text"'),
   ('correlation_id', '""'), ('correlation_id', to_jsonb(repeat('c', 201))), ('correlation_id', '"a\nb"'),
   ('correlation_id', '"a\u007fb"');
@@ -35,7 +34,7 @@ begin
   end if;
   perform upload_pipeline.receive_event(
     source => g.source, delivery_id => g.delivery_id, body_sha256 => g.body_sha256, event_type => g.event_type,
-    code => g.code, job_id => g.job_id, parse_job_id => g.parse_job_id, attempt => g.attempt, payload => g.payload,
+    code => g.code, job_id => g.job_id, parse_job_id => g.parse_job_id, payload => g.payload,
     correlation_id => g.correlation_id
   );
   return 'accepted';

@@ -23,14 +23,14 @@ select is(
 select is(pg_temp.delivery('parked'), 'applied a x2', 'the parked delivery is now applied');
 
 select pg_temp.make_job('b');
-select pg_temp.receive_event(delivery_id => 'b1', code => 'parse_failed', job_id => pg_temp.job('b'), attempt => 1);
+select pg_temp.receive_event(delivery_id => 'b1', code => 'parse_failed', job_id => pg_temp.job('b'), parse_job_id => 'pb1');
 select upload_pipeline.retry_job(job_id => pg_temp.job('b'));
 select is(
-  pg_temp.summary(pg_temp.receive_event(delivery_id => 'stale', code => 'parse_failed', job_id => pg_temp.job('b'), attempt => 1)),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'stale', code => 'parse_failed', job_id => pg_temp.job('b'), parse_job_id => 'pb1')),
   'stale uploaded 4', 'a report of attempt 1 is stale'
 );
 select is(
-  pg_temp.summary(pg_temp.receive_event(delivery_id => 'stale', code => 'parse_failed', job_id => pg_temp.job('b'), attempt => 2)),
+  pg_temp.summary(pg_temp.receive_event(delivery_id => 'stale', code => 'parse_failed', job_id => pg_temp.job('b'), parse_job_id => 'pb2')),
   'applied failed_parse 5 event', 'a stale delivery is judged again'
 );
 

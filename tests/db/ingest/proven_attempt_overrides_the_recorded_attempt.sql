@@ -8,11 +8,11 @@ select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
 
 select is(
-  pg_temp.summary(pg_temp.receive_event(
-    delivery_id => 'd1', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p1', attempt => 2
+  pg_temp.summary(pg_temp.receive_content(
+    delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p1', attempt => 2
   )),
-  'applied parse_ready 5 event',
-  'a report with a proven attempt 2 is applied, although the provider job is recorded for attempt 1 (the provider may return a cached job)'
+  'kept uploaded 4 #1 + .md',
+  'content with a proven attempt 2 is kept, although the provider job is recorded for attempt 1 (the provider may return a cached job)'
 );
 
 select * from finish();

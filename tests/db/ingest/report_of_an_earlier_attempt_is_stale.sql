@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(11);
+select plan(10);
 
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
@@ -17,18 +17,14 @@ select is(
   'stale uploaded 4', 'a success that names only that provider job is stale'
 );
 select is(
-  pg_temp.summary(pg_temp.receive_event(delivery_id => 'd3', code => 'parse_ready', job_id => pg_temp.job('a'), attempt => 1)),
-  'stale uploaded 4', 'a success with attempt 1 is stale'
-);
-select is(
   pg_temp.summary(pg_temp.receive_event(delivery_id => 'd4', code => 'parse_started', job_id => pg_temp.job('a'), parse_job_id => 'p1')),
   'stale uploaded 4', 'parse_started with that provider job is stale'
 );
 select is(
-  pg_temp.summary(pg_temp.receive_event(
-    delivery_id => 'd5', code => 'parse_ready', job_id => pg_temp.job('a'), parse_job_id => 'p-new', attempt => 1
+  pg_temp.summary(pg_temp.receive_content(
+    delivery_id => 'd5', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p-new', attempt => 1
   )),
-  'stale uploaded 4', 'a success of an unrecorded provider job with attempt 1 is stale'
+  'stale uploaded 4', 'content of an unrecorded provider job with attempt 1 is stale'
 );
 select is(
   pg_temp.summary(pg_temp.receive_content(delivery_id => 'd6', job_id => pg_temp.job('a'), content => '# a', parse_job_id => 'p1')),

@@ -8,7 +8,7 @@ select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.receive_event(delivery_id => 'ignored', code => null, event_type => 'x');
 select pg_temp.receive_event(delivery_id => 'parked', code => 'parse_ready', parse_job_id => 'p1');
 select pg_temp.receive_event(delivery_id => 'again', code => 'parse_ready', parse_job_id => 'p2');
-select pg_temp.receive_event(delivery_id => 'stale', code => 'parse_started', job_id => pg_temp.job('a'), attempt => 1);
+select pg_temp.receive_event(delivery_id => 'stale', code => 'parse_started', job_id => pg_temp.job('a'));
 select pg_temp.set_clock('2026-03-01 12:00+00');
 select pg_temp.receive_event(delivery_id => 'again', code => 'parse_ready', parse_job_id => 'p2');
 select pg_temp.set_clock('2026-04-02 12:00+00');

@@ -1,5 +1,5 @@
 -- Locks: job, deliveries. The caller holds the advisory lock of the provider job (lock_provider_job).
-create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid, attempt integer)
+create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -19,7 +19,6 @@ begin
     v_event := upload_pipeline.apply_report(
       job => upload_pipeline.lock_job(apply_parked_reports.job_id),
       code => v_delivery.code,
-      attempt => apply_parked_reports.attempt,
       parse_job_id => apply_parked_reports.parse_job_id,
       payload => v_delivery.payload,
       correlation_id => v_delivery.correlation_id
@@ -34,7 +33,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.apply_parked_reports(text, uuid, integer) is
+comment on function upload_pipeline.apply_parked_reports(text, uuid) is
   'Applies the deliveries that were parked for a provider job to the job it belongs to, in the order of their arrival.';
 
-revoke all on function upload_pipeline.apply_parked_reports(text, uuid, integer) from public;
+revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from public;

@@ -2,7 +2,6 @@
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
-  attempt integer,
   parse_job_id text,
   payload jsonb,
   correlation_id text
@@ -15,7 +14,7 @@ declare
   v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
 begin
   if v_step.status is null
-    or upload_pipeline.answer_is_stale(job, apply_report.attempt, apply_report.parse_job_id, v_step.failed)
+    or upload_pipeline.answer_is_stale(job, null, apply_report.parse_job_id, v_step.failed)
   then
     return null;
   end if;
@@ -47,9 +46,9 @@ end;
 $$;
 
 comment on function upload_pipeline.apply_report(
-  upload_pipeline.upload_jobs, text, integer, text, jsonb, text
+  upload_pipeline.upload_jobs, text, text, jsonb, text
 ) is 'Moves a locked job by a provider''s report; null, and nothing done, where the report is stale.';
 
 revoke all on function upload_pipeline.apply_report(
-  upload_pipeline.upload_jobs, text, integer, text, jsonb, text
+  upload_pipeline.upload_jobs, text, text, jsonb, text
 ) from public;

@@ -1,14 +1,21 @@
--- The constraints of webhook_deliveries would refuse these too, but by a name, without saying what to do.
+-- The constraints of webhook_deliveries would refuse most of these too, but without saying what to do.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_delivery_arguments(
   source text,
   delivery_id text,
   body_sha256 text,
   event_type text,
+  code text,
+  job_id uuid,
+  parse_job_id text,
+  payload jsonb,
   correlation_id text,
-  payload jsonb
+  with_content boolean,
+  attempt integer default null
 )
 returns void
 language plpgsql
+stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -18,21 +25,49 @@ declare
     when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
     when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
     when length(correlation_id) not between 1 and 200 or correlation_id ~ '[[:cntrl:]]' then 'correlation_id'
-    when payload is null or jsonb_typeof(payload) <> 'object' then 'payload'
+    when payload is null or jsonb_typeof(payload) <> 'object' then
+      case when with_content then 'details' else 'payload' end
+    when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
+    when attempt < 1 then 'attempt'
+    when code is null then null
+    -- An operator's or a worker's code is no report. A success without its content would be half of one.
+    when code = 'parse_completed' and not with_content or not exists (
+      select
+        from upload_pipeline.event_codes as c
+       where c.code = check_delivery_arguments.code
+         and c.reported
+    ) then 'code'
+    when job_id is null and parse_job_id is null then 'job_id'
   end;
 begin
   if v_wrong is not null then
-    raise exception 'delivery % of % has an invalid %',
-      coalesce(quote_literal(left(delivery_id, 200)), 'null'), coalesce(quote_literal(left(source, 63)), 'null'), v_wrong
+    raise exception 'delivery % of % (code %, job %, provider job %) has an invalid %',
+      coalesce(quote_literal(left(delivery_id, 200)), 'null'), coalesce(quote_literal(left(source, 63)), 'null'),
+      coalesce(quote_literal(left(code, 63)), 'null'), coalesce(job_id::text, 'null'),
+      coalesce(quote_literal(left(parse_job_id, 200)), 'null'), v_wrong
       using errcode = 'UP006',
-            detail = 'source: a lowercase word; delivery_id, event_type: 1 to 200 characters; body_sha256: 64 lowercase '
-              'hex digits; correlation_id: 1 to 200 printable characters or null; payload, details: a JSON object.',
-            hint = format('Pass %s as described.', v_wrong);
+            detail = case v_wrong
+              when 'source' then 'source is a lowercase letter and up to 62 more lowercase letters, digits and _.'
+              when 'body_sha256' then 'body_sha256 is 64 lowercase hex digits.'
+              when 'correlation_id' then 'correlation_id is 1 to 200 printable characters, or null.'
+              when 'parse_job_id' then 'parse_job_id is 1 to 200 characters, or null.'
+              when 'attempt' then 'attempt counts from 1.'
+              when 'code' then 'code is a row of upload_pipeline.event_codes where reported is true, or null. '
+                'parse_completed is only for upload_pipeline.receive_content.'
+              when 'job_id' then 'A report with a code names its job by job_id or by parse_job_id.'
+              when 'payload' then 'payload is a JSON object.'
+              when 'details' then 'details is a JSON object.'
+              else format('%s is 1 to 200 characters.', v_wrong)
+            end,
+            hint = format('Pass %s as the detail describes it.', v_wrong);
   end if;
 end;
 $$;
 
-comment on function upload_pipeline.check_delivery_arguments(text, text, text, text, text, jsonb) is
-  'Checks what every delivery must say of itself. Raises UP006.';
+comment on function upload_pipeline.check_delivery_arguments(
+  text, text, text, text, text, uuid, text, jsonb, text, boolean, integer
+) is 'Checks what a delivery says of itself and of the job it reports on. Raises UP006 and names the wrong argument.';
 
-revoke all on function upload_pipeline.check_delivery_arguments(text, text, text, text, text, jsonb) from public;
+revoke all on function upload_pipeline.check_delivery_arguments(
+  text, text, text, text, text, uuid, text, jsonb, text, boolean, integer
+) from public;
