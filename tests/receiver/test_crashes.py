@@ -1,4 +1,4 @@
-"""kill -9 at the worst moment: what was acknowledged is there, and nothing is stuck."""
+"""After kill -9 at any moment, every acknowledged delivery is there and no job is stuck."""
 
 from __future__ import annotations
 

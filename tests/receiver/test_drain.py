@@ -1,4 +1,4 @@
-"""The drain goes on whatever fails, and stops when it is told to."""
+"""The drain survives every error, and stops when it is asked to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hookline.storage.objects import Storage
 from support.sender import LATER, Sender, Start, envelope_of, set_clock, until
 
 
-async def test_a_failure_that_nobody_foresaw_does_not_end_the_drain(
+async def test_an_unexpected_error_does_not_end_the_drain(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hookline.receiver.drain._POLL_INTERVAL", 0.05)
@@ -44,7 +44,7 @@ async def _kept_and_then_drained(sender: Sender) -> None:
     await until(lambda: sender.job(job)["status"] == "parsed")
 
 
-async def test_the_stop_waits_for_one_deletion_that_hangs_and_not_for_all() -> None:
+async def test_a_stop_waits_for_one_hanging_deletion_and_not_for_the_rest() -> None:
     tried = []
 
     class Deletions:

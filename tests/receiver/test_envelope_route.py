@@ -1,4 +1,4 @@
-"""POST /webhooks/llamaparse: the signed envelope becomes job state, or its sender hears why not."""
+"""POST /webhooks/llamaparse: a signed envelope changes its job, or is refused with the reason."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ async def test_an_envelope_that_is_not_proven_is_401(
     assert sender.job(job)["status"] == "uploaded"
 
 
-async def test_every_active_secret_is_good_and_a_retired_one_is_not(start: Start) -> None:
+async def test_every_active_secret_is_accepted_and_a_retired_one_is_not(start: Start) -> None:
     async with start(llamaparse_secrets=("the-new-secret-01234", ENVELOPE_SECRET)) as sender:
         for secret, expected in (
             ("the-new-secret-01234", 200),
@@ -148,7 +148,7 @@ async def test_every_active_secret_is_good_and_a_retired_one_is_not(start: Start
             assert (await sender.send_envelope(envelope, secret=secret))[0] == expected
 
 
-async def test_a_source_without_a_secret_proves_nothing(start: Start) -> None:
+async def test_a_source_without_a_secret_answers_401_to_everything(start: Start) -> None:
     async with start(llamaparse_secrets=()) as sender:
         body = json.dumps(envelope_of(sender.new_job())).encode()
         for headers in ({}, {"X_Webhook_Signature": sign(body, "")}):
@@ -188,7 +188,7 @@ async def test_a_document_of_another_job_is_409(sender: Sender) -> None:
     assert sender.job(job)["status"] == "uploaded"
 
 
-async def test_a_job_that_is_unknown_is_404(sender: Sender) -> None:
+async def test_an_unknown_job_is_404(sender: Sender) -> None:
     status, answer = await sender.send_envelope(envelope_of(Job(uuid4(), uuid4())))
     assert status == 404
     assert answer["title"] == "Not Found"
@@ -208,7 +208,7 @@ async def test_a_job_that_is_unknown_is_404(sender: Sender) -> None:
         ({"meta": {"parser_name": "\u0000", "parser_version": "1"}}, 400),
     ],
 )
-async def test_an_envelope_that_cannot_be_used_is_told_so(
+async def test_an_unusable_envelope_is_refused_with_the_reason(
     sender: Sender, change: dict[str, Any], expected: int
 ) -> None:
     job = sender.new_job()
@@ -219,7 +219,7 @@ async def test_an_envelope_that_cannot_be_used_is_told_so(
 
 
 @pytest.mark.parametrize("claim", [{"sha256": "0" * 64}, {"bytes": 1}])
-async def test_content_that_is_not_what_its_sender_said_is_422(
+async def test_content_with_another_hash_or_size_than_announced_is_422(
     sender: Sender, claim: dict[str, object]
 ) -> None:
     job = sender.new_job()

@@ -1,23 +1,17 @@
-"""A disk that never answers holds up nothing but what wants to be written to it."""
+"""A disk that never answers delays only the writes to it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-import threading
-import time
 from pathlib import Path
 
-import pytest
-
-from hookline.storage.blocking_calls import BlockingCalls
-from hookline.storage.objects import StorageError
 from support.receiver_process import Spawn
 from support.sender import envelope_of
 
 
-async def test_neither_signatures_nor_the_stop_wait_for_a_disk_that_hangs(
+async def test_a_hanging_disk_delays_neither_signature_checks_nor_the_stop(
     spawn: Spawn, tmp_path: Path
 ) -> None:
     hanging = tmp_path / "hanging"
@@ -48,44 +42,3 @@ async def test_neither_signatures_nor_the_stop_wait_for_a_disk_that_hangs(
         receiver.process.terminate()
         async with asyncio.timeout(10):
             assert await receiver.process.wait() == 0
-
-
-async def test_a_call_that_ends_after_it_was_given_up_frees_its_place() -> None:
-    calls = BlockingCalls(2)
-    release = threading.Event()
-
-    async def give_up() -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await calls.call(release.wait)
-
-    await asyncio.gather(give_up(), give_up())
-    with pytest.raises(StorageError, match="still hang"):
-        await calls.call(int)
-    release.set()
-    async with asyncio.timeout(5):
-        while True:
-            try:
-                assert await asyncio.gather(*(calls.call(int) for _ in range(10))) == [0] * 10
-            except StorageError:
-                await asyncio.sleep(0.01)
-            else:
-                break
-
-
-async def test_calls_wait_for_a_place_and_raise_what_the_function_raised() -> None:
-    calls = BlockingCalls(2)
-    running = []
-
-    def work() -> int:
-        running.append(1)
-        time.sleep(0.01)
-        return len(running) - len([running.pop()]) + 1
-
-    assert max(await asyncio.gather(*(calls.call(work) for _ in range(10)))) <= 2
-
-    def fail() -> None:
-        raise FileNotFoundError(2, "No such file or directory")
-
-    with pytest.raises(FileNotFoundError):
-        await calls.call(fail)

@@ -1,4 +1,4 @@
-"""What is refused before any work is done, and with which answer."""
+"""Requests that are refused before any work is done, and the answer to each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_a_body_over_its_routes_limit_is_413(start: Start) -> None:
             assert response.status == 413, "also where no length was announced"
 
 
-async def test_a_thin_route_takes_thin_bodies_only(sender: Sender) -> None:
+async def test_the_route_of_thin_events_takes_only_small_bodies(sender: Sender) -> None:
     assert (await sender.send_event(b" " * 2**18 + json.dumps(event_of("p")).encode()))[0] == 413
 
 
@@ -44,7 +44,7 @@ async def test_a_compressed_body_is_415_and_never_inflated(sender: Sender) -> No
     assert (status, answer["detail"]) == (415, "Content-Encoding is not accepted")
 
 
-async def test_a_second_content_encoding_is_looked_at_too(sender: Sender) -> None:
+async def test_a_second_content_encoding_is_checked_too(sender: Sender) -> None:
     body = json.dumps(envelope_of(sender.new_job())).encode()
     headers = [
         ("Content-Type", "application/json"),
@@ -63,7 +63,7 @@ async def test_a_body_that_is_not_called_json_is_415(sender: Sender, content_typ
     assert status == 415
 
 
-async def test_other_methods_and_paths_are_problems_too(sender: Sender) -> None:
+async def test_unknown_methods_and_paths_get_problem_json_too(sender: Sender) -> None:
     async with sender.http.get(sender.url + ROUTE) as response:
         assert response.status == 405
         assert response.headers["Allow"] == "POST"
@@ -126,7 +126,7 @@ async def test_the_largest_body_fits_into_a_budget_of_its_size(start: Start) -> 
         assert (await sender.send_envelope(body))[0] == 200
 
 
-async def test_a_body_that_does_not_come_is_408(start: Start) -> None:
+async def test_a_body_that_never_arrives_is_408(start: Start) -> None:
     async with start(read_timeout=0.2) as sender:
         reader, writer = await _open_upload(sender, 100, b"{")
         async with asyncio.timeout(5):
@@ -134,7 +134,7 @@ async def test_a_body_that_does_not_come_is_408(start: Start) -> None:
         writer.close()
 
 
-async def test_headers_that_do_not_come_are_not_waited_for(
+async def test_a_connection_without_headers_is_closed(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hookline.process.http_server._HEADER_TIMEOUT", 0.2)

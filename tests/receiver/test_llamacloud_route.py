@@ -1,4 +1,4 @@
-"""POST /webhooks/llamacloud: a thin event moves the job that it is about, once."""
+"""POST /webhooks/llamacloud: a thin event moves its job, once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ async def test_every_spelling_of_an_event_is_understood(sender: Sender, encode: 
     assert sender.job(job)["status"] == "parse_ready"
 
 
-async def test_a_failure_ends_nothing_before_the_provider_was_asked_why(sender: Sender) -> None:
+async def test_a_reported_failure_does_not_fail_the_job_before_the_provider_is_asked(
+    sender: Sender,
+) -> None:
     job = sender.submitted("p-1")
     status, answer = await sender.send_event(event_of("p-1", "parse.error"))
     assert (status, answer["outcome"]) == (200, "applied")
@@ -57,7 +59,7 @@ async def test_an_event_of_another_application_is_ignored(sender: Sender) -> Non
     assert (status, answer["outcome"]) == (200, "ignored")
 
 
-async def test_an_event_that_overtakes_our_bookkeeping_is_parked_then_applied(
+async def test_an_event_before_its_submission_is_recorded_is_parked_then_applied(
     sender: Sender,
 ) -> None:
     event = event_of("p-1")

@@ -1,4 +1,4 @@
-"""What is not HTTP gets a problem for an answer, and is quoted neither in it nor in the log."""
+"""Bytes that are not HTTP are answered with problem JSON, and quoted nowhere."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_malformed_request_is_a_problem_and_is_quoted_nowhere(spawn: Spa
     }
 
 
-async def test_an_expectation_that_is_not_met_is_417(sender: Sender) -> None:
+async def test_an_unknown_expect_header_is_417(sender: Sender) -> None:
     head, body = await _send(
         sender, b"POST /webhooks/llamaparse HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n"
     )
@@ -74,7 +74,7 @@ async def test_an_expectation_that_is_not_met_is_417(sender: Sender) -> None:
     assert b"tea" not in body
 
 
-async def test_a_failure_of_our_own_is_a_problem_without_its_message(
+async def test_an_internal_error_is_answered_without_its_message(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hookline.process.readiness import Readiness

@@ -1,4 +1,4 @@
-"""Storage or Postgres away: nothing is acknowledged that is not durable, nothing kept is lost."""
+"""While storage or Postgres is away, nothing is acknowledged before it is durable, or lost."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_after_a_storage_outage_the_senders_retry_finishes_it_too(sender: 
     assert sender.query("select * from upload_pipeline.check_integrity()") == []
 
 
-async def test_a_storage_that_hangs_is_given_up_at_the_deadline(
+async def test_a_hanging_storage_is_abandoned_at_the_deadline(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hookline.storage.files import FileStorage
@@ -134,7 +134,7 @@ async def test_postgres_away_is_503_and_the_receiver_comes_back_by_itself(
             await asyncio.sleep(0.1)
 
 
-async def test_many_who_ask_whether_it_is_ready_are_one_question_to_postgres(
+async def test_many_readiness_probes_ask_postgres_only_once(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions = []

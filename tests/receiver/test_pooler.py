@@ -1,7 +1,7 @@
 """The login roles of the README, directly and through a pooler in transaction mode.
 
-As on hosted Supabase: who installs and makes the logins is no superuser, and the pooler, PgBouncer
-here, lets no session state survive a transaction.
+As on hosted Supabase: the role that installs and makes the logins is no superuser, and no session
+state survives a transaction at the pooler, here PgBouncer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from support.servers import MAJORS, Server
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 SERVER_CONNECTIONS = 2
 
-# What the README says, each with a password.
+# The login roles that the README tells to make, with a password each.
 LOGINS = {"receiver": "hookline_ingest", "worker": "hookline_worker"}
 
 RECORD_SUBMISSION = (
@@ -59,7 +59,7 @@ def hosted(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def database(hosted: Server) -> Iterator[str]:
-    """Installed by the role `hosted`, with the logins that it made; the superuser's URL."""
+    """A database installed by the role `hosted`, with LOGINS. The URL is the superuser's."""
     with hosted.create(owner="hosted") as url:
         installer = hosted.url(name_of(url), user="hosted", password="hosted")
         migrate(installer)
@@ -78,7 +78,7 @@ def direct(hosted: Server, database: str) -> Route:
 
 @pytest.fixture
 def login(direct: Route) -> Route:
-    """What `start` asks for where a test names no URL: the receiver's login, directly."""
+    """The login that `start` uses if a test gives no URL: the receiver's, without the pooler."""
     return {"ingest": direct("receiver")}.__getitem__
 
 
@@ -169,7 +169,7 @@ def parsed(sender: Sender, job: Job) -> int:
     return [event["code"] for event in sender.events(job)].count("parse_completed")
 
 
-async def test_the_workers_login_submits_what_the_receivers_login_hears_of(
+async def test_the_workers_login_submits_and_the_receivers_login_takes_the_reports(
     start: Start, route: Route
 ) -> None:
     async with start(database_url=route("receiver"), prepare_threshold=None) as sender:
@@ -196,7 +196,7 @@ async def test_the_workers_login_submits_what_the_receivers_login_hears_of(
         pytest.param("worker", READ, id="worker-reads"),
     ],
 )
-async def test_no_login_does_what_is_anothers(
+async def test_no_login_may_do_the_work_of_another(
     start: Start, route: Route, name: str, statement: str
 ) -> None:
     async with start() as sender:

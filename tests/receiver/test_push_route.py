@@ -1,4 +1,4 @@
-"""POST /webhooks/llamaparse/{job_id}/{token}: the path proves the sender; every shape is kept."""
+"""POST /webhooks/llamaparse/{job_id}/{token}: the path proves the sender; every body is kept."""
 
 from __future__ import annotations
 

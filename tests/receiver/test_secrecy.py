@@ -1,4 +1,4 @@
-"""No secret, token, body or document text in a log line or an answer; ingest reads no table."""
+"""No log line or answer holds a secret, token or text; the receiver's role reads no table."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_the_admin_side_counts_deliveries_and_is_not_on_the_public_side(
         assert response.status == 404
 
 
-def test_the_endpoints_role_can_call_but_not_look(login: object) -> None:
+def test_the_endpoints_role_can_call_functions_but_not_read_tables(login: object) -> None:
     with psycopg.connect(login("ingest"), autocommit=True) as connection:  # type: ignore[operator]
         for relation in ("upload_jobs", "events", "contents", "webhook_deliveries", "job_overview"):
             with pytest.raises(errors.InsufficientPrivilege):

@@ -250,7 +250,7 @@ def test_a_budget_below_one_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert sentence == "HOOKLINE_BODY_BUDGET must be at least HOOKLINE_MAX_BODY, here 2097152."
 
 
-def test_a_grace_shorter_than_the_providers_silence_is_refused(
+def test_a_submit_grace_below_the_provider_timeout_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sentence = refusal(monkeypatch, HOOKLINE_SUBMIT_GRACE="60", HOOKLINE_PROVIDER_TIMEOUT="60")
@@ -302,7 +302,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load()
 
 
-def test_what_is_missing_is_asked_for_with_an_example() -> None:
+def test_a_missing_variable_is_named_with_an_example() -> None:
     settings = load()
     for require, variable in (
         (settings.require_database, "DATABASE_URL"),

@@ -80,7 +80,7 @@ def test_every_type_has_its_code_in_every_spelling(name: str, code: str, spell: 
     ["extract.success", "unmapped_event", "parse.paused", "parse", "parsexsuccess", "parse..error"],
 )
 @pytest.mark.parametrize("data", [None, {}, {"id": 7}, "text", {"id": PARSE_JOB}])
-def test_types_of_others_are_ignored_with_or_without_an_id(event_type: Any, data: Any) -> None:
+def test_events_of_other_applications_are_ignored(event_type: Any, data: Any) -> None:
     assert parse(event(event_type=event_type, data=data)) == Notice(
         delivery_id=EVENT_ID,
         event_type=event_type,
@@ -97,7 +97,7 @@ def test_an_event_with_only_data_id_is_ours_too(data: Any) -> None:
     assert parse(event(data=data)).parse_job_id == PARSE_JOB
 
 
-def test_job_id_goes_before_id() -> None:
+def test_job_id_wins_over_id() -> None:
     assert parse(event(data={"id": "evt-7", "job_id": PARSE_JOB})).parse_job_id == PARSE_JOB
 
 
@@ -124,7 +124,7 @@ def test_an_event_of_ours_without_a_usable_provider_id_is_malformed(data: Any) -
 
 
 @pytest.mark.parametrize("event_id", [None, "", 7, [EVENT_ID], "x" * 201])
-def test_without_a_usable_event_id_a_delivery_is_known_by_its_bytes(event_id: Any) -> None:
+def test_without_a_usable_event_id_the_delivery_id_is_the_hash_of_the_body(event_id: Any) -> None:
     body = event(event_id=event_id)
     assert parse(body).delivery_id == digest(body)
 
@@ -141,7 +141,7 @@ def test_an_event_without_a_usable_type_is_malformed(event_type: Any) -> None:
 
 @pytest.mark.parametrize("poison", ["\x00", "\ud800"])
 @pytest.mark.parametrize("event_type", ["extract.success", "parse.error"])
-def test_poison_in_anything_that_is_stored_is_malformed(poison: str, event_type: Any) -> None:
+def test_text_that_postgres_cannot_store_is_malformed(poison: str, event_type: Any) -> None:
     for changes in (
         {"event_type": event_type + poison},
         {"event_type": event_type, "event_id": poison},
@@ -157,7 +157,7 @@ def test_poison_in_anything_that_is_stored_is_malformed(poison: str, event_type:
         )
 
 
-def test_poison_in_what_is_not_stored_does_no_harm() -> None:
+def test_unstorable_text_in_fields_that_are_not_stored_does_no_harm() -> None:
     assert parse(event(other="\x00", data={"id": PARSE_JOB, "other": "\ud800"})).code
 
 
@@ -259,7 +259,7 @@ events = st.fixed_dictionaries(
     | events.map(json.dumps).map(json.dumps).map(str.encode)
 )
 @example(json.dumps("[" * 100_000).encode())
-def test_no_notification_raises_anything_but_malformed_or_holds_poison(body: bytes) -> None:
+def test_every_notification_is_malformed_or_storable(body: bytes) -> None:
     try:
         notice = parse(body)
     except Malformed:

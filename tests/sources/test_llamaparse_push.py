@@ -64,7 +64,7 @@ def test_a_token_is_good_for_one_job_and_one_attempt() -> None:
         b"hookline push token 1" + JOB.bytes + (1).to_bytes(4, "big"),
     ],
 )
-def test_a_mac_that_the_secret_made_for_another_use_is_no_token(message: bytes) -> None:
+def test_a_mac_made_for_another_use_is_no_token(message: bytes) -> None:
     mac = base64.urlsafe_b64encode(hmac.digest(NEW, message, "sha256")).decode().rstrip("=")
     with pytest.raises(NotProven):
         verify_token(f"1.{mac}", JOB, [NEW])
@@ -228,7 +228,7 @@ def test_nul_and_lone_surrogates_in_the_text_survive_as_bytes() -> None:
         b'{"md":"text","status":null}',
     ],
 )
-def test_what_is_beside_the_markdown_does_not_cost_the_document(body: bytes) -> None:
+def test_wrong_fields_beside_the_markdown_do_not_lose_the_document(body: bytes) -> None:
     content = parse(body, JOB, 1)
     assert content.content == b"text"
     assert content.recognised

@@ -331,7 +331,7 @@ def test_a_signature_in_any_other_spelling_is_not_proven(listed: str) -> None:
         verify_standard(HEADERS | {"webhook-signature": listed}, MESSAGE, [KEY], NOW)
 
 
-def test_no_more_signatures_are_looked_at_than_the_bound() -> None:
+def test_at_most_so_many_signatures_are_compared() -> None:
     listed = " ".join(["v1," + "A" * 43 + "="] * MAX_SIGNATURES + [SIGNATURE])
     with pytest.raises(NotProven):
         verify_standard(HEADERS | {"webhook-signature": listed}, MESSAGE, [KEY], NOW)

@@ -1,4 +1,4 @@
-"""Every storage in turn, and an imitation of Supabase's that can be made to fail."""
+"""Fixtures: every kind of storage, and an imitation of Supabase Storage that can fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Hookline relies on, of every kind of storage."""
+"""What every kind of storage must do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A directory that is not there has not lost its objects, and leftovers are none."""
+"""Storage in files: a missing root directory, and temporary files of a crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATH = "storage://parsed/document/job.md"
 
 
 @pytest.mark.parametrize("at", ["absent", "file"])
-async def test_without_its_root_nothing_is_missing_and_nothing_empty(
+async def test_without_its_root_no_object_is_missing_and_no_bucket_empty(
     tmp_path: Path, at: str
 ) -> None:
     (tmp_path / "file").touch()
@@ -27,7 +27,7 @@ async def test_without_its_root_nothing_is_missing_and_nothing_empty(
         await storage.check()
 
 
-async def test_a_root_that_may_not_be_written_is_told_by_the_check(
+async def test_the_check_reports_a_root_that_is_not_writable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Root, as tests may run, may write everywhere.
@@ -36,7 +36,7 @@ async def test_a_root_that_may_not_be_written_is_told_by_the_check(
         await FileStorage(tmp_path).check()
 
 
-async def test_what_a_crashed_write_leaves_is_not_listed(tmp_path: Path) -> None:
+async def test_temporary_files_of_a_crashed_write_are_not_listed(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path)
     await storage.write(PATH, b"x")
     (tmp_path / "parsed/document/.hookline-abcdef").write_bytes(b"half")

@@ -1,4 +1,4 @@
-"""A receiver that stores in Supabase: a webhook becomes an object, whatever fails in between."""
+"""A receiver that stores in Supabase: a webhook becomes an object, even after failures."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_while_supabase_is_away_content_is_kept_and_later_drained(
         assert [stored.content for stored in supabase.objects.values()] == [b"# kept"]
 
 
-async def test_what_a_person_must_mend_is_an_error_in_the_log_and_nothing_is_given_up(
+async def test_a_permanent_storage_error_is_logged_as_an_error_and_still_retried(
     start: Start, supabase: SupabaseImitation
 ) -> None:
     supabase.buckets["parsed"] = Bucket(["text/plain"])
@@ -102,7 +102,7 @@ async def test_what_a_person_must_mend_is_an_error_in_the_log_and_nothing_is_giv
     assert SECRET_KEY not in str(logs)
 
 
-async def test_a_storage_that_cannot_be_used_is_told_at_the_start_which_goes_on(
+async def test_an_unusable_storage_is_logged_at_the_start_and_the_receiver_runs_on(
     start: Start, supabase: SupabaseImitation
 ) -> None:
     supabase.buckets.clear()

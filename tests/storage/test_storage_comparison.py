@@ -1,4 +1,4 @@
-"""`hookline doctor --storage` finds what is in storage alone, and what is in the database alone."""
+"""`hookline doctor --storage` finds objects that only the storage or only the database has."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def examined(supabase: SupabaseImitation, login: Callable[[str], str]) -> Any:
     return examined
 
 
-async def test_where_nothing_differs_it_says_how_much_was_compared(
+async def test_without_differences_it_says_how_much_was_compared(
     jobs: Jobs, examined: Any, supabase: SupabaseImitation
 ) -> None:
     for number in range(3):
@@ -118,14 +118,14 @@ async def test_an_object_of_no_job_is_a_warning(jobs: Jobs, examined: Any) -> No
     ]
 
 
-async def test_an_object_that_is_younger_than_the_grace_period_is_not_told(
+async def test_an_object_younger_than_the_grace_period_is_not_reported(
     jobs: Jobs, examined: Any
 ) -> None:
     jobs.put("storage://parsed/doctor/probe.md", b"x", datetime.now(UTC))
     assert "orphaned" not in await examined()
 
 
-async def test_what_purged_and_erased_jobs_have_left_is_known(jobs: Jobs, examined: Any) -> None:
+async def test_objects_of_purged_and_erased_jobs_are_known(jobs: Jobs, examined: Any) -> None:
     jobs.parsed()
     _, erased = jobs.parsed()
     jobs.run("select upload_pipeline.erase_document(%(id)s)", id=erased.split("/")[3])
@@ -161,7 +161,7 @@ async def test_content_that_waits_for_storage_is_not_missing(jobs: Jobs, examine
     ("content", "told"),
     [(b"# longer", "8 bytes instead of 3"), (b"# y", "SHA-256 ")],
 )
-async def test_an_object_that_is_not_what_was_stored_is_a_fault(
+async def test_an_object_with_other_bytes_than_stored_is_a_fault(
     jobs: Jobs, examined: Any, content: bytes, told: str
 ) -> None:
     job_id, path = jobs.parsed(b"# x")
@@ -183,7 +183,7 @@ async def test_only_objects_of_the_right_size_are_downloaded(
     assert read == [f"GET /object/parsed/{right.removeprefix('storage://parsed/')}"]
 
 
-async def test_what_is_stored_or_erased_meanwhile_is_no_difference(
+async def test_an_object_stored_or_erased_during_the_comparison_is_no_difference(
     jobs: Jobs, supabase: SupabaseImitation, login: Callable[[str], str]
 ) -> None:
     class Meanwhile(Views):
@@ -229,7 +229,7 @@ async def test_more_than_a_batch_is_compared_on_both_sides(
     assert "Comparing storage: 27 objects read" in told
 
 
-async def test_what_cannot_be_compared_is_said(
+async def test_a_storage_that_cannot_be_compared_is_reported(
     examined: Any, jobs: Jobs, supabase: SupabaseImitation
 ) -> None:
     [told] = (await examined("ingest"))["comparison"]
@@ -245,7 +245,7 @@ async def test_what_cannot_be_compared_is_said(
     )
 
 
-async def test_the_storage_row_tells_what_its_check_tells(
+async def test_the_storage_row_shows_what_the_storage_check_found(
     examined: Any, supabase: SupabaseImitation
 ) -> None:
     checks = await examined(supabase_service_role_key=jwt(role="anon"))

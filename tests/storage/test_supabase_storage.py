@@ -1,4 +1,4 @@
-"""What Supabase answers is told apart: what a person must do, and what will heal."""
+"""Errors of Supabase Storage: those that need a person, and those that may recover."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_a_bucket_that_does_not_exist_is_not_an_empty_one(
     assert not isinstance(refused.value, MissingObject)
 
 
-async def test_what_a_person_must_do_is_said(supabase: SupabaseImitation) -> None:
+async def test_an_error_that_needs_a_person_says_what_to_do(supabase: SupabaseImitation) -> None:
     settings = supabase.settings()
     supabase.buckets["parsed"] = Bucket(["text/plain"], file_size_limit=10)
     error = await refusal(settings)
@@ -111,7 +111,7 @@ async def test_what_a_person_must_do_is_said(supabase: SupabaseImitation) -> Non
         assert "Supabase does not accept the key: set SUPABASE_SERVICE_ROLE_KEY" in str(error)
 
 
-async def test_what_will_heal_is_not_permanent(supabase: SupabaseImitation) -> None:
+async def test_an_error_that_may_recover_is_not_permanent(supabase: SupabaseImitation) -> None:
     settings = supabase.settings(storage_deadline=0.5)
     supabase.database_is_down = True
     error = await refusal(settings)
@@ -130,7 +130,7 @@ async def test_what_will_heal_is_not_permanent(supabase: SupabaseImitation) -> N
     assert "cannot be reached: check SUPABASE_URL" in str(error)
 
 
-async def test_a_server_that_hangs_is_given_up_before_the_deadline_of_the_caller(
+async def test_a_hanging_server_is_abandoned_before_the_callers_deadline(
     supabase: SupabaseImitation,
 ) -> None:
     supabase.hangs = True
@@ -141,7 +141,7 @@ async def test_a_server_that_hangs_is_given_up_before_the_deadline_of_the_caller
     assert not refused.value.permanent
 
 
-async def test_a_server_that_takes_the_connection_and_drops_it_is_told() -> None:
+async def test_a_connection_that_the_server_drops_is_reported() -> None:
     async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.close()
@@ -184,7 +184,7 @@ async def test_an_aborted_upload_leaves_no_object(supabase: SupabaseImitation) -
             await storage.read(PATH)
 
 
-async def test_the_check_tells_apart_what_is_wrong(supabase: SupabaseImitation) -> None:
+async def test_the_check_names_each_fault(supabase: SupabaseImitation) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -219,13 +219,13 @@ async def test_the_check_tells_apart_what_is_wrong(supabase: SupabaseImitation) 
         ("a.W10.b", None),
     ],
 )
-def test_a_key_that_tells_itself_that_it_is_wrong_is_named(key: str, told: str | None) -> None:
+def test_a_key_that_is_visibly_wrong_is_refused_with_the_reason(key: str, told: str | None) -> None:
     problem = key_problem(key, "mine.supabase.co", 1000)
     assert (problem is None) if told is None else (problem is not None and told in problem)
     assert problem is None or key not in problem
 
 
-def test_a_key_of_a_host_of_its_own_is_not_compared_by_project() -> None:
+def test_a_key_of_a_self_hosted_project_is_not_compared_by_project() -> None:
     assert key_problem(jwt(role="service_role", ref="mine"), "127.0.0.1", 1000) is None
 
 
@@ -236,7 +236,7 @@ async def test_a_public_bucket_is_refused(supabase: SupabaseImitation) -> None:
             await storage.check()
 
 
-async def test_a_key_that_sees_nothing_does_not_pass_for_deleted(
+async def test_a_deletion_with_a_key_that_sees_nothing_is_an_error(
     supabase: SupabaseImitation,
 ) -> None:
     anon = jwt(role="anon")
