@@ -191,3 +191,10 @@ def test_each_view_error_code_and_flag_is_in_its_table(database: str) -> None:
         ).fetchall()
         for (flag,) in flags:
             assert re.search(rf"^\| `{flag}` \|", HANDBOOK, re.MULTILINE), flag
+
+
+def test_each_folder_of_the_engine_is_in_the_list_of_files() -> None:
+    files = HANDBOOK.partition("## The files")[2]
+    folders = {path.parent.relative_to(ROOT / "db") for path in (ROOT / "db").rglob("*/*.sql")}
+    named = re.findall(r"`([\w/]+/)`", files)
+    assert sorted(named) == sorted(f"{folder.as_posix()}/" for folder in folders)
