@@ -55,8 +55,8 @@ _SHORT: Final[tuple[tuple[str, str, object], ...]] = (
     ("hookline.providers.llamacloud.outcomes", "_PAUSE", timedelta(seconds=1.5)),
     ("hookline.providers.llamacloud.outcomes", "_STUCK_AFTER", timedelta(seconds=2)),
     ("hookline.providers.llamacloud.reconcile", "_FAILED_BILLED_WITHIN", timedelta(seconds=1)),
-    ("hookline.worker.claimer", "_IDLE", 0.5),
-    ("hookline.worker.claimer", "_IDLE_DEAF", 0.5),
+    ("hookline.worker.claimer", "POLL_MAX_WITH_LISTEN", 0.5),
+    ("hookline.worker.claimer", "POLL_MAX_WITHOUT_LISTEN", 0.5),
 )
 _CHORES_EVERY: Final = 1.0
 

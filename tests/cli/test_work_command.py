@@ -35,7 +35,7 @@ def test_a_role_that_may_not_claim_is_told_which_may(
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last.startswith("hookline: The login role of DATABASE_URL may not claim jobs")
-    assert last.endswith("a worker needs one in hookline_worker.")
+    assert last.endswith("a worker needs a login that is a member of hookline_worker.")
 
 
 def test_with_nothing_to_do_it_is_said_why(cli: Cli, operator: str, given: dict[str, str]) -> None:
@@ -62,6 +62,6 @@ def test_a_second_handler_for_uploads_is_told_how_to_leave_ours_out(
     done = cli("work", "--stages", "mine.py", DATABASE_URL=operator, **given)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
-        "hookline: Two handlers for the status uploaded: one is enough. HOOKLINE_PARSER=none leaves"
-        " out those that Hookline brings along."
+        "hookline: Two handlers for the status uploaded: a status has one handler."
+        " HOOKLINE_PARSER=none leaves out the stages of the built-in parsers."
     )

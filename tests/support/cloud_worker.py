@@ -27,7 +27,8 @@ from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 from hookline.stages import Job, Stage, Tools
 from hookline.storage.files import FileStorage
-from hookline.worker.execution import Execution, WorkerContext
+from hookline.worker.context import WorkerContext
+from hookline.worker.execution import Execution
 from hookline.worker.metrics import WorkerMetrics
 
 FAST = Pace(speed=1000, list_lag_seconds=0)
@@ -137,7 +138,7 @@ class CloudWorker:
 
     async def work_on(self, job: Job) -> None:
         """One try, as the worker's runtime makes it."""
-        workshop = WorkerContext(
+        context = WorkerContext(
             self.pool,
             self.storage,
             self.settings,
@@ -145,7 +146,7 @@ class CloudWorker:
             lambda _: None,
             asyncio.get_running_loop().create_future(),
         )
-        await Execution(workshop, self._stage(job.status), job, 60).run()
+        await Execution(context, self._stage(job.status), job, 60).run()
 
     async def do(self, name: str) -> None:
         """Do one of the chores, now."""

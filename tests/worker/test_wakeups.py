@@ -29,7 +29,7 @@ async def _refuse(job: Job, tools: Tools) -> Handled:
 @pytest.fixture
 def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who does not hear the bell finds nothing after the first look."""
-    for name in ("_BUSY", "_IDLE", "_IDLE_DEAF"):
+    for name in ("POLL_MIN", "POLL_MAX_WITH_LISTEN", "POLL_MAX_WITHOUT_LISTEN"):
         monkeypatch.setattr(f"hookline.worker.claimer.{name}", NEVER)
 
 

@@ -1,4 +1,4 @@
-"""The claims of one stage: as many jobs as it has free places, and not one more."""
+"""The claimer of one stage: claims as many jobs as the stage has free places, never more."""
 
 from __future__ import annotations
 
@@ -13,96 +13,99 @@ from hookline.postgres.errors import DatabaseError, InvalidArgument, Unavailable
 from hookline.settings import ConfigurationError
 from hookline.stages import Job, Stage
 from hookline.timing import Backoff, wait_until_set
-from hookline.worker.execution import Execution, WorkerContext, frames_of
+from hookline.worker.context import WorkerContext
+from hookline.worker.execution import Execution
+from hookline.worker.outcome import frames_of
 
 __all__ = ["Claimer"]
 
 log = structlog.get_logger("hookline.worker")
 
-# Between two looks, in seconds: after work; at last, where a bell is heard; and where none is.
-_BUSY = 0.2
-_IDLE = 5.0
-_IDLE_DEAF = 1.0
-# However often the bell rings.
-_SHORTEST = 0.05
-# Postgres refuses, which does not pass by itself: no rights, no Hookline.
-_REFUSED = 10.0
-_NOT_ALLOWED = "42501"
+# Poll interval in seconds: minimum; maximum with LISTEN; maximum without.
+POLL_MIN = 0.2
+POLL_MAX_WITH_LISTEN = 5.0
+POLL_MAX_WITHOUT_LISTEN = 1.0
+# Seconds between two claims, however many notifications arrive.
+WAKE_MIN = 0.05
+# Seconds after Postgres refused a claim, for example because a right is missing.
+REFUSED_PAUSE = 10.0
+
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class Claimer:
-    """Polls for jobs; `wake` makes it look at once."""
+    """Claims the jobs of one stage and starts an execution for each. `lease` is seconds."""
 
     def __init__(
         self,
-        workshop: WorkerContext,
+        context: WorkerContext,
         stage: Stage,
         *,
         worker: str,
         lease: float,
-        hears: Callable[[], bool],
+        is_listening: Callable[[], bool],
     ) -> None:
-        self._workshop = workshop
+        self._context = context
         self._stage = stage
         self._worker = worker
         self._lease = lease
-        self._hears = hears
-        self._engine = Engine(workshop.pool)
-        self._tries: set[asyncio.Task[None]] = set()
+        self._is_listening = is_listening
+        self._engine = Engine(context.pool)
+        self._executions: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
-        self._freed = asyncio.Event()
+        self._place_freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._has_claimed = False
 
     def wake(self) -> None:
-        """Look now: there may be a job."""
+        """Poll at once: there may be a job."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Claim no more. `run` ends when the last try has."""
+        """Claim no more jobs. `run` returns when the last execution has ended."""
         self._stopping.set()
         self._woken.set()
-        self._freed.set()
+        self._place_freed.set()
 
     async def run(self) -> None:
-        """Until `stop`. Postgres away: waits, and goes on by itself.
+        """Claim jobs until `stop`. While Postgres is away, it waits and tries again.
 
-        Raises ConfigurationError if the very first claim says that nobody can claim this, or not
-        we.
+        Raises ConfigurationError if the first claim says that there is no such stage, or that our
+        login may not claim.
         """
-        pauses = Backoff(_BUSY)
+        poll = Backoff(POLL_MIN)
         while not self._stopping.is_set():
-            free = self._stage.concurrency - len(self._tries)
+            free = self._stage.concurrency - len(self._executions)
             if free == 0:
-                self._freed.clear()
-                await self._freed.wait()
+                self._place_freed.clear()
+                await self._place_freed.wait()
                 continue
+            # Before the claim: a notification that arrives during it is not overlooked.
             self._woken.clear()
-            longest = _IDLE if self._hears() else _IDLE_DEAF
+            poll_max = POLL_MAX_WITH_LISTEN if self._is_listening() else POLL_MAX_WITHOUT_LISTEN
             try:
                 jobs = await self._claim(free)
             except Unavailable as error:
                 log.warning("claim_waits", stage=self._stage.status, reason=str(error))
-                await wait_until_set(self._stopping, pauses.next(_IDLE))
+                await wait_until_set(self._stopping, poll.next(POLL_MAX_WITH_LISTEN))
                 continue
             except DatabaseError as error:
                 log.error("claim_refused", stage=self._stage.status, reason=str(error))
-                await wait_until_set(self._stopping, _REFUSED)
+                await wait_until_set(self._stopping, REFUSED_PAUSE)
                 continue
             if self._stopping.is_set():
                 await self._release(jobs)
                 break
             for job in jobs:
-                self._begin(job)
-            if len(jobs) == free:
-                pauses.reset()
-                continue
+                self._start(job)
             if jobs:
-                pauses.reset()
-            await wait_until_set(self._stopping, _SHORTEST)
-            await wait_until_set(self._woken, pauses.next(longest))
-        while self._tries:
-            await asyncio.wait(self._tries)
+                poll.reset()
+            if len(jobs) == free:
+                continue
+            await wait_until_set(self._stopping, WAKE_MIN)
+            await wait_until_set(self._woken, poll.next(poll_max))
+        while self._executions:
+            await asyncio.wait(self._executions)
 
     async def _claim(self, free: int) -> list[Job]:
         try:
@@ -116,36 +119,35 @@ class Claimer:
                 f"There is no stage for the status {self._stage.status}: {error}. {error.hint}"
             ) from error
         except DatabaseError as error:
-            if self._has_claimed or error.sqlstate != _NOT_ALLOWED:
+            if self._has_claimed or error.sqlstate != _INSUFFICIENT_PRIVILEGE:
                 raise
             raise ConfigurationError(
-                f"The login role of DATABASE_URL may not claim jobs ({error}): a worker needs one"
-                " in hookline_worker."
+                f"The login role of DATABASE_URL may not claim jobs ({error}): a worker needs a"
+                " login that is a member of hookline_worker."
             ) from error
         self._has_claimed = True
         return jobs
 
     async def _release(self, jobs: list[Job]) -> None:
-        # Claimed while the stop came.
+        # The stop came while they were being claimed.
         for job in jobs:
             with suppress(DatabaseError):
                 await self._engine.release_lease(job.job_id, job.lease_token)
 
-    def _begin(self, job: Job) -> None:
-        self._workshop.metrics.count_claimed(self._stage.status)
-        task = asyncio.create_task(
-            Execution(self._workshop, self._stage, job, self._lease).run(), name=f"try {job.job_id}"
-        )
-        self._tries.add(task)
-        task.add_done_callback(self._ended)
+    def _start(self, job: Job) -> None:
+        self._context.metrics.count_claimed(self._stage.status)
+        execution = Execution(self._context, self._stage, job, self._lease)
+        task = asyncio.create_task(execution.run(), name=f"execution {job.job_id}")
+        self._executions.add(task)
+        task.add_done_callback(self._on_end)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tries.discard(task)
-        self._freed.set()
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self._executions.discard(task)
+        self._place_freed.set()
         if not task.cancelled() and (error := task.exception()):
-            # A bug of ours; the job comes again when its lease has expired.
+            # This is a bug of Hookline. The job is claimed again when its lease has expired.
             log.error(
-                "try_failed",
+                "execution_failed",
                 stage=self._stage.status,
                 error=type(error).__name__,
                 frames=frames_of(error),

@@ -1,4 +1,4 @@
-"""A user's stages: a module by its name, or a .py file by its path; importing it registers them."""
+"""Loads the user's stages: imports modules or .py files, whose decorators register the stages."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ __all__ = ["load_stages"]
 
 
 def load_stages(names: Iterable[str]) -> tuple[Stage, ...]:
-    """Import each, as if from the working directory; what is registered then.
+    """Import each name: a module, looked for in the working directory first, or a .py file's path.
 
-    Raises ConfigurationError that says what cannot be imported and why.
+    Returns the stages that are registered afterwards. Raises ConfigurationError, which says what
+    cannot be imported and why.
     """
     for name in names:
         try:
@@ -41,20 +42,22 @@ def _import(name: str) -> ModuleType:
     path = Path(name).resolve()
     if not path.is_file():
         raise ConfigurationError(f"The stages of {name} cannot be imported: there is no such file.")
-    # A name of its own: it may be called like a module of somebody else.
-    called = f"hookline_stages_{path.stem}_{abs(hash(path)):x}"
-    if called in sys.modules:
-        return sys.modules[called]
+    # The module gets a name of its own, since another module may have the name of the file.
+    module_name = f"hookline_stages_{path.stem}_{abs(hash(path)):x}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
     _search(str(path.parent))
-    spec = importlib.util.spec_from_file_location(called, path)
+    spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise ConfigurationError(f"The stages of {name} cannot be imported: it is no Python file.")
+        raise ConfigurationError(
+            f"The stages of {name} cannot be imported: it is not a Python file."
+        )
     module = importlib.util.module_from_spec(spec)
-    sys.modules[called] = module
+    sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[called]
+        del sys.modules[module_name]
         raise
     return module
 

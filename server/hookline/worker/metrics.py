@@ -1,4 +1,4 @@
-"""What a worker counts of itself, for Prometheus. What is true of jobs is asked of Postgres."""
+"""Counters of this worker process only, for Prometheus. For the state of jobs, query the views."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 
 class WorkerMetrics:
-    """One registry a worker, so that two in one process do not mix."""
+    """The counters of one worker. Each has its own registry, so two in one process do not mix."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -19,37 +19,40 @@ class WorkerMetrics:
         )
         self._ended = Counter(
             "hookline_jobs_ended",
-            "Tries ended: advanced, handed_over, failed, deferred, released or lost",
+            "Executions ended: advanced, handed_over, failed, deferred, released or lost",
             ["stage", "result"],
             registry=self._registry,
         )
         self._seconds = Histogram(
             "hookline_job_seconds",
-            "Time from a claim to its end",
+            "Seconds from the claim of a job to the end of its execution",
             ["stage"],
             buckets=_SECONDS,
             registry=self._registry,
         )
         self._in_flight = Gauge(
-            "hookline_jobs_in_flight", "Jobs being worked on", ["stage"], registry=self._registry
+            "hookline_jobs_in_flight",
+            "Jobs that a handler works on now",
+            ["stage"],
+            registry=self._registry,
         )
 
     def show_stage(self, stage: str) -> None:
-        """Let a stage be seen before its first job."""
+        """Show a stage with zeros before its first job."""
         self._claimed.labels(stage)
         self._in_flight.labels(stage)
 
     def count_claimed(self, stage: str) -> None:
-        """One job claimed; it ends once."""
+        """Count a claimed job. For each, count_ended is called once."""
         self._claimed.labels(stage).inc()
         self._in_flight.labels(stage).inc()
 
     def count_ended(self, stage: str, result: str, seconds: float) -> None:
-        """One of them ended."""
+        """Count the end of an execution; `result` is how it ended."""
         self._ended.labels(stage, result).inc()
         self._seconds.labels(stage).observe(seconds)
         self._in_flight.labels(stage).dec()
 
     def exposition(self) -> bytes:
-        """All of it in Prometheus' text format 0.0.4."""
+        """All counters in Prometheus' text format 0.0.4."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""What a worker does beside its jobs, again and again, such as looking for what was missed."""
+"""Repeats a periodic task, such as applying parked deliveries, while the worker runs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ log = structlog.get_logger("hookline.worker")
 
 
 async def repeat(task: PeriodicTask, tools: Tools, stopping: asyncio.Event) -> None:
-    """Run it until `stopping`. What fails is logged, and tried again in its turn."""
-    pauses = Backoff(task.every, factor=1)
-    while not await wait_until_set(stopping, pauses.next(task.every)):
+    """Run the task every few seconds until `stopping` is set. A failure is logged, never raised."""
+    pause = Backoff(task.every, factor=1)
+    while not await wait_until_set(stopping, pause.next(task.every)):
         try:
             await task.run(tools)
         except DatabaseError as error:
-            log.warning("task_waits", task=task.name, reason=str(error))
+            log.warning("periodic_task_waits", task=task.name, reason=str(error))
         except Exception as error:
-            # The outermost loop: who would start it again? A message may quote a document.
-            log.error("task_failed", task=task.name, error=type(error).__name__)
+            # This is the outermost loop: nobody else would start the task again. The message is
+            # not logged, since it may quote a document.
+            log.error("periodic_task_failed", task=task.name, error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""A running worker: the claims of its stages, its ear and bell, its admin side; and a stop."""
+"""A running worker: a claimer for each stage, notifier, listener, periodic tasks, and a stop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hookline.stages import Stage, Tools
 from hookline.storage.objects import Storage
 from hookline.storage.opening import open_storage
 from hookline.worker.claimer import Claimer
-from hookline.worker.execution import WorkerContext
+from hookline.worker.context import WorkerContext
 from hookline.worker.metrics import WorkerMetrics
 from hookline.worker.periodic import repeat
 
@@ -34,50 +34,52 @@ __all__ = ["Worker", "working"]
 
 log = structlog.get_logger("hookline.worker")
 
+# Without these functions no job can be worked on.
 _FUNCTIONS = (
     *("claim_jobs", "heartbeat", "release_lease", "advance_job", "fail_job", "defer_job"),
     *("pause_stage", "receive_content", "finish_content"),
 )
-# For leases to be given back, once handlers were cut; more only if Postgres hangs.
-_LAST_MOMENT = 10.0
+# How long to wait, after handlers were cancelled, until their leases are released, in seconds.
+# It takes this long only if Postgres does not answer.
+_RELEASE_TIMEOUT = 10.0
 
 
 class Worker:
-    """What is running: its name in leases, its stages, and where its admin side listens."""
+    """A worker that runs: its name in leases, its statuses, and where its admin side listens."""
 
     def __init__(
         self,
         name: str,
         stages: Sequence[str],
         admin_url: str,
-        claims: Sequence[asyncio.Task[None]],
+        claimers: Sequence[asyncio.Task[None]],
     ) -> None:
         self.name = name
         self.stages = stages
         self.admin_url = admin_url
-        self._claims = claims
+        self._claimers = claimers
 
     async def until(self, stop: asyncio.Event) -> None:
-        """Wait for `stop`. Raises ConfigurationError if Postgres says that a stage cannot be."""
+        """Wait for `stop`. Raises ConfigurationError if Postgres refuses the claims of a stage."""
         stopped = asyncio.create_task(stop.wait(), name="stop")
-        await asyncio.wait({stopped, *self._claims}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopped, *self._claimers}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-        for task in self._claims:
+        for task in self._claimers:
             if task.done():
                 task.result()
 
 
 @asynccontextmanager
 async def working(
-    settings: Settings, stages: Sequence[Stage], chores: Sequence[PeriodicTask] = ()
+    settings: Settings, stages: Sequence[Stage], periodic: Sequence[PeriodicTask] = ()
 ) -> AsyncIterator[Worker]:
-    """A worker for these stages, from its first claim to the end of its last handler.
+    """Run a worker for these stages inside the block.
 
-    At the end handlers have HOOKLINE_STOP_TIMEOUT seconds; then they are cancelled and their leases
-    given back. Raises ConfigurationError if the settings do not suffice or the address is taken.
-    Postgres need not be there yet.
+    At its end, handlers have HOOKLINE_STOP_TIMEOUT seconds to finish; then they are cancelled and
+    their leases are released. Raises ConfigurationError if a setting is missing or the address is
+    taken. Postgres may be away at the start.
     """
-    _require_stages(stages)
+    _check_stages(stages)
     pool = open_pool(
         settings.require_database(),
         size=settings.pool_size,
@@ -85,7 +87,7 @@ async def working(
         name="hookline-worker",
     )
     async with open_storage(settings) as storage, pool:
-        running = _Running(settings, stages, chores, pool, storage)
+        running = _Running(settings, stages, periodic, pool, storage)
         try:
             yield await running.start()
         finally:
@@ -99,13 +101,13 @@ class _Running:
         self,
         settings: Settings,
         stages: Sequence[Stage],
-        chores: Sequence[PeriodicTask],
+        periodic: Sequence[PeriodicTask],
         pool: AsyncConnectionPool,
         storage: Storage,
     ) -> None:
         self._settings = settings
         self._stages = stages
-        self._chores = chores
+        self._periodic = periodic
         self._tools = Tools(Engine(pool), storage, settings)
         self._name = settings.worker_name or f"{socket.gethostname()[:150]}-{os.getpid()}"
         self._metrics = WorkerMetrics()
@@ -115,84 +117,86 @@ class _Running:
         self._runner = make_runner(
             admin_application(self._metrics.exposition, self._readiness.answer_in_detail)
         )
-        self._bell = Notifier(pool)
-        self._ear = Listener(settings.require_database(), self._hear)
-        self._cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        workshop = WorkerContext(pool, storage, settings, self._metrics, self._ring, self._cut)
-        self._claims = {
+        self._notifier = Notifier(pool)
+        self._listener = Listener(settings.require_database(), self._wake)
+        self._stop_deadline: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        context = WorkerContext(
+            pool, storage, settings, self._metrics, self._notify, self._stop_deadline
+        )
+        self._claimers = {
             stage.status: Claimer(
-                workshop,
+                context,
                 stage,
                 worker=self._name,
                 lease=stage.lease_seconds or settings.lease,
-                hears=lambda: self._ear.listening,
+                is_listening=lambda: self._listener.listening,
             )
             for stage in stages
         }
         self._stopping = asyncio.Event()
-        self._claiming: list[asyncio.Task[None]] = []
-        self._beside: list[asyncio.Task[None]] = []
-        self._listening: asyncio.Task[None] | None = None
+        self._claimer_tasks: list[asyncio.Task[None]] = []
+        self._other_tasks: list[asyncio.Task[None]] = []
+        self._listener_task: asyncio.Task[None] | None = None
 
-    def _hear(self, status: str | None) -> None:
-        for one, claims in self._claims.items():
-            if status is None or one == status:
-                claims.wake()
+    def _wake(self, status: str | None) -> None:
+        for claimed_status, claimer in self._claimers.items():
+            if status is None or claimed_status == status:
+                claimer.wake()
 
-    def _ring(self, status: str | None) -> None:
-        self._bell.notify(status)
-        # An ear hears our own bell, too.
-        if not self._ear.listening:
-            self._hear(status)
+    def _notify(self, status: str | None) -> None:
+        self._notifier.notify(status)
+        # The listener receives our own notifications as well, and wakes the claimer then.
+        if not self._listener.listening:
+            self._wake(status)
 
     async def start(self) -> Worker:
         admin_url = await listen(
             self._runner, self._settings.admin_host, self._settings.admin_port, "HOOKLINE_ADMIN_"
         )
-        for status, claims in self._claims.items():
+        for status, claimer in self._claimers.items():
             self._metrics.show_stage(status)
-            self._claiming.append(asyncio.create_task(claims.run(), name=f"claims {status}"))
-        self._beside.append(asyncio.create_task(self._bell.run(), name="bell"))
-        for chore in self._chores:
-            self._beside.append(
-                asyncio.create_task(repeat(chore, self._tools, self._stopping), name=chore.name)
+            self._claimer_tasks.append(asyncio.create_task(claimer.run(), name=f"claimer {status}"))
+        self._other_tasks.append(asyncio.create_task(self._notifier.run(), name="notifier"))
+        for task in self._periodic:
+            self._other_tasks.append(
+                asyncio.create_task(repeat(task, self._tools, self._stopping), name=task.name)
             )
-        # A transaction pooler would give the connection that listens to somebody else.
+        # A transaction pooler would give the listener's connection to somebody else.
         if self._settings.prepare_threshold is not None:
-            self._listening = asyncio.create_task(self._ear.run(), name="ear")
+            self._listener_task = asyncio.create_task(self._listener.run(), name="listener")
         log.info(
             "working",
             worker=self._name,
             admin_url=admin_url,
             stages={stage.status: stage.concurrency for stage in self._stages},
         )
-        return Worker(self._name, list(self._claims), admin_url, self._claiming)
+        return Worker(self._name, list(self._claimers), admin_url, self._claimer_tasks)
 
     async def stop(self) -> None:
         log.info("stopping", worker=self._name)
         self._readiness.stopping = True
         self._stopping.set()
-        for claims in self._claims.values():
-            claims.stop()
+        for claimer in self._claimers.values():
+            claimer.stop()
         try:
-            await _ended(self._claiming, self._settings.stop_timeout)
-            self._cut.set_result(None)
-            await _ended(self._claiming, _LAST_MOMENT)
-            self._bell.stop()
-            await _ended(self._beside, _LAST_MOMENT)
+            await _wait_for(self._claimer_tasks, self._settings.stop_timeout)
+            self._stop_deadline.set_result(None)
+            await _wait_for(self._claimer_tasks, _RELEASE_TIMEOUT)
+            self._notifier.stop()
+            await _wait_for(self._other_tasks, _RELEASE_TIMEOUT)
         finally:
-            for task in (*self._claiming, *self._beside, self._listening):
+            for task in (*self._claimer_tasks, *self._other_tasks, self._listener_task):
                 if task is not None:
                     await cancel_and_wait(task)
             await self._runner.cleanup()
 
 
-async def _ended(tasks: list[asyncio.Task[None]], seconds: float) -> None:
+async def _wait_for(tasks: list[asyncio.Task[None]], seconds: float) -> None:
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)
 
 
-def _require_stages(stages: Sequence[Stage]) -> None:
+def _check_stages(stages: Sequence[Stage]) -> None:
     if not stages:
         raise ConfigurationError(
             "There is no stage to work on: set HOOKLINE_STAGES, for example to my_stages, or name"
@@ -202,6 +206,6 @@ def _require_stages(stages: Sequence[Stage]) -> None:
     for status in statuses:
         if statuses.count(status) > 1:
             raise ConfigurationError(
-                f"Two handlers for the status {status}: one is enough. HOOKLINE_PARSER=none leaves"
-                " out those that Hookline brings along."
+                f"Two handlers for the status {status}: a status has one handler."
+                " HOOKLINE_PARSER=none leaves out the stages of the built-in parsers."
             )

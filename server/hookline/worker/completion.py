@@ -1,0 +1,124 @@
+"""The completion of one job: the engine is told the outcome, then it is logged and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import structlog
+
+from hookline.postgres.engine import Engine
+from hookline.postgres.errors import DatabaseError, StaleLease, Unavailable, UnknownJob
+from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused
+from hookline.timing import Backoff
+from hookline.worker.context import WorkerContext, log_fields
+from hookline.worker.outcome import Outcome
+
+__all__ = ["Completion"]
+
+log = structlog.get_logger("hookline.worker")
+
+# Pauses between two calls while Postgres is away, in seconds.
+_RETRY_MIN = 0.1
+_RETRY_MAX = 5.0
+# Characters. check_error_argument takes 10,000 bytes in all, as JSON.
+_LONGEST_TEXT = 1500
+_LONGEST_CODE = 90
+_LONGEST_REASON = 500
+
+
+class Completion:
+    """Ends the lease of one job by the function that fits the outcome, and reports it once."""
+
+    def __init__(self, context: WorkerContext, engine: Engine, job: Job) -> None:
+        self._context = context
+        self._engine = engine
+        self._job = job
+        self._started = time.monotonic()
+
+    async def complete(self, outcome: Outcome) -> None:
+        """Tell the engine the outcome. While Postgres is away, it tries until the stop deadline."""
+        if isinstance(outcome, HandedOver):
+            self.report("handed_over")
+            return
+        backoff = Backoff(_RETRY_MIN)
+        while True:
+            try:
+                await self._tell(outcome)
+                return
+            except Unavailable as error:
+                # Keep trying: whoever could take over the lease needs Postgres as well.
+                log.warning("completion_waits", reason=str(error), **log_fields(self._job))
+                if self._context.stop_deadline.done():
+                    self.report("lost", reason="Postgres is away")
+                    return
+                await asyncio.wait({self._context.stop_deadline}, timeout=backoff.next(_RETRY_MAX))
+            except (StaleLease, UnknownJob) as error:
+                self.report("lost", reason=str(error))
+                return
+            except (DatabaseError, TypeError, ValueError) as error:
+                if isinstance(outcome, Failed):
+                    log.error(
+                        "failure_not_recorded", error=type(error).__name__, **log_fields(self._job)
+                    )
+                    self.report("lost", reason="Postgres refused to record its failure")
+                    return
+                # The state machine does not have this step, or the payload cannot be JSON.
+                text = str(error) if isinstance(error, DatabaseError) else "It cannot be JSON."
+                outcome = Failed(type(error).__name__, text)
+
+    async def release(self) -> None:
+        """End the lease because the worker stops. The job is claimed again; no try is counted."""
+        try:
+            await self._engine.release_lease(self._job.job_id, self._job.lease_token)
+        except DatabaseError as error:
+            self.report("lost", reason=str(error))
+        else:
+            self.report("released")
+
+    def report(self, result: str, **more: object) -> None:
+        """Log and count how the execution ended."""
+        seconds = time.monotonic() - self._started
+        self._context.metrics.count_ended(self._job.status, result, seconds)
+        write = log.warning if result in ("failed", "lost") else log.info
+        write("job", result=result, ms=round(seconds * 1000, 1), **log_fields(self._job), **more)
+
+    async def _tell(self, outcome: Advance | Failed | Deferred) -> None:
+        ids = (self._job.job_id, self._job.lease_token)
+        match outcome:
+            case Advance(code, payload):
+                receipt = await self._engine.advance_job(*ids, code, payload)
+                self.report("advanced", code=code, to=receipt.status)
+            case Deferred():
+                if isinstance(outcome, Paused):
+                    await self._pause_stage(outcome)
+                error = _error_argument(outcome)
+                await self._engine.defer_job(*ids, error, outcome.until)
+                self.report("deferred", **error)
+            case Failed():
+                error = _error_argument(outcome)
+                receipt = await self._engine.fail_job(
+                    *ids, error, permanent=outcome.permanent, start_over=outcome.start_over
+                )
+                self.report("failed", to=receipt.status, **error)
+
+    async def _pause_stage(self, outcome: Paused) -> None:
+        try:
+            until = await self._engine.pause_stage(
+                self._job.status, outcome.pause_until, outcome.reason[:_LONGEST_REASON]
+            )
+        except Unavailable:
+            raise
+        except DatabaseError as error:
+            log.error("stage_not_paused", reason=str(error), **log_fields(self._job))
+        else:
+            log.warning("stage_paused", stage=self._job.status, until=until.isoformat())
+
+
+def _error_argument(outcome: Failed | Deferred) -> dict[str, str]:
+    """The error as check_error_argument takes it. Codes of a provider or a handler may not fit."""
+    word = re.sub(r"[^A-Za-z0-9_.]", "_", outcome.code)[:_LONGEST_CODE]
+    code = word if re.match(r"[A-Za-z]", word) else f"error_{word}"
+    text = outcome.text.replace("\0", "").encode("utf-8", "replace").decode()
+    return {"code": code, "error": text[:_LONGEST_TEXT]}

@@ -1,0 +1,73 @@
+"""The outcome of a handler: what its result, or the exception that it raised, means for the job."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+
+import structlog
+
+from hookline.postgres.errors import StaleLease, Unavailable
+from hookline.stages import Advance, Deferred, Failed, HandedOver, Job
+from hookline.storage.objects import StorageError
+from hookline.worker.context import log_fields
+
+__all__ = ["Outcome", "frames_of", "has_result", "outcome_of"]
+
+log = structlog.get_logger("hookline.worker")
+
+Outcome = Advance | HandedOver | Failed | Deferred
+
+_RIGHT_RESULTS = "A handler returns a code, Advance(code, payload) or HandedOver()."
+
+
+def has_result(handler: asyncio.Task[object]) -> bool:
+    """Whether the handler has returned, and neither raised nor was cancelled."""
+    return handler.done() and not handler.cancelled() and handler.exception() is None
+
+
+def outcome_of(handler: asyncio.Task[object], job: Job) -> Outcome:
+    """The outcome of a handler that has ended. What is not expected of a handler is logged."""
+    if handler.cancelled():
+        return Failed("CancelledError", "The handler cancelled itself.")
+    match handler.exception():
+        case None:
+            return _outcome_of_result(handler.result(), job)
+        case Failed() | Deferred() as outcome:
+            return outcome
+        case Unavailable() as error:
+            return Deferred("database_unavailable", str(error))
+        case StorageError() as error:
+            return Deferred("storage_unavailable", f"The storage failed: {error}.")
+        case StaleLease() as error:
+            # The handler has found out before the heartbeat did. If the lease was not this job's,
+            # it is a failure of the handler.
+            return Failed("StaleLease", str(error))
+        case error:
+            name, frames = type(error).__name__, frames_of(error)
+            log.error("handler_failed", error=name, frames=frames, **log_fields(job))
+            where = frames[-1].rpartition("/")[2] if frames else "its handler"
+            return Failed(name, f"{name} at {where}")
+
+
+def _outcome_of_result(result: object, job: Job) -> Outcome:
+    match result:
+        case Advance() | HandedOver():
+            return result
+        case str():
+            return Advance(result)
+        case None:
+            wrong = Failed("no_result", f"The handler returned None. {_RIGHT_RESULTS}")
+        case _:
+            name = type(result).__name__
+            wrong = Failed("wrong_result", f"The handler returned a {name}. {_RIGHT_RESULTS}")
+    log.error("handler_result_wrong", error=wrong.text, **log_fields(job))
+    return wrong
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Where an error was raised, the last eight frames. A message may quote the document."""
+    return [
+        f"{frame.filename}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__, limit=-8)
+    ]
