@@ -24,6 +24,7 @@ begin;
 
 -- Time and ids
 \ir functions/internal/clock.sql
+\ir functions/internal/in_utc.sql
 \ir functions/internal/uuid7.sql
 \ir functions/internal/lease/backoff.sql
 
@@ -95,6 +96,9 @@ begin;
 \ir functions/internal/lease/reschedule_in_place.sql
 \ir functions/internal/lease/retry_or_fail.sql
 \ir functions/internal/lease/sweep_leases.sql
+\ir functions/internal/credit/check_credits_argument.sql
+\ir functions/internal/credit/sum_credits.sql
+\ir functions/internal/credit/copy_default_caps.sql
 \ir functions/internal/credit/charge_caps.sql
 
 -- hookline_worker

@@ -1,19 +1,28 @@
 create table upload_pipeline.credit_caps (
+  scope text not null,
   owner_id uuid,
   period text not null,
   credits numeric not null,
   used numeric not null default 0,
   starts_at timestamptz not null,
-  constraint one_cap_an_owner_and_period unique nulls not distinct (owner_id, period),
+  constraint one_cap_a_scope_owner_and_period unique nulls not distinct (scope, owner_id, period),
+  constraint scope_is_all_each_or_owner check (
+    scope = 'all' and owner_id is null or scope = 'each' or scope = 'owner' and owner_id is not null
+  ),
   constraint period_is_hour_day_or_month check (period in ('hour', 'day', 'month')),
   constraint credits_are_not_negative check (credits >= 0),
   constraint used_is_not_negative check (used >= 0)
-);
+)
+-- Each reservation and each bill rewrites a sum. With room in its page the new row version needs no index entry.
+with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 comment on table upload_pipeline.credit_caps is
-  'How many of the provider''s credits may be spent in an hour, a day or a month (UTC), by an owner or by all '
-  'together. The sum is kept here, so that a reservation costs the same whatever the history.';
-comment on column upload_pipeline.credit_caps.owner_id is 'Null: all owners together.';
+  'How many of the provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent '
+  'is kept here, so that a reservation costs the same whatever the history.';
+comment on column upload_pipeline.credit_caps.scope is
+  'all: all owners together. owner: this owner. each: every owner who has no cap of their own for this period; the row '
+  'without an owner holds the amount, and each owner who reserves gets a row with that amount and a sum of their own.';
+comment on column upload_pipeline.credit_caps.owner_id is 'Null: all owners together, or the amount for each.';
 comment on column upload_pipeline.credit_caps.used is 'Reserved or billed in the window that began at starts_at.';
 
 alter table upload_pipeline.credit_caps enable row level security;

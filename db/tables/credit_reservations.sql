@@ -1,18 +1,22 @@
 create table upload_pipeline.credit_reservations (
   job_id uuid not null,
   attempt integer not null,
-  owner_id uuid not null,
+  ordinal integer not null,
+  owner_id uuid,
   reserved numeric not null,
   billed numeric,
   reserved_at timestamptz not null,
   settled_at timestamptz,
   check_after timestamptz,
-  constraint credit_reservations_pkey primary key (job_id, attempt),
-  constraint attempt_counts_from_one check (attempt >= 1),
+  constraint credit_reservations_pkey primary key (job_id, attempt, ordinal),
+  constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
   constraint credits_are_not_negative check (reserved >= 0 and billed >= 0),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
   constraint open_reservation_is_looked_at check ((check_after is null) = (settled_at is not null))
 );
+
+create unique index one_open_reservation_an_attempt on upload_pipeline.credit_reservations (job_id, attempt)
+  where settled_at is null;
 
 create index credit_reservations_open on upload_pipeline.credit_reservations (check_after)
   where settled_at is null;
@@ -22,10 +26,14 @@ create index credit_reservations_by_owner on upload_pipeline.credit_reservations
 create index credit_reservations_by_time on upload_pipeline.credit_reservations (reserved_at);
 
 comment on table upload_pipeline.credit_reservations is
-  'One row for each attempt that was, or may have been, submitted: what it may cost, then what it did. No key to the '
-  'job: what was spent stays spent when a document is erased. purge forgets the old ones.';
+  'One row for each time that an attempt was, or may have been, submitted: what it may cost, then what was billed. '
+  'A row is settled once and never opened again; a later submission of the attempt has a row of its own. '
+  'There is no key to the job: what was spent stays spent when a document is erased. purge deletes old rows.';
+comment on column upload_pipeline.credit_reservations.ordinal is 'Counts the reservations of an attempt from 1.';
+comment on column upload_pipeline.credit_reservations.owner_id is 'Null: the owner was erased.';
 comment on column upload_pipeline.credit_reservations.reserved_at is
-  'Before the last call that may have submitted it: an open row means that the provider may know the job.';
+  'When it counts in a cap. It is before the last call that may have submitted the job: an open row means that the '
+  'provider may know the job.';
 comment on column upload_pipeline.credit_reservations.billed is 'Null: open. 0: never submitted, or free.';
 comment on column upload_pipeline.credit_reservations.check_after is 'When reconciling asks what was billed.';
 

@@ -1,5 +1,6 @@
 create or replace view upload_pipeline.credit_status as
-select cap.owner_id,
+select cap.scope,
+       cap.owner_id,
        cap.period,
        cap.credits,
        cap.used,
@@ -7,17 +8,20 @@ select cap.owner_id,
        cap.starts_at,
        (cap.starts_at at time zone 'UTC' + ('1 ' || cap.period)::interval) at time zone 'UTC' as resets_at
   from (
-    select c.owner_id,
+    select c.scope,
+           c.owner_id,
            c.period,
            c.credits,
            case when c.starts_at >= w.starts_at then c.used else 0 end as used,
-           w.starts_at
+           greatest(c.starts_at, w.starts_at) as starts_at
       from upload_pipeline.credit_caps as c
       cross join lateral (select date_trunc(c.period, upload_pipeline.clock(), 'UTC') as starts_at) as w
   ) as cap;
 
 comment on view upload_pipeline.credit_status is
-  'A row a cap: what is used (reserved or billed) and left in its window, and when that ends. owner_id null: all owners.';
+  'A row a cap: what is used (reserved or billed) and left in its window, and when that ends. scope all: all owners '
+  'together; owner: a cap of an owner''s own; each: the cap of every other owner, with a row of their own once they '
+  'have reserved, and one without owner_id for the amount.';
 
 revoke all on upload_pipeline.credit_status from public;
 grant select on upload_pipeline.credit_status to hookline_reader, hookline_worker;

@@ -163,6 +163,27 @@ revoke all on function upload_pipeline.clock() from public;
 -- A view's tables are read with its owner's rights, but its functions are called with the reader's.
 grant execute on function upload_pipeline.clock() to hookline_reader, hookline_worker;
 
+-- db/functions/internal/in_utc.sql
+-- A time in a text is read by people in other zones and by programs: no setting of the session changes it.
+create or replace function upload_pipeline.in_utc(at timestamptz)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when isfinite(in_utc.at) then to_char(in_utc.at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"')
+    else in_utc.at::text
+  end;
+$$;
+
+comment on function upload_pipeline.in_utc(timestamptz) is
+  'A time as text, in UTC: 2026-01-31 12:34:56Z. Null for null.';
+
+-- Views call functions with their reader's rights.
+revoke all on function upload_pipeline.in_utc(timestamptz) from public;
+grant execute on function upload_pipeline.in_utc(timestamptz) to hookline_reader;
+
 -- db/functions/internal/uuid7.sql
 -- Time-ordered ids keep primary-key inserts at the right edge of their index. uuidv7() exists only from
 -- Postgres 18 on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, 74 random bits.
@@ -739,21 +760,30 @@ comment on column upload_pipeline.deletions.run_after is
 
 -- db/tables/credit_caps.sql
 create table upload_pipeline.credit_caps (
+  scope text not null,
   owner_id uuid,
   period text not null,
   credits numeric not null,
   used numeric not null default 0,
   starts_at timestamptz not null,
-  constraint one_cap_an_owner_and_period unique nulls not distinct (owner_id, period),
+  constraint one_cap_a_scope_owner_and_period unique nulls not distinct (scope, owner_id, period),
+  constraint scope_is_all_each_or_owner check (
+    scope = 'all' and owner_id is null or scope = 'each' or scope = 'owner' and owner_id is not null
+  ),
   constraint period_is_hour_day_or_month check (period in ('hour', 'day', 'month')),
   constraint credits_are_not_negative check (credits >= 0),
   constraint used_is_not_negative check (used >= 0)
-);
+)
+-- Each reservation and each bill rewrites a sum. With room in its page the new row version needs no index entry.
+with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 comment on table upload_pipeline.credit_caps is
-  'How many of the provider''s credits may be spent in an hour, a day or a month (UTC), by an owner or by all '
-  'together. The sum is kept here, so that a reservation costs the same whatever the history.';
-comment on column upload_pipeline.credit_caps.owner_id is 'Null: all owners together.';
+  'How many of the provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent '
+  'is kept here, so that a reservation costs the same whatever the history.';
+comment on column upload_pipeline.credit_caps.scope is
+  'all: all owners together. owner: this owner. each: every owner who has no cap of their own for this period; the row '
+  'without an owner holds the amount, and each owner who reserves gets a row with that amount and a sum of their own.';
+comment on column upload_pipeline.credit_caps.owner_id is 'Null: all owners together, or the amount for each.';
 comment on column upload_pipeline.credit_caps.used is 'Reserved or billed in the window that began at starts_at.';
 
 alter table upload_pipeline.credit_caps enable row level security;
@@ -762,18 +792,22 @@ alter table upload_pipeline.credit_caps enable row level security;
 create table upload_pipeline.credit_reservations (
   job_id uuid not null,
   attempt integer not null,
-  owner_id uuid not null,
+  ordinal integer not null,
+  owner_id uuid,
   reserved numeric not null,
   billed numeric,
   reserved_at timestamptz not null,
   settled_at timestamptz,
   check_after timestamptz,
-  constraint credit_reservations_pkey primary key (job_id, attempt),
-  constraint attempt_counts_from_one check (attempt >= 1),
+  constraint credit_reservations_pkey primary key (job_id, attempt, ordinal),
+  constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
   constraint credits_are_not_negative check (reserved >= 0 and billed >= 0),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
   constraint open_reservation_is_looked_at check ((check_after is null) = (settled_at is not null))
 );
+
+create unique index one_open_reservation_an_attempt on upload_pipeline.credit_reservations (job_id, attempt)
+  where settled_at is null;
 
 create index credit_reservations_open on upload_pipeline.credit_reservations (check_after)
   where settled_at is null;
@@ -783,10 +817,14 @@ create index credit_reservations_by_owner on upload_pipeline.credit_reservations
 create index credit_reservations_by_time on upload_pipeline.credit_reservations (reserved_at);
 
 comment on table upload_pipeline.credit_reservations is
-  'One row for each attempt that was, or may have been, submitted: what it may cost, then what it did. No key to the '
-  'job: what was spent stays spent when a document is erased. purge forgets the old ones.';
+  'One row for each time that an attempt was, or may have been, submitted: what it may cost, then what was billed. '
+  'A row is settled once and never opened again; a later submission of the attempt has a row of its own. '
+  'There is no key to the job: what was spent stays spent when a document is erased. purge deletes old rows.';
+comment on column upload_pipeline.credit_reservations.ordinal is 'Counts the reservations of an attempt from 1.';
+comment on column upload_pipeline.credit_reservations.owner_id is 'Null: the owner was erased.';
 comment on column upload_pipeline.credit_reservations.reserved_at is
-  'Before the last call that may have submitted it: an open row means that the provider may know the job.';
+  'When it counts in a cap. It is before the last call that may have submitted the job: an open row means that the '
+  'provider may know the job.';
 comment on column upload_pipeline.credit_reservations.billed is 'Null: open. 0: never submitted, or free.';
 comment on column upload_pipeline.credit_reservations.check_after is 'When reconciling asks what was billed.';
 
@@ -2464,34 +2502,134 @@ comment on function upload_pipeline.sweep_leases(integer) is
 
 revoke all on function upload_pipeline.sweep_leases(integer) from public;
 
+-- db/functions/internal/credit/check_credits_argument.sql
+create or replace function upload_pipeline.check_credits_argument(credits numeric)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- NaN is greater than every number.
+  if credits is null or credits not between 0 and 1e12 then
+    raise exception 'no attempt costs % credits', coalesce(left(credits::text, 40), 'null')
+      using errcode = 'UP006',
+            detail = 'credits is a number from 0 to 10^12.',
+            hint = 'Pass the pages times the credits a page to reserve, usage.credits of the provider''s job to settle, '
+              'or 0 where it was never submitted.';
+  end if;
+end;
+$$;
+
+comment on function upload_pipeline.check_credits_argument(numeric) is
+  'Checks the credits that a reservation or a bill names. Raises UP006.';
+
+revoke all on function upload_pipeline.check_credits_argument(numeric) from public;
+
+-- db/functions/internal/credit/sum_credits.sql
+create or replace function upload_pipeline.sum_credits(owner_id uuid, since timestamptz)
+returns numeric
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(sum(coalesce(r.billed, r.reserved)), 0)
+    from upload_pipeline.credit_reservations as r
+   where r.reserved_at >= sum_credits.since
+     and (sum_credits.owner_id is null or r.owner_id = sum_credits.owner_id);
+$$;
+
+comment on function upload_pipeline.sum_credits(uuid, timestamptz) is
+  'What was billed, or else is reserved, since a time: by an owner, or by all where owner_id is null.';
+
+revoke all on function upload_pipeline.sum_credits(uuid, timestamptz) from public;
+
+-- db/functions/internal/credit/copy_default_caps.sql
+-- An owner who has no cap of their own gets a row for the cap that is set for each owner, with what they spent in this
+-- window. No reservation is written meanwhile, or the sum could miss it.
+-- Locks: reservations (where a row is missing), caps.
+create or replace function upload_pipeline.copy_default_caps(owner_id uuid)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (
+    select
+      from upload_pipeline.credit_caps as d
+     where d.scope = 'each'
+       and d.owner_id is null
+       and not exists (
+         select
+           from upload_pipeline.credit_caps as c
+          where c.owner_id = copy_default_caps.owner_id
+            and c.period = d.period
+       )
+  ) then
+    return;
+  end if;
+
+  lock table upload_pipeline.credit_reservations in share row exclusive mode;
+
+  insert into upload_pipeline.credit_caps (scope, owner_id, period, credits, used, starts_at)
+  select 'each', copy_default_caps.owner_id, d.period, d.credits,
+         upload_pipeline.sum_credits(copy_default_caps.owner_id, w.starts_at), w.starts_at
+    from upload_pipeline.credit_caps as d
+    cross join lateral (select date_trunc(d.period, upload_pipeline.clock(), 'UTC') as starts_at) as w
+   where d.scope = 'each'
+     and d.owner_id is null
+     and not exists (
+       select
+         from upload_pipeline.credit_caps as c
+        where c.owner_id = copy_default_caps.owner_id
+          and c.period = d.period
+     )
+  on conflict on constraint one_cap_a_scope_owner_and_period do nothing;
+end;
+$$;
+
+comment on function upload_pipeline.copy_default_caps(uuid) is
+  'Makes sure that each cap that is set for every owner has a row for this owner, unless they have one of their own.';
+
+revoke all on function upload_pipeline.copy_default_caps(uuid) from public;
+
 -- db/functions/internal/credit/charge_caps.sql
--- A window that has passed starts anew with the first charge after it, and what was reserved in an earlier one changes
--- nothing in this. Locks: caps, all owners' first.
+-- The caps are locked first and the time is taken then: whoever waited for a cap over midnight is charged in the new
+-- window, and the reservation gets the time that was charged. So the sum of the reservations of a window is always
+-- the sum that its cap keeps.
+-- Locks: caps, those of all owners first.
 create or replace function upload_pipeline.charge_caps(
   owner_id uuid,
   credits numeric,
   reserved_at timestamptz default null
 )
-returns void
+returns timestamptz
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_cap record;
-  v_starts_at timestamptz;
-  v_used numeric;
-begin
-  for v_cap in
-    select c.owner_id, c.period, c.credits, c.used, c.starts_at
+  v_caps upload_pipeline.credit_caps[] := array(
+    select c
       from upload_pipeline.credit_caps as c
-     where c.owner_id is null
+     where c.scope = 'all'
         or c.owner_id = charge_caps.owner_id
      order by c.owner_id nulls first, c.period
        for no key update
-  loop
-    -- The time after waiting for the lock, and never back: another may have begun the next window meanwhile.
-    v_starts_at := greatest(v_cap.starts_at, date_trunc(v_cap.period, upload_pipeline.clock(), 'UTC'));
-    continue when charge_caps.reserved_at < v_starts_at;
+  );
+  -- Never before a window that has begun, whatever this server's clock says.
+  v_at timestamptz := coalesce(
+    charge_caps.reserved_at,
+    (select greatest(upload_pipeline.clock(), max(c.starts_at)) from unnest(v_caps) as c)
+  );
+  v_cap upload_pipeline.credit_caps;
+  v_starts_at timestamptz;
+  v_used numeric;
+begin
+  foreach v_cap in array v_caps loop
+    -- What was reserved in a window that has passed changes nothing in the window of now.
+    continue when charge_caps.reserved_at < v_cap.starts_at;
+    v_starts_at := case when charge_caps.reserved_at is null then date_trunc(v_cap.period, v_at, 'UTC')
+                        else v_cap.starts_at end;
     v_used := case when v_cap.starts_at = v_starts_at then v_cap.used else 0 end;
 
     if charge_caps.reserved_at is null and v_used + charge_caps.credits > v_cap.credits then
@@ -2500,7 +2638,9 @@ begin
               detail = format(
                 'Left for %s: %s until %s.', coalesce('owner ' || v_cap.owner_id, 'all owners'),
                 greatest(v_cap.credits - v_used, 0),
-                (v_starts_at at time zone 'UTC' + ('1 ' || v_cap.period)::interval) at time zone 'UTC'
+                upload_pipeline.in_utc(
+                  (v_starts_at at time zone 'UTC' + ('1 ' || v_cap.period)::interval) at time zone 'UTC'
+                )
               ),
               hint = 'Wait until then, or set a higher cap with upload_pipeline.set_credit_cap.';
     end if;
@@ -2508,15 +2648,19 @@ begin
     update upload_pipeline.credit_caps as c
        set used = greatest(v_used + charge_caps.credits, 0),
            starts_at = v_starts_at
-     where (c.owner_id = v_cap.owner_id or c.owner_id is null and v_cap.owner_id is null)
+     where c.scope = v_cap.scope
+       and c.owner_id is not distinct from v_cap.owner_id
        and c.period = v_cap.period;
   end loop;
+
+  return v_at;
 end;
 $$;
 
 comment on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) is
-  'Adds credits to the caps of an owner and of all: new ones, or a correction (negative: gives back) to what was '
-  'reserved at that time, which may exceed a cap. Raises UP005.';
+  'Adds credits to the caps of an owner and of all, and returns the time at which they count. reserved_at null: a new '
+  'charge, which no cap may be exceeded by. Else a correction (negative: gives back) of what was charged at that time, '
+  'which may exceed a cap. Raises UP005.';
 
 revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) from public;
 
@@ -3017,8 +3161,10 @@ grant execute on function upload_pipeline.apply_parked() to hookline_worker;
 
 -- db/functions/worker/reserve_credits.sql
 -- Made before submitting, so that a row which is open tells the next worker that the provider may have the job: it
--- looks there before it pays again. Locks: job, reservation, caps, which are last: set_credit_cap shuts out whoever
--- writes a reservation, then takes them.
+-- looks there before it pays again.
+-- Locks: job, reservations (the table, as every writer of it does, because set_credit_cap locks it before the caps),
+-- caps.
+-- Calls: lock_leased_job, check_credits_argument, copy_default_caps, charge_caps.
 create or replace function upload_pipeline.reserve_credits(
   job_id uuid,
   lease_token uuid,
@@ -3034,65 +3180,62 @@ as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
   v_owner_id uuid;
-  v_previous upload_pipeline.credit_reservations;
-  v_reserved numeric;
-  v_now timestamptz;
+  v_open upload_pipeline.credit_reservations;
+  v_at timestamptz;
 begin
-  if credits is null or credits < 0 or credits = 'NaN' or credits = 'Infinity' then
-    raise exception 'cannot reserve % credits for job %', coalesce(credits::text, 'null'), v_job.job_id
-      using errcode = 'UP006',
-            detail = 'credits is a number of 0 or more.',
-            hint = 'Pass what parsing the document may cost: pages times the credits a page of its tier.';
-  end if;
-
-  select r.* into v_previous
-    from upload_pipeline.credit_reservations as r
-   where r.job_id = v_job.job_id
-     and r.attempt = v_job.attempt
-     for no key update;
-
-  if v_previous.check_after is not null and again is not true then
-    return query select 'duplicate'::upload_pipeline.outcome, v_previous.attempt, v_previous.reserved,
-      v_previous.reserved_at;
-    return;
-  end if;
+  perform upload_pipeline.check_credits_argument(credits);
 
   select d.owner_id into v_owner_id
     from upload_pipeline.documents as d
    where d.document_id = v_job.document_id;
+  perform upload_pipeline.copy_default_caps(v_owner_id);
+  lock table upload_pipeline.credit_reservations in row exclusive mode;
 
-  v_now := upload_pipeline.clock();
-  v_reserved := case when v_previous.check_after is not null then v_previous.reserved
-                     else coalesce(v_previous.billed, 0) + credits end;
+  select r.* into v_open
+    from upload_pipeline.credit_reservations as r
+   where r.job_id = v_job.job_id
+     and r.attempt = v_job.attempt
+     and r.settled_at is null
+     for no key update;
 
-  insert into upload_pipeline.credit_reservations as r (
-    job_id, attempt, owner_id, reserved, reserved_at, check_after
-  ) values (
-    v_job.job_id, v_job.attempt, v_owner_id, v_reserved, v_now, v_now + interval '10 minutes'
-  )
-  on conflict on constraint credit_reservations_pkey do update
-     set reserved = excluded.reserved,
-         billed = null,
-         reserved_at = excluded.reserved_at,
-         settled_at = null,
-         check_after = excluded.check_after;
-
-  -- What is submitted only now counts now: in the window of the first call, if that goes on, it is not counted twice.
-  if v_previous.check_after is not null then
-    perform upload_pipeline.charge_caps(v_owner_id, -v_reserved, v_previous.reserved_at);
-    perform upload_pipeline.charge_caps(v_owner_id, v_reserved);
-  else
-    perform upload_pipeline.charge_caps(v_owner_id, credits);
+  if v_open.job_id is not null and again is not true then
+    return query select 'duplicate'::upload_pipeline.outcome, v_open.attempt, v_open.reserved, v_open.reserved_at;
+    return;
   end if;
 
-  return query select 'applied'::upload_pipeline.outcome, v_job.attempt, v_reserved, v_now;
+  if v_open.job_id is not null then
+    -- What is submitted only now counts now: its charge moves to the window of now, if that is another one.
+    perform upload_pipeline.charge_caps(v_owner_id, -v_open.reserved, v_open.reserved_at);
+    v_at := upload_pipeline.charge_caps(v_owner_id, v_open.reserved);
+
+    update upload_pipeline.credit_reservations as r
+       set reserved_at = v_at,
+           check_after = v_at + interval '10 minutes'
+     where r.job_id = v_open.job_id
+       and r.attempt = v_open.attempt
+       and r.ordinal = v_open.ordinal;
+  else
+    v_at := upload_pipeline.charge_caps(v_owner_id, credits);
+
+    insert into upload_pipeline.credit_reservations (
+      job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after
+    )
+    select v_job.job_id, v_job.attempt, coalesce(max(r.ordinal), 0) + 1, v_owner_id, credits, v_at,
+           v_at + interval '10 minutes'
+      from upload_pipeline.credit_reservations as r
+     where r.job_id = v_job.job_id
+       and r.attempt = v_job.attempt;
+  end if;
+
+  return query select 'applied'::upload_pipeline.outcome, v_job.attempt, coalesce(v_open.reserved, credits), v_at;
 end;
 $$;
 
 comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) is
-  'Before submitting: reserves what the job''s attempt may cost, one reservation an attempt. Outcomes: applied; duplicate '
-  '(an earlier try got as far at reserved_at: look for the job at the provider first; if it is not there, call once '
-  'more with again => true, which reserves the same anew, in the window of now). Raises UP001, UP003, UP005, UP006; 55P03 after waiting 2 s '
+  'Call it before submitting: reserves what a submission of the job''s attempt may cost. Outcomes: applied; duplicate '
+  '(a reservation is open, made at reserved_at by an earlier try: look for the job at the provider first; if it is not '
+  'there, call once more with again => true, which reserves the same again, in the window of now). What an earlier '
+  'submission of the attempt was billed stays beside it. Raises UP001, UP003, UP005, UP006; 55P03 after waiting 2 s '
   'for a lock.';
 
 revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) from public;
@@ -3100,13 +3243,15 @@ grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, b
 
 -- db/functions/worker/settle_credits.sql
 -- No lease: what was billed is known when the work is long over. But who looked, and found nothing to pay, may be late:
--- another has reserved anew meanwhile and may be submitting, so the reservation has to be the one that was looked at.
+-- another has reserved again meanwhile and may be submitting, so the reservation has to be the one that was looked at.
 -- Locks: reservation, caps.
+-- Calls: check_credits_argument, charge_caps.
 create or replace function upload_pipeline.settle_credits(
   job_id uuid,
   attempt integer,
   credits numeric,
-  reserved_at timestamptz default null
+  reserved_at timestamptz default null,
+  parse_job_id text default null
 )
 returns upload_pipeline.outcome
 language plpgsql
@@ -3115,89 +3260,123 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
-  v_reservation upload_pipeline.credit_reservations;
+  v_open upload_pipeline.credit_reservations;
+  v_settled_at timestamptz;
 begin
-  if credits is null or credits < 0 or credits = 'NaN' or credits = 'Infinity' then
-    raise exception 'cannot settle % credits for job %', coalesce(credits::text, 'null'), settle_credits.job_id
-      using errcode = 'UP006',
-            detail = 'credits is a number of 0 or more.',
-            hint = 'Pass usage.credits of the provider''s job; 0 if it was never submitted.';
-  end if;
+  perform upload_pipeline.check_credits_argument(credits);
 
-  select r.* into v_reservation
+  select r.* into v_open
     from upload_pipeline.credit_reservations as r
    where r.job_id = settle_credits.job_id
      and r.attempt = settle_credits.attempt
+     and r.settled_at is null
      for no key update;
-  if not found then
-    return 'ignored';
+
+  select max(r.settled_at) into v_settled_at
+    from upload_pipeline.credit_reservations as r
+   where r.job_id = settle_credits.job_id
+     and r.attempt = settle_credits.attempt;
+
+  if v_open.job_id is null then
+    return case when v_settled_at is null then 'ignored' else 'duplicate' end;
   end if;
-  if v_reservation.settled_at is not null then
-    return 'duplicate';
-  end if;
-  if v_reservation.reserved_at <> settle_credits.reserved_at then
+  if v_open.reserved_at <> settle_credits.reserved_at then
     return 'stale';
+  end if;
+  if exists (
+    select
+      from upload_pipeline.provider_jobs as p
+     where p.parse_job_id = settle_credits.parse_job_id
+       and p.recorded_at <= v_settled_at
+  ) then
+    return 'duplicate';
   end if;
 
   update upload_pipeline.credit_reservations as r
      set billed = credits,
          settled_at = upload_pipeline.clock(),
          check_after = null
-   where r.job_id = v_reservation.job_id
-     and r.attempt = v_reservation.attempt;
+   where r.job_id = v_open.job_id
+     and r.attempt = v_open.attempt
+     and r.ordinal = v_open.ordinal;
 
-  perform upload_pipeline.charge_caps(
-    v_reservation.owner_id, credits - v_reservation.reserved, v_reservation.reserved_at
-  );
+  perform upload_pipeline.charge_caps(v_open.owner_id, credits - v_open.reserved, v_open.reserved_at);
 
   return 'applied';
 end;
 $$;
 
-comment on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz) is
-  'Replaces what was reserved for an attempt by what was billed; 0 where the provider certainly never took it. '
-  'reserved_at: only if nobody has reserved anew since then. Outcomes: applied, duplicate (settled before), stale '
-  '(reserved anew), ignored (nothing was reserved). Raises UP006; 55P03 after waiting 2 s for a lock.';
+comment on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) is
+  'Replaces what is reserved for an attempt by what its submission was billed; 0 where the provider certainly never took '
+  'it. What earlier submissions of the attempt were billed stays. reserved_at: only if nobody has reserved again since '
+  'then. parse_job_id: the provider job that was billed; it is not paid twice. Outcomes: applied, duplicate (settled '
+  'before), stale (reserved again), ignored (nothing was reserved). Raises UP006; 55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz) from public;
-grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz) to hookline_worker;
+revoke all on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) from public;
+grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) to hookline_worker;
 
 -- db/functions/worker/claim_reservations.sql
--- The job may be purged by now, its ids with it: then nobody can be asked. Locks: reservations, skipping what others hold.
+-- The job may be purged by now, its ids with it: then nobody can be asked.
+-- Locks: reservations, skipping what others hold.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50)
-returns table (job_id uuid, attempt integer, reserved numeric, reserved_at timestamptz, parse_job_ids text[])
+returns table (
+  job_id uuid,
+  attempt integer,
+  reserved numeric,
+  reserved_at timestamptz,
+  parse_job_ids text[],
+  paid_job_ids text[]
+)
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
   with due as (
-    select r.job_id, r.attempt
+    select r.job_id, r.attempt, r.ordinal
       from upload_pipeline.credit_reservations as r
      where r.settled_at is null
        and r.check_after <= (select upload_pipeline.clock())
      order by r.check_after
-     limit greatest(coalesce(claim_reservations.batch, 1), 1)
+     limit least(greatest(coalesce(claim_reservations.batch, 1), 1), 1000)
        for no key update skip locked
+  ), claimed as (
+    update upload_pipeline.credit_reservations as r
+       set check_after = upload_pipeline.clock() + interval '10 minutes'
+      from due
+     where r.job_id = due.job_id
+       and r.attempt = due.attempt
+       and r.ordinal = due.ordinal
+    returning r.job_id, r.attempt, r.reserved, r.reserved_at
   )
-  update upload_pipeline.credit_reservations as r
-     set check_after = upload_pipeline.clock() + interval '10 minutes'
-    from due
-   where r.job_id = due.job_id
-     and r.attempt = due.attempt
-  returning r.job_id, r.attempt, r.reserved, r.reserved_at,
-            array(
-              select p.parse_job_id
-                from upload_pipeline.provider_jobs as p
-               where p.job_id = r.job_id
-                 and p.attempt = r.attempt
-               order by p.recorded_at desc, p.parse_job_id
-            );
+  select c.job_id, c.attempt, c.reserved, c.reserved_at, ids.unpaid, ids.paid
+    from claimed as c
+    cross join lateral (
+      select coalesce(array_agg(p.parse_job_id) filter (where not p.paid), '{}') as unpaid,
+             coalesce(array_agg(p.parse_job_id) filter (where p.paid), '{}') as paid
+        from (
+          -- What was known when an earlier reservation of the attempt was settled is paid.
+          select p.parse_job_id,
+                 exists (
+                   select
+                     from upload_pipeline.credit_reservations as s
+                    where s.job_id = c.job_id
+                      and s.attempt = c.attempt
+                      and s.settled_at >= p.recorded_at
+                 ) as paid
+            from upload_pipeline.provider_jobs as p
+           where p.job_id = c.job_id
+             and p.attempt = c.attempt
+           order by p.recorded_at desc, p.parse_job_id
+        ) as p
+    ) as ids;
 $$;
 
 comment on function upload_pipeline.claim_reservations(integer) is
-  'Reservations open for long: ask the provider what was billed and call settle_credits, with `reserved` where it '
-  'cannot tell any more. What is not settled comes again after ten minutes. Raises 55P03 after waiting 2 s for a lock.';
+  'Reservations that are open for ten minutes: ask the provider what was billed and call settle_credits, with `reserved` '
+  'where it cannot tell any more. parse_job_ids are the provider jobs to ask for, latest first; paid_job_ids are those '
+  'of the same attempt that an earlier reservation has paid for. What is not settled comes again after ten minutes. '
+  'Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_reservations(integer) from public;
 grant execute on function upload_pipeline.claim_reservations(integer) to hookline_worker;
@@ -3770,7 +3949,7 @@ begin
 
   -- Those of this month are what set_credit_cap adds up.
   with due as (
-    select r.job_id, r.attempt
+    select r.job_id, r.attempt, r.ordinal
       from upload_pipeline.credit_reservations as r
      where r.reserved_at < least(v_before, date_trunc('month', upload_pipeline.clock(), 'UTC'))
        and r.settled_at is not null
@@ -3781,7 +3960,14 @@ begin
   delete from upload_pipeline.credit_reservations as r
    using due
    where r.job_id = due.job_id
-     and r.attempt = due.attempt;
+     and r.attempt = due.attempt
+     and r.ordinal = due.ordinal;
+
+  -- Sums of windows that have passed: the next reservation of their owner makes them again.
+  delete from upload_pipeline.credit_caps as c
+   where c.scope = 'each'
+     and c.owner_id is not null
+     and c.starts_at < date_trunc(c.period, upload_pipeline.clock(), 'UTC');
 
   return next;
 end;
@@ -4016,53 +4202,80 @@ revoke all on function upload_pipeline.resume_stage(text) from public;
 grant execute on function upload_pipeline.resume_stage(text) to hookline_operator;
 
 -- db/functions/operator/set_credit_cap.sql
--- What was spent in this window already counts. Locks: reservations, so that none is made meanwhile, caps.
-create or replace function upload_pipeline.set_credit_cap(owner_id uuid, period text, credits numeric)
+-- What was spent in this window already counts.
+-- Locks: reservations, so that none is made meanwhile; caps.
+-- Calls: sum_credits.
+create or replace function upload_pipeline.set_credit_cap(
+  owner_id uuid,
+  period text,
+  credits numeric,
+  each_owner boolean default false
+)
 returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_scope text := case when each_owner then 'each' when owner_id is null then 'all' else 'owner' end;
   v_starts_at timestamptz;
 begin
-  if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN' then
-    raise exception 'no cap can be % credits a %', credits, coalesce(quote_literal(left(period, 20)), 'null')
+  if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
+    or v_scope = 'each' and owner_id is not null
+  then
+    raise exception 'no cap can be % credits a % of %', coalesce(left(credits::text, 40), 'null'),
+      coalesce(quote_literal(left(period, 20)), 'null'), coalesce('owner ' || owner_id, v_scope)
       using errcode = 'UP006',
-            detail = 'period is hour, day or month; credits is 0 or more, null to lift the cap.',
+            detail = 'period is hour, day or month; credits is 0 or more, null to lift the cap, Infinity to exempt an '
+              'owner from the cap of each; each_owner goes without an owner_id.',
             hint = 'For example: select upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000);';
   end if;
 
   lock table upload_pipeline.credit_reservations in share row exclusive mode;
 
+  -- A cap of an owner's own takes the place of their row of the cap for each, which comes back when it is lifted.
+  delete from upload_pipeline.credit_caps as c
+   where c.scope = 'each'
+     and c.owner_id = set_credit_cap.owner_id
+     and c.period = set_credit_cap.period;
+
   if credits is null then
     delete from upload_pipeline.credit_caps as c
-     where c.owner_id is not distinct from set_credit_cap.owner_id
-       and c.period = set_credit_cap.period;
+     where c.scope = v_scope
+       and c.period = set_credit_cap.period
+       and (v_scope = 'each' or c.owner_id is not distinct from set_credit_cap.owner_id);
     return;
+  end if;
+
+  if v_scope = 'each' then
+    update upload_pipeline.credit_caps as c
+       set credits = set_credit_cap.credits
+     where c.scope = 'each'
+       and c.period = set_credit_cap.period;
   end if;
 
   v_starts_at := date_trunc(period, upload_pipeline.clock(), 'UTC');
 
-  insert into upload_pipeline.credit_caps as c (owner_id, period, credits, used, starts_at)
-  select set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
-         coalesce(sum(coalesce(r.billed, r.reserved)), 0), v_starts_at
-    from upload_pipeline.credit_reservations as r
-   where r.reserved_at >= v_starts_at
-     and (set_credit_cap.owner_id is null or r.owner_id = set_credit_cap.owner_id)
-  on conflict on constraint one_cap_an_owner_and_period do update
+  insert into upload_pipeline.credit_caps as c (scope, owner_id, period, credits, used, starts_at)
+  values (
+    v_scope, set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
+    case when v_scope = 'each' then 0 else upload_pipeline.sum_credits(set_credit_cap.owner_id, v_starts_at) end,
+    v_starts_at
+  )
+  on conflict on constraint one_cap_a_scope_owner_and_period do update
      set credits = excluded.credits,
          used = excluded.used,
          starts_at = excluded.starts_at;
 end;
 $$;
 
-comment on function upload_pipeline.set_credit_cap(uuid, text, numeric) is
-  'Caps the credits spent an hour, day or month (UTC) by an owner, or by all together (owner_id null). credits null '
-  'lifts the cap. Raises UP006.';
+comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) is
+  'Caps the credits spent in an hour, a day or a month (UTC): by an owner; by all owners together (owner_id null); or by '
+  'every owner who has no cap of their own for that period (each_owner => true). credits null lifts the cap. '
+  'Raises UP006.';
 
-revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric) from public;
-grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric) to hookline_operator;
+revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) from public;
+grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) to hookline_operator;
 
 -- hookline_reader
 
@@ -4306,7 +4519,8 @@ grant select on upload_pipeline.stored_objects to hookline_reader;
 
 -- db/views/credit_status.sql
 create or replace view upload_pipeline.credit_status as
-select cap.owner_id,
+select cap.scope,
+       cap.owner_id,
        cap.period,
        cap.credits,
        cap.used,
@@ -4314,17 +4528,20 @@ select cap.owner_id,
        cap.starts_at,
        (cap.starts_at at time zone 'UTC' + ('1 ' || cap.period)::interval) at time zone 'UTC' as resets_at
   from (
-    select c.owner_id,
+    select c.scope,
+           c.owner_id,
            c.period,
            c.credits,
            case when c.starts_at >= w.starts_at then c.used else 0 end as used,
-           w.starts_at
+           greatest(c.starts_at, w.starts_at) as starts_at
       from upload_pipeline.credit_caps as c
       cross join lateral (select date_trunc(c.period, upload_pipeline.clock(), 'UTC') as starts_at) as w
   ) as cap;
 
 comment on view upload_pipeline.credit_status is
-  'A row a cap: what is used (reserved or billed) and left in its window, and when that ends. owner_id null: all owners.';
+  'A row a cap: what is used (reserved or billed) and left in its window, and when that ends. scope all: all owners '
+  'together; owner: a cap of an owner''s own; each: the cap of every other owner, with a row of their own once they '
+  'have reserved, and one without owner_id for the amount.';
 
 revoke all on upload_pipeline.credit_status from public;
 grant select on upload_pipeline.credit_status to hookline_reader, hookline_worker;

@@ -84,7 +84,7 @@ begin
 
   -- Those of this month are what set_credit_cap adds up.
   with due as (
-    select r.job_id, r.attempt
+    select r.job_id, r.attempt, r.ordinal
       from upload_pipeline.credit_reservations as r
      where r.reserved_at < least(v_before, date_trunc('month', upload_pipeline.clock(), 'UTC'))
        and r.settled_at is not null
@@ -95,7 +95,14 @@ begin
   delete from upload_pipeline.credit_reservations as r
    using due
    where r.job_id = due.job_id
-     and r.attempt = due.attempt;
+     and r.attempt = due.attempt
+     and r.ordinal = due.ordinal;
+
+  -- Sums of windows that have passed: the next reservation of their owner makes them again.
+  delete from upload_pipeline.credit_caps as c
+   where c.scope = 'each'
+     and c.owner_id is not null
+     and c.starts_at < date_trunc(c.period, upload_pipeline.clock(), 'UTC');
 
   return next;
 end;

@@ -1,47 +1,74 @@
--- What was spent in this window already counts. Locks: reservations, so that none is made meanwhile, caps.
-create or replace function upload_pipeline.set_credit_cap(owner_id uuid, period text, credits numeric)
+-- What was spent in this window already counts.
+-- Locks: reservations, so that none is made meanwhile; caps.
+-- Calls: sum_credits.
+create or replace function upload_pipeline.set_credit_cap(
+  owner_id uuid,
+  period text,
+  credits numeric,
+  each_owner boolean default false
+)
 returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_scope text := case when each_owner then 'each' when owner_id is null then 'all' else 'owner' end;
   v_starts_at timestamptz;
 begin
-  if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN' then
-    raise exception 'no cap can be % credits a %', credits, coalesce(quote_literal(left(period, 20)), 'null')
+  if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
+    or v_scope = 'each' and owner_id is not null
+  then
+    raise exception 'no cap can be % credits a % of %', coalesce(left(credits::text, 40), 'null'),
+      coalesce(quote_literal(left(period, 20)), 'null'), coalesce('owner ' || owner_id, v_scope)
       using errcode = 'UP006',
-            detail = 'period is hour, day or month; credits is 0 or more, null to lift the cap.',
+            detail = 'period is hour, day or month; credits is 0 or more, null to lift the cap, Infinity to exempt an '
+              'owner from the cap of each; each_owner goes without an owner_id.',
             hint = 'For example: select upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000);';
   end if;
 
   lock table upload_pipeline.credit_reservations in share row exclusive mode;
 
+  -- A cap of an owner's own takes the place of their row of the cap for each, which comes back when it is lifted.
+  delete from upload_pipeline.credit_caps as c
+   where c.scope = 'each'
+     and c.owner_id = set_credit_cap.owner_id
+     and c.period = set_credit_cap.period;
+
   if credits is null then
     delete from upload_pipeline.credit_caps as c
-     where c.owner_id is not distinct from set_credit_cap.owner_id
-       and c.period = set_credit_cap.period;
+     where c.scope = v_scope
+       and c.period = set_credit_cap.period
+       and (v_scope = 'each' or c.owner_id is not distinct from set_credit_cap.owner_id);
     return;
+  end if;
+
+  if v_scope = 'each' then
+    update upload_pipeline.credit_caps as c
+       set credits = set_credit_cap.credits
+     where c.scope = 'each'
+       and c.period = set_credit_cap.period;
   end if;
 
   v_starts_at := date_trunc(period, upload_pipeline.clock(), 'UTC');
 
-  insert into upload_pipeline.credit_caps as c (owner_id, period, credits, used, starts_at)
-  select set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
-         coalesce(sum(coalesce(r.billed, r.reserved)), 0), v_starts_at
-    from upload_pipeline.credit_reservations as r
-   where r.reserved_at >= v_starts_at
-     and (set_credit_cap.owner_id is null or r.owner_id = set_credit_cap.owner_id)
-  on conflict on constraint one_cap_an_owner_and_period do update
+  insert into upload_pipeline.credit_caps as c (scope, owner_id, period, credits, used, starts_at)
+  values (
+    v_scope, set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
+    case when v_scope = 'each' then 0 else upload_pipeline.sum_credits(set_credit_cap.owner_id, v_starts_at) end,
+    v_starts_at
+  )
+  on conflict on constraint one_cap_a_scope_owner_and_period do update
      set credits = excluded.credits,
          used = excluded.used,
          starts_at = excluded.starts_at;
 end;
 $$;
 
-comment on function upload_pipeline.set_credit_cap(uuid, text, numeric) is
-  'Caps the credits spent an hour, day or month (UTC) by an owner, or by all together (owner_id null). credits null '
-  'lifts the cap. Raises UP006.';
+comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) is
+  'Caps the credits spent in an hour, a day or a month (UTC): by an owner; by all owners together (owner_id null); or by '
+  'every owner who has no cap of their own for that period (each_owner => true). credits null lifts the cap. '
+  'Raises UP006.';
 
-revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric) from public;
-grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric) to hookline_operator;
+revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) from public;
+grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) to hookline_operator;

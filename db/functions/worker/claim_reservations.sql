@@ -1,38 +1,64 @@
--- The job may be purged by now, its ids with it: then nobody can be asked. Locks: reservations, skipping what others hold.
+-- The job may be purged by now, its ids with it: then nobody can be asked.
+-- Locks: reservations, skipping what others hold.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50)
-returns table (job_id uuid, attempt integer, reserved numeric, reserved_at timestamptz, parse_job_ids text[])
+returns table (
+  job_id uuid,
+  attempt integer,
+  reserved numeric,
+  reserved_at timestamptz,
+  parse_job_ids text[],
+  paid_job_ids text[]
+)
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
   with due as (
-    select r.job_id, r.attempt
+    select r.job_id, r.attempt, r.ordinal
       from upload_pipeline.credit_reservations as r
      where r.settled_at is null
        and r.check_after <= (select upload_pipeline.clock())
      order by r.check_after
-     limit greatest(coalesce(claim_reservations.batch, 1), 1)
+     limit least(greatest(coalesce(claim_reservations.batch, 1), 1), 1000)
        for no key update skip locked
+  ), claimed as (
+    update upload_pipeline.credit_reservations as r
+       set check_after = upload_pipeline.clock() + interval '10 minutes'
+      from due
+     where r.job_id = due.job_id
+       and r.attempt = due.attempt
+       and r.ordinal = due.ordinal
+    returning r.job_id, r.attempt, r.reserved, r.reserved_at
   )
-  update upload_pipeline.credit_reservations as r
-     set check_after = upload_pipeline.clock() + interval '10 minutes'
-    from due
-   where r.job_id = due.job_id
-     and r.attempt = due.attempt
-  returning r.job_id, r.attempt, r.reserved, r.reserved_at,
-            array(
-              select p.parse_job_id
-                from upload_pipeline.provider_jobs as p
-               where p.job_id = r.job_id
-                 and p.attempt = r.attempt
-               order by p.recorded_at desc, p.parse_job_id
-            );
+  select c.job_id, c.attempt, c.reserved, c.reserved_at, ids.unpaid, ids.paid
+    from claimed as c
+    cross join lateral (
+      select coalesce(array_agg(p.parse_job_id) filter (where not p.paid), '{}') as unpaid,
+             coalesce(array_agg(p.parse_job_id) filter (where p.paid), '{}') as paid
+        from (
+          -- What was known when an earlier reservation of the attempt was settled is paid.
+          select p.parse_job_id,
+                 exists (
+                   select
+                     from upload_pipeline.credit_reservations as s
+                    where s.job_id = c.job_id
+                      and s.attempt = c.attempt
+                      and s.settled_at >= p.recorded_at
+                 ) as paid
+            from upload_pipeline.provider_jobs as p
+           where p.job_id = c.job_id
+             and p.attempt = c.attempt
+           order by p.recorded_at desc, p.parse_job_id
+        ) as p
+    ) as ids;
 $$;
 
 comment on function upload_pipeline.claim_reservations(integer) is
-  'Reservations open for long: ask the provider what was billed and call settle_credits, with `reserved` where it '
-  'cannot tell any more. What is not settled comes again after ten minutes. Raises 55P03 after waiting 2 s for a lock.';
+  'Reservations that are open for ten minutes: ask the provider what was billed and call settle_credits, with `reserved` '
+  'where it cannot tell any more. parse_job_ids are the provider jobs to ask for, latest first; paid_job_ids are those '
+  'of the same attempt that an earlier reservation has paid for. What is not settled comes again after ten minutes. '
+  'Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_reservations(integer) from public;
 grant execute on function upload_pipeline.claim_reservations(integer) to hookline_worker;

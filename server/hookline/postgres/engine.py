@@ -264,10 +264,12 @@ class Engine:
         credits: Decimal | int,  # noqa: A002 - its name in SQL
         *,
         reserved_at: datetime | None = None,
+        parse_job_id: str | None = None,
     ) -> str:
         """Settle a reservation with what was billed; `applied`, `duplicate`, `stale` or `ignored`.
 
         `reserved_at` names the reservation that was looked at: `stale` if there is a newer one.
+        `parse_job_id` names the provider job that was billed: `duplicate` if it is paid already.
         Raises InvalidArgument.
         """
         return str(
@@ -277,6 +279,7 @@ class Engine:
                 attempt=attempt,
                 credits=credits,
                 reserved_at=reserved_at,
+                parse_job_id=parse_job_id,
             )
         )
 
@@ -284,21 +287,26 @@ class Engine:
         """Reservations open for long: find out what was billed, then call settle_credits."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
-                "select job_id, attempt, reserved, reserved_at, parse_job_ids"
+                "select job_id, attempt, reserved, reserved_at, parse_job_ids, paid_job_ids"
                 " from upload_pipeline.claim_reservations(batch => %s)",
                 [batch],
             )
             return [
-                OpenReservation(job_id, attempt, reserved, reserved_at, tuple(ids))
-                for job_id, attempt, reserved, reserved_at, ids in await cursor.fetchall()
+                OpenReservation(job_id, attempt, reserved, at, tuple(unpaid), tuple(paid))
+                for job_id, attempt, reserved, at, unpaid, paid in await cursor.fetchall()
             ]
 
-    async def credit_status(self) -> list[CreditStatus]:
-        """The caps, with what is used and what is left of each."""
+    async def caps_of(self, owner_id: UUID) -> list[CreditStatus]:
+        """The caps that a reservation of this owner has to keep, with what is left of each."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
-                "select owner_id, period, credits, used, remaining, starts_at, resets_at"
-                " from upload_pipeline.credit_status"
+                "select c.scope, c.owner_id, c.period, c.credits, c.used, c.remaining, c.starts_at,"
+                " c.resets_at from upload_pipeline.credit_status as c"
+                " where c.scope = 'all' or c.owner_id = %(owner_id)s or c.owner_id is null"
+                # An owner who has not reserved yet has no row of the cap for each.
+                " and not exists (select from upload_pipeline.credit_status as o"
+                " where o.owner_id = %(owner_id)s and o.period = c.period)",
+                {"owner_id": owner_id},
             )
             return [CreditStatus._make(row) for row in await cursor.fetchall()]
 

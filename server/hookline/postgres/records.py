@@ -56,18 +56,20 @@ class Reservation(NamedTuple):
 
 
 class OpenReservation(NamedTuple):
-    """A row of claim_reservations."""
+    """A row of claim_reservations. `paid_job_ids`: an earlier reservation has paid for these."""
 
     job_id: UUID
     attempt: int
     reserved: Decimal
     reserved_at: datetime
     parse_job_ids: tuple[str, ...]
+    paid_job_ids: tuple[str, ...]
 
 
 class CreditStatus(NamedTuple):
-    """A row of credit_status: a cap of one owner, or of all together if `owner_id` is None."""
+    """A row of credit_status. `scope`: all owners together, one owner, or each owner."""
 
+    scope: str
     owner_id: UUID | None
     period: str
     credits: Decimal

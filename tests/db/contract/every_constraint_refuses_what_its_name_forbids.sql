@@ -16,9 +16,9 @@ select 'push', 'd', repeat('d', 64), 'x', 'stale', j.job_id, 'parse_ready'
   from upload_pipeline.upload_jobs as j
  where j.correlation_id = 'a';
 insert into upload_pipeline.deletions (path, run_after) values ('storage://raw/x', now());
-insert into upload_pipeline.credit_caps (owner_id, period, credits, starts_at) values (null, 'day', 1, now());
-insert into upload_pipeline.credit_reservations (job_id, attempt, owner_id, reserved, reserved_at, check_after)
-values (gen_random_uuid(), 1, gen_random_uuid(), 1, now(), now());
+insert into upload_pipeline.credit_caps (scope, period, credits, starts_at) values ('all', 'day', 1, now());
+insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
+values (gen_random_uuid(), 1, 1, gen_random_uuid(), 1, now(), now());
 set constraints all immediate;
 set constraints all deferred;
 
@@ -48,11 +48,18 @@ insert into attack (relation, guard, sqlstate, statements) values
     insert into contents (job_id, ordinal, attempt, content_sha256, content_bytes, content, path, correlation_id)
     select job_id, 2, 1, repeat('d', 64), 1, '\x01', path, 'z' from contents where correlation_id = 'a'$$),
   ('credit_caps', 'credits_are_not_negative', '23514', 'update credit_caps set credits = -1'),
-  ('credit_caps', 'one_cap_an_owner_and_period', '23505', $$
-    insert into credit_caps (owner_id, period, credits, starts_at) values (null, 'day', 2, now())$$),
+  ('credit_caps', 'one_cap_a_scope_owner_and_period', '23505', $$
+    insert into credit_caps (scope, period, credits, starts_at) values ('all', 'day', 2, now())$$),
+  ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'owner'$$),
+  ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'nobody'$$),
+  ('credit_caps', 'scope_is_all_each_or_owner', '23514', 'update credit_caps set owner_id = gen_random_uuid()'),
   ('credit_caps', 'period_is_hour_day_or_month', '23514', $$update credit_caps set period = 'week'$$),
   ('credit_caps', 'used_is_not_negative', '23514', 'update credit_caps set used = -1'),
-  ('credit_reservations', 'attempt_counts_from_one', '23514', 'update credit_reservations set attempt = 0'),
+  ('credit_reservations', 'attempt_and_ordinal_count_from_one', '23514', 'update credit_reservations set attempt = 0'),
+  ('credit_reservations', 'attempt_and_ordinal_count_from_one', '23514', 'update credit_reservations set ordinal = 0'),
+  ('credit_reservations', 'one_open_reservation_an_attempt', '23505', $$
+    insert into credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
+    select job_id, attempt, 2, owner_id, 1, now(), now() from credit_reservations$$),
   ('credit_reservations', 'credits_are_not_negative', '23514', 'update credit_reservations set reserved = -1'),
   ('credit_reservations', 'credits_are_not_negative', '23514', $$
     update credit_reservations set billed = -1, settled_at = now(), check_after = null$$),

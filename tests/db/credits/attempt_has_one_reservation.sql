@@ -42,7 +42,7 @@ select is(
   pg_temp.settle('a', 5, attempt => 2), 'ignored', 'a settlement for an attempt without a reservation is ignored'
 );
 select is(
-  pg_temp.reserve('a', 7), 'applied 1: 11', 'a later reservation for the same attempt is added to what was billed'
+  pg_temp.reserve('a', 7), 'applied 1: 7', 'a later reservation for the same attempt is a row of its own'
 );
 select is(pg_temp.used(), 11::numeric, 'the cap counts both');
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));

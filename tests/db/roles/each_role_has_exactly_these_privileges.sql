@@ -49,7 +49,8 @@ select bag_eq(
           ('hookline_operator', 'purge'),
           ('hookline_operator', 'erase_document'),
           ('hookline_operator', 'check_integrity'),
-          ('hookline_operator hookline_reader hookline_worker', 'clock')
+          ('hookline_operator hookline_reader hookline_worker', 'clock'),
+          ('hookline_operator hookline_reader', 'in_utc')
       ) as may (role, function),
       generate_series(1, 3) as n
      where split_part(role, ' ', n) <> ''$$,

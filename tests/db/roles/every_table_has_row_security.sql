@@ -20,9 +20,9 @@ select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'pj-1');
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
-insert into upload_pipeline.credit_caps (period, credits, starts_at) values ('day', 1, now());
-insert into upload_pipeline.credit_reservations (job_id, attempt, owner_id, reserved, reserved_at, check_after)
-values (pg_temp.job('a'), 1, pg_temp.owner('ada'), 1, now(), now());
+insert into upload_pipeline.credit_caps (scope, period, credits, starts_at) values ('all', 'day', 1, now());
+insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
+values (pg_temp.job('a'), 1, 1, pg_temp.owner('ada'), 1, now(), now());
 grant select on all tables in schema upload_pipeline to hookline_ingest, hookline_reader;
 create function pg_temp.seen_by(role text) returns setof text
 language plpgsql as $$

@@ -1,30 +1,39 @@
--- A window that has passed starts anew with the first charge after it, and what was reserved in an earlier one changes
--- nothing in this. Locks: caps, all owners' first.
+-- The caps are locked first and the time is taken then: whoever waited for a cap over midnight is charged in the new
+-- window, and the reservation gets the time that was charged. So the sum of the reservations of a window is always
+-- the sum that its cap keeps.
+-- Locks: caps, those of all owners first.
 create or replace function upload_pipeline.charge_caps(
   owner_id uuid,
   credits numeric,
   reserved_at timestamptz default null
 )
-returns void
+returns timestamptz
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_cap record;
-  v_starts_at timestamptz;
-  v_used numeric;
-begin
-  for v_cap in
-    select c.owner_id, c.period, c.credits, c.used, c.starts_at
+  v_caps upload_pipeline.credit_caps[] := array(
+    select c
       from upload_pipeline.credit_caps as c
-     where c.owner_id is null
+     where c.scope = 'all'
         or c.owner_id = charge_caps.owner_id
      order by c.owner_id nulls first, c.period
        for no key update
-  loop
-    -- The time after waiting for the lock, and never back: another may have begun the next window meanwhile.
-    v_starts_at := greatest(v_cap.starts_at, date_trunc(v_cap.period, upload_pipeline.clock(), 'UTC'));
-    continue when charge_caps.reserved_at < v_starts_at;
+  );
+  -- Never before a window that has begun, whatever this server's clock says.
+  v_at timestamptz := coalesce(
+    charge_caps.reserved_at,
+    (select greatest(upload_pipeline.clock(), max(c.starts_at)) from unnest(v_caps) as c)
+  );
+  v_cap upload_pipeline.credit_caps;
+  v_starts_at timestamptz;
+  v_used numeric;
+begin
+  foreach v_cap in array v_caps loop
+    -- What was reserved in a window that has passed changes nothing in the window of now.
+    continue when charge_caps.reserved_at < v_cap.starts_at;
+    v_starts_at := case when charge_caps.reserved_at is null then date_trunc(v_cap.period, v_at, 'UTC')
+                        else v_cap.starts_at end;
     v_used := case when v_cap.starts_at = v_starts_at then v_cap.used else 0 end;
 
     if charge_caps.reserved_at is null and v_used + charge_caps.credits > v_cap.credits then
@@ -33,7 +42,9 @@ begin
               detail = format(
                 'Left for %s: %s until %s.', coalesce('owner ' || v_cap.owner_id, 'all owners'),
                 greatest(v_cap.credits - v_used, 0),
-                (v_starts_at at time zone 'UTC' + ('1 ' || v_cap.period)::interval) at time zone 'UTC'
+                upload_pipeline.in_utc(
+                  (v_starts_at at time zone 'UTC' + ('1 ' || v_cap.period)::interval) at time zone 'UTC'
+                )
               ),
               hint = 'Wait until then, or set a higher cap with upload_pipeline.set_credit_cap.';
     end if;
@@ -41,14 +52,18 @@ begin
     update upload_pipeline.credit_caps as c
        set used = greatest(v_used + charge_caps.credits, 0),
            starts_at = v_starts_at
-     where (c.owner_id = v_cap.owner_id or c.owner_id is null and v_cap.owner_id is null)
+     where c.scope = v_cap.scope
+       and c.owner_id is not distinct from v_cap.owner_id
        and c.period = v_cap.period;
   end loop;
+
+  return v_at;
 end;
 $$;
 
 comment on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) is
-  'Adds credits to the caps of an owner and of all: new ones, or a correction (negative: gives back) to what was '
-  'reserved at that time, which may exceed a cap. Raises UP005.';
+  'Adds credits to the caps of an owner and of all, and returns the time at which they count. reserved_at null: a new '
+  'charge, which no cap may be exceeded by. Else a correction (negative: gives back) of what was charged at that time, '
+  'which may exceed a cap. Raises UP005.';
 
 revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) from public;

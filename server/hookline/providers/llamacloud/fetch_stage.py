@@ -65,7 +65,9 @@ class Fetch:
         # The only one: of several the sum is wanted, which is the sweep's to find.
         if result.job.credits is not None and len(job.parse_job_ids) == 1:
             billed = Decimal(str(result.job.credits))
-            await tools.engine.settle_credits(job.job_id, job.attempt, billed)
+            await tools.engine.settle_credits(
+                job.job_id, job.attempt, billed, parse_job_id=result.job.id
+            )
         return HandedOver()
 
     async def _keep(self, job: Job, tools: Tools, result: Result, content: bytes) -> None:

@@ -74,7 +74,7 @@ class Sweeps:
             log.info("credits_settled", credits=float(billed), outcome=outcome, **ids)
 
     async def _billed(self, engine: Engine, open_: OpenReservation) -> Decimal | None:
-        """What was billed for all provider jobs of an attempt; None where that is not known yet."""
+        """What was billed for the provider jobs that it pays for; None where not known yet."""
         total = Decimal(0)
         for parse_job_id in open_.parse_job_ids or await self._find(engine, open_):
             try:
@@ -95,7 +95,7 @@ class Sweeps:
                 # Even if the attempt is over: a late success is still a success.
                 await engine.record_submission(open_.job_id, open_.attempt, job.id)
                 await report(engine, job)
-        return [job.id for job in found]
+        return [job.id for job in found if job.id not in open_.paid_job_ids]
 
     def _credits(self, job: ParseJob) -> Decimal | None:
         if job.credits is not None:

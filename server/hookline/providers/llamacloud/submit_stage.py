@@ -159,14 +159,10 @@ class Submit:
 
     async def _over_budget(self, job: Job, tools: Tools, cost: Decimal, text: str) -> Deferred:
         usual = CREDITS_A_PAGE[self._tier] * self._assumed_pages
-        caps = [
-            cap
-            for cap in await tools.engine.credit_status()
-            if cap.owner_id in (None, job.owner_id) and cap.remaining < cost
-        ]
+        caps = [cap for cap in await tools.engine.caps_of(job.owner_id) if cap.remaining < cost]
         until = max((cap.resets_at for cap in caps), default=None)
         # What is left for all does not do for a usual document either: one is stopped, so are all.
-        spent = [cap.resets_at for cap in caps if cap.owner_id is None and cap.remaining < usual]
+        spent = [cap.resets_at for cap in caps if cap.scope == "all" and cap.remaining < usual]
         if spent:
             return Paused("budget_exceeded", text, max(spent), f"The credit cap is reached. {text}")
         return Deferred("budget_exceeded", text, until)

@@ -1,0 +1,47 @@
+-- An owner who has no cap of their own gets a row for the cap that is set for each owner, with what they spent in this
+-- window. No reservation is written meanwhile, or the sum could miss it.
+-- Locks: reservations (where a row is missing), caps.
+create or replace function upload_pipeline.copy_default_caps(owner_id uuid)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (
+    select
+      from upload_pipeline.credit_caps as d
+     where d.scope = 'each'
+       and d.owner_id is null
+       and not exists (
+         select
+           from upload_pipeline.credit_caps as c
+          where c.owner_id = copy_default_caps.owner_id
+            and c.period = d.period
+       )
+  ) then
+    return;
+  end if;
+
+  lock table upload_pipeline.credit_reservations in share row exclusive mode;
+
+  insert into upload_pipeline.credit_caps (scope, owner_id, period, credits, used, starts_at)
+  select 'each', copy_default_caps.owner_id, d.period, d.credits,
+         upload_pipeline.sum_credits(copy_default_caps.owner_id, w.starts_at), w.starts_at
+    from upload_pipeline.credit_caps as d
+    cross join lateral (select date_trunc(d.period, upload_pipeline.clock(), 'UTC') as starts_at) as w
+   where d.scope = 'each'
+     and d.owner_id is null
+     and not exists (
+       select
+         from upload_pipeline.credit_caps as c
+        where c.owner_id = copy_default_caps.owner_id
+          and c.period = d.period
+     )
+  on conflict on constraint one_cap_a_scope_owner_and_period do nothing;
+end;
+$$;
+
+comment on function upload_pipeline.copy_default_caps(uuid) is
+  'Makes sure that each cap that is set for every owner has a row for this owner, unless they have one of their own.';
+
+revoke all on function upload_pipeline.copy_default_caps(uuid) from public;

@@ -1,0 +1,16 @@
+create or replace function upload_pipeline.sum_credits(owner_id uuid, since timestamptz)
+returns numeric
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(sum(coalesce(r.billed, r.reserved)), 0)
+    from upload_pipeline.credit_reservations as r
+   where r.reserved_at >= sum_credits.since
+     and (sum_credits.owner_id is null or r.owner_id = sum_credits.owner_id);
+$$;
+
+comment on function upload_pipeline.sum_credits(uuid, timestamptz) is
+  'What was billed, or else is reserved, since a time: by an owner, or by all where owner_id is null.';
+
+revoke all on function upload_pipeline.sum_credits(uuid, timestamptz) from public;
