@@ -37,13 +37,20 @@ GLOSSARY = {
 
 
 def section(text: str, heading: str) -> str:
-    """What stands below a heading, down to the next one of its level."""
-    level = heading.partition(" ")[0]
-    found = re.search(
-        rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.DOTALL | re.MULTILINE
-    )
-    assert found, f"no heading {heading}"
-    return found[1]
+    """What stands below a heading, down to the next one of its level or a higher one."""
+    level = len(heading.partition(" ")[0])
+    below: list[str] | None = None
+    in_code = False
+    for line in text.splitlines(keepends=True):
+        in_code ^= line.startswith("```")
+        if line.rstrip() == heading:
+            below = []
+        elif below is not None:
+            if not in_code and re.match(rf"#{{1,{level}}} ", line):
+                break
+            below.append(line)
+    assert below, f"nothing below {heading}"
+    return "".join(below)
 
 
 def first_cells(text: str) -> list[str]:
@@ -158,3 +165,9 @@ def test_stage_of_the_server_readme_is_python_that_hookline_knows() -> None:
     ]
     assert names
     assert set(names) <= set(hookline.__all__)
+
+
+def test_every_name_that_a_stage_imports_is_explained() -> None:
+    told = section(SERVER, "### Your own stages")
+    for name in set(hookline.__all__) - {"__version__"}:
+        assert re.search(rf"`@?{name}\b", told), name
