@@ -1,6 +1,6 @@
 """Hookline: document-parsing webhooks become durable job state, inside Postgres.
 
-A stage of your own needs no more than the names below; see hookline.stages.
+The names below are all that a stage of your own needs; hookline.stages explains them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # When first asked for: the local parser's child imports this package, too, and needs none.
+    # Imported on first use: the local parser's child imports this package too, and needs no names.
     if name.startswith("_") or name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from hookline import stages

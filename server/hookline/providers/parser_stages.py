@@ -1,4 +1,4 @@
-"""What a provider gives a worker: the stages that parse, and tasks to run beside them."""
+"""What a parser brings to a worker: its stages, and periodic tasks that run beside them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ __all__ = ["ParserStages", "PeriodicTask"]
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """A coroutine and how many seconds lie between two runs, give or take a quarter.
+    """An async function that the worker repeats. `every` is the pause in seconds, varied by 25%.
 
-    Every worker runs it, so it has to bear company: claims that skip what others hold.
+    Every worker runs it. So it must work beside itself, by claims that skip what others have
+    claimed.
     """
 
     name: str
@@ -24,7 +25,7 @@ class PeriodicTask:
 
 @dataclass(frozen=True, slots=True)
 class ParserStages:
-    """Stages, and what has to be done beside them."""
+    """The stages of a parser, and its periodic tasks."""
 
     stages: tuple[Stage, ...] = ()
     periodic: tuple[PeriodicTask, ...] = ()

@@ -1,4 +1,4 @@
-"""What a stage is: a coroutine that does the work of one status, and how it says what came of it.
+"""Everything that a stage of your own needs. A stage does the work of one status.
 
     from hookline import Job, Tools, stage
 
@@ -8,9 +8,13 @@
         ...
         return "job_completed"
 
-A handler runs on the event loop, under a lease that is prolonged while it runs. What blocks goes to
-`asyncio.to_thread`: a loop that stands still prolongs nothing. It may run again for the same job
-after a crash, so what it does elsewhere has to bear repetition.
+The function is the handler of the stage. A worker calls it once for each job that comes to the
+status, and holds a lease on the job meanwhile. How the handler ends decides what becomes of the
+job; see `hookline.stages.outcomes`.
+
+A handler runs on the worker's event loop, which also prolongs the lease. So call what blocks in
+`asyncio.to_thread`. After a crash a handler runs again for the same job, so its effects elsewhere
+must be safe to repeat.
 """
 
 from __future__ import annotations

@@ -1,4 +1,12 @@
-"""What can come of a handler's work: two results to return, three exceptions to raise."""
+"""How a handler ends: it returns a code, Advance or HandedOver, or it raises one of three errors.
+
+returns a code, Advance   the step is done, and the job moves where the code leads
+returns HandedOver        somebody else has the job now; the worker does nothing more
+raises Failed             one failed try; after the last try the job is a dead letter
+raises Deferred           the job comes again later; no try is counted
+raises Paused             as Deferred, and no job of the status is claimed until then
+raises anything else      as Failed
+"""
 
 from __future__ import annotations
 
@@ -11,7 +19,7 @@ __all__ = ["Advance", "Deferred", "Failed", "HandedOver", "Paused"]
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """The step that was done: a code of event_codes, and what its event keeps beside it."""
+    """The step is done. `code` is one of event_codes; the event of the step keeps `payload`."""
 
     code: str
     payload: Mapping[str, object] = field(default_factory=dict)
@@ -19,20 +27,21 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """The job now belongs to somebody else, and so does the end of its lease.
+    """Somebody else has the job now, and ends its lease.
 
     Return it when the handler itself has ended the lease, for example by record_submission or
-    finish_content, or when another process has, for example the receiver that took the job's
-    webhook. The worker then calls no function of the engine for this job. If nobody ends the lease,
-    it expires, and the job is claimed again.
+    finish_content. Return it as well when another process has, for example the receiver that took
+    the job's webhook. The worker then calls no function of the engine for this job. If nobody ends
+    the lease, it expires, and the job is claimed again.
     """
 
 
 class Failed(Exception):
-    """The try failed: it is counted, and the job comes again after a pause (fail_job).
+    """The try has failed. It is counted, and the job comes again after a pause (fail_job).
 
-    `permanent`: no try can help. `start_over`: another attempt from the start. `text` is kept and
-    logged: nothing of the document belongs into it.
+    With `permanent` the job fails at once, since no other try can help. With `start_over` the job
+    goes back to its first status, for another attempt at the provider. `text` is stored and logged,
+    so it must not quote the document.
     """
 
     def __init__(
@@ -46,24 +55,26 @@ class Failed(Exception):
 
 
 class Deferred(Exception):
-    """Not now, and nobody failed: no try is counted (defer_job).
+    """The work cannot be done now, and nobody is at fault. No try is counted (defer_job).
 
-    The job comes again at `until`, which has a time zone, else after a pause that doubles.
+    The job comes again at `until`, which must have a time zone. Without it, the job comes again
+    after a pause that doubles each time.
     """
 
     def __init__(self, code: str, text: str, until: datetime | None = None) -> None:
         super().__init__(f"{code}: {text}")
         if until is not None and until.tzinfo is None:
-            raise ValueError("until has a time zone")
+            raise ValueError("until needs a time zone")
         self.code = code
         self.text = text
         self.until = until
 
 
 class Paused(Deferred):
-    """Deferred, and what stops this job would stop all of its status (pause_stage): nobody claims
+    """The job is deferred, and its whole stage is paused until `until` (pause_stage).
 
-    one of them before `until`. `reason` is for whoever looks at the stage; default: `text`.
+    Raise it when every other job of the status would meet the same obstacle. `reason` is shown to
+    operators beside the stage; without it they see `text`.
     """
 
     def __init__(self, code: str, text: str, until: datetime, reason: str | None = None) -> None:

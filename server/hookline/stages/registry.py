@@ -1,4 +1,4 @@
-"""A stage, and the registry in which the decorator `stage` puts it."""
+"""The stage, and the registry into which the decorator `stage` puts it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ Handler = Callable[[Job, Tools], Awaitable[Advance | HandedOver | str]]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A handler and the status whose jobs it works on. Times are seconds.
+    """A handler, and the status whose jobs it works on. Times are seconds.
 
-    `lease_seconds` None is HOOKLINE_LEASE; `timeout` None lets the handler run for as long as it
-    likes. Made by hand (as the built-in ones are) it is in no registry.
+    A worker runs the handler for `concurrency` jobs at once. `lease_seconds` None means
+    HOOKLINE_LEASE; `timeout` None means no limit. Creating a Stage does not register it: only the
+    decorator does, and the built-in parsers create theirs directly.
     """
 
     status: str
@@ -40,7 +41,7 @@ class Stage:
 
     def _wrong(self, option: str, value: float, right: str) -> ConfigurationError:
         return ConfigurationError(
-            f"The stage {self.status} has {option} {value:g}: right is {right}."
+            f"The stage for {self.status} has {option}={value:g}; a right value is {right}."
         )
 
 
@@ -54,9 +55,9 @@ def stage(
     lease_seconds: float | None = None,
     timeout: float | None = None,
 ) -> Callable[[Handler], Handler]:
-    """Register a coroutine as the handler of a status; see Stage for the options.
+    """Register an async function as the handler of a status. Stage explains the options.
 
-    Raises ConfigurationError where the status has another handler.
+    Raises ConfigurationError if the status already has another handler.
     """
 
     def register(handler: Handler) -> Handler:
@@ -72,7 +73,7 @@ def stage(
 
 
 def registered() -> tuple[Stage, ...]:
-    """What `stage` has registered in this process, in the order of registration."""
+    """The stages that `stage` has registered in this process, in the order of registration."""
     return tuple(_registry.values())
 
 

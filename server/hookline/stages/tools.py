@@ -1,4 +1,4 @@
-"""What a handler gets beside its job: the engine, the storage, the settings, the job's files."""
+"""The tools of a handler: the job's files, the engine, the storage and the settings."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["Tools"]
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a handler works with, beside its job."""
+    """What a handler gets together with its job."""
 
     engine: Engine
     storage: Storage
     settings: Settings
-    _hand_over: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    _hand_over: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
 
     def expect_hand_over(self) -> None:
-        """Say that from now on another process may end the lease because it takes over the job.
+        """Say that another process is about to take over the job, and to end its lease.
 
-        Call it before, for example, sending the job's webhook to the receiver, and return
-        HandedOver when it was taken. After this call the worker no longer cancels the handler when
-        a heartbeat finds that the lease has ended.
+        Call it, for example, before you send the job's webhook to the receiver, and return
+        HandedOver when the receiver has taken it. After this call the worker no longer cancels the
+        handler when a heartbeat finds that the lease has ended.
         """
         self._hand_over.set()
 
@@ -39,48 +39,46 @@ class Tools:
         return self._hand_over.is_set()
 
     async def raw(self, job: Job) -> bytes:
-        """The raw file of the job, which is what its sha256 says.
+        """The raw file of the job, checked against its size and sha256.
 
-        Raises Failed where it is missing or damaged, Deferred where storage is away: a handler lets
-        both pass.
+        Raises Failed if the file is missing or damaged, and Deferred if the storage fails. Let both
+        pass through your handler.
         """
         try:
             content = await self.storage.read(job.raw_path)
         except MissingObject as error:
-            raise Failed("raw_file_missing", f"It is not there: {job.raw_path}.") from error
+            raise Failed("raw_file_missing", f"There is no object at {job.raw_path}.") from error
         except StorageError as error:
             raise Deferred("storage_unavailable", f"The storage failed: {error}.") from error
         found = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
         if len(content) != job.bytes_len or found != job.file_sha256:
             raise Failed(
                 "raw_file_damaged",
-                f"{len(content)} bytes of sha256 {found} are stored; "
-                f"{job.bytes_len} of {job.file_sha256} were confirmed.",
+                f"{job.raw_path} holds {len(content)} bytes with sha256 {found}, but the confirmed"
+                f" upload had {job.bytes_len} bytes with sha256 {job.file_sha256}.",
                 permanent=True,
             )
         return content
 
     async def markdown(self, job: Job) -> str:
-        """The parsed content of the job, which is what its sha256 says.
+        """The parsed content of the job, checked against its sha256.
 
-        Raises Failed where it is missing, damaged or no text, Deferred where storage is away: a
-        handler lets both pass.
+        Raises Failed if the content is missing, damaged or not UTF-8, and Deferred if the storage
+        fails. Let both pass through your handler.
         """
         if job.parsed_path is None:
-            raise Failed("content_missing", f"A job that is {job.status} has no content yet.")
+            raise Failed("content_missing", f"The job is {job.status} and has no content yet.")
         try:
             content = await self.storage.read(job.parsed_path)
         except MissingObject as error:
-            raise Failed(
-                "content_missing", f"Its object is not there: {job.parsed_path}."
-            ) from error
+            raise Failed("content_missing", f"There is no object at {job.parsed_path}.") from error
         except StorageError as error:
             raise Deferred("storage_unavailable", f"The storage failed: {error}.") from error
         if hashlib.sha256(content).hexdigest() != job.parsed_sha256:
-            raise Failed("content_damaged", f"It is not what its sha256 says: {job.parsed_path}.")
+            raise Failed("content_damaged", f"{job.parsed_path} does not match its sha256.")
         try:
             return content.decode()
         except UnicodeDecodeError as error:
-            # Not `from error`: that one holds the content.
+            # Without `from error`, since that error holds the content.
             position = error.start
-        raise Failed("content_not_text", f"Byte {position} is no UTF-8: {job.parsed_path}.")
+        raise Failed("content_not_text", f"{job.parsed_path} is not UTF-8 at byte {position}.")

@@ -1,4 +1,4 @@
-"""Posts a signed envelope to the receiver, and tries again as the answer asks for it."""
+"""Sends a signed envelope to the receiver, again and again until a lasting answer comes."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ import aiohttp
 
 from hookline.providers.local.signed_envelope import SignedEnvelope
 from hookline.sources import routes
+from hookline.timing import Backoff
 
 __all__ = ["Answer", "Undelivered", "deliver", "webhook_url"]
 
 _TRIES = 6
-# Between tries, doubled; also the most that a Retry-After is followed, in seconds.
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 30.0
-# One answer: the receiver reads, stores and commits under deadlines of its own.
+# Seconds between two tries: minimum, which doubles; maximum, also for a Retry-After.
+RETRY_MIN = 0.5
+RETRY_MAX = 30.0
+# For one answer. The receiver has deadlines of its own for reading, storing and committing.
 _TIMEOUT = aiohttp.ClientTimeout(total=90, sock_connect=5)
 
-# 500 is a storage that failed, 502 and 504 are a proxy's.
+# 500 means that the storage failed. 502 and 504 come from a proxy.
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
 class Undelivered(Exception):
-    """No answer came; `str()` of it is a sentence that says why."""
+    """No answer came. The message is a sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the receiver said to the last try. `body` is its JSON, empty where there was none."""
+    """The receiver's answer to the last try. `body` is its JSON, or empty if it was not JSON."""
 
     status: int
     body: Mapping[str, Any]
@@ -43,16 +44,17 @@ class Answer:
 
     @property
     def outcome(self) -> str | None:
-        """The word of upload_pipeline.outcome, if it was accepted."""
+        """The outcome of the delivery (domain upload_pipeline.outcome) if it was accepted."""
         return self.body.get("outcome") if self.status == 200 else None
 
     @property
     def detail(self) -> str:
+        """The reason that the receiver gave."""
         return str(self.body.get("detail") or self.body.get("message") or "no reason given")
 
 
 def webhook_url(receiver: str) -> str:
-    """Where the receiver at this address takes envelopes."""
+    """The URL for envelopes of the receiver at this address."""
     return f"{receiver}{routes.LLAMAPARSE}"
 
 
@@ -65,14 +67,16 @@ async def deliver(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.time,
 ) -> Answer:
-    """POST a webhook until it is answered with anything that another try would not change.
+    """POST an envelope. Returns the first answer that another try would not change.
 
-    429 and 5xx are tried again, up to `tries` in all: after Retry-After where there is one, else
-    after growing pauses. Returns the last answer; raises Undelivered if there was none at all.
+    After 429, 500, 502, 503, 504 or no answer it tries again, `tries` times in all, and returns the
+    last answer. It waits as Retry-After says; without that header the pause doubles. Raises
+    Undelivered if the last try got no answer.
     """
-    answer, trouble = None, ""
+    backoff = Backoff(RETRY_MIN, factor=2, jitter=0)
+    answer, reason = None, ""
     for number in range(1, tries + 1):
-        asked: str | None = None
+        retry_after: str | None = None
         try:
             async with session.post(
                 url,
@@ -82,31 +86,27 @@ async def deliver(
                 allow_redirects=False,
             ) as response:
                 answer = Answer(response.status, _json(await response.read()), number)
-                asked = response.headers.get("Retry-After")
+                retry_after = response.headers.get("Retry-After")
             if answer.status not in _RETRIED:
                 return answer
         except (aiohttp.ClientError, TimeoutError) as error:
-            answer, trouble = None, str(error) or type(error).__name__
+            answer, reason = None, str(error) or type(error).__name__
         if number < tries:
-            await sleep(_pause(number, asked, clock()))
+            pause = backoff.next(RETRY_MAX)
+            if retry_after is not None:
+                pause = _seconds_until(retry_after, clock()) or pause
+            await sleep(min(max(pause, 0.0), RETRY_MAX))
     if answer is None:
-        raise Undelivered(f"{url} gave no answer in {tries} tries: {trouble}.")
+        raise Undelivered(f"{url} gave no answer in {tries} tries: {reason}.")
     return answer
 
 
-def _pause(number: int, asked: str | None, now: float) -> float:
-    pause = _FIRST_PAUSE * 2.0 ** (number - 1)
-    if asked is not None:
-        pause = _retry_after(asked, now) or pause
-    return min(max(pause, 0.0), _LONGEST_PAUSE)
-
-
-def _retry_after(value: str, now: float) -> float | None:
-    """Seconds from now; a number or a date (RFC 9110, section 10.2.3)."""
-    if value.isascii() and value.isdigit():
-        return float(value)
+def _seconds_until(retry_after: str, now: float) -> float | None:
+    """What a Retry-After header asks for: a number or a date (RFC 9110, section 10.2.3)."""
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
     try:
-        when: datetime = parsedate_to_datetime(value)
+        when: datetime = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now

@@ -14,14 +14,14 @@ from hookline.providers.local.parser import Parsed
 from hookline.setting_values import standard_key
 from hookline.settings import Settings
 
-__all__ = ["Parsable", "SignedEnvelope", "envelope_of", "sign", "webhook_of"]
+__all__ = ["EnvelopeJob", "SignedEnvelope", "envelope_of", "sign", "webhook_of"]
 
 Scheme = Literal["hex", "standard"]
 
 
 @dataclass(frozen=True, slots=True)
 class SignedEnvelope:
-    """An envelope, and what is needed to sign it. `id` is the same for every try."""
+    """An envelope, and what signs it. `id` stays the same however often the envelope is sent."""
 
     body: bytes = field(repr=False)
     id: str
@@ -29,13 +29,13 @@ class SignedEnvelope:
     secret: str = field(repr=False)
 
     def headers(self, now: float) -> dict[str, str]:
-        """The headers of a try at `now`, in Unix seconds."""
+        """The HTTP headers for sending it at `now`, in Unix seconds."""
         signed = sign(self.body, self.secret, self.scheme, message_id=self.id, now=now)
         return {"Content-Type": "application/json", "User-Agent": "hookline-local/1", **signed}
 
 
-class Parsable(Protocol):
-    """A job, as far as an envelope names it."""
+class EnvelopeJob(Protocol):
+    """What an envelope says of its job."""
 
     @property
     def job_id(self) -> UUID: ...
@@ -47,10 +47,11 @@ class Parsable(Protocol):
     def correlation_id(self) -> str: ...
 
 
-def webhook_of(settings: Settings, job: Parsable, result: Parsed) -> SignedEnvelope:
-    """The signed webhook with the text of an attempt; the same text makes the same webhook.
+def webhook_of(settings: Settings, job: EnvelopeJob, result: Parsed) -> SignedEnvelope:
+    """The signed envelope with the text of an attempt. The same text gives the same envelope.
 
-    It is signed with the first secret, as the newest. Raises ConfigurationError without one.
+    It is signed with the first secret, which is the newest. Raises ConfigurationError if no secret
+    is set.
     """
     secret = settings.require_llamaparse_secret()
     body = envelope_of(
@@ -96,10 +97,11 @@ def envelope_of(
 def sign(
     body: bytes, secret: str, scheme: Scheme, *, message_id: str, now: float
 ) -> dict[str, str]:
-    """The headers that prove the body.
+    """The headers with the signature of the body.
 
-    `hex`: HMAC-SHA256 keyed with the secret's text. `standard`: Standard Webhooks v1, "Signature
-    scheme". Raises ValueError for a secret that the scheme does not know.
+    Scheme `hex` is HMAC-SHA256 in hex, keyed with the text of the secret. Scheme `standard` is
+    Standard Webhooks v1, "Signature scheme". Raises ValueError if the secret does not fit the
+    scheme.
     """
     if scheme == "hex":
         return {"X-Webhook-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}

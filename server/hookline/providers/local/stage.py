@@ -1,7 +1,7 @@
-"""The local parser as a stage: `uploaded` to parsed, by a signed webhook to our own receiver.
+"""The local parser as a stage: parses `uploaded` jobs and sends the text to our own receiver.
 
-A text takes the way of every other parser's: proof, checks, storage. Why there is none is told to
-the engine at once: it keeps the code.
+The text is checked and stored by the receiver, as every other parser's is. A failure is told to the
+engine directly, which keeps its code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import aiohttp
@@ -30,30 +30,27 @@ from hookline.providers.local.signed_envelope import webhook_of
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
+from hookline.timing import now
 
 __all__ = ["ParseLocally", "local_stage", "receiver_url"]
 
-# Each is a process that computes.
-_AT_ONCE: Final = min(os.cpu_count() or 1, 8)
-# More than all limits inside of it together.
+# Each job is a child process that computes.
+_CONCURRENCY: Final = min(os.cpu_count() or 1, 8)
+# Seconds. Longer than all deadlines inside the handler together.
 _TIMEOUT: Final = 600.0
-# A receiver that restarts; what takes longer is the engine's to repeat.
+# Enough for a receiver that restarts. After that the engine defers the job.
 _TRIES: Final = 3
-# Its secret is another one: until somebody has looked at it, nothing would be taken.
-_PAUSE: Final = timedelta(minutes=1)
+# If the receiver has another secret, it refuses every job until somebody corrects that.
+_REFUSED_PAUSE: Final = timedelta(minutes=1)
 # The receiver's outcomes after which the text is the job's content.
 _TAKEN: Final = frozenset({"applied", "duplicate"})
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @asynccontextmanager
 async def local_stage(settings: Settings) -> AsyncIterator[ParserStages]:
-    """The stage, while the connection to the receiver is open.
+    """The stage of the local parser. Its connection to the receiver is open inside the block.
 
-    Raises ConfigurationError without the package, or a secret to sign with.
+    Raises ConfigurationError if liteparse is not installed or there is no secret to sign with.
     """
     settings.require_llamaparse_secret()
     try:
@@ -62,18 +59,20 @@ async def local_stage(settings: Settings) -> AsyncIterator[ParserStages]:
         raise ConfigurationError(str(error)) from error
     async with aiohttp.ClientSession() as session:
         handler = ParseLocally(session, receiver_url(settings))
-        yield ParserStages((Stage("uploaded", handler, concurrency=_AT_ONCE, timeout=_TIMEOUT),))
+        yield ParserStages(
+            (Stage("uploaded", handler, concurrency=_CONCURRENCY, timeout=_TIMEOUT),)
+        )
 
 
 def receiver_url(settings: Settings) -> str:
-    """Where the receiver is reached from here."""
+    """The address at which this machine reaches the receiver, without a slash at its end."""
     if settings.receiver_url is not None:
         return settings.receiver_url.rstrip("/")
     return address(reached_at(settings.host), settings.port)
 
 
 class ParseLocally:
-    """The handler. The receiver's step ends the lease."""
+    """The handler. The receiver ends the job's lease when it stores the text."""
 
     def __init__(
         self,
@@ -82,7 +81,7 @@ class ParseLocally:
         *,
         deadline: float = DEADLINE,
         tries: int = _TRIES,
-        now: Callable[[], datetime] = _now,
+        now: Callable[[], datetime] = now,
     ) -> None:
         self._session = session
         self._receiver = receiver
@@ -91,14 +90,14 @@ class ParseLocally:
         self._now = now
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
-        """Parse the raw file and deliver its text. Raises Failed, Deferred."""
+        """Parse the raw file and send its text to the receiver. Raises Failed, Deferred, Paused."""
         if job.bytes_len > MAX_BYTES:
             raise _too_large(f"{job.bytes_len:,} bytes, and {MAX_BYTES:,} are the most")
         content = await tools.raw(job)
         result = await parse_content(content, job.filename, deadline=self._deadline)
         if isinstance(result, ParseFailed):
             raise Failed(result.code, result.reason, permanent=result.permanent)
-        self._require_taken(await self._deliver(job, result, tools))
+        self._check_taken(await self._deliver(job, result, tools))
         return HandedOver()
 
     async def _deliver(self, job: Job, result: Parsed, tools: Tools) -> Answer:
@@ -108,7 +107,7 @@ class ParseLocally:
                 f"its text makes a webhook of {len(webhook.body):,} bytes, and HOOKLINE_MAX_BODY is"
                 f" {tools.settings.max_body:,}"
             )
-        # The receiver's step ends the lease before its answer is here.
+        # The receiver's step ends the lease before its answer arrives here.
         tools.expect_hand_over()
         try:
             return await deliver(
@@ -117,13 +116,13 @@ class ParseLocally:
         except Undelivered as error:
             raise Deferred("receiver_away", str(error)) from error
 
-    def _require_taken(self, answer: Answer) -> None:
+    def _check_taken(self, answer: Answer) -> None:
         said = f"The receiver at {self._receiver} answered {answer.status}: {answer.detail}"
         match answer.status:
             case 200 if answer.outcome in _TAKEN:
                 return
             case 200:
-                # The job went elsewhere, and the lease with it. If not, this releases the job.
+                # Usually the job has moved, and the lease has ended. If not, deferring ends it.
                 raise Deferred(
                     "content_not_applied",
                     f"The receiver at {self._receiver} answered {answer.outcome or 'no outcome'}:"
@@ -133,13 +132,15 @@ class ParseLocally:
                 raise Paused(
                     "receiver_refused_us",
                     said,
-                    self._now() + _PAUSE,
-                    f"HOOKLINE_LLAMAPARSE_SECRETS or HOOKLINE_LLAMAPARSE_SCHEME of the worker is"
-                    f" not that of the receiver at {self._receiver}.",
+                    self._now() + _REFUSED_PAUSE,
+                    "HOOKLINE_LLAMAPARSE_SECRETS or HOOKLINE_LLAMAPARSE_SCHEME of this worker"
+                    f" differs from that of the receiver at {self._receiver}.",
                 )
             case 404:
-                # Erased meanwhile, and the lease with it; else nobody's fault that tries would end.
-                raise Deferred("receiver_knows_no_such_job", f"{said} Has it another database?")
+                # Usually the job was erased meanwhile, and the lease has ended.
+                raise Deferred(
+                    "receiver_knows_no_such_job", f"{said} Does it use another database?"
+                )
             case 413:
                 raise _too_large("its text is larger than the receiver's HOOKLINE_MAX_BODY")
             case 429 | 500 | 502 | 503 | 504:
