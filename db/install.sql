@@ -19,6 +19,7 @@ begin;
 \ir types/outcome.sql
 \ir types/sha256_hex.sql
 \ir types/correlation_id.sql
+\ir types/storage_path.sql
 \ir types/receipt.sql
 \ir types/step.sql
 

@@ -5,7 +5,7 @@ create table upload_pipeline.contents (
   content_sha256 upload_pipeline.sha256_hex not null,
   content_bytes bigint not null,
   content bytea,
-  path text,
+  path upload_pipeline.storage_path,
   details jsonb not null default '{}',
   correlation_id upload_pipeline.correlation_id not null,
   received_at timestamptz not null default upload_pipeline.clock(),

@@ -1,10 +1,9 @@
 create table upload_pipeline.deletions (
-  path text not null,
+  path upload_pipeline.storage_path not null,
   requested_at timestamptz not null default upload_pipeline.clock(),
   run_after timestamptz not null,
   tries integer not null default 0,
-  constraint deletions_pkey primary key (path),
-  constraint path_is_ours check (path like 'storage://%')
+  constraint deletions_pkey primary key (path)
 );
 
 create index deletions_due on upload_pipeline.deletions (run_after);

@@ -110,6 +110,26 @@ create domain upload_pipeline.correlation_id as text
 comment on domain upload_pipeline.correlation_id is
   'Follows one piece of work through every system: 1 to 200 printable characters.';
 
+-- db/types/storage_path.sql
+-- What every kind of storage can hold, now and after a move to another: the characters of Supabase Storage
+-- (https://github.com/supabase/storage, src/storage/limits.ts) and the names of a Linux file system, which ends at 255
+-- bytes a name. S3, where Supabase keeps its objects, ends at 1,024 bytes with the project and the version that
+-- Supabase adds, hence 950 for all. server/hookline/storage/objects.py has the same rule; a test compares the two.
+create domain upload_pipeline.storage_path as text
+  constraint storage_path_has_a_bucket_and_a_name check (
+    value like 'storage://_%/_%'
+    and length(value) <= 950
+    and substr(value, 11) !~ '[^A-Za-z0-9_/!.*''() &$=@;:+,?-]'
+    -- Between two slashes there is a name, and it is not `.` or `..`.
+    and substr(value, 10) || '/' !~ '/[.]{0,2}/'
+    and length(split_part(value, '/', 3)) <= 100
+    and (length(value) <= 255 or value !~ '[^/]{128}[^/]{128}')
+  );
+
+comment on domain upload_pipeline.storage_path is
+  'Where an object is: storage://bucket/key. Letters and digits of ASCII, blanks and _/!.*''()&$=@;:+,?- only; no part '
+  'between two slashes is empty, `.`, `..` or longer than 255 characters; a bucket has 1 to 100, the whole at most 950.';
+
 -- db/types/receipt.sql
 create type upload_pipeline.receipt as (
   outcome upload_pipeline.outcome,
@@ -480,8 +500,13 @@ create table upload_pipeline.documents (
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),
   constraint raw_path_is_1_to_1000_bytes check (octet_length(raw_path) between 1 and 1000),
-  -- Or erasing this document would delete another one's content.
-  constraint raw_path_is_not_of_parsed_content check (raw_path not like 'storage://parsed/%')
+  -- The cast raises where the path is in our storage and cannot be. The scheme in capitals, or after a blank, is meant
+  -- for our storage too.
+  constraint raw_path_in_our_storage_is_possible check (
+    case when raw_path ~* '^\s*storage:' then raw_path::upload_pipeline.storage_path is not null else true end
+  ),
+  -- Or erasing this document would delete another one's content. Some file systems do not tell `Parsed` from `parsed`.
+  constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/')
 );
 
 create index documents_by_raw_path on upload_pipeline.documents (raw_path);
@@ -639,7 +664,7 @@ create table upload_pipeline.contents (
   content_sha256 upload_pipeline.sha256_hex not null,
   content_bytes bigint not null,
   content bytea,
-  path text,
+  path upload_pipeline.storage_path,
   details jsonb not null default '{}',
   correlation_id upload_pipeline.correlation_id not null,
   received_at timestamptz not null default upload_pipeline.clock(),
@@ -741,12 +766,11 @@ comment on column upload_pipeline.webhook_deliveries.payload is 'What it says, w
 
 -- db/tables/deletions.sql
 create table upload_pipeline.deletions (
-  path text not null,
+  path upload_pipeline.storage_path not null,
   requested_at timestamptz not null default upload_pipeline.clock(),
   run_after timestamptz not null,
   tries integer not null default 0,
-  constraint deletions_pkey primary key (path),
-  constraint path_is_ours check (path like 'storage://%')
+  constraint deletions_pkey primary key (path)
 );
 
 create index deletions_due on upload_pipeline.deletions (run_after);
@@ -3472,6 +3496,7 @@ declare
   v_job upload_pipeline.upload_jobs;
   v_event upload_pipeline.events;
   v_reason text;
+  v_constraint text;
 begin
   select d.raw_path, d.upload_confirmed into v_previous
     from upload_pipeline.documents as d
@@ -3533,12 +3558,19 @@ begin
   return upload_pipeline.receipt_of('applied', v_job, v_event);
 exception
   when check_violation or not_null_violation then
-    get stacked diagnostics v_reason = message_text;
+    get stacked diagnostics v_reason = message_text, v_constraint = constraint_name;
     raise exception 'no job can be made of %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
       using errcode = 'UP006',
             detail = v_reason,
-            hint = 'owner_id, filename, mime (type/subtype), bytes_len > 0, file_sha256 (64 lowercase hex digits) and '
-              'raw_path are required; correlation_id has 1 to 200 printable characters.';
+            hint = case
+              when v_constraint in ('storage_path_has_a_bucket_and_a_name', 'raw_path_is_not_of_parsed_content') then
+                'Rename the object, then pass its path as storage://bucket/key. A name may have letters and digits '
+                'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. The '
+                'whole has at most 950 characters. The bucket `parsed` is for parsed content.'
+              else
+                'owner_id, filename, mime (type/subtype), bytes_len > 0, file_sha256 (64 lowercase hex digits) and '
+                'raw_path are required; correlation_id has 1 to 200 printable characters.'
+            end;
 end;
 $$;
 

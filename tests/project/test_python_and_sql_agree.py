@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import example, given, settings, strategies
 
 import hookline
 import hookline.sources
@@ -24,6 +25,7 @@ from hookline.receiver.configured_sources import configured_sources
 from hookline.receiver.run import _FUNCTIONS
 from hookline.settings import load
 from hookline.stages import Job
+from hookline.storage.objects import ObjectRefused, object_key
 
 VIEWS = {
     "job_overview": views.JobOverview,
@@ -272,3 +274,60 @@ def test_the_doctor_has_a_remedy_for_every_alert(
         "select pg_get_viewdef('upload_pipeline.alerts'::regclass)"
     ).fetchall()
     assert set(re.findall(r"SELECT '(\w+)'", view)) == set(alerts.REMEDIES)
+
+
+# Whether a text is a storage path. A cast raises; pg_input_is_valid() is younger than Postgres 15.
+FITS = """
+create function pg_temp.fits(path text) returns boolean language plpgsql as $$
+begin
+  return path::upload_pipeline.storage_path is not null;
+exception
+  when check_violation then
+    return false;
+end
+$$
+"""
+
+NAMES = strategies.one_of(
+    strategies.text("aZ09_!.*'() &$=@;:+,?-", max_size=4),
+    strategies.text(".", max_size=3),
+    strategies.text('é[]%#~\\"<>|^`{}\n\t\u00a0\u212a', min_size=1, max_size=1),
+    strategies.integers(99, 101).map(lambda length: "b" * length),
+    strategies.integers(254, 257).map(lambda length: "n" * length),
+)
+PATHS = strategies.builds(
+    lambda scheme, names: scheme + "/".join(names),
+    strategies.sampled_from(["storage://", "storage:/", "Storage://", " storage://", "s3://", ""]),
+    strategies.lists(NAMES, max_size=5),
+)
+
+
+def is_storage_path(path: str) -> bool:
+    try:
+        return object_key(path) == path.removeprefix("storage://")
+    except ObjectRefused:
+        return False
+
+
+def test_a_storage_path_is_the_same_in_both(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    connection.execute(FITS)
+    seen: set[bool] = set()
+
+    @settings(max_examples=200, deadline=None)
+    @given(strategies.lists(PATHS, min_size=1, max_size=50))
+    @example(
+        [f"storage://b/{'n/' * half}{'n' * end}" for half in (467, 468) for end in (1, 2, 3, 4)]
+    )
+    @example([f"storage://b/{chr(number)}" for number in range(1, 256)])
+    def agree(paths: list[str]) -> None:
+        rows = connection.execute(
+            "select path, pg_temp.fits(path) from unnest(%s::text[]) as path", [paths]
+        ).fetchall()
+        said = dict(rows)
+        seen.update(said.values())
+        assert said == {path: is_storage_path(path) for path in paths}
+
+    agree()
+    assert seen == {True, False}

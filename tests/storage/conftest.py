@@ -11,7 +11,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from fakes.supabase_storage import SupabaseImitation, imitation
+from fakes.supabase_storage import Bucket, SupabaseImitation, imitation
 from hookline.settings import Settings
 from hookline.storage.objects import Storage
 from hookline.storage.opening import open_storage
@@ -34,6 +34,7 @@ async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             yield opened
     elif request.param == "imitation":
         async with imitation() as server, open_storage(server.settings()) as opened:
+            server.buckets["parsed"] = Bucket()
             yield opened
     else:
         async with (
@@ -50,8 +51,7 @@ async def _bucket() -> AsyncIterator[str]:
     url = f"{os.environ['SUPABASE_URL'].rstrip('/')}/storage/v1/bucket"
     headers = {"apikey": key, "Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(headers=headers, raise_for_status=True) as http:
-        bucket = {"id": name, "name": name, "allowed_mime_types": ["text/markdown"]}
-        await http.post(url, json=bucket)
+        await http.post(url, json={"id": name, "name": name})
         try:
             yield name
         finally:

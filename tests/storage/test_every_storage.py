@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hookline.storage.objects import MissingObject, Storage, StorageError
+from hookline.storage.objects import MissingObject, ObjectRefused, Storage
 
 PATH = "storage://parsed/document/job.md"
 
@@ -50,12 +50,48 @@ async def test_a_storage_that_can_be_used_passes_its_check(storage: Storage) -> 
     await storage.check()
 
 
+# Every character that a key may have, names of the longest length, and what a shell, a URL or a
+# file system reads in another way.
+ODD_KEYS = [
+    "u1/My Report (1).pdf",
+    "a/what? *really*!.md",
+    "a/'quoted' & $HOME; @=,:+.md",
+    "a/ blanks around /... ",
+    "a/.hidden",
+    "a/-rf",
+    f"a/{'n' * 255}/{'m' * 255}",
+]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+async def test_an_object_of_an_odd_name_is_written_read_listed_and_deleted(
+    storage: Storage, key: str
+) -> None:
+    path = f"storage://parsed/{key}"
+    await storage.write(path, b"odd")
+    assert await storage.read(path) == b"odd"
+    assert [one.path async for one in storage.list("parsed")] == [path]
+    await storage.delete(path)
+    with pytest.raises(MissingObject):
+        await storage.read(path)
+
+
 @pytest.mark.parametrize(
     "path",
-    ["storage://parsed/../raw/a", "storage://parsed/", "storage://parsed/a b", "/etc/passwd"],
+    [
+        "storage://parsed/../raw/a",
+        "storage://parsed/.",
+        "storage://parsed/",
+        "storage://parsed//a",
+        "storage://parsed/R\u00e9sum\u00e9.pdf",
+        "storage://parsed/[1].pdf",
+        "storage://parsed/a\nb",
+        f"storage://parsed/{'n' * 256}",
+        "/etc/passwd",
+        "s3://theirs/a.pdf",
+    ],
 )
-async def test_a_path_that_could_lead_elsewhere_is_refused(storage: Storage, path: str) -> None:
+async def test_a_path_that_no_storage_can_hold_is_refused(storage: Storage, path: str) -> None:
     for operation in (storage.write(path, b"x"), storage.delete(path), storage.read(path)):
-        with pytest.raises(StorageError) as refused:
+        with pytest.raises(ObjectRefused):
             await operation
-        assert refused.value.permanent

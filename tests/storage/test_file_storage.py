@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from hookline.storage.files import FileStorage
-from hookline.storage.objects import MissingObject, StorageError
+from hookline.storage.objects import (
+    MissingObject,
+    ObjectRefused,
+    StorageError,
+    StorageMisconfigured,
+)
 
 PATH = "storage://parsed/document/job.md"
 
@@ -23,8 +30,13 @@ async def test_without_its_root_no_object_is_missing_and_no_bucket_empty(
     assert not isinstance(refused.value, MissingObject)
     with pytest.raises(StorageError, match="create it, or mount its disk"):
         [one async for one in storage.list("parsed")]
-    with pytest.raises(StorageError, match="create it, or mount its disk"):
+    with pytest.raises(StorageMisconfigured, match="create it, or mount its disk"):
         await storage.check()
+    # A deletion that passed for done would leave the object on the disk that comes back.
+    with pytest.raises(StorageMisconfigured, match="create it, or mount its disk"):
+        await storage.delete(PATH)
+    with pytest.raises(StorageMisconfigured, match="create it, or mount its disk"):
+        await storage.write(PATH, b"x")
 
 
 async def test_the_check_reports_a_root_that_is_not_writable(
@@ -39,5 +51,53 @@ async def test_the_check_reports_a_root_that_is_not_writable(
 async def test_temporary_files_of_a_crashed_write_are_not_listed(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path)
     await storage.write(PATH, b"x")
-    (tmp_path / "parsed/document/.hookline-abcdef").write_bytes(b"half")
+    (tmp_path / "parsed/document/~hookline-abcdef").write_bytes(b"half")
     assert [one.path async for one in storage.list("parsed")] == [PATH]
+
+
+async def test_a_file_and_a_directory_of_one_name_hurt_their_own_paths_only(
+    tmp_path: Path,
+) -> None:
+    storage = FileStorage(tmp_path)
+    await storage.write("storage://raw/file", b"x")
+    await storage.write("storage://raw/directory/file", b"x")
+    for path in ("storage://raw/file/below", "storage://raw/directory"):
+        with pytest.raises(ObjectRefused):
+            await storage.write(path, b"y")
+        with pytest.raises(MissingObject):
+            await storage.read(path)
+        # There is no object at this path, so that its deletion is done.
+        await storage.delete(path)
+    assert await storage.read("storage://raw/file") == b"x"
+    assert await storage.read("storage://raw/directory/file") == b"x"
+    assert not [name for _, _, names in os.walk(tmp_path) for name in names if "~" in name]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EACCES, ObjectRefused),
+        (errno.EFBIG, ObjectRefused),
+        (errno.EROFS, StorageMisconfigured),
+        (errno.ENOSPC, StorageError),
+        (errno.EIO, StorageError),
+        (errno.ESTALE, StorageError),
+    ],
+)
+async def test_it_is_told_apart_whom_a_failure_hurts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[StorageError]
+) -> None:
+    def fail(path: Path) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    storage = FileStorage(tmp_path)
+    await storage.write(PATH, b"x")
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(StorageError, match=os.strerror(number)) as failed:
+        await storage.read(PATH)
+    assert type(failed.value) is kind
+    if kind is ObjectRefused:
+        # Root, as tests may run, may read everything.
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+        with pytest.raises(StorageMisconfigured, match="make it the directory's owner"):
+            await storage.read(PATH)

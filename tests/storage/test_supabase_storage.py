@@ -12,7 +12,13 @@ import pytest
 
 from fakes.supabase_storage import SECRET_KEY, Bucket, Object, SupabaseImitation, jwt
 from hookline.settings import Settings
-from hookline.storage.objects import MissingObject, Storage, StorageError
+from hookline.storage.objects import (
+    MissingObject,
+    ObjectRefused,
+    Storage,
+    StorageError,
+    StorageMisconfigured,
+)
 from hookline.storage.opening import open_storage
 from hookline.storage.supabase import key_problem
 
@@ -90,43 +96,53 @@ async def test_an_error_that_needs_a_person_says_what_to_do(supabase: SupabaseIm
     settings = supabase.settings()
     supabase.buckets["parsed"] = Bucket(["text/plain"], file_size_limit=10)
     error = await refusal(settings)
-    assert error.permanent
+    assert type(error) is StorageMisconfigured
     assert str(error) == (
         "bucket parsed does not take text/markdown: add it to the bucket's allowed_mime_types"
     )
     supabase.buckets["parsed"] = Bucket(["text/markdown"], file_size_limit=10)
     error = await refusal(settings, content=b"x" * 11)
-    assert error.permanent
+    assert type(error) is ObjectRefused
     assert "larger than bucket parsed takes: raise the file size limit" in str(error)
 
     supabase.buckets.clear()
     error = await refusal(settings)
-    assert error.permanent
+    assert type(error) is StorageMisconfigured
     assert "bucket parsed does not exist in the project of SUPABASE_URL: create it" in str(error)
 
     supabase.roles.clear()
     for supabase.gateway_refuses in (False, True):
         error = await refusal(settings)
-        assert error.permanent
+        assert type(error) is StorageMisconfigured
         assert "Supabase does not accept the key: set SUPABASE_SERVICE_ROLE_KEY" in str(error)
 
 
-async def test_an_error_that_may_recover_is_not_permanent(supabase: SupabaseImitation) -> None:
+async def test_a_raw_file_in_a_bucket_that_does_not_exist_is_the_fault_of_its_path(
+    supabase: SupabaseImitation,
+) -> None:
+    error = await refusal(supabase.settings(), "storage://typo/owner/a.pdf")
+    assert type(error) is ObjectRefused
+    assert "bucket typo does not exist in the project of SUPABASE_URL: create it" in str(error)
+
+
+async def test_an_error_that_may_recover_blames_neither_object_nor_settings(
+    supabase: SupabaseImitation,
+) -> None:
     settings = supabase.settings(storage_deadline=0.5)
     supabase.database_is_down = True
     error = await refusal(settings)
-    assert not error.permanent
+    assert type(error) is StorageError
     assert "its database is away (InternalError): it may recover by itself" in str(error)
     supabase.database_is_down = False
 
     supabase.answers_html = True
     error = await refusal(settings)
-    assert not error.permanent
+    assert type(error) is StorageError
     assert "is not Supabase Storage: check SUPABASE_URL" in str(error)
 
     await supabase.stop()
     error = await refusal(settings)
-    assert not error.permanent
+    assert type(error) is StorageError
     assert "cannot be reached: check SUPABASE_URL" in str(error)
 
 
@@ -138,7 +154,7 @@ async def test_a_hanging_server_is_abandoned_before_the_callers_deadline(
         with pytest.raises(StorageError, match=r"did not answer within 0.45 s") as refused:
             async with asyncio.timeout(0.5):
                 await storage.write(PATH, b"# x")
-    assert not refused.value.permanent
+    assert type(refused.value) is StorageError
 
 
 async def test_a_connection_that_the_server_drops_is_reported() -> None:
@@ -150,7 +166,7 @@ async def test_a_connection_that_the_server_drops_is_reported() -> None:
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         error = await refusal(SupabaseImitation().settings(supabase_url=url))
-    assert not error.permanent
+    assert type(error) is StorageError
     assert "broke (" in str(error)
 
 

@@ -23,6 +23,7 @@ declare
   v_job upload_pipeline.upload_jobs;
   v_event upload_pipeline.events;
   v_reason text;
+  v_constraint text;
 begin
   select d.raw_path, d.upload_confirmed into v_previous
     from upload_pipeline.documents as d
@@ -84,12 +85,19 @@ begin
   return upload_pipeline.receipt_of('applied', v_job, v_event);
 exception
   when check_violation or not_null_violation then
-    get stacked diagnostics v_reason = message_text;
+    get stacked diagnostics v_reason = message_text, v_constraint = constraint_name;
     raise exception 'no job can be made of %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
       using errcode = 'UP006',
             detail = v_reason,
-            hint = 'owner_id, filename, mime (type/subtype), bytes_len > 0, file_sha256 (64 lowercase hex digits) and '
-              'raw_path are required; correlation_id has 1 to 200 printable characters.';
+            hint = case
+              when v_constraint in ('storage_path_has_a_bucket_and_a_name', 'raw_path_is_not_of_parsed_content') then
+                'Rename the object, then pass its path as storage://bucket/key. A name may have letters and digits '
+                'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. The '
+                'whole has at most 950 characters. The bucket `parsed` is for parsed content.'
+              else
+                'owner_id, filename, mime (type/subtype), bytes_len > 0, file_sha256 (64 lowercase hex digits) and '
+                'raw_path are required; correlation_id has 1 to 200 printable characters.'
+            end;
 end;
 $$;
 

@@ -15,7 +15,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, UnknownJob
 from hookline.postgres.notifier import Notifier
 from hookline.receiver.metrics import ReceiverMetrics
-from hookline.storage.objects import Storage, StorageError
+from hookline.storage.objects import ObjectRefused, Storage, StorageError, StorageMisconfigured
 from hookline.timing import wait_until_set
 
 __all__ = ["Drain"]
@@ -106,8 +106,9 @@ class Drain:
             async with asyncio.timeout(self._deadline):
                 await operation
         except StorageError as error:
-            # Tried again in any case. A permanent error needs a person before it can succeed.
-            report = log.error if error.permanent else log.warning
+            # Tried again in any case. Some errors need a person before a try can succeed.
+            needs_person = isinstance(error, ObjectRefused | StorageMisconfigured)
+            report = log.error if needs_person else log.warning
             reason = str(error)
         except TimeoutError:
             report = log.warning

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from hookline.storage.blocking_calls import BlockingCalls
-from hookline.storage.objects import MissingObject, StorageError, StoredObject, object_key
+from hookline.storage.objects import (
+    MissingObject,
+    ObjectRefused,
+    StorageError,
+    StorageMisconfigured,
+    StoredObject,
+    object_key,
+)
 
 __all__ = ["FileStorage"]
 
@@ -20,7 +28,17 @@ _Answer = TypeVar("_Answer")
 
 # More than a disk does at once, and few enough that all of them may hang.
 _CALLS_AT_ONCE = 8
-_TEMPORARY = ".hookline-"
+# No path of an object has a `~`.
+_TEMPORARY = "~hookline-"
+
+# There is no object: nothing, a directory, or a file where a directory would be.
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+# What is wrong with one file or its name; the others can be used.
+_REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG),
+    *(errno.EFBIG, errno.EILSEQ, errno.EINVAL, errno.ELOOP),
+}
 
 
 class FileStorage:
@@ -65,12 +83,21 @@ class FileStorage:
         return self._root / object_key(path)
 
     async def _call(self, function: Callable[[], _Answer]) -> _Answer:
+        return await self._calls.call(partial(self._explained, function))
+
+    def _explained(self, function: Callable[[], _Answer]) -> _Answer:
+        """What `function` returns; its OSError becomes the StorageError that says who is hurt."""
         try:
-            return await self._calls.call(function)
+            return function()
         except OSError as error:
-            raise StorageError(
-                f"{error.strerror or type(error).__name__} ({error.errno})"
-            ) from error
+            reason = f"{error.strerror or type(error).__name__} ({error.errno})"
+            if error.errno == errno.EROFS:
+                raise StorageMisconfigured(f"{self._root}: {reason}") from error
+            if error.errno not in _REFUSALS:
+                raise StorageError(reason) from error
+            # Without its root, the object is not at fault.
+            self._check()
+            raise ObjectRefused(reason) from error
 
     def _write(self, target: Path, content: bytes) -> None:
         self._make_directory(target.parent)
@@ -93,7 +120,7 @@ class FileStorage:
         missing = []
         while not directory.exists():
             if directory == self._root:
-                raise FileNotFoundError(2, "The storage directory does not exist")
+                self._require_root()
             missing.append(directory)
             directory = directory.parent
         for one in reversed(missing):
@@ -103,28 +130,30 @@ class FileStorage:
     def _read(self, target: Path) -> bytes:
         try:
             return target.read_bytes()
-        except (FileNotFoundError, NotADirectoryError) as error:
+        except _ABSENT as error:
             # If the disk is not mounted, the object is not missing.
             self._require_root()
             raise MissingObject("there is no object at this path") from error
 
     def _require_root(self) -> None:
         if not self._root.is_dir():
-            raise StorageError(
-                f"{self._root} is not a directory: create it, or mount its disk", permanent=True
+            raise StorageMisconfigured(
+                f"{self._root} is not a directory: create it, or mount its disk"
             )
 
     def _check(self) -> None:
         self._require_root()
         if not os.access(self._root, os.R_OK | os.W_OK | os.X_OK):
-            raise StorageError(
-                f"this user may not write in {self._root}: make it the directory's owner",
-                permanent=True,
+            raise StorageMisconfigured(
+                f"this user may not write in {self._root}: make it the directory's owner"
             )
 
     def _delete(self, target: Path) -> None:
-        with suppress(FileNotFoundError):
+        try:
             target.unlink()
+        except _ABSENT:
+            self._require_root()
+        else:
             _sync_directory(target.parent)
 
 

@@ -14,28 +14,40 @@ from typing import Protocol
 
 __all__ = [
     "MissingObject",
+    "ObjectRefused",
     "Storage",
     "StorageError",
+    "StorageMisconfigured",
     "StoredObject",
     "object_key",
 ]
 
-_PATH = re.compile(r"storage://([A-Za-z0-9_-]+(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+)")
+# The same rule as the domain upload_pipeline.storage_path, where it is explained.
+_NAME = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_!.*'() &$=@;:+,?-]"
+_PATH = re.compile(rf"storage://({_NAME}{{1,100}}(?:/{_NAME}{{1,255}})+)")
+_LONGEST_PATH = 950
 
 
 class StorageError(Exception):
-    """The storage failed. The bytes of a write are still in Postgres, and the drain tries again.
+    """The storage is away or busy: the same call may succeed later.
 
-    `permanent`: no try can succeed until a person has done what the message says.
+    The bytes of a write are still in Postgres, and the drain tries again.
     """
-
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
-        super().__init__(message)
-        self.permanent = permanent
 
 
 class MissingObject(StorageError):
     """There is no object at this path."""
+
+
+class ObjectRefused(StorageError):
+    """The storage does not take this object, or has no place for its path. Others are not affected.
+
+    The same call cannot succeed before a person has done what the message says.
+    """
+
+
+class StorageMisconfigured(StorageError):
+    """No call can succeed before a person has done what the message says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +79,11 @@ class Storage(Protocol):
 
 
 def object_key(path: str) -> str:
-    """`bucket/key` of a path. Raises StorageError for a path that could lead out of the storage."""
+    """`bucket/key` of a path. Raises ObjectRefused where no storage can have such an object."""
     match = _PATH.fullmatch(path)
-    if match is None:
-        raise StorageError(
-            "the path is not storage://bucket/key of letters, digits, `.`, `_` and `-`",
-            permanent=True,
+    if match is None or len(path) > _LONGEST_PATH:
+        raise ObjectRefused(
+            "the path is not storage://bucket/key of letters and digits without accents, blanks and"
+            " _!.*'()&$=@;:+,?- with names of at most 255 characters, 950 in all"
         )
     return match[1]

@@ -20,7 +20,14 @@ from storage3.utils import StorageException
 from supabase import AsyncClientOptions, create_async_client
 
 from hookline.settings import Settings
-from hookline.storage.objects import MissingObject, StorageError, StoredObject, object_key
+from hookline.storage.objects import (
+    MissingObject,
+    ObjectRefused,
+    StorageError,
+    StorageMisconfigured,
+    StoredObject,
+    object_key,
+)
 
 __all__ = ["SupabaseStorage", "open_supabase"]
 
@@ -45,10 +52,11 @@ _TOO_LARGE = (
     " if that is higher, the project's"
 )
 _BUSY = "Supabase Storage is busy or its database is away ({code}): it may recover by itself"
+_TAKEN = "the object is being written by another process"
 
 
 class _Meaning(NamedTuple):
-    permanent: bool
+    kind: type[StorageError]
     sentence: str
 
 
@@ -56,32 +64,43 @@ class _Meaning(NamedTuple):
 # 400. Of errors that are not here, a 5xx may recover.
 _MEANINGS = {
     "NoSuchBucket": _Meaning(
-        True,
+        StorageMisconfigured,
         "bucket {bucket} does not exist in the project of SUPABASE_URL: create it, private, or"
         " correct HOOKLINE_STORAGE_URL",
     ),
-    "AccessDenied": _Meaning(True, _WRONG_KEY),
-    "InvalidJWT": _Meaning(True, _WRONG_KEY),
+    "AccessDenied": _Meaning(StorageMisconfigured, _WRONG_KEY),
+    "InvalidJWT": _Meaning(StorageMisconfigured, _WRONG_KEY),
     "InvalidMimeType": _Meaning(
-        True, "bucket {bucket} does not take {mime}: add it to the bucket's allowed_mime_types"
+        StorageMisconfigured,
+        "bucket {bucket} does not take {mime}: add it to the bucket's allowed_mime_types",
     ),
-    "EntityTooLarge": _Meaning(True, _TOO_LARGE),
-    "InvalidKey": _Meaning(True, "Supabase does not allow a character of this path: rename it"),
-    "TenantNotFound": _Meaning(True, "there is no such project: correct SUPABASE_URL"),
+    "EntityTooLarge": _Meaning(ObjectRefused, _TOO_LARGE),
+    "InvalidKey": _Meaning(ObjectRefused, "Supabase does not take this path: rename the object"),
+    "KeyTooLongError": _Meaning(
+        ObjectRefused, "Supabase does not take a path as long as this: rename the object"
+    ),
+    "TenantNotFound": _Meaning(
+        StorageMisconfigured, "there is no such project: correct SUPABASE_URL"
+    ),
     # We always overwrite, so another process is writing the same bytes at this moment.
-    "KeyAlreadyExists": _Meaning(False, "the object is being written by another process"),
-    "ResourceAlreadyExists": _Meaning(False, "the object is being written by another process"),
-    "ResourceLocked": _Meaning(False, "the object is being written by another process"),
-    "DatabaseTimeout": _Meaning(False, _BUSY),
-    "SlowDown": _Meaning(False, _BUSY),
+    "KeyAlreadyExists": _Meaning(StorageError, _TAKEN),
+    "ResourceAlreadyExists": _Meaning(StorageError, _TAKEN),
+    "ResourceLocked": _Meaning(StorageError, _TAKEN),
+    "DatabaseTimeout": _Meaning(StorageError, _BUSY),
+    "SlowDown": _Meaning(StorageError, _BUSY),
+    "TransactionError": _Meaning(StorageError, _BUSY),
     # Answers of a gateway in front of Supabase Storage. Their bodies have no error names.
-    "401": _Meaning(True, _WRONG_KEY),
-    "403": _Meaning(True, _WRONG_KEY),
-    "404": _Meaning(True, "no Supabase Storage answers there: correct SUPABASE_URL"),
-    "408": _Meaning(False, _BUSY),
-    "413": _Meaning(True, _TOO_LARGE),
-    "429": _Meaning(False, _BUSY),
-    "540": _Meaning(True, "the project is paused: restore it in the Supabase dashboard"),
+    "401": _Meaning(StorageMisconfigured, _WRONG_KEY),
+    "403": _Meaning(StorageMisconfigured, _WRONG_KEY),
+    "404": _Meaning(
+        StorageMisconfigured, "no Supabase Storage answers there: correct SUPABASE_URL"
+    ),
+    "408": _Meaning(StorageError, _BUSY),
+    "413": _Meaning(ObjectRefused, _TOO_LARGE),
+    "429": _Meaning(StorageError, _BUSY),
+    "540": _Meaning(
+        StorageMisconfigured, "the project is paused: restore it in the Supabase dashboard"
+    ),
 }
 
 _Answer = TypeVar("_Answer")
@@ -154,10 +173,9 @@ class SupabaseStorage:
         self._require_service_role()
         bucket = await self._call(self._client.get_bucket(self._bucket), self._bucket)
         if bucket.public:
-            raise StorageError(
+            raise StorageMisconfigured(
                 f"bucket {self._bucket} is public, so anybody can read every parsed text: make"
-                " it private",
-                permanent=True,
+                " it private"
             )
 
     def _place(self, path: str) -> tuple[str, str]:
@@ -169,7 +187,7 @@ class SupabaseStorage:
 
     def _require_service_role(self) -> None:
         if problem := key_problem(self._key, urlsplit(self._url).hostname or "", time.time()):
-            raise StorageError(problem, permanent=True)
+            raise StorageMisconfigured(problem)
 
     async def _call(
         self, request: Awaitable[_Answer], bucket: str, mime: str = _MARKDOWN
@@ -183,7 +201,7 @@ class SupabaseStorage:
                 f"Supabase at {self._url} did not answer within {self._seconds:g} s"
             ) from None
         except StorageApiError as error:
-            raise _meaning(error, bucket, mime) from None
+            raise self._meaning(error, bucket, mime) from None
         except httpx.ConnectError:
             raise StorageError(
                 f"Supabase at {self._url} cannot be reached: check SUPABASE_URL, that the project"
@@ -197,6 +215,26 @@ class SupabaseStorage:
             raise StorageError(
                 f"what answered at {self._url} is not Supabase Storage: check SUPABASE_URL"
             ) from None
+
+    def _meaning(self, error: StorageApiError, bucket: str, mime: str) -> StorageError:
+        code, status = _code(error), str(error.status)
+        if code == "NoSuchKey":
+            return MissingObject("there is no object at this path")
+        if code == "NoSuchBucket" and bucket != self._bucket:
+            # A job names the bucket of its raw file: a wrong one must not stop the other jobs.
+            return ObjectRefused(
+                f"bucket {bucket} does not exist in the project of SUPABASE_URL: create it, or make"
+                " the job again with another raw_path"
+            )
+        if known := _MEANINGS.get(code) or _MEANINGS.get(status):
+            return known.kind(known.sentence.format(bucket=bucket, mime=mime, code=code))
+        if status.startswith("5"):
+            return StorageError(_BUSY.format(code=code))
+        # A redirect is not followed, and says that SUPABASE_URL is not the project's own.
+        kind = StorageMisconfigured if status.startswith("3") else ObjectRefused
+        return kind(
+            f"Supabase Storage refused it ({status} {code}): see the project's storage logs"
+        )
 
 
 @asynccontextmanager
@@ -262,22 +300,6 @@ def _claims(key: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return claims if isinstance(claims, dict) else {}
-
-
-def _meaning(error: StorageApiError, bucket: str, mime: str) -> StorageError:
-    code, status = _code(error), str(error.status)
-    if code == "NoSuchKey":
-        return MissingObject("there is no object at this path")
-    if known := _MEANINGS.get(code) or _MEANINGS.get(status):
-        return StorageError(
-            known.sentence.format(bucket=bucket, mime=mime, code=code), permanent=known.permanent
-        )
-    if status.startswith("5"):
-        return StorageError(_BUSY.format(code=code))
-    return StorageError(
-        f"Supabase Storage refused it ({status} {code}): see the project's storage logs",
-        permanent=True,
-    )
 
 
 def _code(error: StorageApiError) -> str:

@@ -23,8 +23,10 @@ set constraints all immediate;
 set constraints all deferred;
 
 -- The constraints of events are tested in event_is_a_legal_step_of_its_own_job.sql.
-create temp table attack (relation text, guard text, sqlstate text, statements text, besides text default 'select')
-  on commit drop;
+-- `raised`: the constraint that the error names, where it is not the guard itself.
+create temp table attack (
+  relation text, guard text, sqlstate text, statements text, besides text default 'select', raised text
+) on commit drop;
 
 insert into attack (relation, guard, sqlstate, statements) values
   ('contents', 'content_has_its_size', '23514', $$
@@ -37,7 +39,7 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('contents', 'only_content_with_a_path_is_stored', '23514', $$
     update contents as c set path = null from upload_jobs as j where j.job_id = c.job_id and j.correlation_id = 'a'$$),
   ('contents', 'path_is_ours', '23514', $$
-    update contents as c set path = 's3://a' from upload_jobs as j where j.job_id = c.job_id and j.correlation_id = 'a'$$),
+    update contents as c set path = 'storage://raw/a' from upload_jobs as j where j.job_id = c.job_id and j.correlation_id = 'a'$$),
   ('contents', 'content_is_of_a_job', '23503', $$
     update contents as c set job_id = gen_random_uuid()
       from upload_jobs as j where j.job_id = c.job_id and j.correlation_id = 'a'$$),
@@ -69,7 +71,6 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('credit_reservations', 'settlement_is_whole', '23514', 'update credit_reservations set billed = 1'),
   ('credit_reservations', 'settlement_is_whole', '23514', $$
     update credit_reservations set settled_at = now(), check_after = null$$),
-  ('deletions', 'path_is_ours', '23514', $$update deletions set path = 's3://raw/x'$$),
   ('documents', 'bytes_len_is_positive', '23514', 'update documents set bytes_len = 0'),
   ('documents', 'filename_is_1_to_500_characters', '23514', $$update documents set filename = ''$$),
   ('documents', 'filename_is_1_to_500_characters', '23514', $$update documents set filename = repeat('x', 501)$$),
@@ -175,6 +176,8 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('webhook_deliveries', 'times_seen_counts_from_one', '23514', 'update webhook_deliveries set times_seen = 0'),
   ('documents', 'raw_path_is_not_of_parsed_content', '23514', $$
     update documents set raw_path = 'storage://parsed/a/b.md'$$),
+  ('documents', 'raw_path_is_not_of_parsed_content', '23514', $$
+    update documents set raw_path = 'storage://Parsed/a/b.md'$$),
   ('webhook_deliveries', 'brought_content_is_of_a_job', '23514', $$
     update webhook_deliveries set content_ordinal = 1, job_id = null$$),
   ('webhook_deliveries', 'code_is_known', '23503', $$update webhook_deliveries set code = 'whatever'$$),
@@ -214,6 +217,14 @@ insert into attack (relation, guard, sqlstate, statements, besides) values
      where correlation_id = 'f'$$,
     'alter table upload_pipeline.upload_jobs drop constraint lease_needs_a_confirmed_upload');
 
+insert into attack (relation, guard, sqlstate, statements, raised)
+select 'documents', 'raw_path_in_our_storage_is_possible', '23514',
+       format('update documents set raw_path = %L', path), 'storage_path_has_a_bucket_and_a_name'
+  from unnest(array[
+         'storage://raw/Résumé.pdf', 'storage://raw/[1].pdf', 'storage://raw/../a', 'storage://raw', 'storage:raw/a',
+         'Storage://raw/a.pdf', ' storage://raw/a.pdf'
+       ]) as path;
+
 create temp view named_guard as
   select c.conrelid::regclass::oid as relation, c.conname as guard
     from pg_constraint as c
@@ -242,7 +253,7 @@ select pg_temp.refused_by_guard_alone(
       then format('alter table upload_pipeline.%I drop constraint %I cascade', a.relation, a.guard)
     else format('drop index upload_pipeline.%I', a.guard)
   end,
-  concat_ws(' ', a.sqlstate, a.guard), format('%s.%s', a.relation, a.guard), a.statements, a.besides
+  concat_ws(' ', a.sqlstate, coalesce(a.raised, a.guard)), format('%s.%s', a.relation, a.guard), a.statements, a.besides
 )
   from attack as a;
 

@@ -1,6 +1,6 @@
 begin;
 \ir ../raw_dml.psql
-select plan(80);
+select plan(144);
 
 create temp table word (domain text, guard text, good text[], bad text[]) on commit drop;
 
@@ -15,7 +15,15 @@ insert into word values
    array['applied', 'kept', 'unrecognised', 'duplicate', 'stale', 'ignored', 'parked'], array['', 'Applied', 'failed']),
   ('sha256_hex', 'sha256_is_64_lowercase_hex_digits',
    array[repeat('0', 64), repeat('f', 64), encode(sha256(''), 'hex')],
-   array['', repeat('a', 63), repeat('a', 65), repeat('A', 64), repeat('g', 64), repeat('a', 64) || E'\n']);
+   array['', repeat('a', 63), repeat('a', 65), repeat('A', 64), repeat('g', 64), repeat('a', 64) || E'\n']),
+  ('storage_path', 'storage_path_has_a_bucket_and_a_name',
+   array['storage://b/k', 'storage://raw/u1/My Report (1).pdf', 'storage://b/_!.*''()&$=@;:+,?-', 'storage://b/.a/...',
+         'storage://b/ a /b ', 'storage://' || repeat('b', 100) || '/' || repeat('k', 255),
+         rpad('storage://b/', 950, 'kkk/')],
+   array['', 'storage://', 'storage://b', 'storage://b/', 'storage:///k', 'storage://b//k', 'storage://b/./k', 'storage://b/..',
+         'storage://../k', 'storage://b/é', 'storage://b/[', 'storage://b/%', 'storage://b/~', E'storage://b/k\n', 's3://b/k',
+         'STORAGE://b/k', 'storage://' || repeat('b', 101) || '/k', 'storage://b/' || repeat('k', 256),
+         rpad('storage://b/', 951, 'kkk/') || 'k']);
 
 select bag_eq(
   'select domain, guard from word',

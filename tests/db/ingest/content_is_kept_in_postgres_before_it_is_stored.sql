@@ -19,7 +19,7 @@ select is(
   'kept uploaded 2 #1 + .md', 'a redelivery gets the same receipt'
 );
 select is(
-  (select path from upload_pipeline.contents),
+  (select path::text from upload_pipeline.contents),
   format('storage://parsed/%s/%s.md', pg_temp.document('a'), pg_temp.job('a')),
   'the path is the one that the specification gives'
 );

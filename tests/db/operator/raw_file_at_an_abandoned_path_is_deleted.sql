@@ -17,7 +17,7 @@ select is(
   'create_job again with another path is a duplicate'
 );
 select results_eq(
-  'select path from upload_pipeline.deletions', $$values ('storage://raw/A')$$,
+  'select path::text from upload_pipeline.deletions', $$values ('storage://raw/A')$$,
   'the object at the first path is queued for deletion'
 );
 select pg_temp.upload_to('storage://raw/A');

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(3);
+select plan(7);
 
 create temporary table bad (argument text, value text, reason text);
 insert into bad values
@@ -12,6 +12,10 @@ insert into bad values
   ('file_sha256', null, 'file_sha256'), ('file_sha256', 'abc', 'sha256_is_64_lowercase_hex_digits'),
   ('file_sha256', repeat('A', 64), 'sha256_is_64_lowercase_hex_digits'),
   ('raw_path', null, 'raw_path'), ('raw_path', '', 'raw_path_is_1_to_1000_bytes'),
+  ('raw_path', 'storage://raw/Résumé.pdf', 'storage_path_has_a_bucket_and_a_name'),
+  ('raw_path', 'storage://raw/../a.pdf', 'storage_path_has_a_bucket_and_a_name'),
+  ('raw_path', 'Storage://raw/a.pdf', 'storage_path_has_a_bucket_and_a_name'),
+  ('raw_path', 'storage://parsed/a.pdf', 'raw_path_is_not_of_parsed_content'),
   ('correlation_id', '', 'correlation_id_is_1_to_200_printable_characters'),
   ('correlation_id', E'a\nb', 'correlation_id_is_1_to_200_printable_characters'),
   ('correlation_id', repeat('c', 201), 'correlation_id_is_1_to_200_printable_characters');
@@ -24,6 +28,7 @@ declare
     'file_sha256', pg_temp.sha('a'), 'raw_path', 'storage://raw/a.pdf', 'correlation_id', 'c'
   ) || jsonb_build_object(argument, value);
   v_detail text;
+  v_hint text;
 begin
   perform upload_pipeline.create_job(
     owner_id => (a ->> 'owner_id')::uuid, filename => a ->> 'filename', mime => a ->> 'mime',
@@ -33,8 +38,8 @@ begin
   return 'accepted';
 exception
   when others then
-    get stacked diagnostics v_detail = pg_exception_detail;
-    return sqlstate || ' ' || v_detail;
+    get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+    return concat_ws(' ', sqlstate, v_detail, v_hint);
 end;
 $$;
 select is_empty(
@@ -42,8 +47,14 @@ select is_empty(
      where c not like 'UP006 %' || b.reason || '%'$$,
   'each invalid argument raises UP006 with the rule in its detail'
 );
+select matches(
+  pg_temp.create_with('raw_path', 'storage://raw/é.pdf'), 'Rename the object.*storage://bucket/key',
+  'the hint says how to correct a path'
+);
 select is_empty('select * from upload_pipeline.documents', 'no document is left behind');
 select is(pg_temp.create_with('correlation_id', 'ok'), 'accepted', 'valid arguments are accepted');
+select is(pg_temp.create_with('raw_path', path), 'accepted', 'a raw file may be at ' || path)
+  from unnest(array['storage://raw/u1/My Report (1).pdf', 's3://theirs/Résumé [1].pdf', 'C:\Résumé.pdf']) as path;
 
 select * from finish();
 rollback;

@@ -64,7 +64,7 @@ select results_eq(
     values
       ('update upload_pipeline.documents set filename = ''x'' returning filename', array[]::text[]),
       ('delete from upload_pipeline.documents returning filename', array[]::text[]),
-      ('delete from upload_pipeline.contents returning path', array[]::text[]),
+      ('delete from upload_pipeline.contents returning path::text', array[]::text[]),
       (
         $$insert into upload_pipeline.statuses (status, description) values ('mine', 'Mine.') returning status$$,
         array['42501 new row violates row-level security policy for table "statuses"']

@@ -1,0 +1,18 @@
+-- What every kind of storage can hold, now and after a move to another: the characters of Supabase Storage
+-- (https://github.com/supabase/storage, src/storage/limits.ts) and the names of a Linux file system, which ends at 255
+-- bytes a name. S3, where Supabase keeps its objects, ends at 1,024 bytes with the project and the version that
+-- Supabase adds, hence 950 for all. server/hookline/storage/objects.py has the same rule; a test compares the two.
+create domain upload_pipeline.storage_path as text
+  constraint storage_path_has_a_bucket_and_a_name check (
+    value like 'storage://_%/_%'
+    and length(value) <= 950
+    and substr(value, 11) !~ '[^A-Za-z0-9_/!.*''() &$=@;:+,?-]'
+    -- Between two slashes there is a name, and it is not `.` or `..`.
+    and substr(value, 10) || '/' !~ '/[.]{0,2}/'
+    and length(split_part(value, '/', 3)) <= 100
+    and (length(value) <= 255 or value !~ '[^/]{128}[^/]{128}')
+  );
+
+comment on domain upload_pipeline.storage_path is
+  'Where an object is: storage://bucket/key. Letters and digits of ASCII, blanks and _/!.*''()&$=@;:+,?- only; no part '
+  'between two slashes is empty, `.`, `..` or longer than 255 characters; a bucket has 1 to 100, the whole at most 950.';
