@@ -16,7 +16,7 @@ from hookline.postgres.connecting import Unreachable
 from hookline.providers.local.delivery import Answer, deliver
 from hookline.providers.local.parser import ParseFailed
 from hookline.standalone import demo, stack
-from hookline.standalone.directory_lock import hold_directory
+from hookline.standalone.directory_lock import lock_directory
 from hookline.standalone.stack import running_stack
 
 Hookline = Callable[..., subprocess.Popen[str]]
@@ -88,10 +88,10 @@ async def test_whoever_joins_is_waited_for(project: Path) -> None:
 async def test_a_start_that_never_ends_is_not_waited_for_for_ever(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack, "OTHERS_SECONDS", 0.2)
+    monkeypatch.setattr(stack, "_OTHER_PROCESS_TIMEOUT", 0.2)
     with (
-        hold_directory(project / ".hookline"),
-        pytest.raises(Unreachable, match=f"Process {os.getpid()} starts or stops Hookline in"),
+        lock_directory(project / ".hookline"),
+        pytest.raises(Unreachable, match=f"Process {os.getpid()} is starting or stopping"),
     ):
         async with running_stack(project, join=True):
             pass

@@ -381,7 +381,7 @@ def test_up_ends_with_its_postgres(other_project: Path, hookline: Hookline) -> N
     _, errors = up.communicate(timeout=20)
     assert up.returncode == 3
     last = errors.splitlines()[-1]
-    assert last.startswith(f"hookline: The PostgreSQL in {home} has ended, and so does")
+    assert last.startswith(f"hookline: The PostgreSQL in {home} has ended, so `hookline up`")
     assert "Traceback" not in errors
     run = hookline(other_project, "demo", **ANY_PORT)
     output, errors = run.communicate(timeout=60)
@@ -401,8 +401,9 @@ def test_a_database_whose_objects_are_gone_is_refused(
         output, errors = run.communicate(timeout=60)
         assert (run.returncode, output) == (2, "")
         assert errors == (
-            f"hookline: {home} has this project's database, but {objects} with its objects is "
-            f"gone: put that back, or remove {home}, too, to begin anew.\n"
+            f"hookline: {home} holds the database of this project, but the folder {objects} with"
+            f" its objects is gone: put that folder back, or remove {home} as well to start from"
+            " nothing.\n"
         )
     shutil.rmtree(home)
     run = hookline(other_project, "demo", **ANY_PORT)

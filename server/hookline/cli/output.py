@@ -1,4 +1,4 @@
-"""What commands print: tables for people, a JSON object a line for programs."""
+"""What commands print: lines and tables for people, one JSON object a line for programs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -19,16 +18,9 @@ from hookline.cli.formats import printable
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = [
-    "console",
-    "errors",
-    "print_json",
-    "print_table",
-    "say",
-    "table_of",
-]
+__all__ = ["console", "errors", "print_json", "print_line", "print_table", "say", "table_of"]
 
-# Where nobody looks, lines are as long as what is in them, for grep and cut.
+# Output that goes to a file or a pipe is not wrapped: grep and cut get whole lines.
 _UNLIMITED = 100_000
 
 
@@ -43,30 +35,34 @@ def errors() -> Console:
 
 
 def say(sentence: str) -> None:
-    """Tell a person something that is no part of the output."""
+    """Tell a person something on standard error, apart from the command's output."""
     sys.stdout.flush()
     sys.stderr.write(f"{sentence}\n")
 
 
-def print_json(value: DataclassInstance | dict[str, Any]) -> None:
-    """One line: ids and paths as text, times as ISO 8601, durations in seconds."""
-    content = value if isinstance(value, dict) else asdict(value)
-    sys.stdout.write(json.dumps(content, default=_encode) + "\n")
-    # Whoever reads it sees each as it is done.
+def print_line(text: str) -> None:
+    """Print text on standard output, at once: the reader may be a program that waits for it."""
+    sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
+def print_json(value: DataclassInstance | dict[str, Any]) -> None:
+    """Print one line, at once: ids and paths as text, times as ISO 8601, durations in seconds."""
+    content = value if isinstance(value, dict) else asdict(value)
+    print_line(json.dumps(content, default=_encode))
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
-    """Columns from left to right; a name that starts with `>` is one of numbers."""
+    """Print columns from left to right. A name that starts with `>` has numbers, right-aligned."""
     screen = console()
     with screen.capture() as captured:
         screen.print(table_of(columns, rows))
-    # The last column is padded, too.
+    # Rich pads the last column, too.
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """What print_table prints."""
+    """The table that print_table prints."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(
@@ -81,7 +77,7 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Ta
     return table
 
 
-def _console(stream: Any) -> Console:
+def _console(stream: TextIO) -> Console:
     width = None if stream.isatty() else _UNLIMITED
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
@@ -91,6 +87,4 @@ def _encode(value: object) -> object:
         return value.astimezone(UTC).isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, UUID):
-        return str(value)
     return str(value)

@@ -13,7 +13,7 @@ from hookline.postgres.migrations import migrate
 __all__ = ["prepare_database"]
 
 _DATABASE = "hookline"
-# Login role -> the role that it is in.
+# Login role -> the role whose rights it has.
 _LOGINS = {
     "receiver": "hookline_ingest",
     "worker": "hookline_worker",
@@ -22,9 +22,10 @@ _LOGINS = {
 
 
 def prepare_database(superuser: str) -> dict[str, str]:
-    """Database, migrations and login roles, whatever of them is there; the logins' URLs.
+    """Make what is missing: database, migrations, login roles. Returns the URL of each login.
 
-    The superuser stays in here.
+    `superuser` is the superuser's URL, which no other part needs. The passwords of the logins are
+    new at each call. Raises MigrationError.
     """
     database = urlsplit(superuser)._replace(path=f"/{_DATABASE}")
     with psycopg.connect(superuser, autocommit=True, options="") as connection:
@@ -38,7 +39,7 @@ def prepare_database(superuser: str) -> dict[str, str]:
     with psycopg.connect(database.geturl(), options="") as connection:
         for login, role in _LOGINS.items():
             _make_login(connection, login, role, passwords[login])
-        # So that `doctor`, too, can say which migrations there are.
+        # `hookline doctor` runs as operator and reads which migrations are applied.
         connection.execute("grant usage on schema supabase_migrations to operator")
         connection.execute("grant select on supabase_migrations.schema_migrations to operator")
     where = f"{database.hostname}:{database.port}"
@@ -54,7 +55,7 @@ def _make_login(
     found = connection.execute("select from pg_catalog.pg_roles where rolname = %s", [login])
     if found.fetchone() is None:
         connection.execute(sql.SQL("create role {} login").format(sql.Identifier(login)))
-    # A statement may end in the server's log: it gets the verifier, not the password.
+    # The server may log the statement, so it holds the verifier and not the password.
     verifier = connection.pgconn.encrypt_password(
         password.encode(), login.encode(), b"scram-sha-256"
     ).decode()

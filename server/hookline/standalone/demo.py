@@ -66,7 +66,7 @@ async def run(
 
     True means that the job is parsed, the object on disk has the hash that the database has, and
     check_integrity() finds nothing. Each run is for a new owner, so the document is new each time.
-    Raises what `standing` raises, and ConfigurationError without the local parser.
+    Raises what `running_stack` raises, and ConfigurationError without the local parser.
     """
     logs.configure(logging.WARNING)
     try:

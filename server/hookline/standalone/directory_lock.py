@@ -1,4 +1,4 @@
-"""The lock of a project's directory: one process runs the stack, others may join it."""
+"""The lock of a project's directory: one process runs the stack there, others may join it."""
 
 from __future__ import annotations
 
@@ -6,80 +6,72 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import (
-    AbstractContextManager,
-    contextmanager,
-)
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from hookline.providers.configured_parser import Parser
-from hookline.standalone.file_errors import file_errors_named
+from hookline.settings import ConfigurationError
+from hookline.standalone.file_errors import file_errors_as
 
-__all__ = [
-    "OTHERS_SECONDS",
-    "RETRY_SECONDS",
-    "DirectoryHeld",
-    "hold_directory",
-    "join_directory",
-    "wait_for_joiners",
-]
+__all__ = ["DirectoryLocked", "join_stack", "lock_directory", "try_lock", "wait_for_joiners"]
 
-_DIRECTORY_IS_OURS = 0o700
-# What the lock's file says when the settings' file is of the lock's holder.
+# The directory holds secrets: nobody else may read it.
+_DIRECTORY_MODE = 0o700
+_FILE_MODE = 0o600
+# The word in up.lock that says: the stack runs, and the settings file describes it.
 _READY = "ready"
-# How long another process may take to start, or to end, in seconds.
-OTHERS_SECONDS = 30.0
-RETRY_SECONDS = 0.05
+_POLL_INTERVAL = 0.05
 
 
-class DirectoryHeld(Exception):
-    """Another process holds the directory."""
+class DirectoryLocked(Exception):
+    """Another process holds the lock. `process` is its id, or "unknown"."""
 
     def __init__(self, process: str) -> None:
         self.process = process
 
 
 @contextmanager
-def hold_directory(home: Path) -> Iterator[Callable[[Parser], AbstractContextManager[None]]]:
-    """Hold the directory. The kernel takes the lock back from whoever is killed.
+def lock_directory(home: Path) -> Iterator[Callable[[Parser], AbstractContextManager[None]]]:
+    """Hold the lock of `home`, which is made if it is missing.
 
-    What is given tells others that they may join, and which parser they find, for as long as it is
-    entered. Raises DirectoryHeld.
+    Yields a context manager. While a process is inside it, others may join the stack; they are told
+    its parser. The kernel releases the lock when the process ends, however it ends.
+    Raises DirectoryLocked, and ConfigurationError if the files cannot be made.
     """
-    with file_errors_named(home):
-        home.mkdir(mode=_DIRECTORY_IS_OURS, parents=True, exist_ok=True)
-        descriptor = os.open(home / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with file_errors_as(ConfigurationError, home):
+        home.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        descriptor = os.open(home / "up.lock", os.O_RDWR | os.O_CREAT, _FILE_MODE)
     with open(descriptor, "r+") as lock:
-        if not _locked(descriptor):
-            raise DirectoryHeld(lock.readline().strip() or "unknown")
+        if not try_lock(descriptor):
+            raise DirectoryLocked(lock.readline().strip() or "unknown")
 
-        def say(*words: str) -> None:
+        def write(*words: str) -> None:
             lock.seek(0)
             lock.truncate()
             lock.write("".join(f"{word}\n" for word in (str(os.getpid()), *words)))
             lock.flush()
 
         @contextmanager
-        def ready(parser: Parser) -> Iterator[None]:
-            say(_READY, parser)
+        def open_to_joiners(parser: Parser) -> Iterator[None]:
+            write(_READY, parser)
             try:
                 yield
             finally:
-                say()
+                write()
 
-        say()
-        yield ready
+        write()
+        yield open_to_joiners
 
 
 @contextmanager
-def join_directory(home: Path) -> Iterator[Parser | None]:
-    """Use what another process runs, if it is ready; its parser, or else None.
+def join_stack(home: Path) -> Iterator[Parser | None]:
+    """Use the stack of the process that holds the lock. Yields its parser; None if it is not ready.
 
-    The lock comes before the look, and the other way round in the process that ends: either it
+    We lock first and read then. The process that ends does it the other way round. So either it
     waits for us, or we see that it ends.
     """
-    with file_errors_named(home):
-        descriptor = os.open(home / "joined.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    with file_errors_as(ConfigurationError, home):
+        descriptor = os.open(home / "joined.lock", os.O_RDWR | os.O_CREAT, _FILE_MODE)
     with open(descriptor, "r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         match (home / "up.lock").read_text().split():
@@ -89,16 +81,17 @@ def join_directory(home: Path) -> Iterator[Parser | None]:
                 yield None
 
 
-async def wait_for_joiners(home: Path) -> None:
-    """Wait for those who have joined, but not for longer than is decent."""
-    for _ in range(round(OTHERS_SECONDS / RETRY_SECONDS)):
+async def wait_for_joiners(home: Path, timeout: float) -> None:  # noqa: ASYNC109 - no cancellation
+    """Wait until all who joined have left, at most for `timeout` seconds."""
+    for _ in range(round(timeout / _POLL_INTERVAL)):
         with open(home / "joined.lock", "a") as lock:  # noqa: ASYNC230 - never read
-            if _locked(lock.fileno()):
+            if try_lock(lock.fileno()):
                 return
-        await asyncio.sleep(RETRY_SECONDS)
+        await asyncio.sleep(_POLL_INTERVAL)
 
 
-def _locked(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Lock the open file for this process alone; False if another process has a lock on it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

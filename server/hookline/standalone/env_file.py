@@ -1,35 +1,40 @@
-"""`.hookline/env`: what `hookline up` writes, and what it starts with."""
+"""`.hookline/env`: the settings that `hookline up` writes for the other commands."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Mapping
-from contextlib import (
-    suppress,
-)
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from hookline.settings import ConfigurationError, Settings, load
+from hookline.standalone.file_errors import file_errors_as
 
-__all__ = ["settings_to_start_with", "variables_of", "write_env_file"]
+__all__ = ["load_for_start", "read_written", "write"]
 
 _NEEDS_NO_QUOTES = re.compile(r"[A-Za-z0-9_@%+=:,./?-]+")
+
 _HEADER = """\
-# Written by `hookline up` at each start. The other commands read it in this directory; what stands
-# in the environment wins. Lines of your own are kept.
+# Written by `hookline up` at each start, for the other commands in this directory. A variable of
+# the environment wins over the same variable here. Lines that you add are kept.
 """
 
 
-def settings_to_start_with(env_file: Path) -> Settings:
-    """The settings to start with."""
+def load_for_start(env_file: Path) -> Settings:
+    """The settings to start with: those of the environment and of the file.
+
+    The file also records where the stack listened last, so that the commands find it. That is no
+    wish to listen there again: host and admin host count only if the environment sets them.
+    Raises ConfigurationError.
+    """
     chosen = load(env_file)
-    # The file says where it listened last, for the commands: no wish to be exposed once more.
     forgotten = {
         name: field.default
         for name, field in Settings.model_fields.items()
@@ -38,8 +43,34 @@ def settings_to_start_with(env_file: Path) -> Settings:
     return chosen.model_copy(update=forgotten)
 
 
-def variables_of(settings: Settings) -> dict[str, str]:
-    """What another process needs to be an operator of this one, by variable."""
+def read_written(env_file: Path) -> Settings:
+    """The settings of the file alone. The environment may name another database than this one.
+
+    Raises ConfigurationError if the file is not as `write` leaves it.
+    """
+    try:
+        recorded = {name: value for name, value in dotenv_values(env_file).items() if value}
+        settings = Settings(**recorded)  # type: ignore[arg-type]
+    except (ValidationError, OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{env_file} was changed since `hookline up` wrote it, and cannot be read:"
+            " stop that `hookline up` and start it again."
+        ) from error
+    settings.require_database()
+    return settings
+
+
+def write(env_file: Path, settings: Settings) -> None:
+    """Replace the file in one step, readable by its owner only. Lines of the user are kept.
+
+    Raises ConfigurationError.
+    """
+    with file_errors_as(ConfigurationError, env_file):
+        _replace(env_file, _variables_of(settings))
+
+
+def _variables_of(settings: Settings) -> dict[str, str]:
+    """What another process needs to be an operator of this stack."""
 
     def listed(values: tuple[SecretStr, ...]) -> str:
         return ",".join(value.get_secret_value() for value in values)
@@ -58,15 +89,14 @@ def variables_of(settings: Settings) -> dict[str, str]:
     }
 
 
-def write_env_file(env_file: Path, variables: Mapping[str, str]) -> None:
-    """Replace the file as a whole, readable by us alone; lines of others stay as they are."""
+def _replace(env_file: Path, variables: Mapping[str, str]) -> None:
     kept = ""
     with suppress(FileNotFoundError):
-        bindings = parse_stream(StringIO(env_file.read_text().removeprefix(_HEADER)))
+        bindings = parse_stream(StringIO(_without_header(env_file.read_text())))
         kept = "".join(one.original.string for one in bindings if one.key not in variables)
     lines = "".join(f"{name}={_quoted(value)}\n" for name, value in variables.items())
     for name, read in dotenv_values(stream=StringIO(lines)).items():
-        # Only a secret of the user's own can be so: `${` has no escape in this format.
+        # Only a secret that the user chose can hold `${`, which this format cannot escape.
         if read != variables[name]:
             raise ConfigurationError(f"{name} holds `${{`, which {env_file} cannot hold.")
     unfinished = env_file.with_suffix(".unfinished")
@@ -77,6 +107,14 @@ def write_env_file(env_file: Path, variables: Mapping[str, str]) -> None:
         file.flush()
         os.fsync(descriptor)
     unfinished.rename(env_file)
+
+
+def _without_header(text: str) -> str:
+    """The text after the header, also after that of another version of Hookline."""
+    lines = text.splitlines(keepends=True)
+    if not lines or not lines[0].startswith("# Written by `hookline up`"):
+        return text
+    return "".join(itertools.dropwhile(lambda line: line.startswith("#"), lines))
 
 
 def _quoted(value: str) -> str:

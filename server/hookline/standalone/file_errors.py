@@ -1,23 +1,20 @@
-"""An error of the file system, as a sentence that names the file."""
+"""Errors of the file system, as sentences that name the file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import (
-    contextmanager,
-)
+from contextlib import contextmanager
 from pathlib import Path
 
-from hookline.settings import ConfigurationError
-
-__all__ = ["file_errors_named"]
+__all__ = ["file_errors_as"]
 
 
 @contextmanager
-def file_errors_named(what: Path) -> Iterator[None]:
+def file_errors_as(kind: type[Exception], path: Path) -> Iterator[None]:
+    """Raise an OSError as `kind`: a sentence with the file it names, else with `path`."""
     try:
         yield
     except OSError as error:
-        raise ConfigurationError(
-            f"{error.filename or what} cannot be used: {error.strerror or error}."
+        raise kind(
+            f"{error.filename or path} cannot be used: {error.strerror or error}."
         ) from error
