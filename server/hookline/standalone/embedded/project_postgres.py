@@ -1,4 +1,4 @@
-"""A PostgreSQL that keeps its data in a project and is shared by every process that starts it."""
+"""The PostgreSQL of one project: it keeps its data, and every process that starts it shares it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import psycopg
 
@@ -23,14 +22,19 @@ from hookline.standalone.embedded.address import (
     new_password,
     superuser_url,
 )
-from hookline.standalone.embedded.errors import EmbeddedPostgresError, os_errors_named
+from hookline.standalone.embedded.errors import EmbeddedPostgresError
 from hookline.standalone.embedded.programs import Programs
 from hookline.standalone.embedded.server_log import end_of_log
+from hookline.standalone.embedded.server_process import StartedInBlock, spawn
+from hookline.standalone.file_errors import file_errors_as
 
 ROOT_STATE = Path("/var/lib/hookline")
 
-_ANSWER_SECONDS = 30.0
-_RETRY_SECONDS = 5.0
+# How long a running server may take to answer, and for how long a start is tried again, in seconds.
+_ANSWER_TIMEOUT = 30.0
+_START_TIMEOUT = 5.0
+_POLL_INTERVAL = 0.02
+_STOP_TIMEOUT = 30
 
 
 class _PidFile(NamedTuple):
@@ -38,15 +42,16 @@ class _PidFile(NamedTuple):
     port: int
 
 
-class ProjectPostgres:
+class ProjectPostgres(StartedInBlock):
     """The PostgreSQL of one project directory (its `.hookline`), on a free port of 127.0.0.1.
 
     `home` holds all of it: `data_dir`, `log`, the superuser's password (0600) and two lock files.
-    That is `directory`/postgres; for root, who may not run PostgreSQL and whose directories the
-    account that may cannot enter, it is /var/lib/hookline/<project>-<hash of the directory's path>.
+    It is `directory`/postgres. Root may not run PostgreSQL, and the account that may cannot enter
+    root's directories: for root it is /var/lib/hookline/<project>-<hash of the directory's path>.
 
-    The server outlives its starter's kill -9 and is joined by the next start. Users are counted
-    by a shared file lock, which the kernel takes back from the dead; the last `stop` stops it.
+    The server survives a kill -9 of the process that started it, and the next start joins it. A
+    shared file lock counts its users; the kernel takes it back from dead processes. The last user
+    that stops it stops the server.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -68,13 +73,12 @@ class ProjectPostgres:
     def start(self) -> str:
         """Start the server, or join the one that runs on this data, and return its URL.
 
-        The first start creates the database. Takes 0.1 s, the first about 1 s; waits for a start or
-        stop of the same directory elsewhere. Raises EmbeddedPostgresError.
-        Source: https://www.postgresql.org/docs/current/app-pg-ctl.html
+        The first start creates the database and takes about 1 s, later ones 0.1 s. Waits while
+        another process starts or stops the same directory. Raises EmbeddedPostgresError.
         """
-        with os_errors_named(self.home):
+        with file_errors_as(EmbeddedPostgresError, self.home):
             self._make_home()
-            with self._alone():
+            with self._locked():
                 self._url = self._join() or self._launch()
                 if self._use is None:
                     self._use = os.open(self.home / "users.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -84,32 +88,22 @@ class ProjectPostgres:
     def stop(self) -> None:
         """Stop using the server, and stop it unless another process still uses it.
 
-        Open connections end. Without a start it does nothing. Raises EmbeddedPostgresError.
+        Open connections end. Does nothing without a start. Raises EmbeddedPostgresError.
         """
         if self._use is None:
             return
-        with os_errors_named(self.home), self._alone():
+        with file_errors_as(EmbeddedPostgresError, self.home), self._locked():
             use, self._use, self._url = self._use, None, None
             try:
                 if _is_last(use) and self._join() is not None:
                     Programs.find().run(
                         *("pg_ctl", "stop", "-D", self.data_dir),
-                        *("-m", "fast", "-w", "-t", "30", "-s"),
+                        *("-m", "fast", "-w", "-t", str(_STOP_TIMEOUT), "-s"),
                     )
             finally:
                 os.close(use)
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+    close = stop
 
     def _make_home(self) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -123,19 +117,24 @@ class ProjectPostgres:
             )
         for path in (self.home.parent, self.home):
             path.mkdir(exist_ok=True)
-            path.chmod(0o755)  # Whatever the umask says: the server's account must get through.
+            # Despite the umask: the account that runs the server must get through.
+            path.chmod(0o755)
         (self.home / "project").write_text(f"{self._directory}\n")
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        # Waiting is bounded: whoever holds it runs programs with a timeout, or is dead.
+    def _locked(self) -> Iterator[None]:
+        # The wait has an end: the process that holds the lock runs programs with a timeout.
         with open(self.home / "start.lock", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def _join(self) -> str | None:
-        """Return the URL of the server that already runs on our data, None if there is none."""
-        deadline = time.monotonic() + _ANSWER_SECONDS
+        """The URL of the server that runs on our data, None if none runs.
+
+        Removes the pid file of a server that is dead. Raises EmbeddedPostgresError for a server
+        that runs but cannot be used.
+        """
+        deadline = time.monotonic() + _ANSWER_TIMEOUT
         while (found := self._read_pid_file()) is not None:
             url = superuser_url(found.port, self._password_file.read_text())
             try:
@@ -145,8 +144,8 @@ class ProjectPostgres:
             except psycopg.OperationalError as error:
                 answer = str(error)
             if not self._is_postmaster(found.pid):
-                # PostgreSQL itself would believe a pid that another process has by now. Without
-                # the file it still sees a backend that outlived its postmaster, by shared memory.
+                # PostgreSQL would believe this pid although another process has it by now. Without
+                # the file, it still detects a backend of the dead server, by its shared memory.
                 (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
                 return None
             if time.monotonic() > deadline:
@@ -154,7 +153,7 @@ class ProjectPostgres:
                     f"The PostgreSQL of {self.data_dir} (process {found.pid}) runs, but cannot be "
                     f"used on port {found.port}: {answer}\n{end_of_log(self.log)}"
                 )
-            time.sleep(0.05)
+            time.sleep(_POLL_INTERVAL)
         return None
 
     def _read_pid_file(self) -> _PidFile | None:
@@ -165,7 +164,7 @@ class ProjectPostgres:
             return None
 
     def _is_postmaster(self, pid: int) -> bool:
-        """Whether the process is a server of our data: after a kill -9 a pid can be anybody's."""
+        """Whether the process is a server of our data. Any process may have an old server's pid."""
         if not Path("/proc/self/cmdline").exists():
             ps = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
             shown = subprocess.run(ps, capture_output=True, check=False)  # noqa: S603 - a number
@@ -177,35 +176,40 @@ class ProjectPostgres:
         return os.fsencode(self.data_dir) in arguments
 
     def _launch(self) -> str:
+        """Start the server, creating its data first if there are none, and return its URL."""
         programs = Programs.find()
         if not self.data_dir.exists():
             self._create(programs)
         if self.log.exists():
             self.log.rename(self.log.with_suffix(".log.1"))
         programs.account.write_file(self.log, "")
-        deadline = time.monotonic() + _RETRY_SECONDS
+        deadline = time.monotonic() + _START_TIMEOUT
         while True:
-            port = free_port()
-            options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
-            try:
-                programs.run(
-                    *("pg_ctl", "start", "-D", self.data_dir, "-l", self.log),
-                    *("-o", options, "-w", "-t", "30", "-s"),
-                )
-            except EmbeddedPostgresError as error:
-                # The port may be taken since; backends of a killed server take a moment to end.
-                if time.monotonic() > deadline:
-                    raise EmbeddedPostgresError(
-                        f"PostgreSQL does not start on {self.data_dir}; its log {self.log} ends:\n"
-                        f"{end_of_log(self.log)}"
-                    ) from error
-                time.sleep(0.1)
-                continue
-            if (url := self._join()) is not None:
+            command = programs.server_command(self.data_dir, free_port(), {})
+            process = spawn(command, self.log, programs.account.switch)
+            if (url := self._wait_until_up(process)) is not None:
                 return url
+            # Another program may have taken the port. Backends of a killed server may still end.
+            if time.monotonic() > deadline:
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL does not start on {self.data_dir}; its log {self.log} ends:\n"
+                    f"{end_of_log(self.log)}"
+                )
+            time.sleep(0.1)
+
+    def _wait_until_up(self, process: subprocess.Popen[bytes]) -> str | None:
+        """The URL of the server once it answers; None if its process has ended."""
+        deadline = time.monotonic() + _ANSWER_TIMEOUT
+        while process.poll() is None and time.monotonic() < deadline:
+            found = self._read_pid_file()
+            if found is not None and found.pid == process.pid:
+                return self._join()
+            time.sleep(_POLL_INTERVAL)
+        process.kill()
+        return None
 
     def _create(self, programs: Programs) -> None:
-        # Made under another name, so that a start killed half-way leaves no half database.
+        # Under another name first, so that a start that is killed leaves no half of a database.
         unfinished = self.home / "data.unfinished"
         programs.account.make_directory(unfinished)
         programs.account.write_file(self._password_file, new_password())
