@@ -293,6 +293,32 @@ async def test_lines_of_the_users_own_are_kept_and_the_environment_wins(
     file.write_text(before)
 
 
+# Each alone would make a connection fail, or change what is printed.
+FOR_ANOTHER_SERVER = {
+    "PGSERVICE": "elsewhere",
+    "PGCHANNELBINDING": "require",
+    "PGCONNECT_TIMEOUT": "never",
+    "PGSSLMODE": "verify-full",
+    "PGREQUIREAUTH": "none",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGDATESTYLE": "German",
+    "PGCLIENTENCODING": "LATIN1",
+}
+
+
+def test_variables_of_libpq_for_another_server_do_not_reach_the_private_one(
+    project: Path, tmp_path: Path, hookline: Hookline
+) -> None:
+    file = written(tmp_path, "libpq.pdf", pdf([text("Variables", y=700)]))
+    up = hookline(project, "up", **FOR_ANOTHER_SERVER)
+    assert "Hookline is up" in first_line(up)
+    for command in (["submit", str(file), "--owner", str(uuid4())], ["jobs"], ["doctor"]):
+        run = hookline(project, *command, **FOR_ANOTHER_SERVER)
+        output, errors = run.communicate(timeout=60)
+        assert run.returncode == 0, (command, output, errors)
+
+
 async def test_two_directories_are_up_at_once(project: Path, other_project: Path) -> None:
     async with running_stack(project) as one, running_stack(other_project) as other:
         assert one.url != other.url

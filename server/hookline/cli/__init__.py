@@ -31,6 +31,7 @@ from hookline.cli import (
 )
 from hookline.cli.exit_codes import FAILED, INTERRUPTED, WRONG, explain
 from hookline.cli.output import say
+from hookline.standalone.libpq_variables import remove_libpq_variables
 
 __all__ = ["app", "main"]
 
@@ -86,6 +87,9 @@ def main() -> None:
 
 
 def _run() -> int:
+    # Without DATABASE_URL the database is the private one, whose URL is in .hookline/env.
+    if "DATABASE_URL" not in os.environ:
+        remove_libpq_variables()
     try:
         code = app(prog_name="hookline", standalone_mode=False)
     except KeyboardInterrupt:

@@ -40,6 +40,7 @@ from hookline.standalone.directory_lock import (
 )
 from hookline.standalone.embedded import ProjectPostgres
 from hookline.standalone.file_errors import file_errors_as
+from hookline.standalone.libpq_variables import remove_libpq_variables
 from hookline.worker.run import Worker, working
 
 __all__ = ["AlreadyRunning", "Stack", "running_stack"]
@@ -86,10 +87,12 @@ async def running_stack(
     The worker has the stages of the parser (`parser`, else HOOKLINE_PARSER) and `stages`. The first
     start takes a second, later starts half a second. If another process runs the stack, `join`
     waits until that one is ready and uses it; without `join` AlreadyRunning is raised. A process
-    that started the stack with `join` stops it only after all joiners have left.
+    that started the stack with `join` stops it only after all joiners have left. The variables of
+    libpq are removed from this process.
     Raises ConfigurationError, EmbeddedPostgresError, MigrationError, and Unreachable if the other
     process is not ready in time.
     """
+    remove_libpq_variables()
     home = _home(directory)
     deadline = asyncio.get_running_loop().time() + _OTHER_PROCESS_TIMEOUT
     while True:
