@@ -174,11 +174,17 @@ def test_a_claimed_hash_is_compared_in_lowercase() -> None:
     assert content.content_sha256 == MARKDOWN["sha256"]
 
 
-def test_false_claims_and_empty_content_are_left_to_the_database() -> None:
-    lie = {"type": "markdown", "content": "", "sha256": "0" * 64, "bytes": 7}
+def test_a_wrong_hash_and_size_are_left_to_the_database() -> None:
+    lie = {"type": "markdown", "content": "x", "sha256": "0" * 64, "bytes": 7}
     content = parse(sent(PARSED, artifacts=[lie]))
     assert isinstance(content, Content)
-    assert (content.content, content.content_sha256, content.content_bytes) == (b"", "0" * 64, 7)
+    assert (content.content, content.content_sha256, content.content_bytes) == (b"x", "0" * 64, 7)
+
+
+@pytest.mark.parametrize("text", ["", "\n---\n\n---\n", "\u200b\ufeff", "```text\n\n```"])
+def test_a_parsed_envelope_without_text_is_unprocessable(text: str) -> None:
+    with pytest.raises(Unprocessable, match="no text"):
+        parse(sent(PARSED, artifacts=[MARKDOWN | {"content": text}]))
 
 
 def test_nul_and_lone_surrogates_in_the_text_survive_as_bytes() -> None:

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hookline.sources.llamaparse_push import MAX_ATTEMPT, mint_token, parse, verify_token
+from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import NotProven
 
 JOB = UUID("0198f0a1-7b3c-7d4e-8f50-123456789abc")
@@ -242,6 +243,9 @@ def test_wrong_fields_beside_the_markdown_do_not_lose_the_document(body: bytes) 
         push(md="\n", txt=" ", json=[page(1, "", text=""), page(2, " ", text="\n")]),
         push(status="OK", result=[]),
         push(status="OK", result=[page(1, "", txt="", parsed_content=None)]),
+        push(md="\n---\n\n---\n", txt="", json=[page(1, "", text="")], images=[]),
+        push(md="```text\n\n```", txt="\u200b", json=[page(1, "---", text="\ufeff")]),
+        push(status="OK", result=[page(1, "\u200b"), page(2, "---")]),
     ],
 )
 def test_a_known_shape_without_any_text_is_recognised_and_empty(body: bytes) -> None:
@@ -271,6 +275,7 @@ def test_a_known_shape_without_any_text_is_recognised_and_empty(body: bytes) -> 
         push(txt="text"),
         push(txt="text", md=""),
         push(txt="text", md="", json=[page(1, "", text="text")]),
+        push(txt="text", md="---", json=[page(1, "---", text="text")]),
         push(md="", json=[page(1, "", text="text")]),
         push(status="OK", result=[page(1, "", txt="text")]),
         push(status="OK", result=[page(1, "", parsed_content=[{"text": "text"}])]),
@@ -349,7 +354,7 @@ def test_no_push_raises_and_none_is_lost(body: bytes) -> None:
     assert content.recognised or content.content == body
 
 
-@given(st.lists(any_text.filter(str.strip), min_size=1))
+@given(st.lists(any_text.filter(holds_text), min_size=1))
 def test_every_page_of_a_known_shape_is_in_the_content(texts: list[str]) -> None:
     body = push(status="OK", result=[page(n, text) for n, text in enumerate(texts)])
     joined = "\n\n".join(json.loads(json.dumps(text)) for text in texts)

@@ -21,6 +21,7 @@ from pydantic import (
 
 from hookline.postgres.deliveries import Content, Notice
 from hookline.sources import routes
+from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import Malformed, Unprocessable
 from hookline.sources.signatures import one_header, verify_hex, verify_standard
 from hookline.sources.strict_json import TEXT_LIMIT, as_object, as_text, is_storable, read
@@ -163,7 +164,7 @@ def parse(body: bytes, delivery_id: str | None = None) -> Notice | Content:
 
     `delivery_id` is the signed one, if the scheme has one (`webhook-id` of Standard Webhooks); else
     the id is the SHA-256 of the body. Raises Malformed, which names fields but never a value, and
-    Unprocessable if the status is parsed without exactly one markdown artifact.
+    Unprocessable if the status is parsed without exactly one markdown artifact that holds text.
     Specification: `envelope.schema.json`.
     """
     envelope = _read(body)
@@ -225,6 +226,8 @@ def _content(envelope: Envelope, delivery_id: str) -> Content:
             f"A parsed envelope has exactly one markdown artifact; this one has {len(found)}."
         )
     markdown = found[0]
+    if not holds_text(markdown.content):
+        raise Unprocessable("The markdown holds no text.")
     return Content(
         delivery_id=delivery_id,
         event_type=envelope.status,

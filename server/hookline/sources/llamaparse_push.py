@@ -14,6 +14,7 @@ from uuid import UUID
 
 from hookline.postgres.deliveries import Content
 from hookline.sources import routes
+from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import prove
 
@@ -126,11 +127,11 @@ def _markdown(body: bytes) -> str | None:
     whole = result.get("md")
     if whole is not None and not isinstance(whole, str):
         return None
-    if whole and whole.strip():
+    if whole and holds_text(whole):
         return whole
     pages = result.get("result", result.get("json"))
     joined = whole if pages is None else _join(pages)
-    if joined is None or joined.strip():
+    if joined is None or holds_text(joined):
         return joined
     # No markdown. If there is text elsewhere, the body must not be taken for an empty document.
     return None if any(map(_has_text, [result, *(pages or [])])) else ""
@@ -156,4 +157,4 @@ def _went_well(part: dict[str, Any]) -> bool:
 
 def _has_text(part: dict[str, Any]) -> bool:
     values = (part.get(name) for name in ("txt", "text", "parsed_content"))
-    return any(value.strip() if isinstance(value, str) else value for value in values)
+    return any(holds_text(value) if isinstance(value, str) else value for value in values)

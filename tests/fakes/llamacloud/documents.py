@@ -4,6 +4,7 @@ A file is told what to become by how it starts:
 
     %FAIL PDF_IS_PROTECTED   its job fails with this code
     %BLANK                   its job succeeds without any text
+    %SEPARATORS              its job succeeds with page separators and empty fences only
     %LONG                    its first page is longer than what the provider keeps of a page
     %PARTIAL                 its last page fails (it has two at least)
     %STUCK                   its job runs and never ends
@@ -59,6 +60,8 @@ def parse(name: str, data: bytes) -> Document:
     count = page_count(data)
     if marker == "%BLANK":
         return Document(("",) * count)
+    if marker == "%SEPARATORS":
+        return Document(("```text\n\n```\n\n---\n\u200b",) * count)
     if marker == "%PARTIAL":
         count = max(count, 2)
     sha256 = hashlib.sha256(data).hexdigest()

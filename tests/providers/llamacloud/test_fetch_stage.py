@@ -7,6 +7,8 @@ import os
 from dataclasses import replace
 from uuid import UUID
 
+import pytest
+
 from fakes.llamacloud.documents import expected_markdown
 from fakes.llamacloud.faults import Faults
 from fakes.llamacloud.server import LlamaCloud
@@ -141,10 +143,11 @@ async def test_a_failure_that_may_pass_is_another_attempt_up_to_the_last(
         assert len(worker.jobs_there(job_id)) == 3
 
 
+@pytest.mark.parametrize("file", [b"%BLANK", b"%SEPARATORS\f\f"])
 async def test_a_document_without_text_is_a_failure_and_not_an_empty_one(
-    worker: CloudWorker,
+    worker: CloudWorker, file: bytes
 ) -> None:
-    job_id = await worker.ready(b"%BLANK")
+    job_id = await worker.ready(file)
     await worker.work("parse_ready")
     assert (worker.status(job_id), worker.last_error(job_id)) == (
         "failed_parse",

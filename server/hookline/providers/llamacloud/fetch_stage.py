@@ -16,6 +16,7 @@ from hookline.providers.llamacloud.errors import NotReady, ProviderError, Unknow
 from hookline.providers.llamacloud.jobs import ParseJob, Result
 from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
 from hookline.providers.llamacloud.reports import SOURCE
+from hookline.sources.markdown import holds_text
 from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
 from hookline.storage.content import store_content
 from hookline.storage.objects import StorageError
@@ -48,7 +49,7 @@ class Fetch:
         result = await self._result(job)
         content = result.markdown.encode("utf-8", "surrogatepass")
         failed = [number for number, text in sorted(result.pages.items()) if text is None]
-        if not result.markdown.strip():
+        if not holds_text(result.markdown):
             raise _nothing_in(result, failed)
         cut = await asyncio.to_thread(_cut_pages, result.pages)
 
