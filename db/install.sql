@@ -61,6 +61,7 @@ begin;
 
 -- Private: one job, one step
 \ir functions/internal/step/lock_job.sql
+\ir functions/internal/lease/end_lease.sql
 \ir functions/internal/step/resolve_step.sql
 \ir functions/internal/step/write_step.sql
 \ir functions/internal/step/move_job.sql

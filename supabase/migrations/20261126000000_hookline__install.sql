@@ -1103,6 +1103,33 @@ comment on function upload_pipeline.lock_job(uuid) is
 
 revoke all on function upload_pipeline.lock_job(uuid) from public;
 
+-- db/functions/internal/lease/end_lease.sql
+-- Whatever ends a lease in place goes through here. A job of a claimable status is claimed from run_after on; a job of
+-- another status is claimed past its deadline, so that is what moves.
+-- Locks: none. Calls: clock.
+create or replace function upload_pipeline.end_lease(job upload_pipeline.upload_jobs)
+returns upload_pipeline.upload_jobs
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  job.lease_token := null;
+  job.leased_by := null;
+  job.leased_until := null;
+  if not job.claimable and not job.terminal then
+    job.deadline_at := greatest(job.run_after, upload_pipeline.clock());
+  end if;
+
+  return job;
+end;
+$$;
+
+comment on function upload_pipeline.end_lease(upload_pipeline.upload_jobs) is
+  'The row of a job without its lease: any worker may claim it from run_after on, whatever its status is. The caller '
+  'writes it.';
+
+revoke all on function upload_pipeline.end_lease(upload_pipeline.upload_jobs) from public;
+
 -- db/functions/internal/step/resolve_step.sql
 -- A code with a to_status never applies to a job already in that status. Only codes without one keep the status.
 -- Locks: none. Calls: none.
@@ -1142,7 +1169,7 @@ revoke all on function upload_pipeline.resolve_step(text, text, text) from publi
 -- The only place where a job moves. The caller has locked the job and passes the row with the columns it wants
 -- changed (attempt, max_attempts, run_after, parsed_*, last_error). The event goes in first, because a trigger on
 -- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
--- Locks: job. Calls: clock.
+-- Locks: job. Calls: clock, end_lease.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,
@@ -1158,6 +1185,18 @@ declare
   v_stays boolean := step.status = job.status;
   v_event upload_pipeline.events;
 begin
+  job.claimable := step.claimable;
+  job.terminal := step.terminal;
+  if not v_stays then
+    job.deadline_at := v_now + step.overdue_after;
+    job.run_after := case when step.event_type = 'retry' then job.run_after else v_now end;
+  end if;
+  -- A retry, and a lease that ends in place, leave the job to any worker. A job that waits without a lease, and a job
+  -- that came to another status, have the deadline of the status.
+  if step.event_type = 'retry' or v_stays and job.lease_token is not null then
+    job := upload_pipeline.end_lease(job);
+  end if;
+
   insert into upload_pipeline.events (
     job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
   ) values (
@@ -1175,8 +1214,8 @@ begin
          version = v_event.version,
          attempt = job.attempt,
          max_attempts = job.max_attempts,
-         run_after = case when v_stays or step.event_type = 'retry' then job.run_after else v_now end,
-         deadline_at = case when v_stays then job.deadline_at else v_now + step.overdue_after end,
+         run_after = job.run_after,
+         deadline_at = job.deadline_at,
          lease_token = null,
          leased_by = null,
          leased_until = null,
@@ -2394,7 +2433,7 @@ comment on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_j
 revoke all on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) from public;
 
 -- db/functions/internal/lease/reschedule_in_place.sql
--- A job that is not claimable waits by its deadline, so that is what moves.
+-- The step ends the lease, which makes run_after count in every status (end_lease).
 create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,
   code text,
@@ -2408,9 +2447,6 @@ as $$
 begin
   job.run_after := reschedule_in_place.run_after;
   job.last_error := reschedule_in_place.error;
-  if not job.claimable then
-    job.deadline_at := reschedule_in_place.run_after;
-  end if;
 
   return upload_pipeline.move_job_or_raise(
     job => job,
@@ -2506,16 +2542,19 @@ begin
     exception
       -- A stage that was added without its steps (see alerts) must not stop the claims of all the others.
       when sqlstate 'UP002' or check_violation then
+        v_job.run_after := upload_pipeline.clock() + (
+          select s.retry_cap from upload_pipeline.statuses as s where s.status = v_job.status
+        );
+        v_job := upload_pipeline.end_lease(v_job);
+
         update upload_pipeline.upload_jobs as j
            set lease_token = null,
                leased_by = null,
                leased_until = null,
-               run_after = upload_pipeline.clock() + s.retry_cap,
-               deadline_at = case when j.claimable then j.deadline_at else upload_pipeline.clock() + s.retry_cap end,
+               run_after = v_job.run_after,
+               deadline_at = v_job.deadline_at,
                last_error = v_error
-          from upload_pipeline.statuses as s
-         where j.job_id = v_job.job_id
-           and s.status = j.status;
+         where j.job_id = v_job.job_id;
     end;
   end loop;
 end;
@@ -2867,12 +2906,15 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
-  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+  v_job upload_pipeline.upload_jobs := upload_pipeline.end_lease(
+    upload_pipeline.lock_leased_job(job_id, lease_token)
+  );
 begin
   update upload_pipeline.upload_jobs as j
      set lease_token = null,
          leased_by = null,
-         leased_until = null
+         leased_until = null,
+         deadline_at = v_job.deadline_at
    where j.job_id = v_job.job_id;
 end;
 $$;
@@ -2946,7 +2988,8 @@ begin
     update upload_pipeline.upload_jobs as j
        set lease_token = v_job.lease_token,
            leased_by = v_job.leased_by,
-           leased_until = v_job.leased_until
+           leased_until = v_job.leased_until,
+           deadline_at = case when v_event.to_status = v_job.status then v_job.deadline_at else j.deadline_at end
      where j.job_id = v_job.job_id
        and not j.terminal;
   end if;

@@ -59,7 +59,8 @@ begin
     update upload_pipeline.upload_jobs as j
        set lease_token = v_job.lease_token,
            leased_by = v_job.leased_by,
-           leased_until = v_job.leased_until
+           leased_until = v_job.leased_until,
+           deadline_at = case when v_event.to_status = v_job.status then v_job.deadline_at else j.deadline_at end
      where j.job_id = v_job.job_id
        and not j.terminal;
   end if;

@@ -7,12 +7,15 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
-  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(job_id, lease_token);
+  v_job upload_pipeline.upload_jobs := upload_pipeline.end_lease(
+    upload_pipeline.lock_leased_job(job_id, lease_token)
+  );
 begin
   update upload_pipeline.upload_jobs as j
      set lease_token = null,
          leased_by = null,
-         leased_until = null
+         leased_until = null,
+         deadline_at = v_job.deadline_at
    where j.job_id = v_job.job_id;
 end;
 $$;

@@ -1,4 +1,4 @@
--- A job that is not claimable waits by its deadline, so that is what moves.
+-- The step ends the lease, which makes run_after count in every status (end_lease).
 create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,
   code text,
@@ -12,9 +12,6 @@ as $$
 begin
   job.run_after := reschedule_in_place.run_after;
   job.last_error := reschedule_in_place.error;
-  if not job.claimable then
-    job.deadline_at := reschedule_in_place.run_after;
-  end if;
 
   return upload_pipeline.move_job_or_raise(
     job => job,

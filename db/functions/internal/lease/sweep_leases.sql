@@ -29,16 +29,19 @@ begin
     exception
       -- A stage that was added without its steps (see alerts) must not stop the claims of all the others.
       when sqlstate 'UP002' or check_violation then
+        v_job.run_after := upload_pipeline.clock() + (
+          select s.retry_cap from upload_pipeline.statuses as s where s.status = v_job.status
+        );
+        v_job := upload_pipeline.end_lease(v_job);
+
         update upload_pipeline.upload_jobs as j
            set lease_token = null,
                leased_by = null,
                leased_until = null,
-               run_after = upload_pipeline.clock() + s.retry_cap,
-               deadline_at = case when j.claimable then j.deadline_at else upload_pipeline.clock() + s.retry_cap end,
+               run_after = v_job.run_after,
+               deadline_at = v_job.deadline_at,
                last_error = v_error
-          from upload_pipeline.statuses as s
-         where j.job_id = v_job.job_id
-           and s.status = j.status;
+         where j.job_id = v_job.job_id;
     end;
   end loop;
 end;

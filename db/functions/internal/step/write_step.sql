@@ -1,7 +1,7 @@
 -- The only place where a job moves. The caller has locked the job and passes the row with the columns it wants
 -- changed (attempt, max_attempts, run_after, parsed_*, last_error). The event goes in first, because a trigger on
 -- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
--- Locks: job. Calls: clock.
+-- Locks: job. Calls: clock, end_lease.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,
@@ -17,6 +17,18 @@ declare
   v_stays boolean := step.status = job.status;
   v_event upload_pipeline.events;
 begin
+  job.claimable := step.claimable;
+  job.terminal := step.terminal;
+  if not v_stays then
+    job.deadline_at := v_now + step.overdue_after;
+    job.run_after := case when step.event_type = 'retry' then job.run_after else v_now end;
+  end if;
+  -- A retry, and a lease that ends in place, leave the job to any worker. A job that waits without a lease, and a job
+  -- that came to another status, have the deadline of the status.
+  if step.event_type = 'retry' or v_stays and job.lease_token is not null then
+    job := upload_pipeline.end_lease(job);
+  end if;
+
   insert into upload_pipeline.events (
     job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
   ) values (
@@ -34,8 +46,8 @@ begin
          version = v_event.version,
          attempt = job.attempt,
          max_attempts = job.max_attempts,
-         run_after = case when v_stays or step.event_type = 'retry' then job.run_after else v_now end,
-         deadline_at = case when v_stays then job.deadline_at else v_now + step.overdue_after end,
+         run_after = job.run_after,
+         deadline_at = job.deadline_at,
          lease_token = null,
          leased_by = null,
          leased_until = null,
