@@ -52,13 +52,13 @@ ENVIRONMENT: Final = {
 }
 
 _SHORT: Final[tuple[tuple[str, str, object], ...]] = (
-    ("hookline.providers.llamacloud.outcomes", "_PAUSE", timedelta(seconds=1.5)),
-    ("hookline.providers.llamacloud.outcomes", "_STUCK_AFTER", timedelta(seconds=2)),
-    ("hookline.providers.llamacloud.reconcile", "_FAILED_BILLED_WITHIN", timedelta(seconds=1)),
+    ("hookline.providers.llamacloud.outcomes", "PROVIDER_PAUSE", timedelta(seconds=1.5)),
+    ("hookline.providers.llamacloud.outcomes", "STUCK_AFTER", timedelta(seconds=2)),
+    ("hookline.providers.llamacloud.reconcile", "FAILED_BILLED_WITHIN", timedelta(seconds=1)),
     ("hookline.worker.claimer", "POLL_MAX_WITH_LISTEN", 0.5),
     ("hookline.worker.claimer", "POLL_MAX_WITHOUT_LISTEN", 0.5),
 )
-_CHORES_EVERY: Final = 1.0
+_PERIODIC_EVERY: Final = 1.0
 
 
 def hurry(webhook_url: str) -> None:
@@ -72,19 +72,19 @@ def hurry(webhook_url: str) -> None:
         assert type(getattr(module, constant)) is type(value), f"{name}.{constant}"
         setattr(module, constant, value)
 
-    parsing_with: Callable[..., ParserStages] = llamacloud.parsing_with
+    make_parser_stages: Callable[..., ParserStages] = llamacloud.make_parser_stages
 
     def hurried(
         provider: LlamaCloudClient, settings: Settings, *now: Callable[[], datetime]
     ) -> ParserStages:
-        builtin = parsing_with(provider, settings, *now)
-        chores = tuple(replace(chore, every=_CHORES_EVERY) for chore in builtin.periodic)
-        return replace(builtin, periodic=chores)
+        parser = make_parser_stages(provider, settings, *now)
+        periodic = tuple(replace(task, every=_PERIODIC_EVERY) for task in parser.periodic)
+        return replace(parser, periodic=periodic)
 
     def webhook(settings: Settings) -> Callback:
         return Callback(webhook_url, settings.llamacloud_secrets[0].get_secret_value())
 
-    replaced: dict[str, Any] = {"parsing_with": hurried, "_webhook": webhook}
+    replaced: dict[str, Any] = {"make_parser_stages": hurried, "_webhook": webhook}
     for name, value in replaced.items():
         getattr(llamacloud, name)
         setattr(llamacloud, name, value)

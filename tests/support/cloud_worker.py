@@ -21,8 +21,8 @@ from fakes.llamacloud.jobs import Pace, ParseJob
 from fakes.llamacloud.server import LlamaCloud
 from hookline.postgres.engine import Engine
 from hookline.postgres.pool import open_pool
-from hookline.providers.llamacloud.client import LlamaCloudClient, opened
-from hookline.providers.llamacloud.stages import parsing_with
+from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
+from hookline.providers.llamacloud.stages import make_parser_stages
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 from hookline.stages import Job, Stage, Tools
@@ -149,9 +149,9 @@ class CloudWorker:
         await Execution(context, self._stage(job.status), job, 60).run()
 
     async def do(self, name: str) -> None:
-        """Do one of the chores, now."""
-        [chore] = [one for one in self.parsing.periodic if one.name == f"llamacloud {name}"]
-        await chore.run(self.tools)
+        """Run one of the periodic tasks, now."""
+        [task] = [one for one in self.parsing.periodic if one.name == f"llamacloud {name}"]
+        await task.run(self.tools)
 
     def cap(self, credits_: int, owner_id: UUID | None = None) -> None:
         """Let no more be spent in a day, by an owner or by all."""
@@ -259,7 +259,7 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
             worker = CloudWorker(cloud, pool, settings, database)
             stack.callback(worker.close)
             provider = await stack.enter_async_context(
-                opened(
+                open_client(
                     key or cloud.api_key,
                     cloud.url,
                     answered_within=answered_within,
@@ -267,7 +267,7 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
                 )
             )
             worker.provider = provider
-            worker.parsing = parsing_with(provider, settings, worker.now)
+            worker.parsing = make_parser_stages(provider, settings, worker.now)
             yield worker
 
     return employ

@@ -82,9 +82,9 @@ async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
             async with local_stage(settings) as stages:
                 yield stages
         case "llamacloud":
-            from hookline.providers.llamacloud.stages import llamacloud
+            from hookline.providers.llamacloud.stages import llamacloud_stages
 
-            async with llamacloud(settings) as stages:
+            async with llamacloud_stages(settings) as stages:
                 yield stages
         case "none":
             yield ParserStages()

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from llama_cloud import DefaultAsyncHttpxClient
 
-from hookline.providers.llamacloud.client import LlamaCloudClient, opened
+from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
 from hookline.providers.llamacloud.errors import (
     Misconfigured,
     NotReady,
@@ -54,7 +54,9 @@ async def answering(answer: web.Response) -> AsyncIterator[tuple[Scripted, Llama
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with opened("llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)) as provider:
+        async with open_client(
+            "llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)
+        ) as provider:
             yield server, provider
     finally:
         await runner.cleanup()
@@ -121,7 +123,7 @@ async def test_an_answer_that_tells_nothing_leaves_it_open_whether_it_was_done(
 
 async def test_what_was_never_sent_was_not_done(unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
-    async with opened("llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)) as provider:
+    async with open_client("llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)) as provider:
         with pytest.raises(Unanswered) as raised:
             await ask_for(provider)
         assert not raised.value.sent
@@ -165,7 +167,7 @@ async def test_a_call_that_hangs_is_given_up(worker: CloudWorker) -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     http = DefaultAsyncHttpxClient(verify=NO_TLS)
-    async with opened("llx-key", url, answered_within=0.1, http=http) as provider:
+    async with open_client("llx-key", url, answered_within=0.1, http=http) as provider:
         with pytest.raises(Unanswered, match=r"within 0.1 s|not reached") as raised:
             await ask_for(provider)
         assert raised.value.sent

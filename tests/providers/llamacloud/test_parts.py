@@ -14,7 +14,7 @@ from hookline.providers.llamacloud.jobs import ParseJob
 from hookline.providers.llamacloud.limiter import Limiter
 from hookline.providers.llamacloud.outcomes import failure_of
 from hookline.providers.llamacloud.pages import count_pages
-from hookline.providers.llamacloud.stages import llamacloud
+from hookline.providers.llamacloud.stages import llamacloud_stages
 from hookline.settings import ConfigurationError, Settings
 from support.servers import ROOT
 
@@ -36,7 +36,7 @@ async def test_no_window_has_more_calls_than_are_allowed() -> None:
     starts = []
     for number in range(23):
         clock.time += number % 3
-        await limiter.turn()
+        await limiter.wait_for_turn()
         starts.append(clock.time)
     assert all(later - start >= 10 for start, later in zip(starts, starts[5:], strict=False))
     assert starts[4] < 10
@@ -129,7 +129,7 @@ def settings(**values: str) -> Settings:
 
 async def test_without_a_key_the_start_is_refused_with_a_sentence() -> None:
     with pytest.raises(ConfigurationError, match="LLAMA_CLOUD_API_KEY is not set"):
-        async with llamacloud(settings()):
+        async with llamacloud_stages(settings()):
             pass
 
 
@@ -140,13 +140,13 @@ async def test_without_the_package_the_start_is_refused_with_a_sentence(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "llama_cloud", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'hookline\[llamacloud\]'"):
-        async with llamacloud(settings(llama_cloud_api_key="llx-1")):
+        async with llamacloud_stages(settings(llama_cloud_api_key="llx-1")):
             pass
 
 
 async def test_a_key_is_all_that_is_needed() -> None:
-    async with llamacloud(settings(llama_cloud_api_key="llx-1")) as builtin:
-        assert [stage.status for stage in builtin.stages] == [
+    async with llamacloud_stages(settings(llama_cloud_api_key="llx-1")) as parser:
+        assert [stage.status for stage in parser.stages] == [
             "uploaded",
             "parse_queued",
             "parse_ready",

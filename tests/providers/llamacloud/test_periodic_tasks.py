@@ -1,4 +1,4 @@
-"""What a worker does beside its jobs: polls, parked notifications, and what was billed."""
+"""What a worker does beside its jobs: polling, parked notifications, and what was billed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from support.cloud_worker import CREDITS, FAST, PDF, CloudWorker, Employ
 async def test_without_a_webhook_the_end_is_asked_for_within_seconds(worker: CloudWorker) -> None:
     job_id = await worker.submitted()
     await worker.cloud.settle()
-    await worker.do("polls")
+    await worker.do("polling")
     assert worker.status(job_id) == "parse_queued"
     worker.later(seconds=2)
-    await worker.do("polls")
+    await worker.do("polling")
     assert worker.status(job_id) == "parse_ready"
 
 
@@ -148,14 +148,14 @@ async def test_a_provider_in_trouble_is_polled_again_and_an_ended_job_is_not(
     worker.cloud.faults = Faults(http_5xx=1)
     for _ in range(3):
         worker.later(minutes=1)
-        await worker.do("polls")
+        await worker.do("polling")
     worker.cloud.faults = Faults()
     worker.later(minutes=1)
-    await worker.do("polls")
+    await worker.do("polling")
     assert worker.status(job_id) == "parse_ready"
     before = len(worker.cloud.requests)
     worker.later(minutes=1)
-    await worker.do("polls")
+    await worker.do("polling")
     assert len(worker.cloud.requests) == before
 
 

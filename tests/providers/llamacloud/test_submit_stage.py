@@ -323,7 +323,7 @@ async def test_the_grace_counts_from_when_its_turn_to_order_has_come(
     async def turn() -> None:
         worker.later(seconds=GRACE)
 
-    monkeypatch.setattr(worker.provider._parses, "turn", turn)
+    monkeypatch.setattr(worker.provider._parses, "wait_for_turn", turn)
     job_id = await worker.submitted()
     age = worker.now() - worker.reservation(job_id)["reserved_at"]
     assert age < timedelta(seconds=GRACE / 2)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from fakes.llamacloud.documents import expected_markdown
 from fakes.llamacloud.faults import Faults
-from hookline.providers.llamacloud.stages import llamacloud
+from hookline.providers.llamacloud.stages import llamacloud_stages
 from hookline.receiver.run import receiving
 from hookline.settings import Settings
 from hookline.worker.run import working
@@ -210,8 +210,8 @@ async def test_a_running_worker_parses_what_is_uploaded(
         jobs = [await called.upload(PDF + b"%d" % number) for number in range(3)]
         with structlog.testing.capture_logs() as lines:
             async with (
-                llamacloud(settings) as builtin,
-                working(settings, builtin.stages, builtin.periodic),
+                llamacloud_stages(settings) as parser,
+                working(settings, parser.stages, parser.periodic),
                 asyncio.timeout(20),
             ):
                 while any(called.status(job_id) != "parsed" for job_id in jobs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from hookline.providers.llamacloud.client import LlamaCloudClient
 from hookline.providers.llamacloud.errors import ProviderError, Refused
@@ -13,19 +13,16 @@ from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.outcomes import is_stuck, outcome_of_error
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
+from hookline.timing import now
 
 __all__ = ["Ask"]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Ask:
     """The handler. Its answer goes the way of the notification that did not come."""
 
     def __init__(
-        self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = _now
+        self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = now
     ) -> None:
         self._provider = provider
         self._lookups = lookups

@@ -18,7 +18,7 @@ from hookline.providers.llamacloud.errors import NotReady, provider_errors
 from hookline.providers.llamacloud.jobs import Callback, ParseJob, Result, read_id, read_parse_job
 from hookline.providers.llamacloud.limiter import Limiter
 
-__all__ = ["EVENTS", "LlamaCloudClient", "opened"]
+__all__ = ["EVENTS", "LlamaCloudClient", "open_client"]
 
 EVENTS: Final = ("parse.success", "parse.partial_success", "parse.error", "parse.cancelled")
 """The events that end a job: the others would tell us nothing that we act on."""
@@ -50,17 +50,17 @@ class LlamaCloudClient:
 
     async def upload(self, filename: str, content: bytes, mime: str) -> str:
         """Store a file with the provider; answers its id. It costs nothing."""
-        await self._uploads.turn()
+        await self._uploads.wait_for_turn()
         async with provider_errors(self._transferred_within):
             file = await self._sdk.files.create(file=(filename, content, mime), purpose="parse")
             return read_id(file.id)
 
-    async def turn_to_create(self) -> None:
+    async def wait_for_turn_to_create(self) -> None:
         """Wait until the documented limit allows another `create`, which itself waits for nothing:
 
         whoever notes when it was sent does so in between.
         """
-        await self._parses.turn()
+        await self._parses.wait_for_turn()
 
     async def create(
         self, file_id: str, *, tier: str, metadata: Mapping[str, str], webhook: Callback | None
@@ -138,7 +138,7 @@ class LlamaCloudClient:
 
 
 @asynccontextmanager
-async def opened(
+async def open_client(
     api_key: str,
     base_url: str | None = None,
     *,

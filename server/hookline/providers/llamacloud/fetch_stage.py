@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from hookline.sources.markdown import holds_text
 from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
 from hookline.storage.content import store_content
 from hookline.storage.objects import StorageError
+from hookline.timing import now
 
 __all__ = ["Fetch"]
 
@@ -33,14 +34,10 @@ _READABLE_WITHIN: Final = timedelta(hours=1)
 _DRAIN_PAUSE: Final = timedelta(minutes=5)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Fetch:
     """The handler. Of an attempt's provider jobs the latest comes first; a success will do."""
 
-    def __init__(self, provider: LlamaCloudClient, *, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, provider: LlamaCloudClient, *, now: Callable[[], datetime] = now) -> None:
         self._provider = provider
         self._now = now
 

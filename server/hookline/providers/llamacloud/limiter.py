@@ -28,7 +28,7 @@ class Limiter:
         # It is fair: who asks first goes first.
         self._lock = asyncio.Lock()
 
-    async def turn(self) -> None:
+    async def wait_for_turn(self) -> None:
         """Wait until another call may start, and count it."""
         async with self._lock:
             if len(self._starts) == self._starts.maxlen:

@@ -19,9 +19,9 @@ from hookline.stages import Deferred, Failed, Paused
 __all__ = ["failure_of", "is_stuck", "outcome_of_error", "why_ended"]
 
 # Long enough to be no load, short enough to be no outage of ours once the reason is gone.
-_PAUSE: Final = timedelta(minutes=15)
+PROVIDER_PAUSE: Final = timedelta(minutes=15)
 # The provider ends a job long before, if it still knows what it does.
-_STUCK_AFTER: Final = timedelta(hours=24)
+STUCK_AFTER: Final = timedelta(hours=24)
 
 _PERMANENT: Final = frozenset(
     {
@@ -47,10 +47,10 @@ def outcome_of_error(error: ProviderError, now: datetime) -> Deferred | Failed:
     """
     match error:
         case QuotaSpent():
-            return Paused("quota_spent", str(error), now + _PAUSE)
+            return Paused("quota_spent", str(error), now + PROVIDER_PAUSE)
         case Misconfigured():
             reason = f"LLAMA_CLOUD_API_KEY or LLAMA_CLOUD_BASE_URL may be wrong. {error}"
-            return Paused("provider_refused_us", str(error), now + _PAUSE, reason[:500])
+            return Paused("provider_refused_us", str(error), now + PROVIDER_PAUSE, reason[:500])
         case RateLimited():
             return Deferred("rate_limited", str(error))
         case Refused():
@@ -75,4 +75,4 @@ def why_ended(job: ParseJob) -> str:
 
 def is_stuck(job: ParseJob, now: datetime) -> bool:
     """Whether a job that has not ended never will."""
-    return job.created_at is not None and now - job.created_at > _STUCK_AFTER
+    return job.created_at is not None and now - job.created_at > STUCK_AFTER

@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from hookline.providers.llamacloud.errors import ProviderError
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools
+from hookline.timing import now
 
-__all__ = ["Polls"]
+__all__ = ["Polling"]
 
 _FIRST: Final = timedelta(seconds=2)
 _LONGEST: Final = timedelta(minutes=1)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Polls:
+class Polling:
     """Each is asked about after 2 s, then after ever longer pauses of up to a minute."""
 
-    def __init__(self, lookups: Lookups, *, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, lookups: Lookups, *, now: Callable[[], datetime] = now) -> None:
         self._lookups = lookups
         self._now = now
         # When each is asked next, and the pause before that.

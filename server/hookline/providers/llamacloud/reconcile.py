@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -20,8 +20,9 @@ from hookline.providers.llamacloud.jobs import ParseJob
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools
+from hookline.timing import now
 
-__all__ = ["Sweeps"]
+__all__ = ["Reconciler"]
 
 log = structlog.get_logger("hookline.llamacloud")
 
@@ -29,19 +30,15 @@ _BATCH: Final = 50
 # The provider forgets a job after so long; who could not be asked until then cannot be asked.
 _BILLED_WITHIN: Final = timedelta(hours=48)
 # A job that failed or was cancelled is not billed, if it was not so long after.
-_FAILED_BILLED_WITHIN: Final = timedelta(hours=1)
+FAILED_BILLED_WITHIN: Final = timedelta(hours=1)
 _UNBILLED: Final = frozenset({"FAILED", "CANCELLED"})
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Sweeps:
+class Reconciler:
     """Any number may run at once, in any process: claims skip what others hold."""
 
     def __init__(
-        self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = _now
+        self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = now
     ) -> None:
         self._provider = provider
         self._lookups = lookups
@@ -101,5 +98,5 @@ class Sweeps:
         if job.credits is not None:
             return Decimal(str(job.credits))
         ended_at = job.updated_at if job.status in _UNBILLED else None
-        over = ended_at is not None and self._now() - ended_at > _FAILED_BILLED_WITHIN
+        over = ended_at is not None and self._now() - ended_at > FAILED_BILLED_WITHIN
         return Decimal(0) if over else None

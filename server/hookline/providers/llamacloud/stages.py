@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,12 +18,13 @@ from hookline.providers.parser_stages import ParserStages, PeriodicTask
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import routes
 from hookline.stages import Stage
+from hookline.timing import now
 
 if TYPE_CHECKING:
     from hookline.providers.llamacloud.client import LlamaCloudClient
     from hookline.providers.llamacloud.jobs import Callback
 
-__all__ = ["llamacloud", "parsing_with"]
+__all__ = ["llamacloud_stages", "make_parser_stages"]
 
 log = structlog.get_logger("hookline.llamacloud")
 
@@ -34,50 +35,46 @@ _SMALL = 100
 _TIMEOUT = 1800.0
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @asynccontextmanager
-async def llamacloud(settings: Settings) -> AsyncIterator[ParserStages]:
+async def llamacloud_stages(settings: Settings) -> AsyncIterator[ParserStages]:
     """What a worker with these settings runs, while the connections to LlamaCloud are open.
 
     Raises ConfigurationError without a key, or without the package.
     """
     key = settings.require_api_key()
     try:
-        from hookline.providers.llamacloud.client import opened
+        from hookline.providers.llamacloud.client import open_client
     except ModuleNotFoundError as error:
         if error.name != "llama_cloud":
             raise
         raise ConfigurationError(
             "LlamaCloud needs the package llama-cloud: pip install 'hookline[llamacloud]'."
         ) from error
-    async with opened(
+    async with open_client(
         key, settings.llama_cloud_base_url, answered_within=settings.provider_timeout
     ) as provider:
-        yield parsing_with(provider, settings)
+        yield make_parser_stages(provider, settings)
 
 
-def parsing_with(
-    provider: LlamaCloudClient, settings: Settings, now: Callable[[], datetime] = _now
+def make_parser_stages(
+    provider: LlamaCloudClient, settings: Settings, now: Callable[[], datetime] = now
 ) -> ParserStages:
-    """The stages and chores over a provider that is open."""
+    """The stages and periodic over a provider that is open."""
     # Here and not above: they need the package.
     from hookline.providers.llamacloud.ask_stage import Ask
     from hookline.providers.llamacloud.fetch_stage import Fetch
     from hookline.providers.llamacloud.lookups import Lookups
-    from hookline.providers.llamacloud.polling import Polls
-    from hookline.providers.llamacloud.reconcile import Sweeps
+    from hookline.providers.llamacloud.polling import Polling
+    from hookline.providers.llamacloud.reconcile import Reconciler
     from hookline.providers.llamacloud.submit_stage import Submit
 
     lookups = Lookups(provider)
-    polls = Polls(lookups, now=now)
-    sweeps = Sweeps(provider, lookups, now=now)
+    polling = Polling(lookups, now=now)
+    reconciler = Reconciler(provider, lookups, now=now)
     submit = Submit(
         provider,
         lookups,
-        polls,
+        polling,
         webhook=_webhook(settings),
         tier=settings.parse_tier,
         assumed_pages=settings.assumed_pages,
@@ -96,9 +93,9 @@ def parsing_with(
             Stage("parse_ready", Fetch(provider, now=now), concurrency=_LARGE, timeout=_TIMEOUT),
         ),
         periodic=(
-            PeriodicTask("llamacloud polls", polls.run_once, 1.0),
-            PeriodicTask("llamacloud parked", sweeps.apply_parked, 30.0),
-            PeriodicTask("llamacloud billing", sweeps.settle, 60.0),
+            PeriodicTask("llamacloud polling", polling.run_once, 1.0),
+            PeriodicTask("llamacloud parked", reconciler.apply_parked, 30.0),
+            PeriodicTask("llamacloud billing", reconciler.settle, 60.0),
         ),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -23,9 +23,10 @@ from hookline.providers.llamacloud.jobs import Callback, ParseJob
 from hookline.providers.llamacloud.lookups import Lookups, metadata_of
 from hookline.providers.llamacloud.outcomes import outcome_of_error
 from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, count_pages
-from hookline.providers.llamacloud.polling import Polls
+from hookline.providers.llamacloud.polling import Polling
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
+from hookline.timing import now
 
 __all__ = ["Submit"]
 
@@ -34,28 +35,24 @@ log = structlog.get_logger("hookline.llamacloud")
 _CANCELLED: Final = "cancelled"
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Submit:
-    """The handler. `webhook` None: nobody will call, so `polls` asks."""
+    """The handler. `webhook` None: nobody will call, so `polling` asks."""
 
     def __init__(
         self,
         provider: LlamaCloudClient,
         lookups: Lookups,
-        polls: Polls,
+        polling: Polling,
         *,
         webhook: Callback | None,
         tier: str,
         assumed_pages: int,
         grace: float,
-        now: Callable[[], datetime] = _now,
+        now: Callable[[], datetime] = now,
     ) -> None:
         self._provider = provider
         self._lookups = lookups
-        self._polls = polls
+        self._polls = polling
         self._webhook = webhook
         self._tier = tier
         self._assumed_pages = assumed_pages
@@ -79,7 +76,7 @@ class Submit:
             await _give_back(job, tools, reservation)
             raise outcome_of_error(error, self._now()) from error
 
-        await self._provider.turn_to_create()
+        await self._provider.wait_for_turn_to_create()
         # The lease is looked at once more before it costs, and the grace counts from here: the
         # upload and the turn may have taken long.
         reservation = await self._reserve(job, tools, cost, again=True)
