@@ -148,13 +148,15 @@ def test_text_that_postgres_cannot_store_is_malformed(poison: str, event_type: A
     ):
         with pytest.raises(Malformed, match=r"event_(type|id) holds U\+0000"):
             parse(event(**changes))
-    with pytest.raises(Malformed, match=r"data.error_message holds U\+0000"):
-        parse(
-            event(
-                event_type="parse.error",
-                data={"id": PARSE_JOB, "error_message": {"a": ["b", {poison: 1}]}},
-            )
-        )
+
+
+@pytest.mark.parametrize("name", ["error_message", "error", "error_code"])
+@pytest.mark.parametrize("unstorable", ["\x00", "\ud800"])
+def test_a_failure_stays_a_failure_whatever_its_error_holds(name: str, unstorable: str) -> None:
+    notice = parse(
+        event(event_type="parse.error", data={"id": PARSE_JOB, name: f"bad {unstorable} page"})
+    )
+    assert (notice.code, notice.payload["error"]) == ("parse_ended", "bad \ufffd page")
 
 
 def test_unstorable_text_in_fields_that_are_not_stored_does_no_harm() -> None:

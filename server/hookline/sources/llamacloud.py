@@ -124,10 +124,10 @@ def _parse_job_id(data: dict[str, Any]) -> str:
 
 
 def _reason(data: dict[str, Any], *, failed: bool) -> dict[str, str]:
-    code = as_text(data.get("error_code"), "data.error_code")
+    code = as_text(data.get("error_code"))
     error = (
-        as_text(data.get("error_message"), "data.error_message")
-        or as_text(data.get("error"), "data.error")
+        as_text(data.get("error_message"))
+        or as_text(data.get("error"))
         or code
         or (NO_REASON if failed else None)
     )

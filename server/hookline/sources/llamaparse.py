@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -24,7 +25,14 @@ from hookline.sources import routes
 from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import Malformed, Unprocessable
 from hookline.sources.signatures import one_header, verify_hex, verify_standard
-from hookline.sources.strict_json import TEXT_LIMIT, as_object, as_text, is_storable, read
+from hookline.sources.strict_json import (
+    TEXT_LIMIT,
+    as_object,
+    as_text,
+    is_storable,
+    read,
+    replace_unstorable,
+)
 
 NO_REASON: Final = "The parser gave no reason."
 """The error text of a failure that came without one."""
@@ -39,6 +47,10 @@ def _storable(text: str) -> str:
     return text
 
 
+def _replace_unstorable(value: object) -> object:
+    return replace_unstorable(value) if isinstance(value, str) else value
+
+
 def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("not printable")
@@ -51,7 +63,10 @@ def _kind(artifact: object) -> str:
 
 
 _Id = Annotated[UUID, Field(strict=False)]
-_ParserWord = Annotated[str, StringConstraints(max_length=200), AfterValidator(_storable)]
+# Only informs, so that no character in it may cost the delivery.
+_ParserWord = Annotated[
+    str, StringConstraints(max_length=200), BeforeValidator(_replace_unstorable)
+]
 
 
 class _Model(BaseModel):
@@ -180,7 +195,7 @@ def parse(body: bytes, delivery_id: str | None = None) -> Notice | Content:
     }
     failed = envelope.status == "failed"
     if failed:
-        payload["error"] = as_text(envelope.meta.error, "meta.error") or NO_REASON
+        payload["error"] = as_text(envelope.meta.error) or NO_REASON
     return Notice(
         delivery_id=delivery_id,
         event_type=envelope.status,

@@ -15,7 +15,7 @@ TEXT_LIMIT: Final = 10_000
 """Characters of free text (a parser's error) that we store. A longer text ends in an ellipsis."""
 
 # Postgres refuses U+0000 in text and jsonb (22P05), the driver refuses half a surrogate pair.
-_POISON: Final = re.compile(r"[\x00\ud800-\udfff]")
+_UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def _finite(literal: str) -> float:
@@ -62,7 +62,7 @@ def as_object(value: Any) -> dict[str, Any]:
 
 def is_storable(text: str) -> bool:
     """Whether Postgres can store the text: no U+0000, no half of a surrogate pair."""
-    return _POISON.search(text) is None
+    return _UNSTORABLE.search(text) is None
 
 
 def storable(text: str, name: str) -> str:
@@ -72,35 +72,26 @@ def storable(text: str, name: str) -> str:
     return text
 
 
-def as_text(value: Any, name: str) -> str | None:
+def replace_unstorable(text: str) -> str:
+    """The text with U+FFFD for every character that Postgres cannot store."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def as_text(value: Any) -> str | None:
     """A sender's explanation, of whatever JSON type, as text of at most `TEXT_LIMIT` characters.
 
     A string is returned as it is, null and the empty string as None, any other value as compact
-    JSON. Raises Malformed, with the field's `name`, if Postgres cannot store a string in it.
+    JSON. A failure must not get lost because of its explanation, so this never raises: characters
+    that Postgres cannot store are replaced.
     """
     if value is None or value == "":
         return None
-    _refuse_poison(value, name)
-    text = value if isinstance(value, str) else _compact(value, name)
+    text = replace_unstorable(value if isinstance(value, str) else _compact(value))
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-def _refuse_poison(value: Any, name: str) -> None:
-    # Not recursive: a value as deep as the parser allows would exceed the recursion limit here.
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, str):
-            storable(item, name)
-        elif isinstance(item, list):
-            pending.extend(item)
-        elif isinstance(item, dict):
-            pending.extend(item)
-            pending.extend(item.values())
-
-
-def _compact(value: Any, name: str) -> str:
+def _compact(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
-        raise Malformed(f"{name} is nested too deeply.") from None
+        return "(nested too deeply)"
