@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -270,25 +272,88 @@ async def test_a_paused_stage_is_not_claimed_until_it_is_resumed(workplace: Work
         await until(lambda: workplace.status(second) == "complete")
 
 
-async def test_storage_that_is_away_is_no_failed_try_and_damaged_content_is(
-    workplace: Workplace,
+async def _index(job: Job, tools: Tools) -> Handled:
+    await tools.markdown(job)
+    return "job_completed"
+
+
+async def test_damaged_content_is_a_failed_try(workplace: Workplace) -> None:
+    workplace.retry_at_once()
+    job_id = workplace.parsed_job()
+    for file in workplace.objects.rglob("*.md"):
+        file.write_bytes(b"# Another document")
+    async with workplace.working(Stage("parsed", _index)):
+        await until(lambda: workplace.status(job_id) == "failed_stage")
+    assert workplace.job(job_id)["last_error"]["code"] == "content_damaged"
+    assert workplace.codes(job_id).count("stage_retried") == 2
+
+
+async def test_a_storage_that_is_away_costs_no_try(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workplace.retry_at_once()
 
-    async def index(job: Job, tools: Tools) -> Handled:
-        await tools.markdown(job)
-        return "job_completed"
+    def fail(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
 
+    async with workplace.working(Stage("parsed", _index)):
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "read_bytes", fail)
+            job_id = workplace.parsed_job()
+            await until(lambda: workplace.codes(job_id).count("stage_deferred") >= 4)
+        await until(lambda: workplace.status(job_id) == "complete")
+    assert "stage_retried" not in workplace.codes(job_id)
+
+
+async def test_a_misconfigured_storage_pauses_the_stage_and_an_alert_says_why(
+    workplace: Workplace,
+) -> None:
     job_id = workplace.parsed_job()
     away = workplace.objects.rename(workplace.directory / "away")
-    async with workplace.working(Stage("parsed", index)):
-        await until(lambda: workplace.codes(job_id).count("stage_deferred") >= 4)
-        assert workplace.job(job_id)["last_error"]["code"] == "storage_unavailable"
-        for file in away.rglob("*.md"):
-            file.write_bytes(b"# Another document")
+    async with workplace.working(Stage("parsed", _index)):
+        await until(lambda: "stage_deferred" in workplace.codes(job_id))
+        assert workplace.job(job_id)["last_error"]["code"] == "storage_misconfigured"
+        alert = workplace.one("select subject, detail from upload_pipeline.alerts")
+        assert alert["subject"] == "parsed"
+        assert "create it, or mount its disk" in alert["detail"]
         away.rename(workplace.objects)
-        await until(lambda: workplace.status(job_id) == "failed_stage")
-    assert workplace.job(job_id)["last_error"]["code"] == "content_damaged"
+        # Both end by themselves after a minute.
+        workplace.query("select upload_pipeline.resume_stage('parsed')")
+        workplace.query(
+            "update upload_pipeline.upload_jobs set run_after = now() where job_id = %s", job_id
+        )
+        await until(lambda: workplace.status(job_id) == "complete")
+
+
+@pytest.mark.parametrize(
+    "raw_path", ["s3://theirs/report.pdf", f"storage://raw/{'/'.join(['n' * 240] * 3)}"]
+)
+async def test_a_raw_file_that_storage_cannot_have_fails_its_job_and_no_other(
+    workplace: Workplace, raw_path: str
+) -> None:
+    async def parse(job: Job, tools: Tools) -> Handled:
+        await tools.raw(job)
+        raise Failed("READ", "It was read.", permanent=True)
+
+    other = workplace.uploaded_job()
+    job_id = workplace.uploaded_job()
+    # A root of its own makes the longest paths too long for the file system.
+    root = workplace.objects / "/".join(["r" * 250] * 14)
+    root.mkdir(parents=True)
+    (root / "raw").mkdir()
+    (root / "raw/report.pdf").write_bytes(b"x")
+    workplace.query(
+        "update upload_pipeline.documents as d set raw_path = %s from upload_pipeline.upload_jobs"
+        " as j where j.document_id = d.document_id and j.job_id = %s",
+        raw_path,
+        job_id,
+    )
+    async with workplace.working(Stage("uploaded", parse), storage_url=root.as_uri()):
+        await until(lambda: workplace.status(job_id) == "failed_parse")
+        await until(lambda: workplace.status(other) == "failed_parse")
+    assert workplace.job(job_id)["last_error"]["code"] == "storage_refused"
+    assert workplace.codes(job_id) == ["job_created", "upload_confirmed", "parse_failed"]
+    assert workplace.job(other)["last_error"]["code"] == "raw_file_damaged"
 
 
 async def test_the_admin_side_counts_what_was_done(workplace: Workplace) -> None:

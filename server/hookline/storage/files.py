@@ -123,6 +123,8 @@ class FileStorage:
                 self._require_root()
             missing.append(directory)
             directory = directory.parent
+        if directory.parent == self._root and not directory.is_dir():
+            raise StorageMisconfigured(f"{directory} is not a directory: remove it")
         for one in reversed(missing):
             one.mkdir(mode=0o750, exist_ok=True)
             _sync_directory(one.parent)

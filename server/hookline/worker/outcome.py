@@ -9,7 +9,9 @@ import structlog
 
 from hookline.postgres.errors import StaleLease, Unavailable
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job
+from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.objects import StorageError
+from hookline.timing import now
 from hookline.worker.context import log_fields
 
 __all__ = ["Outcome", "frames_of", "has_result", "outcome_of"]
@@ -38,7 +40,7 @@ def outcome_of(handler: asyncio.Task[object], job: Job) -> Outcome:
         case Unavailable() as error:
             return Deferred("database_unavailable", str(error))
         case StorageError() as error:
-            return Deferred("storage_unavailable", f"The storage failed: {error}.")
+            return outcome_of_storage_error(error, now())
         case StaleLease() as error:
             # The handler has found out before the heartbeat did. If the lease was not this job's,
             # it is a failure of the handler.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from dataclasses import replace
 from uuid import UUID
@@ -218,21 +219,59 @@ class _Same(LlamaCloud):
         pass
 
 
-async def test_content_that_storage_refuses_is_kept_and_costs_no_try(worker: CloudWorker) -> None:
+async def test_content_is_kept_and_costs_no_try_while_the_storage_is_away(
+    worker: CloudWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    job_id = await worker.ready()
+    with monkeypatch.context() as patched:
+        patched.setattr("tempfile.mkstemp", fail)
+        await worker.work("parse_ready")
+    assert worker.last_error(job_id) == "storage_unavailable"
+    assert worker.codes(job_id)[-1] == "stage_deferred"
+
+    worker.later(minutes=6)
+    await worker.work("parse_ready")
+    assert await worker.stored(job_id) == expected_markdown("report.pdf", PDF)
+
+
+async def test_content_is_kept_while_the_storage_is_misconfigured(worker: CloudWorker) -> None:
     job_id = await worker.ready()
     parsed = worker.storage.file_of("storage://parsed/x").parent
     parsed.write_text("in the way")
     await worker.work("parse_ready")
     assert (worker.status(job_id), worker.last_error(job_id)) == (
         "parse_ready",
-        "storage_unavailable",
+        "storage_misconfigured",
     )
     [kept] = worker.query("select content from upload_pipeline.contents")
     assert kept["content"] == expected_markdown("report.pdf", PDF).encode()
+    assert await worker.work("parse_ready") == 0
 
     os.unlink(parsed)
     worker.later(minutes=6)
     await worker.work("parse_ready")
+    assert await worker.stored(job_id) == expected_markdown("report.pdf", PDF)
+
+
+async def test_content_that_storage_refuses_fails_its_job_until_the_drain_has_stored_it(
+    worker: CloudWorker,
+) -> None:
+    job_id = await worker.ready()
+    [document] = worker.query("select document_id from upload_pipeline.documents")
+    place = worker.storage.file_of(f"storage://parsed/{document['document_id']}/{job_id}.md")
+    os.makedirs(place)
+    await worker.work("parse_ready")
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("failed_parse", "storage_refused")
+
+    os.rmdir(place)
+    worker.later(minutes=6)
+    [kept] = worker.query("select * from upload_pipeline.claim_contents()")
+    await worker.storage.write(kept["path"], kept["content"])
+    worker.query("select upload_pipeline.finish_content(%s, %s)", job_id, kept["ordinal"])
+    assert worker.status(job_id) == "parsed"
     assert await worker.stored(job_id) == expected_markdown("report.pdf", PDF)
 
 

@@ -17,7 +17,8 @@ from hookline.providers.llamacloud.jobs import ParseJob, Result
 from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
 from hookline.providers.llamacloud.reports import SOURCE
 from hookline.sources.markdown import holds_text
-from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
+from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
+from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import store_content
 from hookline.storage.objects import StorageError
 from hookline.timing import now
@@ -98,9 +99,7 @@ class Fetch:
                 deadline=tools.settings.storage_deadline,
             )
         except StorageError as error:
-            text = f"The storage failed: {error}. The content is kept, the drain tries again."
-            until = self._now() + _DRAIN_PAUSE
-            raise Deferred("storage_unavailable", text, until) from error
+            raise _outcome_of_kept(error, self._now()) from error
         if receipt.outcome == "stale":
             # The job went elsewhere, and the lease with it; if not, this gives it back.
             raise Deferred("content_stale", f"The job is {receipt.status} by now.")
@@ -150,6 +149,15 @@ def _is_cut(text: str) -> bool:
         return False
     size = len(text.encode("utf-8", "surrogatepass"))
     return _PAGE_LIMIT - _LONGEST_CHARACTER < size <= _PAGE_LIMIT
+
+
+def _outcome_of_kept(error: StorageError, now: datetime) -> Deferred | Failed:
+    """For content that is kept in Postgres: the drain has time to store it before the next try."""
+    outcome = outcome_of_storage_error(error, now)
+    if isinstance(outcome, Failed | Paused):
+        return outcome
+    text = f"{outcome.text} The content is kept, the drain tries again."
+    return Deferred(outcome.code, text, now + _DRAIN_PAUSE)
 
 
 def _nothing_in(result: Result, failed: list[int]) -> Failed:
