@@ -9,6 +9,7 @@ import pytest
 from psycopg import errors
 
 from hookline.sources.llamaparse_push import mint_token
+from hookline.sources.routes import LLAMAPARSE
 from support.receiver_process import Spawn
 from support.sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender, envelope_of, event_of
 
@@ -51,6 +52,23 @@ async def test_log_lines_are_json_with_ids_and_without_secrets(
     ):
         assert secret not in printed
         assert secret not in json.dumps(answers)
+
+
+async def test_only_the_log_says_why_a_sender_is_not_proven(spawn: Spawn) -> None:
+    async with spawn() as (receiver, sender):
+        body = json.dumps(envelope_of(sender.new_job())).encode()
+        answers = [
+            await sender.post(LLAMAPARSE, body),
+            await sender.post(LLAMAPARSE, body, X_Webhook_Signature="00"),
+            await sender.send_envelope(body, secret="a-wrong-secret"),
+        ]
+    assert [status for status, _ in answers] == [401, 401, 401]
+    assert len({json.dumps(answer) for _, answer in answers}) == 1
+    assert [line["reason"] for line in receiver.lines("webhook")] == [
+        "The request has no signature header.",
+        "The signature header is malformed.",
+        "No configured secret matches the signature.",
+    ]
 
 
 async def test_the_admin_side_counts_deliveries_and_is_not_on_the_public_side(

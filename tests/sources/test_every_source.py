@@ -117,6 +117,22 @@ def test_a_push_with_a_wrong_path_is_refused_with_and_without_check_path(
         source.read({}, PUSH, NOW, path)
 
 
+def test_a_push_is_refused_in_the_same_words_with_and_without_a_secret() -> None:
+    case = CASES["llamaparse_push"]
+    other = {"job_id": str(JOB), "token": mint_token(b"a secret of somebody else", JOB, 1)}
+    refusals = []
+    for source, path in (
+        (case.source, other),
+        (case.without_secret, other),
+        (case.source, {"job_id": "not-a-uuid", "token": "x"}),
+    ):
+        with pytest.raises(NotProven) as refusal:
+            source.check_path(path)
+        refusals.append(refusal.value)
+    assert len({str(refusal) for refusal in refusals}) == 1
+    assert len({refusal.reason for refusal in refusals}) == 3
+
+
 def test_a_push_is_content_for_the_attempt_of_its_path() -> None:
     source = CASES["llamaparse_push"].source
     read = source.read({}, PUSH, NOW, {"job_id": str(JOB), "token": mint_token(SECRET, JOB, 3)})

@@ -1,7 +1,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +13,11 @@ from standardwebhooks.webhooks import Webhook
 from hookline.setting_values import standard_key
 from hookline.sources.refusals import NotProven
 from hookline.sources.signatures import (
+    MALFORMED_SIGNATURE,
     MAX_SIGNATURES,
+    NO_MATCH,
+    NO_SIGNATURE,
+    NOT_CONFIGURED,
     one_header,
     verify_hex,
     verify_llamacloud,
@@ -156,6 +160,33 @@ def test_a_refusal_says_nothing_of_secret_signature_or_body() -> None:
     assert str(refusal.value) == "The signature is missing or does not match."
 
 
+# What the log learns and the sender does not
+
+
+def refusal_of(verify: Callable[..., object], *arguments: object) -> NotProven:
+    with pytest.raises(NotProven) as refusal:
+        verify(*arguments)
+    return refusal.value
+
+
+def test_the_reason_is_one_of_no_header_no_secret_no_match() -> None:
+    for refusal, reason in (
+        (refusal_of(verify_hex, None, BODY, [NEW]), NO_SIGNATURE),
+        (refusal_of(verify_hex, None, BODY, []), NOT_CONFIGURED),
+        (refusal_of(verify_hex, hex_of(OLD), BODY, []), NOT_CONFIGURED),
+        (refusal_of(verify_hex, hex_of(OLD), BODY, [NEW, b""]), NOT_CONFIGURED),
+        (refusal_of(verify_hex, hex_of(OLD), BODY, [NEW]), NO_MATCH),
+        (refusal_of(verify_hex, "", BODY, [NEW]), MALFORMED_SIGNATURE),
+        (refusal_of(verify_llamacloud, None, BODY, [NEW]), NO_SIGNATURE),
+        (refusal_of(verify_llamacloud, hex_of(NEW), BODY, [NEW]), MALFORMED_SIGNATURE),
+        (refusal_of(verify_llamacloud, f"sha256={hex_of(OLD)}", BODY, [NEW]), NO_MATCH),
+        (refusal_of(verify_standard, {}, MESSAGE, [], NOW), NOT_CONFIGURED),
+        (refusal_of(verify_standard, HEADERS, MESSAGE, [OLD], NOW), NO_MATCH),
+    ):
+        assert refusal.reason == reason
+        assert str(refusal) == "The signature is missing or does not match."
+
+
 # LC-Signature
 
 
@@ -245,8 +276,9 @@ def test_a_header_sent_twice_is_not_proven(name: str) -> None:
     headers = CIMultiDict(HEADERS)
     assert verify_standard(headers, MESSAGE, [KEY], NOW)
     headers.add(name.title(), HEADERS[name])
-    with pytest.raises(NotProven, match="more than once"):
+    with pytest.raises(NotProven) as refusal:
         verify_standard(headers, MESSAGE, [KEY], NOW)
+    assert "more than once" in refusal.value.reason
 
 
 @pytest.mark.parametrize("headers", [{"X-Other": "1"}, CIMultiDict({"x-other": "1"})])

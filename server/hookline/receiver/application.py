@@ -24,6 +24,7 @@ from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
 from hookline.settings import Settings
 from hookline.sources.protocol import Source
+from hookline.sources.refusals import NotProven
 from hookline.storage.content import store_content
 from hookline.storage.objects import Storage
 
@@ -124,7 +125,8 @@ class _Handler:
             response = _answer(await self._receive(request, progress))
         except EXPECTED as error:
             response = problem_of(error)
-            line = line.bind(reason=str(error))
+            # Of a missing proof our log tells more than the sender may know.
+            line = line.bind(reason=error.reason if isinstance(error, NotProven) else str(error))
         except web.HTTPError as error:
             response = problem(HTTPStatus(error.status), error.reason)
             line = line.bind(reason=error.reason)

@@ -22,6 +22,8 @@ EVENT_TYPE: Final = "result_push"
 MAX_ATTEMPT: Final = 2**31 - 1
 
 _WRONG_ADDRESS: Final = "The address of this webhook is not one that was given out."
+_MALFORMED_PATH: Final = "The path does not end in a job id and a token."
+_NO_MATCH: Final = "No configured secret matches the token for this job."
 _TOKEN: Final = re.compile(r"([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{43})")
 _DOMAIN: Final = b"hookline push token 1\0"
 
@@ -51,7 +53,7 @@ class LlamaParsePushSource:
         try:
             job_id = UUID(path["job_id"])
         except ValueError:
-            raise NotProven(_WRONG_ADDRESS) from None
+            raise NotProven(_MALFORMED_PATH, told=_WRONG_ADDRESS) from None
         return job_id, verify_token(path["token"], job_id, self._secrets)
 
 
@@ -78,9 +80,12 @@ def verify_token(token: str, job_id: UUID, secrets: Sequence[bytes]) -> int:
     """
     match = _TOKEN.fullmatch(token)
     if match is None or int(match[1]) > MAX_ATTEMPT:
-        raise NotProven(_WRONG_ADDRESS)
+        raise NotProven(_MALFORMED_PATH, told=_WRONG_ADDRESS)
     attempt = int(match[1])
-    prove([match[2]], secrets, lambda secret: _mac(secret, job_id, attempt))
+    try:
+        prove([match[2]], secrets, lambda secret: _mac(secret, job_id, attempt), no_match=_NO_MATCH)
+    except NotProven as error:
+        raise NotProven(error.reason, told=_WRONG_ADDRESS) from None
     return attempt
 
 

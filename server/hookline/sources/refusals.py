@@ -11,7 +11,16 @@ class Refusal(Exception):
 
 
 class NotProven(Refusal):
-    """Nothing proves that the sender knows the secret: answer 401, whatever the body is."""
+    """Nothing proves that the sender knows the secret: answer 401, whatever the body is.
+
+    The sender gets `told`, which does not say what is missing. `reason` says it, for our log only.
+    """
+
+    def __init__(
+        self, reason: str, *, told: str = "The signature is missing or does not match."
+    ) -> None:
+        super().__init__(told)
+        self.reason = reason
 
 
 class Malformed(Refusal):

@@ -40,18 +40,34 @@ def one_header(headers: Mapping[str, str], name: str) -> str | None:
     return values[0] if values else None
 
 
-def prove(given: Sequence[str], secrets: Sequence[bytes], sign: Callable[[bytes], str]) -> None:
+NO_SIGNATURE: Final = "The request has no signature header."
+MALFORMED_SIGNATURE: Final = "The signature header is malformed."
+NOT_CONFIGURED: Final = "No secret is configured for this source."
+NO_MATCH: Final = "No configured secret matches the signature."
+"""Reasons of NotProven, for the log."""
+
+
+def prove(
+    given: Sequence[str],
+    secrets: Sequence[bytes],
+    sign: Callable[[bytes], str],
+    *,
+    no_match: str = NO_MATCH,
+) -> None:
     """Return if `sign`, with one of the `secrets`, makes one of the `given` ASCII texts.
 
-    Raises NotProven if none is, if there is no secret, or if a secret is empty.
+    Raises NotProven: with the reason `no_match` if that is not so, with NOT_CONFIGURED if there is
+    no secret or one is empty.
     """
     proven = False
     for secret in secrets:
         expected = sign(secret).encode("ascii")
         for text in given:
             proven |= hmac.compare_digest(expected, text.encode("ascii"))
-    if not proven or not all(secrets):
-        raise NotProven("The signature is missing or does not match.")
+    if not secrets or not all(secrets):
+        raise NotProven(NOT_CONFIGURED)
+    if not proven:
+        raise NotProven(no_match)
 
 
 def verify_hex(header_value: str | None, body: bytes, secrets: Sequence[bytes]) -> None:
@@ -60,7 +76,7 @@ def verify_hex(header_value: str | None, body: bytes, secrets: Sequence[bytes]) 
     Upper and lower case hex are accepted: they mean the same bytes. Raises NotProven.
     The key is the secret's UTF-8 text. Specification: Hookline's signed envelope (`llamaparse.py`).
     """
-    _verify_hex(header_value or "", body, secrets)
+    _verify_hex(header_value, header_value or "", body, secrets)
 
 
 def verify_llamacloud(header_value: str | None, body: bytes, secrets: Sequence[bytes]) -> None:
@@ -70,12 +86,25 @@ def verify_llamacloud(header_value: str | None, body: bytes, secrets: Sequence[b
     `whsec_...`. Raises NotProven. Vendor: LlamaCloud docs, "Webhooks", signature verification.
     """
     prefix, _, signature = (header_value or "").partition("=")
-    _verify_hex(signature if prefix == "sha256" else "", body, secrets)
+    _verify_hex(header_value, signature if prefix == "sha256" else "", body, secrets)
 
 
-def _verify_hex(signature: str, body: bytes, secrets: Sequence[bytes]) -> None:
+def _verify_hex(
+    header_value: str | None, signature: str, body: bytes, secrets: Sequence[bytes]
+) -> None:
     given = [signature.lower()] if _HEX.fullmatch(signature) else []
-    prove(given, secrets, lambda secret: hmac.digest(secret, body, "sha256").hex())
+    prove(
+        given,
+        secrets,
+        lambda secret: hmac.digest(secret, body, "sha256").hex(),
+        no_match=_without_match(header_value, given),
+    )
+
+
+def _without_match(header_value: str | None, given: Sequence[str]) -> str:
+    if header_value is None:
+        return NO_SIGNATURE
+    return NO_MATCH if given else MALFORMED_SIGNATURE
 
 
 def verify_standard(
@@ -91,11 +120,13 @@ def verify_standard(
     """
     message_id = one_header(headers, "webhook-id") or ""
     timestamp = one_header(headers, "webhook-timestamp") or ""
-    listed = one_header(headers, "webhook-signature") or ""
+    listed = one_header(headers, "webhook-signature")
+    if not secrets:
+        raise NotProven(NOT_CONFIGURED)
     if not _MESSAGE_ID.fullmatch(message_id) or not _SECONDS.fullmatch(timestamp):
-        raise NotProven("webhook-id or webhook-timestamp is missing or malformed.")
+        raise NotProven("The header webhook-id or webhook-timestamp is missing or malformed.")
 
-    entries = map(_V1.fullmatch, listed.split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES])
+    entries = map(_V1.fullmatch, (listed or "").split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES])
     given = [entry[1] for entry in entries if entry]
     prefix = f"{message_id}.{timestamp}.".encode("ascii")
 
@@ -104,8 +135,9 @@ def verify_standard(
         mac.update(body)
         return base64.b64encode(mac.digest()).decode("ascii")
 
-    prove(given, secrets, sign)
+    prove(given, secrets, sign, no_match=_without_match(listed, given))
     # After the signature, so that only a proven sender learns how far its clock is from ours.
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
-        raise NotProven("webhook-timestamp is more than 5 minutes from the time of this server.")
+        sentence = "webhook-timestamp is more than 5 minutes from the time of this server."
+        raise NotProven(sentence, told=sentence)
     return message_id
