@@ -104,7 +104,7 @@ async def test_a_webhook_that_is_lost_costs_half_an_hour_and_nothing_else(
 
 
 async def test_a_webhook_that_comes_after_we_asked_moves_nothing(called: CloudWorker) -> None:
-    called.cloud.faults = Faults(webhook_late=1, late_seconds=500)
+    called.cloud.faults = Faults(webhook_late=1, late_seconds=2000)
     job_id = await called.submitted()
     [parse_job] = called.jobs_there(job_id)
     while not parse_job.ended:

@@ -1,4 +1,4 @@
-"""Stage `parse_queued`: what the provider has not told of in time is asked."""
+"""Stage `parse_queued`: asks the provider about a job whose webhook did not come in time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Ask"]
 
 
 class Ask:
-    """The handler. Its answer goes the way of the notification that did not come."""
+    """The handler. It reports the provider's answer to the engine as the missing webhook would."""
 
     def __init__(
         self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = now
@@ -29,11 +29,13 @@ class Ask:
         self._now = now
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
-        """Ends the lease by receive_event, or by fail_job."""
+        """End the lease by receive_event or fail_job. Raises Failed, Deferred, Paused."""
         try:
             found = await self._lookups.jobs(job.parse_job_ids)
             if not found:
-                raise Failed("parse_job_unknown", "The provider does not know it.", start_over=True)
+                raise Failed(
+                    "parse_job_unknown", "The provider does not know the job.", start_over=True
+                )
             parse_job = _most_telling(found)
             if parse_job.status in ("PENDING", "RUNNING"):
                 if not is_stuck(parse_job, self._now()):
@@ -44,23 +46,23 @@ class Ask:
             raise outcome_of_error(error, self._now()) from error
         receipt = await report(tools.engine, parse_job)
         if receipt is None or receipt.outcome != "applied":
-            # The job went elsewhere, and the lease with it; if not, this gives it back.
+            # Usually the job has moved, and the lease has ended. If not, deferring ends it.
             raise Deferred("nothing_new", f"The provider says {parse_job.status}.")
         return HandedOver()
 
     async def _start_over(self, job: Job, tools: Tools, parse_job: ParseJob) -> None:
-        """Another attempt, and the end of this one there: in this order.
+        """Start another attempt here, then cancel this one at the provider.
 
-        The provider tells of a cancellation, which ends the attempt that it is of.
+        In this order: the provider reports the cancellation, and that must find the attempt over.
         """
-        error = {"code": "parse_stuck", "error": "It does not end at the provider."}
+        error = {"code": "parse_stuck", "error": "The job does not end at the provider."}
         await tools.engine.fail_job(job.job_id, job.lease_token, error, start_over=True)
         with suppress(Refused):
             await self._provider.cancel(parse_job.id)
 
 
 def _most_telling(jobs: list[ParseJob]) -> ParseJob:
-    """Of several, which an attempt may have after silence: a success, or what may become one."""
+    """The job that says most, if an attempt has several after a lost answer: best a success."""
     for status in ("COMPLETED", "RUNNING", "PENDING"):
         for job in jobs:
             if job.status == status:

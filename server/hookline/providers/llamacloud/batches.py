@@ -1,4 +1,4 @@
-"""Questions that are asked at about the same time, put as one."""
+"""Batches: questions that come at about the same time are sent as one request."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _Answer = TypeVar("_Answer")
 
 
 class Batches(Generic[_Question, _Answer]):
-    """`put` answers all questions of some milliseconds together, at most `size` of them.
+    """Collects questions for `pause` seconds, then has `put` answer them, at most `size` at once.
 
-    What `put` raises is raised to each who asked.
+    An exception of `put` is raised to everybody whose question was in the batch.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Batches(Generic[_Question, _Answer]):
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, question: _Question) -> _Answer | None:
-        """The answer; None where there was none to this question."""
+        """The answer to this question, or None if `put` had none."""
         answer: asyncio.Future[_Answer | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, answer))
         if self._task is None or self._task.done():

@@ -1,6 +1,6 @@
-"""LlamaCloud: the one place that knows its SDK, and what its answers mean to a caller.
+"""The client of LlamaCloud: every call that Hookline makes to it, through the vendor's SDK.
 
-Nothing is retried here. A POST that was not answered may have been carried out, and paid for.
+Nothing is retried here: a POST without an answer may have been carried out and paid for.
 Vendor: LlamaCloud API reference, "Parsing" and "Files" (v2); SDK llama-cloud 2.19.
 """
 
@@ -21,19 +21,19 @@ from hookline.providers.llamacloud.limiter import Limiter
 __all__ = ["EVENTS", "LlamaCloudClient", "open_client"]
 
 EVENTS: Final = ("parse.success", "parse.partial_success", "parse.error", "parse.cancelled")
-"""The events that end a job: the others would tell us nothing that we act on."""
+"""The events that end a job. We act on no others, so we ask for no others."""
 
 _ANSWERED_WITHIN: Final = 60.0
 _TRANSFERRED_WITHIN: Final = 600.0
 _CONNECTED_WITHIN: Final = 10.0
-# Documented for an organisation; other processes on the same key have their share of it.
+# Calls and seconds, as documented for one organisation. Other processes share the same limit.
 _PARSES: Final = (50, 10.0)
 _UPLOADS: Final = (50, 5.0)
 _PAGE_SIZE: Final = 100
 
 
 class LlamaCloudClient:
-    """The calls that Hookline makes, each of them once. All raise ProviderError's family only."""
+    """The calls to LlamaCloud. Each is made once. All errors are ProviderError or a subclass."""
 
     def __init__(
         self,
@@ -49,24 +49,24 @@ class LlamaCloudClient:
         self._uploads = Limiter(*_UPLOADS)
 
     async def upload(self, filename: str, content: bytes, mime: str) -> str:
-        """Store a file with the provider; answers its id. It costs nothing."""
+        """Store a file at the provider and return its id. It costs nothing."""
         await self._uploads.wait_for_turn()
         async with provider_errors(self._transferred_within):
             file = await self._sdk.files.create(file=(filename, content, mime), purpose="parse")
             return read_id(file.id)
 
     async def wait_for_turn_to_create(self) -> None:
-        """Wait until the documented limit allows another `create`, which itself waits for nothing:
+        """Wait until the documented limit allows another `create`.
 
-        whoever notes when it was sent does so in between.
+        `create` itself does not wait, so that the caller can record in between when it is sent.
         """
         await self._parses.wait_for_turn()
 
     async def create(
         self, file_id: str, *, tier: str, metadata: Mapping[str, str], webhook: Callback | None
     ) -> ParseJob:
-        """Have a file parsed. Unanswered, where `sent`, may mean that it is, and is paid for."""
-        # Not with upload_file=: the SDK drops user_metadata then, without a word.
+        """Create a parse job. After Unanswered with `sent`, the job may exist and cost credits."""
+        # Never with upload_file=, since the SDK then silently drops user_metadata.
         options: dict[str, Any] = {}
         if webhook is not None:
             options["webhook_configurations"] = [
@@ -89,15 +89,15 @@ class LlamaCloudClient:
             )
 
     async def job(self, parse_job_id: str) -> ParseJob:
-        """A job as it is, with what was billed for it. Raises UnknownParseJob."""
+        """The job as it is now, with the credits that were billed. Raises UnknownParseJob."""
         async with provider_errors(self._answered_within):
             found = await self._sdk.parsing.get(parse_job_id, expand=["usage"])
             return read_parse_job(found.job)
 
     async def result(self, parse_job_id: str) -> Result:
-        """The result of a job. Raises NotReady, also of one that will never have any."""
+        """The result of a job. Raises NotReady, also for a job that will never have a result."""
         async with provider_errors(self._transferred_within):
-            # The whole, and the pages: the whole does not say which of them are cut or failed.
+            # We need the pages too: the full text does not say which pages were cut or have failed.
             found = await self._sdk.parsing.get(
                 parse_job_id, expand=["markdown_full", "markdown", "usage"]
             )
@@ -111,7 +111,7 @@ class LlamaCloudClient:
             )
 
     async def jobs(self, parse_job_ids: Sequence[str]) -> dict[str, ParseJob]:
-        """Those of these jobs that are listed, which a new one may not be yet."""
+        """These jobs by their ids, as far as they are listed. A new job may not be listed yet."""
         async with provider_errors(self._answered_within):
             return {
                 found.id: found
@@ -119,7 +119,7 @@ class LlamaCloudClient:
             }
 
     async def jobs_since(self, since: datetime) -> list[ParseJob]:
-        """All jobs that are listed and were created since then, in order of creation."""
+        """All listed jobs that were created since then, the oldest first."""
         async with provider_errors(self._transferred_within):
             found = [
                 job
@@ -146,7 +146,7 @@ async def open_client(
     transferred_within: float = _TRANSFERRED_WITHIN,
     http: httpx.AsyncClient | None = None,
 ) -> AsyncIterator[LlamaCloudClient]:
-    """The provider for this key. `base_url` None is LlamaCloud's own; times are seconds."""
+    """A client for this key. `base_url` None means LlamaCloud's own address. Times are seconds."""
     timeout = httpx.Timeout(answered_within, connect=min(_CONNECTED_WITHIN, answered_within))
     async with AsyncLlamaCloud(
         api_key=api_key,

@@ -1,4 +1,4 @@
-"""Stage `parse_ready`: the result is fetched and stored, or what the provider failed at is told."""
+"""Stage `parse_ready`: fetches the result and stores it, or records why there is none."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from hookline.timing import now
 
 __all__ = ["Fetch"]
 
-# The provider cuts the text of a page here, in bytes, without a word. The last character is not
-# torn, so up to three bytes may be missing.
+# Bytes. The provider silently cuts the text of a page at this length, but never inside a character,
+# so a cut page may be up to three bytes shorter.
 _PAGE_LIMIT: Final = 64 * 1024
 _LONGEST_CHARACTER: Final = 4
-# A result that is not there so long after its job was COMPLETED will not come any more.
+# A result that does not appear within this time after its job is COMPLETED never will.
 _READABLE_WITHIN: Final = timedelta(hours=1)
-# Time for the drain, which has the content: fetching it again is only for when no drain runs.
+# Time for the receiver's drain to store the content. If no drain runs, it is fetched again.
 _DRAIN_PAUSE: Final = timedelta(minutes=5)
 
 
 class Fetch:
-    """The handler. Of an attempt's provider jobs the latest comes first; a success will do."""
+    """The handler. An attempt may have several provider jobs; the latest success counts."""
 
     def __init__(self, provider: LlamaCloudClient, *, now: Callable[[], datetime] = now) -> None:
         self._provider = provider
         self._now = now
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
-        """Ends the lease by finish_content."""
+        """End the lease by finish_content. Raises Failed, Deferred, Paused."""
         result = await self._result(job)
         content = result.markdown.encode("utf-8", "surrogatepass")
         failed = [number for number, text in sorted(result.pages.items()) if text is None]
@@ -52,7 +52,7 @@ class Fetch:
         cut = await asyncio.to_thread(_cut_pages, result.pages)
 
         if cut or failed:
-            # Before the content: it is not taken without its warning.
+            # Before the content, so that no content is stored without its warning.
             await tools.engine.advance_job(
                 job.job_id,
                 job.lease_token,
@@ -60,8 +60,8 @@ class Fetch:
                 {"parse_job_id": result.job.id, "pages": cut, "failed_pages": failed},
                 keep_lease=True,
             )
-        await self._keep(job, tools, result, content)
-        # The only one: of several the sum is wanted, which is the sweep's to find.
+        await self._store(job, tools, result, content)
+        # With several provider jobs the sum counts. The reconciler finds it.
         if result.job.credits is not None and len(job.parse_job_ids) == 1:
             billed = Decimal(str(result.job.credits))
             await tools.engine.settle_credits(
@@ -69,7 +69,7 @@ class Fetch:
             )
         return HandedOver()
 
-    async def _keep(self, job: Job, tools: Tools, result: Result, content: bytes) -> None:
+    async def _store(self, job: Job, tools: Tools, result: Result, content: bytes) -> None:
         sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
         details: dict[str, Any] = {
             "parse_job_id": result.job.id,
@@ -101,11 +101,11 @@ class Fetch:
         except StorageError as error:
             raise _outcome_of_kept(error, self._now()) from error
         if receipt.outcome == "stale":
-            # The job went elsewhere, and the lease with it; if not, this gives it back.
-            raise Deferred("content_stale", f"The job is {receipt.status} by now.")
+            # Usually the job has moved, and the lease has ended. If not, deferring ends it.
+            raise Deferred("content_stale", f"The job is {receipt.status} now.")
 
     async def _result(self, job: Job) -> Result:
-        """The result; or what is to be raised for the lack of one."""
+        """The result of the attempt. If there is none, it raises what that means for the job."""
         others: list[ParseJob] = []
         try:
             for parse_job_id in job.parse_job_ids:
@@ -126,19 +126,21 @@ class Fetch:
                 return Deferred("parse_running", f"The provider says {status}.")
         if completed := by_status.get("COMPLETED"):
             if completed.updated_at is None or now - completed.updated_at < _READABLE_WITHIN:
-                return Deferred("result_not_ready", "The provider has it and does not show it yet.")
-            return Failed("result_gone", "The provider shows no result.", start_over=True)
+                return Deferred(
+                    "result_not_ready", "The provider has the result but does not show it yet."
+                )
+            return Failed("result_gone", "The provider does not show the result.", start_over=True)
         if failed := by_status.get("FAILED"):
             return failure_of(failed)
         if cancelled := by_status.get("CANCELLED"):
             return Failed("parse_cancelled", why_ended(cancelled), permanent=True)
         if jobs:
-            return Failed("parse_stuck", "It does not end at the provider.", start_over=True)
-        return Failed("parse_job_unknown", "The provider does not know it.", start_over=True)
+            return Failed("parse_stuck", "The job does not end at the provider.", start_over=True)
+        return Failed("parse_job_unknown", "The provider does not know the job.", start_over=True)
 
 
 def _cut_pages(pages: Mapping[int, str | None]) -> list[int]:
-    """The pages that are as long as the provider cuts them."""
+    """The numbers of the pages that are as long as the provider's limit."""
     return [number for number, text in sorted(pages.items()) if text and _is_cut(text)]
 
 
@@ -156,15 +158,13 @@ def _outcome_of_kept(error: StorageError, now: datetime) -> Deferred | Failed:
     outcome = outcome_of_storage_error(error, now)
     if isinstance(outcome, Failed | Paused):
         return outcome
-    text = f"{outcome.text} The content is kept, the drain tries again."
+    text = f"{outcome.text} Postgres keeps the content, and the drain tries again."
     return Deferred(outcome.code, text, now + _DRAIN_PAUSE)
 
 
 def _nothing_in(result: Result, failed: list[int]) -> Failed:
     if failed:
-        text = (
-            f"Pages {', '.join(map(str, failed[:20]))} failed, and there are no others with text."
-        )
+        text = f"Pages {', '.join(map(str, failed[:20]))} failed, and no other page has text."
         return Failed("PAGES_FAILED", text, start_over=True)
     text = f"The provider found no text on {len(result.pages)} pages."
     return Failed("NO_DATA_FOUND_IN_FILE", text, permanent=True)

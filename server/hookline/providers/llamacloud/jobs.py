@@ -1,4 +1,4 @@
-"""LlamaCloud's jobs, their results and their callbacks, without the SDK's own classes."""
+"""LlamaCloud's jobs, results and callbacks as our own records, read from the SDK's objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 
 __all__ = ["Callback", "ParseJob", "Result", "Status", "read_id", "read_parse_job"]
 
-# Room is left for the words before it in the id of a delivery.
+# Characters. The id of a delivery is made of this id and a prefix, and has 200 at most.
 _LONGEST_ID: Final = 180
 
 Status: TypeAlias = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
@@ -17,7 +17,7 @@ Status: TypeAlias = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCEL
 
 @dataclass(frozen=True, slots=True)
 class ParseJob:
-    """A job of the provider. `credits` is what was billed: None until it was, or if not asked."""
+    """A job of the provider. `credits` is None until it was billed, and in listings."""
 
     id: str
     status: Status
@@ -30,7 +30,7 @@ class ParseJob:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a job that is COMPLETED. A page of None is one that failed."""
+    """The result of a job that is COMPLETED. A page that failed is None."""
 
     job: ParseJob
     markdown: str = field(repr=False)
@@ -39,14 +39,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """Where the provider reports the end of a job, and the secret that it signs with."""
+    """The URL to which the provider reports the end of a job, and the secret that it signs with."""
 
     url: str
     secret: str = field(repr=False)
 
 
 class _Described(Protocol):
-    """What the SDK's four classes of a job have in common."""
+    """What the four classes of a job in the SDK have in common."""
 
     @property
     def id(self) -> str: ...
@@ -65,6 +65,7 @@ class _Described(Protocol):
 
 
 def read_parse_job(job: _Described) -> ParseJob:
+    """The job as our own record. Raises ValueError, AttributeError or TypeError if it is none."""
     return ParseJob(
         id=read_id(job.id),
         status=cast(Status, str(job.status)),
@@ -83,6 +84,7 @@ def _moment(value: datetime | None) -> datetime | None:
 
 
 def read_id(value: object) -> str:
+    """An id of a job or a file. Raises ValueError if it is not a text of usable length."""
     if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_ID:
         raise ValueError("no id")
     return value

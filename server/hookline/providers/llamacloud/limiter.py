@@ -1,4 +1,4 @@
-"""At most so many calls in so many seconds, as a provider's documented limits say it."""
+"""A rate limiter: at most so many calls in so many seconds, as providers document their limits."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Limiter:
         self._clock = clock
         self._sleep = sleep
         self._starts: deque[float] = deque(maxlen=calls)
-        # It is fair: who asks first goes first.
+        # The lock is fair: callers go in the order in which they asked.
         self._lock = asyncio.Lock()
 
     async def wait_for_turn(self) -> None:
-        """Wait until another call may start, and count it."""
+        """Wait until another call may start, then count it."""
         async with self._lock:
             if len(self._starts) == self._starts.maxlen:
                 wait = self._starts[0] + self._seconds - self._clock()

@@ -1,4 +1,4 @@
-"""Provider jobs, looked up many at a time: by their ids, or by whose they are."""
+"""Looks up provider jobs, many in one request: by their ids, or by the attempt they belong to."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from hookline.providers.llamacloud.jobs import ParseJob
 
 __all__ = ["Lookups", "metadata_of"]
 
-# Ids in one URL, and questions that share one listing.
+# How many ids go into one URL, and how many questions share one listing.
 _IDS: Final = 50
 _SUBMISSIONS: Final = 1000
-# How far the provider's clock may be from the database's.
-_SKEW: Final = timedelta(minutes=5)
+# How far the provider's clock may differ from the database's.
+_CLOCK_SKEW: Final = timedelta(minutes=5)
 
 
 def metadata_of(job_id: UUID, attempt: int) -> dict[str, str]:
-    """What a provider job is told of whose it is: it comes back with the job, wherever shown."""
+    """The metadata that says to which attempt a provider job belongs. Listings show it."""
     return {"hookline_job_id": str(job_id), "attempt": str(attempt)}
 
 
@@ -35,7 +35,7 @@ class _Submission:
 
 
 class Lookups:
-    """What is asked within some milliseconds is one request, or as few as can be."""
+    """Answers the questions of the same few milliseconds with as few requests as possible."""
 
     def __init__(self, provider: LlamaCloudClient) -> None:
         self._provider = provider
@@ -45,29 +45,29 @@ class Lookups:
         )
 
     async def job(self, parse_job_id: str) -> ParseJob | None:
-        """The provider job; None where there is none. Raises ProviderError."""
+        """The provider job, or None if there is none. Raises ProviderError."""
         listed = await self._by_id.ask(parse_job_id)
         if listed is not None:
             return listed
-        # The listing lags: only the job's own address knows for certain.
+        # A new job is listed late. Only asking for the job itself is certain.
         try:
             return await self._provider.job(parse_job_id)
         except UnknownParseJob:
             return None
 
     async def jobs(self, parse_job_ids: Sequence[str]) -> list[ParseJob]:
-        """Those of a few provider jobs that there are, in this order."""
+        """The provider jobs with these ids that exist, in this order. Raises ProviderError."""
         found = [await self.job(parse_job_id) for parse_job_id in parse_job_ids]
         return [job for job in found if job is not None]
 
     async def submissions(self, job_id: UUID, attempt: int, since: datetime) -> list[ParseJob]:
-        """The provider jobs of an attempt, submitted since then and listed, oldest first."""
+        """The listed provider jobs of an attempt, submitted since then, the oldest first."""
         return await self._by_submission.ask(_Submission(job_id, attempt, since)) or []
 
     async def _submissions(
         self, asked: Sequence[_Submission]
     ) -> Mapping[_Submission, list[ParseJob]]:
-        jobs = await self._provider.jobs_since(min(one.since for one in asked) - _SKEW)
+        jobs = await self._provider.jobs_since(min(one.since for one in asked) - _CLOCK_SKEW)
         owned: dict[tuple[str | None, str | None], list[ParseJob]] = {}
         for job in jobs:
             whose = job.metadata.get("hookline_job_id"), job.metadata.get("attempt")

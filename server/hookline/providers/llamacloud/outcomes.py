@@ -1,4 +1,4 @@
-"""What becomes of a job when the provider does not do what was asked, or says that it failed."""
+"""The outcome for a job when a call to the provider fails, or the provider failed to parse it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from hookline.stages import Deferred, Failed, Paused
 
 __all__ = ["failure_of", "is_stuck", "outcome_of_error", "why_ended"]
 
-# Long enough to be no load, short enough to be no outage of ours once the reason is gone.
+# How long a stage is paused. Long enough not to burden the provider, short enough to go on soon
+# after the reason is gone.
 PROVIDER_PAUSE: Final = timedelta(minutes=15)
-# The provider ends a job long before, if it still knows what it does.
+# A healthy provider ends a job long before this.
 STUCK_AFTER: Final = timedelta(hours=24)
 
 _PERMANENT: Final = frozenset(
@@ -33,17 +34,17 @@ _PERMANENT: Final = frozenset(
         "TOO_MANY_PAGES",
     }
 )
-"""Failures of the document itself: whoever parses it again gets the same."""
+"""Failures of the document itself. Parsing it again gives the same failure."""
 
 _CODE: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\bTIMEOUT\b")
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _LONGEST: Final = 1000
 
 
 def outcome_of_error(error: ProviderError, now: datetime) -> Deferred | Failed:
-    """What to raise for the job whose call failed so. Whether a call was carried out is not asked.
+    """What to raise for a job whose call failed, if it is harmless should it have been carried out.
 
-    That the provider is away is nobody's failure: no number of tries makes it one.
+    That the provider is away never counts as a failed try.
     """
     match error:
         case QuotaSpent():
@@ -60,7 +61,7 @@ def outcome_of_error(error: ProviderError, now: datetime) -> Deferred | Failed:
 
 
 def failure_of(job: ParseJob) -> Failed:
-    """What to raise for a job of the provider that FAILED: its code, and whether that may pass."""
+    """What to raise for a provider job that FAILED: its code, and whether trying again may help."""
     text = why_ended(job)
     found = _CODE.search(text)
     code = found[0][:100] if found else "parse_failed"
@@ -68,11 +69,11 @@ def failure_of(job: ParseJob) -> Failed:
 
 
 def why_ended(job: ParseJob) -> str:
-    """The provider's own words, as text that can be kept."""
-    said = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", job.error_message or "")
+    """The provider's own reason, with what Postgres cannot store replaced."""
+    said = _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", job.error_message or "")
     return said[:_LONGEST] or f"The provider says {job.status} and gives no reason."
 
 
 def is_stuck(job: ParseJob, now: datetime) -> bool:
-    """Whether a job that has not ended never will."""
+    """Whether an unfinished job is so old that it will never end."""
     return job.created_at is not None and now - job.created_at > STUCK_AFTER

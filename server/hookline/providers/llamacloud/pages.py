@@ -1,4 +1,4 @@
-"""How many pages a file has, as far as a look at its bytes tells: an estimate, for the budget."""
+"""Estimates how many pages a file has, for the budget, without parsing it."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Final
 __all__ = ["CREDITS_A_PAGE", "count_pages"]
 
 CREDITS_A_PAGE: Final = {"cost_effective": 3, "agentic": 10, "agentic_plus": 45}
-"""Vendor: LlamaCloud docs, "Pricing"."""
+"""Credits for a page, by tier. Vendor: LlamaCloud docs, "Pricing"."""
 
 _PAGE: Final = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
 _OBJECTS: Final = re.compile(rb"/Type\s*/ObjStm\b[^>]*>>\s*stream\r?\n")
-# Of compressed objects no more is read than this, in all: a page takes some hundred bytes.
-_INFLATED: Final = 16 * 2**20
+# How many bytes of compressed objects are read in all. A page takes some hundred bytes.
+_INFLATED_MAX: Final = 16 * 2**20
 
 
 def count_pages(content: bytes, mime: str) -> int | None:
-    """The pages of a PDF, where they can be seen, or of an image; None if there is no telling.
+    """The pages of a PDF or an image, or None if they cannot be counted.
 
-    Of a PDF that was changed in place old versions of a page count too: rather too many than too
-    few. It may take a while for large files.
+    In a PDF that was changed in place, old versions of a page count as well: too many is better
+    than too few. It may take a while for large files.
     """
     if content.startswith(b"%PDF-"):
         pages = len(_PAGE.findall(content))
         pages += sum(len(_PAGE.findall(objects)) for objects in _compressed(content))
         return pages or None
-    # Not every format of an image has one page; TIFF may have many.
+    # A TIFF may have many pages; the other image formats have one.
     return 1 if mime.startswith("image/") and mime != "image/tiff" else None
 
 
 def _compressed(content: bytes) -> Iterator[bytes]:
     """The object streams (ISO 32000-1, 7.5.7) of a PDF that is not encrypted."""
-    left = _INFLATED
+    left = _INFLATED_MAX
     for match in _OBJECTS.finditer(content):
         if left <= 0:
             return

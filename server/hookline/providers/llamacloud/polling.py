@@ -1,7 +1,7 @@
-"""Provider jobs that nobody will call us about: they are asked about until they have ended.
+"""Polling: asks about provider jobs for which no webhook will come, until they have ended.
 
-Kept in memory only. What a process that ended did not ask is asked once it is overdue, as every
-notification that got lost is.
+The list is in memory only. When a process ends, its jobs are asked about once they are overdue, as
+after a lost webhook.
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ from hookline.timing import now
 
 __all__ = ["Polling"]
 
-_FIRST: Final = timedelta(seconds=2)
-_LONGEST: Final = timedelta(minutes=1)
+# Poll interval of one job: minimum; maximum.
+POLL_MIN: Final = timedelta(seconds=2)
+POLL_MAX: Final = timedelta(minutes=1)
 
 
 class Polling:
-    """Each is asked about after 2 s, then after ever longer pauses of up to a minute."""
+    """Asks about each job after 2 s, then after growing pauses of at most a minute."""
 
     def __init__(self, lookups: Lookups, *, now: Callable[[], datetime] = now) -> None:
         self._lookups = lookups
         self._now = now
-        # When each is asked next, and the pause before that.
+        # By provider job: when it is asked next, and the pause before that.
         self._next: dict[str, tuple[datetime, timedelta]] = {}
 
     def add(self, parse_job_id: str) -> None:
-        """Ask about it until it has ended."""
-        self._next[parse_job_id] = (self._now() + _FIRST, _FIRST)
+        """Ask about this job until it has ended."""
+        self._next[parse_job_id] = (self._now() + POLL_MIN, POLL_MIN)
 
     async def run_once(self, tools: Tools) -> None:
-        """Ask about those whose turn it is. Raises DatabaseError."""
+        """Ask about the jobs that are due. Raises DatabaseError."""
         now = self._now()
         due = [one for one, (at, _) in self._next.items() if at <= now]
         for parse_job_id in due:
-            pause = min(self._next[parse_job_id][1] * 1.5, _LONGEST)
+            pause = min(self._next[parse_job_id][1] * 1.5, POLL_MAX)
             self._next[parse_job_id] = (now + pause, pause)
-        # Together, so that it is one request.
+        # Together, so that they share one request.
         found = await asyncio.gather(*map(self._lookups.job, due), return_exceptions=True)
         for parse_job_id, job in zip(due, found, strict=True):
             if isinstance(job, ProviderError):
                 continue
             if isinstance(job, BaseException):
                 raise job
-            # One that is unknown will be looked into when it is overdue.
+            # An unknown job is dropped here. The ask stage looks into it once it is overdue.
             if job is None or await report(tools.engine, job) is not None:
                 del self._next[parse_job_id]

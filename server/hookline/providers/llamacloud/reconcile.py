@@ -1,4 +1,4 @@
-"""What nobody's job is at the moment: parked notifications, and what the provider has billed."""
+"""Reconciles with the provider: applies parked deliveries, and settles credits that were billed."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ __all__ = ["Reconciler"]
 log = structlog.get_logger("hookline.llamacloud")
 
 _BATCH: Final = 50
-# The provider forgets a job after so long; who could not be asked until then cannot be asked.
+# The provider forgets a job after this time. What it billed cannot be asked for any more.
 _BILLED_WITHIN: Final = timedelta(hours=48)
-# A job that failed or was cancelled is not billed, if it was not so long after.
+# A failed or cancelled job that was not billed within this time will not be billed.
 FAILED_BILLED_WITHIN: Final = timedelta(hours=1)
 _UNBILLED: Final = frozenset({"FAILED", "CANCELLED"})
 
 
 class Reconciler:
-    """Any number may run at once, in any process: claims skip what others hold."""
+    """Any number may run at once, in any process: claims skip what others have claimed."""
 
     def __init__(
         self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = now
@@ -45,12 +45,12 @@ class Reconciler:
         self._now = now
 
     async def apply_parked(self, tools: Tools) -> None:
-        """Apply what is parked although its job is known. Raises DatabaseError."""
+        """Apply parked deliveries whose job is known by now. Raises DatabaseError."""
         while (parse_job_id := await tools.engine.apply_parked()) is not None:
             log.info("parked_applied", parse_job_id=parse_job_id)
 
-    async def settle(self, tools: Tools) -> None:
-        """Settle what is reserved for long. Raises DatabaseError."""
+    async def settle_credits(self, tools: Tools) -> None:
+        """Settle reservations that have been open for long. Raises DatabaseError."""
         while claimed := await tools.engine.claim_reservations(_BATCH):
             await asyncio.gather(*(self._settle(tools.engine, one) for one in claimed))
 
@@ -64,16 +64,16 @@ class Reconciler:
         if billed is None and self._now() - open_.reserved_at > _BILLED_WITHIN:
             billed = open_.reserved
         if billed is not None:
-            # Not what a worker has reserved anew, and may be submitting, since this was looked at.
+            # If a worker has reserved again meanwhile, it may be submitting: that stays open.
             outcome = await engine.settle_credits(
                 open_.job_id, open_.attempt, billed, reserved_at=open_.reserved_at
             )
             log.info("credits_settled", credits=float(billed), outcome=outcome, **ids)
 
     async def _billed(self, engine: Engine, open_: OpenReservation) -> Decimal | None:
-        """What was billed for the provider jobs that it pays for; None where not known yet."""
+        """What was billed for the provider jobs of a reservation; None if it is not known yet."""
         total = Decimal(0)
-        for parse_job_id in open_.parse_job_ids or await self._find(engine, open_):
+        for parse_job_id in open_.parse_job_ids or await self._record_found(engine, open_):
             try:
                 billed = self._credits(await self._provider.job(parse_job_id))
             except UnknownParseJob:
@@ -83,13 +83,13 @@ class Reconciler:
             total += billed
         return total
 
-    async def _find(self, engine: Engine, open_: OpenReservation) -> list[str]:
-        """Of a submission that nobody finished: what the provider knows of it is recorded."""
+    async def _record_found(self, engine: Engine, open_: OpenReservation) -> list[str]:
+        """Look for a submission whose id was never recorded, and record it. Returns the ids."""
         found = await self._lookups.submissions(open_.job_id, open_.attempt, open_.reserved_at)
         for job in found:
-            # A purged job is settled too.
+            # The reservation of a purged job is settled too.
             with suppress(UnknownJob):
-                # Even if the attempt is over: a late success is still a success.
+                # Even if the attempt is over, since a late success still counts.
                 await engine.record_submission(open_.job_id, open_.attempt, job.id)
                 await report(engine, job)
         return [job.id for job in found if job.id not in open_.paid_job_ids]

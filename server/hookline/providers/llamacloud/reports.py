@@ -1,4 +1,4 @@
-"""What the provider said when it was asked, as the notification that it might have sent."""
+"""Reports the provider's answer about a job to the engine, as its own webhook would have."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hookline.providers.llamacloud.outcomes import why_ended
 __all__ = ["SOURCE", "report"]
 
 SOURCE: Final = "llamacloud"
-"""The source of the provider's own notifications: an answer is one of them, asked for."""
+"""The source of the provider's webhooks. An answer that we asked for has the same source."""
 
-# The type of the notification, and the code that it has here.
+# By status: the event type of the provider, and our code for it.
 _ENDS: Final = {
     "COMPLETED": ("parse.success", "parse_ready"),
     "FAILED": ("parse.error", "parse_ended"),
@@ -25,9 +25,9 @@ _ENDS: Final = {
 
 
 async def report(engine: Engine, job: ParseJob) -> Receipt | None:
-    """Tell the engine that a provider job has ended; None, and nothing told, if it has not.
+    """Tell the engine that a provider job has ended. Returns None if it has not ended.
 
-    However often it is told, it counts once. Raises DatabaseError.
+    A repeated report counts once. Raises DatabaseError.
     """
     if job.status not in _ENDS:
         return None
@@ -35,12 +35,12 @@ async def report(engine: Engine, job: ParseJob) -> Receipt | None:
     payload: dict[str, Any] = {"parse_job_id": job.id, "asked": True}
     if job.status != "COMPLETED":
         payload["error"] = why_ended(job)
-    said = f"asked:{job.status}:{job.id}"
+    delivery_id = f"asked:{job.status}:{job.id}"
     return await engine.receive_event(
         SOURCE,
-        hashlib.sha256(said.encode()).hexdigest(),
+        hashlib.sha256(delivery_id.encode()).hexdigest(),
         Notice(
-            delivery_id=said,
+            delivery_id=delivery_id,
             event_type=event_type,
             code=code,
             parse_job_id=job.id,

@@ -1,8 +1,8 @@
-"""LlamaCloud as the parser: three stages, and what a worker process does beside them.
+"""LlamaCloud as the parser: three stages, and periodic tasks beside them.
 
-uploaded       submit   the file goes there, once for each attempt
-parse_queued   ask      what it has not told of in time is asked
-parse_ready    fetch    the result comes here
+uploaded       submit   sends the file to LlamaCloud, once for each attempt
+parse_queued   ask      asks about jobs whose webhook did not come in time
+parse_ready    fetch    fetches the result and stores it
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ __all__ = ["llamacloud_stages", "make_parser_stages"]
 
 log = structlog.get_logger("hookline.llamacloud")
 
-# A file is in memory while it is submitted, a result while it is fetched; a question is small.
-_LARGE = 8
-_SMALL = 100
-# Longer than all limits inside of it: for what has none.
+# Jobs at once. Submit and fetch hold a file or a result in memory; a question is small.
+_LARGE_CONCURRENCY = 8
+_SMALL_CONCURRENCY = 100
+# Seconds. Longer than all deadlines inside a handler; it ends what has no deadline of its own.
 _TIMEOUT = 1800.0
 
 
 @asynccontextmanager
 async def llamacloud_stages(settings: Settings) -> AsyncIterator[ParserStages]:
-    """What a worker with these settings runs, while the connections to LlamaCloud are open.
+    """The stages of LlamaCloud for these settings. Its client is open inside the block.
 
-    Raises ConfigurationError without a key, or without the package.
+    Raises ConfigurationError if there is no API key or the package is not installed.
     """
     key = settings.require_api_key()
     try:
@@ -59,8 +59,8 @@ async def llamacloud_stages(settings: Settings) -> AsyncIterator[ParserStages]:
 def make_parser_stages(
     provider: LlamaCloudClient, settings: Settings, now: Callable[[], datetime] = now
 ) -> ParserStages:
-    """The stages and periodic over a provider that is open."""
-    # Here and not above: they need the package.
+    """The stages and periodic tasks with a client that is open."""
+    # Imported here, since they need the package.
     from hookline.providers.llamacloud.ask_stage import Ask
     from hookline.providers.llamacloud.fetch_stage import Fetch
     from hookline.providers.llamacloud.lookups import Lookups
@@ -83,25 +83,30 @@ def make_parser_stages(
     )
     return ParserStages(
         stages=(
-            Stage("uploaded", submit, concurrency=_LARGE, timeout=_TIMEOUT),
+            Stage("uploaded", submit, concurrency=_LARGE_CONCURRENCY, timeout=_TIMEOUT),
             Stage(
                 "parse_queued",
                 Ask(provider, lookups, now=now),
-                concurrency=_SMALL,
+                concurrency=_SMALL_CONCURRENCY,
                 timeout=_TIMEOUT,
             ),
-            Stage("parse_ready", Fetch(provider, now=now), concurrency=_LARGE, timeout=_TIMEOUT),
+            Stage(
+                "parse_ready",
+                Fetch(provider, now=now),
+                concurrency=_LARGE_CONCURRENCY,
+                timeout=_TIMEOUT,
+            ),
         ),
         periodic=(
             PeriodicTask("llamacloud polling", polling.run_once, 1.0),
             PeriodicTask("llamacloud parked", reconciler.apply_parked, 30.0),
-            PeriodicTask("llamacloud billing", reconciler.settle, 60.0),
+            PeriodicTask("llamacloud billing", reconciler.settle_credits, 60.0),
         ),
     )
 
 
 def _webhook(settings: Settings) -> Callback | None:
-    """Where LlamaCloud may call us, proven by the newest secret of the receiver; None: nowhere."""
+    """The callback with the receiver's newest secret, or None if a setting for it is missing."""
     from hookline.providers.llamacloud.jobs import Callback
 
     missing = [
@@ -113,7 +118,7 @@ def _webhook(settings: Settings) -> Callback | None:
         if not value
     ]
     if missing:
-        log.warning("webhook_not_configured", missing=missing, instead="LlamaCloud is asked")
+        log.warning("webhook_not_configured", missing=missing, instead="LlamaCloud is polled")
         return None
     secret = settings.llamacloud_secrets[0].get_secret_value()
     return Callback(f"{settings.public_url}{routes.LLAMACLOUD}", secret)

@@ -1,8 +1,8 @@
-"""Stage `uploaded`: the raw file is given to the provider, once for each attempt.
+"""Stage `uploaded`: submits the raw file to the provider, once for each attempt.
 
-Parsing costs money and the provider has no idempotency key, so each attempt makes a reservation
-first. Who finds one that is open looks for the job at the provider before it submits again, and
-only after the provider had time to show it.
+Parsing costs money, and the provider has no idempotency keys. So each attempt reserves credits
+first. A worker that finds an open reservation looks for the job at the provider, and submits again
+only if the provider had enough time (the grace) to list the job.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CANCELLED: Final = "cancelled"
 
 
 class Submit:
-    """The handler. `webhook` None: nobody will call, so `polling` asks."""
+    """The handler. `webhook` None means that no webhook will come, so `polling` asks instead."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Submit:
     ) -> None:
         self._provider = provider
         self._lookups = lookups
-        self._polls = polling
+        self._polling = polling
         self._webhook = webhook
         self._tier = tier
         self._assumed_pages = assumed_pages
@@ -60,11 +60,11 @@ class Submit:
         self._now = now
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
-        """Ends the lease by record_submission."""
+        """End the lease by record_submission. Raises Failed, Deferred, Paused."""
         content = await tools.raw(job)
         cost = await self._estimate(job, content)
         reservation = await self._reserve(job, tools, cost)
-        if reservation.outcome == "duplicate" and await self._was_submitted(
+        if reservation.outcome == "duplicate" and await self._record_earlier(
             job, tools, reservation.reserved_at
         ):
             return HandedOver()
@@ -72,13 +72,13 @@ class Submit:
         try:
             file_id = await self._provider.upload(job.filename, content, job.mime)
         except ProviderError as error:
-            # A file is not a job: nothing was ordered.
-            await _give_back(job, tools, reservation)
+            # Uploading a file starts no parse, so nothing was spent.
+            await _settle_unused(job, tools, reservation)
             raise outcome_of_error(error, self._now()) from error
 
         await self._provider.wait_for_turn_to_create()
-        # The lease is looked at once more before it costs, and the grace counts from here: the
-        # upload and the turn may have taken long.
+        # Reserving again checks the lease before it costs, and starts the grace anew: the upload
+        # and the wait may have taken long.
         reservation = await self._reserve(job, tools, cost, again=True)
         await self._record(job, tools, await self._create(job, tools, file_id, reservation))
         return HandedOver()
@@ -95,15 +95,18 @@ class Submit:
             )
         except ProviderError as error:
             if isinstance(error, Unanswered) and error.sent:
-                # It may have been created: the reservation stays open and says so.
+                # The job may exist. The open reservation tells the next try to look for it.
                 raise Deferred(
                     "submission_unanswered", str(error), reservation.reserved_at + self._grace
                 ) from error
-            await _give_back(job, tools, reservation)
+            await _settle_unused(job, tools, reservation)
             raise outcome_of_error(error, self._now()) from error
 
-    async def _was_submitted(self, job: Job, tools: Tools, reserved_at: datetime) -> bool:
-        """Whether an earlier try got through, and is recorded now. Raises Deferred in the grace."""
+    async def _record_earlier(self, job: Job, tools: Tools, reserved_at: datetime) -> bool:
+        """Record what an earlier try has submitted. Returns whether there was anything.
+
+        Raises Deferred during the grace, in which the provider may not list the job yet.
+        """
         looked_at = self._now()
         try:
             found = await self._lookups.submissions(job.job_id, job.attempt, reserved_at)
@@ -112,11 +115,13 @@ class Submit:
         for parse_job in found:
             log.info("submission_found", job_id=str(job.job_id), parse_job_id=parse_job.id)
             await self._record(job, tools, parse_job)
-            # Its webhook may have come and gone while nobody knew the id.
+            # Its webhook may have come before anybody knew the id.
             await report(tools.engine, parse_job)
         if not found and looked_at < (until := reserved_at + self._grace):
             raise Deferred(
-                "submission_unknown", "An earlier try may have submitted it, not listed yet.", until
+                "submission_unknown",
+                "An earlier try may have submitted the job, and it is not listed yet.",
+                until,
             )
         return bool(found)
 
@@ -127,10 +132,10 @@ class Submit:
         if receipt.status == _CANCELLED:
             await self._cancel(job, parse_job)
         elif self._webhook is None:
-            self._polls.add(parse_job.id)
+            self._polling.add(parse_job.id)
 
     async def _cancel(self, job: Job, parse_job: ParseJob) -> None:
-        """Of a job that an operator ended meanwhile: why pay for it?"""
+        """Cancel the provider job of a job that an operator has cancelled, to save its cost."""
         ids = {"job_id": str(job.job_id), "parse_job_id": parse_job.id}
         try:
             await self._provider.cancel(parse_job.id)
@@ -158,15 +163,15 @@ class Submit:
         usual = CREDITS_A_PAGE[self._tier] * self._assumed_pages
         caps = [cap for cap in await tools.engine.caps_of(job.owner_id) if cap.remaining < cost]
         until = max((cap.resets_at for cap in caps), default=None)
-        # What is left for all does not do for a usual document either: one is stopped, so are all.
+        # If the common cap is too low even for a usual document, every job would stop here.
         spent = [cap.resets_at for cap in caps if cap.scope == "all" and cap.remaining < usual]
         if spent:
             return Paused("budget_exceeded", text, max(spent), f"The credit cap is reached. {text}")
         return Deferred("budget_exceeded", text, until)
 
 
-async def _give_back(job: Job, tools: Tools, reservation: Reservation) -> None:
-    """What was reserved for nothing; not what another has reserved since, if this is late."""
+async def _settle_unused(job: Job, tools: Tools, reservation: Reservation) -> None:
+    """Settle the reservation at 0. One that another worker has made since stays open."""
     await tools.engine.settle_credits(
         job.job_id, job.attempt, 0, reserved_at=reservation.reserved_at
     )
