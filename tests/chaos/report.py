@@ -37,8 +37,8 @@ def _rows(outcome: Outcome) -> Iterator[tuple[str, object]]:
     )
     yield from outcome.kills.items()
     yield (
-        "faults struck",
-        _counted(Counter(world.cloud["struck"]).elements(), {*FAULTS, "http_402"} - _NEVER),
+        "faults that occurred",
+        _counted(Counter(world.cloud["occurred"]).elements(), {*FAULTS, "http_402"} - _NEVER),
     )
     yield (
         "deliveries, by outcome",

@@ -1,4 +1,4 @@
-"""A server that speaks Supabase Storage's wire format, as storage-api of 2026-08 answers."""
+"""An imitation of Supabase Storage: the wire format of storage-api as of 2026-08."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class _Refused(Exception):
 
 
 class SupabaseImitation:
-    """Buckets and objects in memory; `url` is the project's. It can be made to fail."""
+    """Buckets and objects in memory. `url` is the project's. Its attributes make it fail."""
 
     def __init__(self) -> None:
         self.buckets: dict[str, Bucket] = {"parsed": Bucket(["text/markdown"])}
         self.objects: dict[tuple[str, str], Object] = {}
         self.requests: list[str] = []
-        # By key; all but service_role see and change nothing.
+        # The role of each key. Only service_role can read and write.
         self.roles = {SECRET_KEY: "service_role"}
         self.database_is_down = False
         self.gateway_refuses = False
@@ -154,7 +154,7 @@ class SupabaseImitation:
             message = "new row violates row-level security policy"
             raise _Refused(403, "AccessDenied", "Unauthorized", message)
         bucket = self.buckets[name]
-        # An upload that breaks off raises here, and leaves nothing.
+        # An interrupted upload raises here and leaves no object.
         form = await request.post()
         [file] = [part for part in form.values() if isinstance(part, web.FileField)]
         content, mime = file.file.read(), file.content_type
@@ -178,7 +178,7 @@ class SupabaseImitation:
         return web.Response(body=found.content, content_type=found.mime)
 
     async def _remove(self, request: web.Request) -> web.Response:
-        # A bucket that is not there, or not for this role to see, has no such objects.
+        # A missing bucket, or one that this role may not see, answers with an empty list.
         name = request.match_info["bucket"]
         keys = (await request.json())["prefixes"]
         if not self._sees(request):

@@ -20,7 +20,7 @@ FAST = Pace(speed=1000, list_lag_seconds=0)
 PDF = b"%PDF-1.7\n/Type /Pages /Kids [1 2]\n/Type /Page\n/Type/Page\n"
 
 
-# Else each client of the SDK reads all certificate authorities, which takes longer than a test.
+# Without this each client loads all certificate authorities, which takes longer than a test.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -69,7 +69,7 @@ async def customer_of(
         yield Customer(cloud, sdk)
 
 
-async def pushed(cloud: LlamaCloud, receiver: Receiver) -> bytes:
+async def receive_v1_push(cloud: LlamaCloud, receiver: Receiver) -> bytes:
     form = aiohttp.FormData({"webhook_url": receiver.url})
     form.add_field("file", PDF, filename="report.pdf")
     headers = {"Authorization": f"Bearer {cloud.api_key}"}

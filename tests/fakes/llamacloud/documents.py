@@ -1,6 +1,6 @@
-"""What a file becomes: a text that anybody can compute from its bytes, or a failure.
+"""The result of parsing a file: a text that can be computed from its bytes, or a failure.
 
-A file is told what to become by how it starts:
+The first line of a file may choose the result:
 
     %FAIL PDF_IS_PROTECTED   its job fails with this code
     %BLANK                   its job succeeds without any text
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 PAGE_LIMIT: Final = 64 * 1024
-"""Bytes of a page's text; what is beyond is cut, and nothing says so."""
+"""Bytes of a page's text. The provider cuts longer text without saying so."""
 
 CREDITS_A_PAGE: Final = {"fast": 1, "cost_effective": 3, "agentic": 10, "agentic_plus": 45}
 
@@ -77,11 +77,11 @@ def parse(name: str, data: bytes) -> Document:
 
 
 def page_count(data: bytes) -> int:
-    """The pages that a PDF declares; of anything else, as many as form feeds make of it."""
+    """The pages that a PDF declares. Other files have one page more than form feeds."""
     pages = len(_PDF_PAGE.findall(data)) if data.startswith(b"%PDF") else data.count(b"\f") + 1
     return max(pages, 1)
 
 
 def expected_markdown(name: str, data: bytes) -> str:
-    """What a test may expect to find in storage for a file that was parsed."""
+    """The markdown that a test may expect in storage for a parsed file."""
     return parse(name, data).markdown

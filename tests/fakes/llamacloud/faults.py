@@ -1,4 +1,4 @@
-"""What goes wrong at the provider, how often, and the seed that decides when."""
+"""Faults of the provider: their probabilities, and the seed that decides when they occur."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,31 +16,31 @@ def _probability() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Probabilities from 0 to 1, each drawn for itself; durations in seconds.
+    """Probabilities from 0 to 1, drawn independently; durations in seconds.
 
-    Durations pass at the provider's `speed`, except for `hang_seconds`, which is real: it has to
-    be longer than the client's timeout.
+    Durations are divided by the provider's `speed`, except `hang_seconds`, which is in real
+    seconds and must be longer than the client's timeout.
     """
 
-    # Before a request has any effect; only for these operations.
+    # These occur before a request has any effect, and only for these operations.
     operations: tuple[str, ...] = OPERATIONS
     http_429: float = _probability()
     http_5xx: float = _probability()
     hang: float = _probability()
     reset: float = _probability()
 
-    # After a job was created: it will be paid for, and nobody was told its id.
+    # These occur after a job was created: it costs credits, and the client does not get its id.
     http_5xx_after_create: float = _probability()
     hang_after_create: float = _probability()
     reset_after_create: float = _probability()
     hang_seconds: float = 120.0
 
-    # The quota is spent in [from, to): requests to create a job, or seconds, counted since these
-    # faults were set.
+    # The quota is spent from the first number up to the second: of requests that create a job, or
+    # of seconds, counted since these faults were set.
     http_402_requests: tuple[int, int] | None = None
     http_402_seconds: tuple[float, float] | None = None
 
-    # Events that are lost, repeated, or come at another time than they should.
+    # Events that are lost, repeated, or sent at the wrong time.
     webhook_dropped: float = _probability()
     webhook_duplicated: float = _probability()
     webhook_reordered: float = _probability()  # after the job's next event
@@ -49,14 +49,14 @@ class Faults:
     webhook_early: float = _probability()  # the result answers 404 for a while after the event
     early_seconds: float = 5.0
 
-    # Events that look otherwise than they are documented.
-    webhook_reissued: float = _probability()  # a repetition has an event_id and bytes of its own
+    # Events that differ from the documentation.
+    webhook_reissued: float = _probability()  # a repetition has another event_id and other bytes
     webhook_format_flipped: float = _probability()  # object for string, string for object
     webhook_uppercase: float = _probability()  # PARSE_SUCCESS
     webhook_only_data_id: float = _probability()
-    push_field_shape: float = _probability()  # v1: the shape that was seen in the field
+    push_field_shape: float = _probability()  # v1: the shape that users have reported
 
-    # Events that are not ours: sent in addition to the true one, and before it.
+    # Additional events that are not ours, sent before the true one.
     webhook_foreign: float = _probability()  # of another application with the same secret
     webhook_forged: float = _probability()  # parse.error of our job, with a wrong signature
 
@@ -69,7 +69,7 @@ class Faults:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Faults":
-        """Faults of an object with some of the fields. Raises ValueError for other names."""
+        """Make faults of a JSON object with some of the fields. Raises ValueError for others."""
         if unknown := values.keys() - {field.name for field in fields(cls)}:
             raise ValueError(f"no such fault: {', '.join(sorted(unknown))}")
         changes: dict[str, Any] = {
@@ -83,36 +83,36 @@ KINDS: Final = tuple(field.name for field in fields(Faults) if field.metadata)
 """The names of all probabilities."""
 
 
-class Luck:
-    """Draws that depend on the seed and on what they are about, not on what was drawn before.
+class FaultDraws:
+    """Decides which faults occur, from the seed and the request alone, not from earlier draws.
 
-    So a fault strikes the same request again in another run, however requests interleave, and
-    switching one kind on moves no other.
+    So the same request meets the same fault in every run, in whatever order requests come, and
+    switching one kind of fault on does not change the others.
     """
 
     def __init__(self, seed: int, faults: Faults) -> None:
         self.seed = seed
         self.faults = faults
-        self.struck: list[tuple[str, ...]] = []
-        """Each fault that occurred: its kind, then what it was drawn for."""
+        self.occurred: list[tuple[str, ...]] = []
+        """Each fault that occurred: its kind, then the key of its draw."""
         self._turns: Counter[tuple[str, ...]] = Counter()
 
-    def strikes(self, kind: str, *what: str) -> bool:
-        # random() is below 1: a probability of 1 always strikes, one of 0 never.
-        struck: bool = self.rng(kind, *what).random() < getattr(self.faults, kind)
-        if struck:
+    def occurs(self, kind: str, *what: str) -> bool:
+        # random() is below 1: a probability of 1 always occurs, one of 0 never.
+        occurred: bool = self.rng(kind, *what).random() < getattr(self.faults, kind)
+        if occurred:
             self.note(kind, *what)
-        return struck
+        return occurred
 
     def note(self, kind: str, *what: str) -> None:
-        self.struck.append((kind, *what))
+        self.occurred.append((kind, *what))
 
     def times(self) -> Counter[str]:
         """How often each kind of fault occurred."""
-        return Counter(kind for kind, *_ in self.struck)
+        return Counter(kind for kind, *_ in self.occurred)
 
     def turn(self, *what: str) -> str:
-        """ "0", "1", ...: the how-manieth of its like this is."""
+        """How often this was called with the same key before: "0", "1", ..."""
         self._turns[what] += 1
         return str(self._turns[what] - 1)
 

@@ -1,4 +1,4 @@
-"""What the provider knows, and how its jobs live: files, parse jobs, and who pays for them."""
+"""The provider's files and parse jobs: their statuses, their times and their credits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from fakes.llamacloud import documents
 from fakes.llamacloud.documents import Document
-from fakes.llamacloud.faults import Luck
+from fakes.llamacloud.faults import FaultDraws
 from fakes.llamacloud.webhooks import Hook, Spawn, Webhooks
 
 TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
@@ -20,14 +20,14 @@ TERMINAL: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long things take at the provider, in its seconds: `speed` of them pass in a real one."""
+    """How long things take, in seconds of the provider. `speed` of them pass in a real second."""
 
     speed: float = 1.0
     queue_seconds: float = 1.0
-    parse_seconds: float = 3.0  # half of it to one and a half, by the seed
-    list_lag_seconds: float = 2.0  # before a job that was just created is listed
+    parse_seconds: float = 3.0  # times 0.5 to 1.5, by the seed
+    list_lag_seconds: float = 2.0  # before a new job is listed
     billing_seconds: float = 2.0  # before the credits of a completed job are recorded
-    webhook_timeout: float = 30.0  # real seconds: how long a receiver may take to answer
+    webhook_timeout: float = 30.0  # real seconds that a receiver may take to answer
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)
@@ -61,7 +61,7 @@ class ParseJob:
     status: str = "PENDING"
     error_message: str | None = None
     credits: float | None = None
-    """What was billed; None until it was."""
+    """What was billed; None before that."""
     readable_at: datetime | None = None
 
     @property
@@ -80,10 +80,10 @@ def now() -> datetime:
 class Jobs:
     """All files and jobs. Each job runs as a task and reports to its webhooks."""
 
-    def __init__(self, luck: Luck, pace: Pace, webhooks: Webhooks, spawn: Spawn) -> None:
+    def __init__(self, draws: FaultDraws, pace: Pace, webhooks: Webhooks, spawn: Spawn) -> None:
         self.files: dict[str, File] = {}
         self.jobs: dict[str, ParseJob] = {}
-        self._luck = luck
+        self._draws = draws
         self._pace = pace
         self._webhooks = webhooks
         self._spawn = spawn
@@ -91,7 +91,7 @@ class Jobs:
         self._not_held.set()
 
     def hold(self) -> None:
-        """Let no job end until `release`: they get as far as RUNNING."""
+        """Let no job end until `release` is called. Jobs still reach RUNNING."""
         self._not_held.clear()
 
     def release(self) -> None:
@@ -99,7 +99,7 @@ class Jobs:
 
     def upload(self, name: str, data: bytes, purpose: str, external_file_id: str | None) -> File:
         sha256 = hashlib.sha256(data).hexdigest()
-        file_id = self._luck.uuid("file", sha256, self._luck.turn("file", sha256))
+        file_id = self._draws.uuid("file", sha256, self._draws.turn("file", sha256))
         self.files[file_id] = File(file_id, name, data, sha256, purpose, external_file_id, now())
         return self.files[file_id]
 
@@ -111,7 +111,7 @@ class Jobs:
         hooks: Sequence[Hook] = (),
         push_url: str | None = None,
     ) -> ParseJob:
-        job_id = self._luck.uuid("job", file.sha256, self._luck.turn("job", file.sha256))
+        job_id = self._draws.uuid("job", file.sha256, self._draws.turn("job", file.sha256))
         at = now()
         job = self.jobs[job_id] = ParseJob(
             id=job_id,
@@ -130,14 +130,14 @@ class Jobs:
         return job
 
     def cancel(self, job: ParseJob) -> bool:
-        """Whether it was not too late. A cancelled job is not paid for."""
+        """Cancel a job that has not ended, and return whether it had not. It costs nothing then."""
         if job.ended:
             return False
         self._move(job, "CANCELLED", "parse.cancelled")
         return True
 
     def listed(self) -> list[ParseJob]:
-        """The newest first, without those that the listing does not know yet."""
+        """The jobs, newest first, without those that are too new to be listed."""
         at = now()
         return [job for job in reversed(self.jobs.values()) if job.listed_at <= at]
 
@@ -146,7 +146,7 @@ class Jobs:
         return sum(job.credits or 0 for job in self.jobs.values())
 
     def submissions(self, *keys: str) -> dict[tuple[str | None, ...], list[ParseJob]]:
-        """The jobs by what their user_metadata has under these keys, in order of creation."""
+        """The jobs grouped by the values of these keys of user_metadata, in order of creation."""
         grouped: dict[tuple[str | None, ...], list[ParseJob]] = {}
         for job in self.jobs.values():
             metadata = job.user_metadata or {}
@@ -154,14 +154,14 @@ class Jobs:
         return grouped
 
     def billed(self, *keys: str) -> dict[tuple[str | None, ...], float]:
-        """The credits by what the jobs' user_metadata has under these keys."""
+        """The credits, grouped by the values of these keys of user_metadata."""
         return {
             key: sum(job.credits or 0 for job in jobs)
             for key, jobs in self.submissions(*keys).items()
         }
 
     def paid_twice(self, *keys: str) -> dict[tuple[str | None, ...], int]:
-        """How many jobs were billed for one value of these keys, where it was more than one."""
+        """The groups of which more than one job was billed, with the number of those jobs."""
         count = Counter[tuple[str | None, ...]]()
         for key, jobs in self.submissions(*keys).items():
             count[key] = sum(1 for job in jobs if job.credits)
@@ -174,7 +174,7 @@ class Jobs:
             return
         self._move(job, "RUNNING", "parse.running")
         await self._pace.pause(
-            self._pace.parse_seconds * self._luck.rng("pace", job.id).uniform(0.5, 1.5)
+            self._pace.parse_seconds * self._draws.rng("pace", job.id).uniform(0.5, 1.5)
         )
         await self._not_held.wait()
         if job.ended or job.document.stuck:
@@ -183,8 +183,8 @@ class Jobs:
             job.error_message = job.document.error
             self._move(job, "FAILED", "parse.error")
             return
-        early = self._luck.strikes("webhook_early", job.id)
-        wait = self._real(self._luck.faults.early_seconds) if early else timedelta()
+        early = self._draws.occurs("webhook_early", job.id)
+        wait = self._real(self._draws.faults.early_seconds) if early else timedelta()
         job.readable_at = now() + wait
         partial = job.document.partial
         self._move(job, "COMPLETED", "parse.partial_success" if partial else "parse.success")
@@ -199,7 +199,7 @@ class Jobs:
         self._report(job, event_type)
 
     def _report(self, job: ParseJob, event_type: str) -> None:
-        self._webhooks.tell(job.hooks, job.id, event_type, last=job.ended)
+        self._webhooks.report(job.hooks, job.id, event_type, last=job.ended)
 
     def _real(self, seconds: float) -> timedelta:
         return timedelta(seconds=seconds / self._pace.speed)

@@ -16,14 +16,14 @@ SECRET = "whsec_looks-like-another-scheme"
 
 
 class Receiver:
-    """What a webhook finds at our end: its headers and bytes are kept, its answers are scripted."""
+    """Keeps the headers and bytes of each webhook, and answers with the given statuses."""
 
     def __init__(self) -> None:
         self.url = ""
         self.messages: list[tuple[dict[str, str], bytes]] = []
         self.arrived: list[float] = []
         self.answers: list[int] = []
-        """Statuses for the next messages; 200 after the last. A 0 is no answer."""
+        """The statuses for the next messages, then 200. A 0 means no answer."""
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         self.messages.append((dict(request.headers), await request.read()))
@@ -34,7 +34,7 @@ class Receiver:
         return web.Response(status=status)
 
     def notices(self) -> list[Notice]:
-        """The messages as the real source reads them, each proven."""
+        """The messages as the real source verifies and reads them."""
         for headers, body in self.messages:
             verify_llamacloud(headers.get("LC-Signature"), body, [SECRET.encode()])
         return [llamacloud.parse(body) for _, body in self.messages]

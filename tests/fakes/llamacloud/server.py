@@ -1,13 +1,13 @@
 """An imitation of LlamaCloud: its documented wire format over real HTTP, on a real port.
 
-A function of a seed and of what was uploaded: ids, texts, faults and prices are the same in every
-run; only the times differ. In a test:
+The seed and the uploaded files decide all ids, texts, faults and prices, so they are the same in
+every run. Only the times differ. In a test:
 
     async with LlamaCloud(seed=7, pace=Pace(speed=1000)) as cloud:
         client = AsyncLlamaCloud(api_key=cloud.api_key, base_url=cloud.url, max_retries=0)
 
 As a process: `python -m fakes.llamacloud.server --port 0 --seed 7`, which prints its URL in one
-line of JSON; `GET /_state` tells what it knows, `PUT /_faults` sets what goes wrong.
+line of JSON. `GET /_state` shows its jobs, files and deliveries; `PUT /_faults` sets the faults.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ import aiohttp
 from aiohttp import web
 
 from fakes.llamacloud import wire
-from fakes.llamacloud.faults import Faults, Luck
+from fakes.llamacloud.faults import FaultDraws, Faults
 from fakes.llamacloud.jobs import File, Jobs, Pace, ParseJob
 from fakes.llamacloud.webhooks import Webhooks
 from fakes.llamacloud.wire import Refused
 
-_LINGER_NOT: Final = struct.pack("ii", 1, 0)
+_CLOSE_WITH_RST: Final = struct.pack("ii", 1, 0)
 _USUAL_PACE: Final = Pace()
 _NO_FAULTS: Final = Faults()
 
@@ -43,7 +43,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class LlamaCloud:
-    """The provider, while the context lasts, at `url` for who has the `api_key`.
+    """The provider. It serves `url` to clients with the `api_key` while the context lasts.
 
     Setting `faults` takes effect with the next request or event.
     """
@@ -59,28 +59,28 @@ class LlamaCloud:
         port: int = 0,
     ) -> None:
         self.api_key = api_key
-        self.luck = Luck(seed, faults)
+        self.draws = FaultDraws(seed, faults)
         self.url = ""
         self.jobs: Jobs
         self.webhooks: Webhooks
         self.requests: list[tuple[str, str, int]] = []
-        """Each request that was answered: method, path, status."""
+        """Each answered request: method, path, status."""
         self._pace = pace
         self._address = (host, port)
-        self._project_id = self.luck.uuid("project")
+        self._project_id = self.draws.uuid("project")
         self._tasks: set[asyncio.Task[None]] = set()
-        self._broken: list[BaseException] = []
+        self._own_errors: list[BaseException] = []
         self._stack = AsyncExitStack()
         self._creates = 0
         self._faults_since = time.monotonic()
 
     @property
     def faults(self) -> Faults:
-        return self.luck.faults
+        return self.draws.faults
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
-        self.luck.faults = faults
+        self.draws.faults = faults
         self._creates = 0
         self._faults_since = time.monotonic()
 
@@ -88,9 +88,9 @@ class LlamaCloud:
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(aiohttp.ClientSession())
             self.webhooks = Webhooks(
-                self.luck, http, self._spawn, self._pace.pause, self._pace.webhook_timeout
+                self.draws, http, self._spawn, self._pace.pause, self._pace.webhook_timeout
             )
-            self.jobs = Jobs(self.luck, self._pace, self.webhooks, self._spawn)
+            self.jobs = Jobs(self.draws, self._pace, self.webhooks, self._spawn)
             # A handler that hangs ends when its client goes away.
             runner = web.AppRunner(
                 self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=0
@@ -106,19 +106,19 @@ class LlamaCloud:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
-        self._raise_broken()
+        self._raise_own_errors()
 
     async def settle(self) -> None:
         """Wait until no job runs, all credits are recorded and every webhook was sent.
 
-        While jobs are held, that is never.
+        Never returns while jobs are held.
         """
         while self._tasks:
             await asyncio.wait(self._tasks)
-        self._raise_broken()
+        self._raise_own_errors()
 
     def state(self) -> dict[str, Any]:
-        """What `GET /_state` answers. `busy` is 0 when all is settled."""
+        """The answer of `GET /_state`. `busy` is 0 when nothing is under way."""
         jobs = self.jobs.jobs.values()
         return {
             "jobs": [
@@ -142,7 +142,7 @@ class LlamaCloud:
             "deliveries": [asdict(delivery) for delivery in self.webhooks.deliveries],
             "requests": self.requests,
             "faults": asdict(self.faults),
-            "struck": self.luck.times(),
+            "occurred": self.draws.times(),
             "busy": len(self._tasks),
         }
 
@@ -182,7 +182,7 @@ class LlamaCloud:
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
         name, data = wire.file_part(form)
-        await self._trouble(request, "upload", hashlib.sha256(data).hexdigest())
+        await self._fail_before(request, "upload", hashlib.sha256(data).hexdigest())
         purpose, external_id = form.get("purpose"), form.get("external_file_id")
         if not isinstance(purpose, str):
             raise wire.invalid("purpose", "Field required")
@@ -192,7 +192,7 @@ class LlamaCloud:
     async def _create(self, request: web.Request) -> web.StreamResponse:
         body = wire.json_object(await request.text())
         file = self.jobs.files.get(str(body.get("file_id")))
-        await self._trouble(request, "create", file.sha256 if file else "")
+        await self._fail_before(request, "create", file.sha256 if file else "")
         if body.get("source_url"):
             raise Refused(400, "source_url is not imitated: upload the file.")
         if not body.get("file_id"):
@@ -205,7 +205,7 @@ class LlamaCloud:
         form = await request.post()
         name, data = wire.file_part(form)
         body = wire.json_object(str(form.get("configuration", "")))
-        await self._trouble(request, "create", hashlib.sha256(data).hexdigest())
+        await self._fail_before(request, "create", hashlib.sha256(data).hexdigest())
         return await self._created(request, self.jobs.upload(name, data, "parse", None), body)
 
     async def _created(
@@ -213,34 +213,34 @@ class LlamaCloud:
     ) -> web.StreamResponse:
         order = wire.Order.read(body)
         job = self.jobs.create(file, order.tier, order.user_metadata, order.hooks)
-        await self._trouble_after(request, job)
+        await self._fail_after_create(request, job)
         return web.json_response(wire.job_json(job, self._project_id))
 
     async def _create_with_push(self, request: web.Request) -> web.StreamResponse:
-        """v1's upload: its `webhook_url` is the one way to have a whole result pushed."""
+        """The upload of v1. Only its `webhook_url` lets the provider push a whole result."""
         form = await request.post()
         name, data = wire.file_part(form)
-        await self._trouble(request, "create", hashlib.sha256(data).hexdigest())
+        await self._fail_before(request, "create", hashlib.sha256(data).hexdigest())
         url = form.get("webhook_url")
         push_url = wire.webhook_url(url) if url else None
         file = self.jobs.upload(name, data, "parse", None)
         job = self.jobs.create(file, "cost_effective", push_url=push_url)
-        await self._trouble_after(request, job)
+        await self._fail_after_create(request, job)
         return web.json_response({"id": job.id, "status": job.status})
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         job_id, expand = request.match_info["id"], request.query.getall("expand", [])
-        await self._trouble(request, "get", job_id, *sorted(expand))
+        await self._fail_before(request, "get", job_id, *sorted(expand))
         return web.json_response(wire.result_json(self._job(job_id), expand, self._project_id))
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        await self._trouble(request, "list", *sorted(request.query.getall("job_ids", [])))
+        await self._fail_before(request, "list", *sorted(request.query.getall("job_ids", [])))
         listing = wire.Listing.read(request.query)
         return web.json_response(listing.page(self.jobs.listed(), self._project_id))
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         job_id = request.match_info["id"]
-        await self._trouble(request, "cancel", job_id)
+        await self._fail_before(request, "cancel", job_id)
         job = self._job(job_id)
         if not self.jobs.cancel(job):
             raise Refused(400, f"A job that is {job.status} cannot be cancelled.")
@@ -252,30 +252,30 @@ class LlamaCloud:
         except KeyError:
             raise Refused(404, wire.JOB_NOT_FOUND) from None
 
-    async def _trouble(self, request: web.Request, operation: str, *what: str) -> None:
-        """The faults that a request meets before it has any effect."""
-        draw = (operation, *what, self.luck.turn(operation, *what))
+    async def _fail_before(self, request: web.Request, operation: str, *what: str) -> None:
+        """Raise the fault that occurs before this request has any effect, if there is one."""
+        draw = (operation, *what, self.draws.turn(operation, *what))
         if operation == "create" and self._quota_is_spent():
-            self.luck.note("http_402", *draw)
+            self.draws.note("http_402", *draw)
             raise Refused(402, wire.QUOTA_SPENT)
         if operation not in self.faults.operations:
             return
-        if self.luck.strikes("hang", *draw):
+        if self.draws.occurs("hang", *draw):
             await self._hang(request)
-        if self.luck.strikes("reset", *draw):
+        if self.draws.occurs("reset", *draw):
             _reset(request)
-        if self.luck.strikes("http_429", *draw):
+        if self.draws.occurs("http_429", *draw):
             raise Refused(429, "Rate limit exceeded")
-        if self.luck.strikes("http_5xx", *draw):
+        if self.draws.occurs("http_5xx", *draw):
             raise self._server_error(*draw)
 
-    async def _trouble_after(self, request: web.Request, job: ParseJob) -> None:
-        """The faults that a request meets when its job was created."""
-        if self.luck.strikes("hang_after_create", job.id):
+    async def _fail_after_create(self, request: web.Request, job: ParseJob) -> None:
+        """Raise the fault that occurs after the job was created, if there is one."""
+        if self.draws.occurs("hang_after_create", job.id):
             await self._hang(request)
-        if self.luck.strikes("reset_after_create", job.id):
+        if self.draws.occurs("reset_after_create", job.id):
             _reset(request)
-        if self.luck.strikes("http_5xx_after_create", job.id):
+        if self.draws.occurs("http_5xx_after_create", job.id):
             raise self._server_error(job.id)
 
     async def _hang(self, request: web.Request) -> None:
@@ -283,7 +283,7 @@ class LlamaCloud:
         _reset(request)
 
     def _server_error(self, *what: str) -> Refused:
-        status = self.luck.rng("status", *what).choice((500, 502, 503, 504))
+        status = self.draws.rng("status", *what).choice((500, 502, 503, 504))
         return Refused(status, "Internal server error")
 
     def _quota_is_spent(self) -> bool:
@@ -314,27 +314,27 @@ class LlamaCloud:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._broken.append(error)
+            self._own_errors.append(error)
 
     async def _stop_tasks(self) -> None:
-        # A task may start another one before it hears that it is cancelled.
+        # A task may start another one before its cancellation reaches it.
         while self._tasks:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks)
 
-    def _raise_broken(self) -> None:
-        """The imitation's own errors are no faults of the provider: the test hears of them."""
-        if self._broken:
-            raise self._broken.pop(0)
+    def _raise_own_errors(self) -> None:
+        """Raise an error of the imitation itself, so that the test fails with it."""
+        if self._own_errors:
+            raise self._own_errors.pop(0)
 
 
 def _reset(request: web.Request) -> None:
-    """Close the connection with a RST, so that the client finds it broken and not just closed."""
+    """Close the connection with a RST, so that the client sees a reset and not an end."""
     if request.transport is not None:
         connection = request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
-    # A handler that is cancelled has its connection closed, without an answer.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_WITH_RST)
+    # aiohttp closes the connection of a cancelled handler without an answer.
     raise asyncio.CancelledError
 
 
@@ -346,7 +346,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--api-key", default="llx-imitation")
-    parser.add_argument("--faults", default="{}", help="JSON, as PUT /_faults takes it")
+    parser.add_argument("--faults", default="{}", help="JSON, as for PUT /_faults")
     for name, value in asdict(_USUAL_PACE).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=value)
     return parser.parse_args()

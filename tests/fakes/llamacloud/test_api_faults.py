@@ -21,7 +21,7 @@ BEFORE: dict[str, type[llama_cloud.APIError]] = {
 
 
 @pytest.mark.parametrize("kind", BEFORE)
-async def test_a_fault_before_a_request_leaves_no_trace(kind: str) -> None:
+async def test_fault_before_a_request_has_no_effect_on_the_provider(kind: str) -> None:
     cloud = LlamaCloud(pace=FAST, faults=Faults(**{kind: 1}))  # type: ignore[arg-type]
     async with customer_of(cloud, patience=0.5 if "hang" in kind else 10) as customer:
         with pytest.raises(BEFORE[kind]) as caught:
@@ -31,7 +31,7 @@ async def test_a_fault_before_a_request_leaves_no_trace(kind: str) -> None:
             assert isinstance(caught.value.__cause__, httpx.ReadError)
         if isinstance(caught.value, llama_cloud.RateLimitError):
             assert "retry-after" not in caught.value.response.headers
-        assert cloud.luck.times() == {kind: 1}
+        assert cloud.draws.times() == {kind: 1}
         assert not cloud.jobs.files
         cloud.faults = Faults()
         await customer.upload()
@@ -45,7 +45,7 @@ AFTER: dict[str, type[llama_cloud.APIError]] = {
 
 
 @pytest.mark.parametrize("kind", AFTER)
-async def test_a_job_that_nobody_was_told_of_is_paid_for_and_can_be_found(kind: str) -> None:
+async def test_job_whose_creation_got_no_answer_costs_credits_and_is_listed(kind: str) -> None:
     cloud = LlamaCloud(pace=FAST, faults=Faults(**{kind: 1}))  # type: ignore[arg-type]
     async with customer_of(cloud, patience=0.5 if "hang" in kind else 10) as customer:
         with pytest.raises(AFTER[kind]) as caught:
@@ -60,7 +60,7 @@ async def test_a_job_that_nobody_was_told_of_is_paid_for_and_can_be_found(kind: 
 @pytest.mark.parametrize(
     "window", [{"http_402_requests": (1, 3)}, {"http_402_seconds": (0, 3_600_000)}]
 )
-async def test_a_spent_quota_is_a_bare_status_error_for_a_while(window: dict[str, Any]) -> None:
+async def test_spent_quota_raises_a_plain_status_error(window: dict[str, Any]) -> None:
     async with customer_of(LlamaCloud(pace=FAST)) as customer:
         await customer.create()
         customer.cloud.faults = Faults(**window)
@@ -74,17 +74,17 @@ async def test_a_spent_quota_is_a_bare_status_error_for_a_while(window: dict[str
         if "http_402_seconds" in window:
             customer.cloud.faults = Faults(http_402_seconds=(3_600_000, 7_200_000))
         await customer.create()
-        assert customer.cloud.luck.times() == {"http_402": 2}
+        assert customer.cloud.draws.times() == {"http_402": 2}
 
 
-async def test_a_provider_that_is_away_is_a_connection_error() -> None:
+async def test_provider_that_is_down_raises_a_connection_error() -> None:
     async with customer_of(LlamaCloud()) as customer:
         await customer.cloud.__aexit__()
         with pytest.raises(llama_cloud.APIConnectionError):
             await customer.upload()
 
 
-async def test_faults_strike_only_the_operations_that_they_are_for() -> None:
+async def test_faults_occur_only_in_the_chosen_operations() -> None:
     faults = Faults(http_5xx=1, operations=("list",))
     async with customer_of(LlamaCloud(pace=FAST, faults=faults)) as customer:
         await customer.create()

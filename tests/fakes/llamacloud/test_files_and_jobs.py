@@ -1,4 +1,4 @@
-"""The official SDK takes the imitation for LlamaCloud: files, jobs, results and refusals."""
+"""The official SDK works with the imitation: files, jobs, results and refusals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fakes.llamacloud.jobs import Pace, now
 from fakes.llamacloud.server import LlamaCloud
 
 
-async def test_a_file_is_uploaded_with_its_name_and_our_id(customer: Customer) -> None:
+async def test_file_is_uploaded_with_its_name_and_our_id(customer: Customer) -> None:
     file = await customer.sdk.files.create(
         file=("Bericht ü.pdf", PDF, "application/pdf"), purpose="parse", external_file_id="doc-1"
     )
@@ -29,7 +29,7 @@ async def test_a_file_is_uploaded_with_its_name_and_our_id(customer: Customer) -
     assert customer.cloud.jobs.files[file.id].data == PDF
 
 
-async def test_a_job_is_created_pending_with_its_metadata(customer: Customer) -> None:
+async def test_job_is_created_pending_with_its_metadata(customer: Customer) -> None:
     metadata = {"job_id": "j1", "attempt": "1"}
     job = await customer.sdk.parsing.create(
         tier="agentic", version="latest", file_id=await customer.upload(), user_metadata=metadata
@@ -44,7 +44,7 @@ async def test_a_job_is_created_pending_with_its_metadata(customer: Customer) ->
     assert job.created_at.utcoffset() == timedelta()
 
 
-async def test_a_result_is_not_found_before_it_is_ready(customer: Customer) -> None:
+async def test_result_is_not_found_before_it_is_ready(customer: Customer) -> None:
     customer.cloud.jobs.hold()
     job_id = await customer.create()
     with pytest.raises(llama_cloud.NotFoundError) as caught:
@@ -61,7 +61,7 @@ async def test_a_result_is_not_found_before_it_is_ready(customer: Customer) -> N
     assert "page 2 of 2" in result.markdown_full
 
 
-async def test_what_is_not_asked_for_is_not_in_the_answer(customer: Customer) -> None:
+async def test_answer_contains_only_what_was_asked_for(customer: Customer) -> None:
     job_id = await customer.parse()
     bare = await customer.sdk.parsing.get(job_id)
     assert (bare.markdown_full, bare.markdown, bare.job.usage) == (None, None, None)
@@ -94,14 +94,14 @@ async def test_jobs_are_listed_by_id_status_and_time_newest_first(customer: Cust
     assert len(await customer.listed(created_at_on_or_before=now())) == 3
 
 
-async def test_a_listing_goes_on_over_pages_while_jobs_arrive(customer: Customer) -> None:
+async def test_listing_pages_are_stable_while_jobs_are_created(customer: Customer) -> None:
     jobs = [await customer.create(str(number).encode()) for number in range(5)]
     page = await customer.sdk.parsing.list(page_size=2)
     await customer.create(b"one more")
     assert [job.id async for job in page] == jobs[::-1]
 
 
-async def test_a_job_just_created_is_not_listed_yet() -> None:
+async def test_new_job_is_not_listed_at_once() -> None:
     async with customer_of(LlamaCloud(pace=Pace(list_lag_seconds=3600))) as customer:
         job_id = await customer.create()
         assert await customer.listed(job_ids=[job_id]) == []
@@ -110,7 +110,7 @@ async def test_a_job_just_created_is_not_listed_yet() -> None:
         assert await customer.listed(job_ids=[job_id]) == [job_id]
 
 
-async def test_a_cancelled_job_has_no_result_and_costs_nothing(customer: Customer) -> None:
+async def test_cancelled_job_has_no_result_and_costs_nothing(customer: Customer) -> None:
     customer.cloud.jobs.hold()
     job_id = await customer.create()
     assert (await customer.sdk.parsing.cancel(job_id)).status == "CANCELLED"
@@ -124,7 +124,7 @@ async def test_a_cancelled_job_has_no_result_and_costs_nothing(customer: Custome
 
 
 @pytest.mark.parametrize("code", ["PDF_IS_PROTECTED", "UNSUPPORTED_FILE_TYPE", "TOO_MANY_PAGES"])
-async def test_a_file_fails_with_the_code_that_it_asks_for(customer: Customer, code: str) -> None:
+async def test_file_fails_with_the_code_in_its_first_line(customer: Customer, code: str) -> None:
     job_id = await customer.parse(f"%FAIL {code}\n".encode())
     job = (await customer.sdk.parsing.get(job_id)).job
     assert job.status == "FAILED"
@@ -133,7 +133,7 @@ async def test_a_file_fails_with_the_code_that_it_asks_for(customer: Customer, c
         await customer.sdk.parsing.get(job_id, expand=["markdown_full"])
 
 
-async def test_a_file_becomes_what_its_marker_says(customer: Customer) -> None:
+async def test_marker_in_the_first_line_decides_the_result(customer: Customer) -> None:
     async def markdown(data: bytes) -> str:
         job_id = await customer.parse(data)
         result = await customer.sdk.parsing.get(job_id, expand=["markdown_full"])
@@ -146,12 +146,12 @@ async def test_a_file_becomes_what_its_marker_says(customer: Customer) -> None:
     assert "page 3 of 3" not in await markdown(b"%PARTIAL\f\f")
 
 
-async def test_a_stuck_job_runs_for_ever(customer: Customer) -> None:
+async def test_stuck_job_runs_for_ever(customer: Customer) -> None:
     job_id = await customer.parse(b"%STUCK")
     assert (await customer.sdk.parsing.get(job_id)).job.status == "RUNNING"
 
 
-async def test_the_sdk_drops_the_metadata_of_a_job_created_with_its_file(
+async def test_sdk_drops_the_metadata_of_a_job_created_with_its_file(
     customer: Customer,
 ) -> None:
     job = await customer.sdk.parsing.create(
@@ -163,7 +163,7 @@ async def test_the_sdk_drops_the_metadata_of_a_job_created_with_its_file(
     assert job.user_metadata is None
 
 
-async def test_a_job_that_is_paid_twice_is_found(customer: Customer) -> None:
+async def test_attempt_that_is_paid_twice_is_found(customer: Customer) -> None:
     for job, attempt in [("j1", "1"), ("j2", "1"), ("j2", "2"), ("j2", "2")]:
         await customer.parse(user_metadata={"job": job, "attempt": attempt})
     jobs = customer.cloud.jobs
@@ -209,7 +209,7 @@ async def refuse_tier(customer: Customer) -> None:
         (refuse_tier, llama_cloud.UnprocessableEntityError, "tier"),
     ],
 )
-async def test_a_refusal_is_the_sdks_exception_and_says_why(
+async def test_refusal_raises_the_exception_of_the_sdk_with_its_reason(
     customer: Customer,
     ask: Callable[[Customer], Awaitable[None]],
     error: type[llama_cloud.APIStatusError],
@@ -221,7 +221,7 @@ async def test_a_refusal_is_the_sdks_exception_and_says_why(
     assert detail in str(caught.value.body["detail"])
 
 
-async def test_a_wrong_key_is_refused() -> None:
+async def test_wrong_key_is_refused() -> None:
     async with customer_of(LlamaCloud(), key="llx-other") as customer:
         with pytest.raises(llama_cloud.AuthenticationError):
             await customer.listed()

@@ -21,10 +21,10 @@ from fakes.llamacloud.receiver import SECRET, Receiver
 from fakes.llamacloud.server import LlamaCloud
 
 
-async def struck_by(
+async def faults_of(
     seed: int, url: str, *, parallel: bool
 ) -> tuple[set[tuple[str, ...]], set[str]]:
-    """What strikes a customer who asks the same things, one after the other or all at once."""
+    """The faults and jobs of one customer, whose requests come one by one or all at once."""
     faults = Faults(
         http_429=0.3, http_5xx=0.3, http_5xx_after_create=0.5, webhook_dropped=0.3, webhook_late=0.3
     )
@@ -45,26 +45,26 @@ async def struck_by(
             for one in work:
                 await one
         await customer.cloud.settle()
-        return set(customer.cloud.luck.struck), set(customer.cloud.jobs.jobs)
+        return set(customer.cloud.draws.occurred), set(customer.cloud.jobs.jobs)
 
 
-async def test_the_seed_decides_what_strikes_however_requests_interleave(
+async def test_seed_decides_the_faults_in_any_order_of_requests(
     receiver: Receiver,
 ) -> None:
-    first = await struck_by(7, receiver.url, parallel=False)
-    assert first == await struck_by(7, receiver.url, parallel=True)
-    assert first != await struck_by(8, receiver.url, parallel=False)
+    first = await faults_of(7, receiver.url, parallel=False)
+    assert first == await faults_of(7, receiver.url, parallel=True)
+    assert first != await faults_of(8, receiver.url, parallel=False)
 
 
 @pytest.mark.parametrize(
     "values", [{"http_430": 1}, {"http_429": 1.5}, {"operations": ["delete"]}, {"hang": "often"}]
 )
-def test_a_fault_that_does_not_exist_is_refused(values: dict[str, Any]) -> None:
+def test_unknown_fault_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         Faults.from_json(values)
 
 
-async def test_it_runs_as_a_process_and_can_be_looked_into(receiver: Receiver) -> None:
+async def test_imitation_runs_as_a_process_and_shows_its_state(receiver: Receiver) -> None:
     tests = Path(__file__).parent.parent.parent
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fakes.llamacloud.server", "--port", "0", "--seed", "7"),
@@ -99,7 +99,7 @@ async def test_it_runs_as_a_process_and_can_be_looked_into(receiver: Receiver) -
             assert state["jobs"][0]["user_metadata"] == {"job": "j1"}
             assert [known["id"] for known in state["files"]] == [file.id]
             assert state["billed"] == {"credits": 1, "jobs": {job.id: 1}}
-            assert state["struck"] == {"webhook_duplicated": 3}
+            assert state["occurred"] == {"webhook_duplicated": 3}
             assert len(receiver.notices()) == 6
 
             async with http.put("/_faults", json={"http_429": 1}) as response:

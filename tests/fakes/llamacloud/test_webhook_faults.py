@@ -9,7 +9,7 @@ from uuid import uuid4
 import llama_cloud
 import pytest
 
-from fakes.llamacloud.customer import FAST, PDF, Customer, pushed
+from fakes.llamacloud.customer import FAST, PDF, Customer, receive_v1_push
 from fakes.llamacloud.documents import expected_markdown
 from fakes.llamacloud.faults import KINDS, Faults
 from fakes.llamacloud.jobs import now
@@ -88,17 +88,17 @@ WEBHOOK: dict[str, Callable[[Receiver], None]] = {
 
 
 @pytest.mark.parametrize("kind", WEBHOOK)
-async def test_a_fault_of_webhooks_is_what_its_name_says(
+async def test_webhook_fault_does_what_its_name_says(
     customer: Customer, receiver: Receiver, kind: str
 ) -> None:
     customer.cloud.faults = Faults(**{kind: 1})  # type: ignore[arg-type]
     await customer.parse(**hook(receiver))
     WEBHOOK[kind](receiver)
-    assert customer.cloud.luck.times()[kind] >= 2
-    assert set(customer.cloud.luck.times()) == {kind}
+    assert customer.cloud.draws.times()[kind] >= 2
+    assert set(customer.cloud.draws.times()) == {kind}
 
 
-async def test_an_early_webhook_comes_before_the_result_can_be_read(
+async def test_early_webhook_comes_before_the_result_can_be_read(
     customer: Customer, receiver: Receiver
 ) -> None:
     customer.cloud.faults = Faults(webhook_early=1, early_seconds=3_600_000)
@@ -111,7 +111,7 @@ async def test_an_early_webhook_comes_before_the_result_can_be_read(
     assert (await customer.sdk.parsing.get(job_id, expand=["markdown_full"])).markdown_full
 
 
-async def test_a_repetition_may_have_an_id_and_bytes_of_its_own(
+async def test_repeated_webhook_may_have_another_id_and_other_bytes(
     customer: Customer, receiver: Receiver
 ) -> None:
     customer.cloud.faults = Faults(webhook_reissued=1, webhook_duplicated=1)
@@ -121,17 +121,17 @@ async def test_a_repetition_may_have_an_id_and_bytes_of_its_own(
     assert len({notice.delivery_id for notice in receiver.notices()}) == 3
 
 
-async def test_a_v1_push_may_have_the_shape_that_was_seen_in_the_field(
+async def test_v1_push_may_have_the_shape_that_users_reported(
     customer: Customer, receiver: Receiver
 ) -> None:
     customer.cloud.faults = Faults(push_field_shape=1)
-    body = await pushed(customer.cloud, receiver)
+    body = await receive_v1_push(customer.cloud, receiver)
     assert set(json.loads(body)) == {"status", "result"}
     content = llamaparse_push.parse(body, uuid4(), 1)
     assert content.recognised
     assert content.content.decode() == expected_markdown("report.pdf", PDF)
 
 
-def test_every_kind_of_fault_has_its_test() -> None:
+def test_every_kind_of_fault_is_tested() -> None:
     alone = {"webhook_early", "webhook_reissued", "push_field_shape"}
     assert {*BEFORE, *AFTER, *WEBHOOK, *alone} == set(KINDS)

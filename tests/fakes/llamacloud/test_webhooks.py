@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from fakes.llamacloud.customer import PDF, Customer, customer_of, pushed
+from fakes.llamacloud.customer import PDF, Customer, customer_of, receive_v1_push
 from fakes.llamacloud.documents import expected_markdown
 from fakes.llamacloud.jobs import Pace
 from fakes.llamacloud.receiver import Receiver, hook
@@ -16,7 +16,7 @@ from fakes.llamacloud.webhooks import ATTEMPTS, USER_AGENT
 from hookline.sources import llamaparse_push
 
 
-async def test_a_webhook_is_proven_and_read_by_the_real_source(
+async def test_webhook_is_verified_and_read_by_the_real_source(
     customer: Customer, receiver: Receiver
 ) -> None:
     job_id = await customer.parse(
@@ -36,7 +36,7 @@ async def test_a_webhook_is_proven_and_read_by_the_real_source(
     assert isinstance(json.loads(body), str)
 
 
-async def test_a_webhook_is_an_object_where_that_was_asked_for(
+async def test_webhook_body_is_an_object_when_asked_for(
     customer: Customer, receiver: Receiver
 ) -> None:
     job_id = await customer.parse(**hook(receiver, webhook_output_format="json"))
@@ -54,14 +54,14 @@ async def test_a_webhook_is_an_object_where_that_was_asked_for(
         (b"%STUCK", ["pending", "running"]),
     ],
 )
-async def test_every_step_of_a_job_is_told_in_its_order(
+async def test_webhooks_of_a_job_are_sent_in_order(
     customer: Customer, receiver: Receiver, data: bytes, types: list[str]
 ) -> None:
     await customer.parse(data, **hook(receiver))
     assert receiver.types() == types
 
 
-async def test_a_cancellation_is_told(customer: Customer, receiver: Receiver) -> None:
+async def test_cancellation_sends_a_webhook(customer: Customer, receiver: Receiver) -> None:
     customer.cloud.jobs.hold()
     job_id = await customer.create(**hook(receiver, webhook_events=["parse.cancelled"]))
     await customer.sdk.parsing.cancel(job_id)
@@ -70,7 +70,7 @@ async def test_a_cancellation_is_told(customer: Customer, receiver: Receiver) ->
     assert receiver.types() == ["cancelled"]
 
 
-async def test_a_webhook_that_is_refused_or_unanswered_is_tried_three_times(
+async def test_refused_or_unanswered_webhook_is_tried_three_times(
     receiver: Receiver,
 ) -> None:
     pace = Pace(speed=1000, webhook_timeout=0.2)
@@ -86,7 +86,7 @@ async def test_a_webhook_that_is_refused_or_unanswered_is_tried_three_times(
         assert len(receiver.messages) == 2 * ATTEMPTS
 
 
-async def test_a_receiver_that_is_away_stops_nothing(customer: Customer) -> None:
+async def test_job_completes_while_the_receiver_is_down(customer: Customer) -> None:
     away = {"webhook_url": "http://127.0.0.1:1/hook", "webhook_events": ["parse.success"]}
     job_id = await customer.parse(webhook_configurations=[away])
     assert (await customer.sdk.parsing.get(job_id)).job.status == "COMPLETED"
@@ -94,10 +94,10 @@ async def test_a_receiver_that_is_away_stops_nothing(customer: Customer) -> None
     assert outcomes == ["ClientConnectorError"] * ATTEMPTS
 
 
-async def test_a_v1_push_is_the_whole_result_as_the_real_source_reads_it(
+async def test_v1_push_is_read_whole_by_the_real_source(
     customer: Customer, receiver: Receiver
 ) -> None:
-    body = await pushed(customer.cloud, receiver)
+    body = await receive_v1_push(customer.cloud, receiver)
     content = llamaparse_push.parse(body, uuid4(), 1)
     assert content.recognised
     assert content.content.decode() == expected_markdown("report.pdf", PDF)

@@ -1,4 +1,4 @@
-"""How the provider tells: its messages, signed and sent, three times at most."""
+"""The provider's webhooks: composed, signed and sent, with three attempts at most."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Any, Final, NamedTuple
 import aiohttp
 
 from fakes.llamacloud.documents import Document
-from fakes.llamacloud.faults import Luck
+from fakes.llamacloud.faults import FaultDraws
 
 ATTEMPTS: Final = 3
 USER_AGENT: Final = "llamaindex-webhook-service/1.0"
 
-# Between the attempts; the documentation says no more than "exponential".
+# The first pause between attempts. The documentation says only "exponential".
 _FIRST_PAUSE_SECONDS: Final = 2.0
 
 _FOREIGN_TYPES: Final = ("parse.success", "parse.error", "extract.success", "unmapped_event")
@@ -29,7 +29,7 @@ _FOREIGN_TYPES: Final = ("parse.success", "parse.error", "extract.success", "unm
 class _Event(NamedTuple):
     type: str
     at: float
-    """When it happened, in seconds since 1970: not when it is sent."""
+    """When it happened, in seconds since 1970. It may be sent later."""
 
 
 _Channel = tuple[str, str]
@@ -55,7 +55,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One POST as it goes out, and what it is known by."""
+    """One POST: its headers and body, and the ids that identify it."""
 
     url: str
     headers: Mapping[str, str]
@@ -67,7 +67,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One POST that was made. The outcome is its status, or the name of what went wrong."""
+    """One POST that was made. The outcome is the HTTP status, or the name of the error."""
 
     url: str
     event_id: str
@@ -105,7 +105,7 @@ def sign(secret: str, body: bytes) -> str:
 def compose_push(url: str, parse_job_id: str, document: Document, *, field_shape: bool) -> Message:
     """The whole result for a v1 `webhook_url`: no signature, no job id, one of two shapes.
 
-    Vendor: LlamaParse v1 docs, "Webhook"; the other shape was seen in the field.
+    Vendor: LlamaParse v1 docs, "Webhook". Users have reported the other shape.
     """
     pages = list(enumerate((page or "" for page in document.pages), start=1))
     result: dict[str, Any]
@@ -129,16 +129,21 @@ def compose_push(url: str, parse_job_id: str, document: Document, *, field_shape
 
 
 class Webhooks:
-    """Sends what the jobs report, with the faults that the luck has for it.
+    """Sends the events of the jobs, with the faults that occur.
 
-    The first attempts of a job's events keep their order; repetitions come when they come.
+    The first attempts of a job's events are sent in order. Repetitions may come at any time.
     """
 
     def __init__(
-        self, luck: Luck, http: aiohttp.ClientSession, spawn: Spawn, pause: Pause, timeout: float
+        self,
+        draws: FaultDraws,
+        http: aiohttp.ClientSession,
+        spawn: Spawn,
+        pause: Pause,
+        timeout: float,
     ) -> None:
         self.deliveries: list[Delivery] = []
-        self._luck = luck
+        self._draws = draws
         self._http = http
         self._spawn = spawn
         self._pause = pause
@@ -147,10 +152,10 @@ class Webhooks:
         self._turns: defaultdict[_Channel, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._held: defaultdict[_Channel, list[_Event]] = defaultdict(list)
 
-    def tell(
+    def report(
         self, hooks: Sequence[Hook], parse_job_id: str, event_type: str, *, last: bool
     ) -> None:
-        """Report an event of a job to all who want it. Returns before it is sent."""
+        """Report an event of a job to all hooks that want it. Returns before it is sent."""
         event = _Event(event_type, time.time())
         for number, hook in enumerate(hooks):
             self._spawn(self._in_order((parse_job_id, str(number)), hook, event, last))
@@ -158,7 +163,7 @@ class Webhooks:
     def push(self, url: str, parse_job_id: str, document: Document) -> None:
         """Send a whole result. Returns before it is sent."""
         what = (parse_job_id, "result_push")
-        field_shape = self._luck.strikes("push_field_shape", *what)
+        field_shape = self._draws.occurs("push_field_shape", *what)
         message = compose_push(url, parse_job_id, document, field_shape=field_shape)
         self._spawn(self._send(lambda _: message, *what))
 
@@ -167,7 +172,7 @@ class Webhooks:
             held = self._held[channel]
             if hook.wants(event.type):
                 # The last event has none to come after.
-                if not last and self._luck.strikes("webhook_reordered", *channel, event.type):
+                if not last and self._draws.occurs("webhook_reordered", *channel, event.type):
                     held.append(event)
                     return
                 await self._notify(channel, hook, event)
@@ -178,19 +183,19 @@ class Webhooks:
 
     async def _notify(self, channel: _Channel, hook: Hook, event: _Event) -> None:
         what = (*channel, event.type)
-        strikes = self._luck.strikes
-        if strikes("webhook_foreign", *what):
+        occurs = self._draws.occurs
+        if occurs("webhook_foreign", *what):
             await self._attempt(self._foreign(hook, event.at, *what), 1)
-        if strikes("webhook_forged", *what):
+        if occurs("webhook_forged", *what):
             await self._attempt(self._forged(hook, event.at, *what), 1)
 
         data = {"id": channel[0], "job_id": channel[0]}
-        if strikes("webhook_only_data_id", *what):
+        if occurs("webhook_only_data_id", *what):
             del data["job_id"]
         name = event.type
-        if strikes("webhook_uppercase", *what):
+        if occurs("webhook_uppercase", *what):
             name = event.type.upper().replace(".", "_")
-        if strikes("webhook_format_flipped", *what):
+        if occurs("webhook_format_flipped", *what):
             hook = replace(
                 hook, output_format="json" if hook.output_format == "string" else "string"
             )
@@ -199,27 +204,27 @@ class Webhooks:
         )
 
     async def _send(self, make: Callable[[str], Message], *what: str) -> None:
-        if self._luck.strikes("webhook_dropped", *what):
+        if self._draws.occurs("webhook_dropped", *what):
             return
-        if self._luck.strikes("webhook_late", *what):
+        if self._draws.occurs("webhook_late", *what):
             self._spawn(self._later(make, *what))
         else:
             await self._deliver(make, *what)
 
     async def _later(self, make: Callable[[str], Message], *what: str) -> None:
-        await self._pause(self._luck.faults.late_seconds)
+        await self._pause(self._draws.faults.late_seconds)
         await self._deliver(make, *what)
 
     async def _deliver(self, make: Callable[[str], Message], *what: str) -> None:
         message = make("original")
 
         def again(issue: str) -> Message:
-            reissued = self._luck.strikes("webhook_reissued", *what, issue)
+            reissued = self._draws.occurs("webhook_reissued", *what, issue)
             return make(issue) if reissued else message
 
         if not await self._attempt(message, 1):
             self._spawn(self._retry(again))
-        if self._luck.strikes("webhook_duplicated", *what):
+        if self._draws.occurs("webhook_duplicated", *what):
             await self._attempt(again("duplicate"), 1)
 
     async def _retry(self, again: Callable[[str], Message]) -> None:
@@ -262,15 +267,15 @@ class Webhooks:
         self, event_type: str, at: float, data: Mapping[str, str], *what: str
     ) -> dict[str, Any]:
         return {
-            "event_id": self._luck.uuid("event", *what),
+            "event_id": self._draws.uuid("event", *what),
             "event_type": event_type,
             "timestamp": at,
             "data": data,
         }
 
     def _foreign(self, hook: Hook, at: float, *what: str) -> Message:
-        event_type = self._luck.rng("foreign", *what).choice(_FOREIGN_TYPES)
-        theirs = self._luck.uuid("foreign job", *what)
+        event_type = self._draws.rng("foreign", *what).choice(_FOREIGN_TYPES)
+        theirs = self._draws.uuid("foreign job", *what)
         data = {"id": theirs, "job_id": theirs}
         return compose(hook, self._body(event_type, at, data, *what, "foreign"))
 

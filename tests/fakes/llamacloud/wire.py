@@ -1,4 +1,4 @@
-"""What requests say and how answers look: the wire format, without I/O.
+"""The wire format: reads requests and builds answers, without I/O.
 
 Vendor: LlamaCloud API reference, "Parsing" and "Files" (v2); SDK llama-cloud 2.19.0, `types`.
 """
@@ -41,7 +41,7 @@ class Refused(Exception):
 
     def response(self) -> web.Response:
         if self.status in (502, 504):
-            # These come from a proxy in front of the API, which speaks no JSON.
+            # A proxy in front of the API sends these, and its pages are HTML.
             page = f"<html><body><h1>{self.status}</h1></body></html>"
             return web.Response(status=self.status, text=page, content_type="text/html")
         return web.json_response({"detail": self.detail}, status=self.status)
@@ -82,7 +82,7 @@ class Listing:
     before: datetime | None
     size: int
     below: int
-    """The number of the last job on the page before: so that new jobs shift no later page."""
+    """Only jobs with a lower number: the last one of the page before. New jobs shift no page."""
 
     @classmethod
     def read(cls, query: MultiMapping[str]) -> Listing:
@@ -130,7 +130,7 @@ def result_json(job: ParseJob, expand: Iterable[str], project_id: str) -> dict[s
         raise invalid("expand", f"Unknown: {', '.join(sorted(unknown))}")
     if job.tier == "fast" and wanted & _MARKDOWN:
         raise Refused(400, "Markdown is not available for the tier 'fast'.")
-    # A failed or cancelled job has no result either; only its status says that none will come.
+    # A failed or cancelled job has no result either. Only its status tells the two cases apart.
     if wanted & _RESULTS and not job.readable:
         raise Refused(404, RESULT_NOT_FOUND)
     pages = list(enumerate(job.document.pages, start=1))
@@ -163,7 +163,7 @@ def job_json(job: ParseJob, project_id: str, *, usage: bool = False) -> dict[str
         "error_message": job.error_message,
         "created_at": _iso(job.created_at),
         "updated_at": _iso(job.updated_at),
-        # "usage" is a value of `expand`: who does not ask for it is promised nothing.
+        # "usage" is a value of `expand`: without it the API promises nothing.
         "usage": {"credits": job.credits} if usage else None,
         "user_metadata": job.user_metadata,
     }
@@ -203,7 +203,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def webhook_url(url: object) -> str:
-    # The real one also wants https and a domain name; a test's receiver has neither.
+    # The real API also requires https and a domain name. A test's receiver has neither.
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise Refused(400, "The webhook URL must be an http or https URL.")
     if len(url) >= _LONGEST_URL:

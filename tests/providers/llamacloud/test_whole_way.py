@@ -191,9 +191,9 @@ async def test_everything_at_once_ends_with_every_file_parsed_and_paid_for_once(
             assert await called.stored(job_id) == expected_markdown("report.pdf", content)
             assert called.codes(job_id).count("parse_completed") == 1
             assert len(called.jobs_there(job_id)) == 1
-        struck = called.cloud.luck.times()
-        assert struck["http_5xx_after_create"]
-        assert struck["webhook_dropped"]
+        occurred = called.cloud.draws.times()
+        assert occurred["http_5xx_after_create"]
+        assert occurred["webhook_dropped"]
 
 
 @pytest.mark.parametrize("public", [True, False], ids=["webhook", "polled"])
