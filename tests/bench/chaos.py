@@ -15,7 +15,7 @@ from uuid import UUID
 from rich.console import Console
 
 from chaos.report import report
-from chaos.storm import Plan, run
+from chaos.run import Plan, run
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
@@ -28,14 +28,14 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console(soft_wrap=True)
     console.print(f"seed {chosen.seed}")
     plan = Plan(chosen.documents, chosen.seed, seconds=60 + chosen.documents)
-    outcome = asyncio.run(run(plan, tell=console.print))
+    outcome = asyncio.run(run(plan, progress=console.print))
     console.print(report(outcome))
     for sentence in outcome.broken:
         console.print(sentence, markup=False)
     for job_id in dict.fromkeys(_JOB_ID.findall("\n".join(outcome.broken))):
-        if UUID(job_id) in outcome.world.events:
+        if UUID(job_id) in outcome.state.events:
             console.print(f"\n{job_id}")
-            for line in outcome.world.explain(job_id):
+            for line in outcome.state.explain(job_id):
                 console.print(line, markup=False)
     if outcome.broken:
         sys.exit(f"{len(outcome.broken)} promises were broken with seed {chosen.seed}")

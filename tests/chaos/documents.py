@@ -1,4 +1,4 @@
-"""The documents of a run: what each is, and how it has to end."""
+"""The documents of a run, and how each of them must end."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from uuid import UUID
 from fakes.llamacloud.documents import expected_markdown
 
 _GOOD: Final = b"%PDF-1.7"
-# Of a hundred documents; the others are good. A marker, and the code of the failure it leads to.
+# Of a hundred documents: how many, their marker, and their failure code. The others are good.
 _MIX: Final = (
     (6, b"%FAIL PDF_IS_PROTECTED", "PDF_IS_PROTECTED"),
     (4, b"%FAIL PDF_IS_BROKEN", "PDF_IS_BROKEN"),
-    # It may pass, so it is parsed three times.
+    # A timeout may be temporary, so these are parsed three times.
     (3, b"%FAIL TIMEOUT", "TIMEOUT"),
     (5, b"%BLANK", "NO_DATA_FOUND_IN_FILE"),
     (4, b"%LONG", None),
@@ -25,13 +25,13 @@ _MIX: Final = (
     (3, b"%STUCK", "parse_stuck"),
 )
 _OWNERS: Final = 5
-# Of a hundred good ones so many have the bytes of another owner's.
+# Of a hundred good documents, how many have the same bytes as one of another owner.
 _TWINS: Final = 10
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file of an owner. `failure` is the code it has to fail with; None: it is parsed."""
+    """A file of an owner. `failure` is the code it must fail with; None means it is parsed."""
 
     owner_id: UUID
     name: str
@@ -52,7 +52,7 @@ class Document:
 
 
 def documents(count: int, seed: int) -> Sequence[Document]:
-    """A mix of all kinds, each at least once, in an order of the seed's."""
+    """A mix of all kinds, each at least once, in an order that the seed decides."""
     rng = Random(f"{seed}/documents")
     marked = [
         (marker, failure)
@@ -69,7 +69,7 @@ def documents(count: int, seed: int) -> Sequence[Document]:
         if marker == _GOOD and original is not None and rng.randrange(100) < _TWINS:
             content, original = original, None
         else:
-            # The next one is another owner's.
+            # The next document belongs to another owner and may reuse these bytes.
             original = content if marker == _GOOD else None
         made.append(Document(owners[number % _OWNERS], f"{number:04}.pdf", content, failure))
     return made

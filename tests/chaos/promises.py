@@ -1,4 +1,4 @@
-"""What has to be true at the end, whatever happened: each promise yields what breaks it."""
+"""The promises that must hold at the end of a run. Each yields a sentence for each violation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
-from chaos.world import World, still_running
+from chaos.final_state import FinalState, still_running
 
 Broken = Iterator[str]
 
-# Errors of our own code, which no fault of others excuses.
+# Log events that are bugs of ours: no kill and no fault of the provider explains them.
 _BUGS: Final = frozenset(
     {
         *("handler_failed", "handler_result_wrong", "execution_failed", "periodic_task_failed"),
@@ -20,16 +20,16 @@ _BUGS: Final = frozenset(
         *("webhook_failed", "drain_failed", "claim_refused", "handler_resists_cancellation"),
     }
 )
-# How the provider's deliveries may end: forged ones by 401, others while we were away.
+# The answers to the provider's deliveries: 401 to forged ones, 503 while Postgres is down.
 _ANSWERS: Final = frozenset({200, 401, 503})
 
 
-def _every_document_ends_as_it_has_to(world: World) -> Broken:
-    for document in world.documents:
-        if not world.has_job(document):
-            yield f"{document.name} has not one job"
+def _every_document_ends_as_expected(state: FinalState) -> Broken:
+    for document in state.documents:
+        if not state.has_job(document):
+            yield f"{document.name} does not have exactly one job"
             continue
-        job = world.job_of(document)
+        job = state.job_of(document)
         code = (job["last_error"] or {}).get("code")
         expected = (
             ("parsed", None) if document.failure is None else ("failed_parse", document.failure)
@@ -38,26 +38,26 @@ def _every_document_ends_as_it_has_to(world: World) -> Broken:
         if found != expected:
             yield (
                 f"{document.name} ({job['job_id']}) is {found} and not {expected}:"
-                f" {', '.join(world.codes_of(document))}; {job['last_error']}"
+                f" {', '.join(state.codes_of(document))}; {job['last_error']}"
             )
 
 
-def _each_ends_once(world: World) -> Broken:
-    for document in filter(world.has_job, world.documents):
-        codes = Counter(world.codes_of(document))
+def _every_document_ends_once(state: FinalState) -> Broken:
+    for document in filter(state.has_job, state.documents):
+        codes = Counter(state.codes_of(document))
         ends = codes["parse_completed"], codes["parse_failed"] + codes["parse_cancelled"]
         if ends != ((0, 1) if document.failure else (1, 0)):
-            yield f"{document.name} ended {ends} times: {', '.join(world.codes_of(document))}"
+            yield f"{document.name} ended {ends} times: {', '.join(state.codes_of(document))}"
 
 
-def _what_is_stored_is_what_was_parsed(world: World) -> Broken:
+def _stored_content_is_the_parsed_content(state: FinalState) -> Broken:
     known = set()
-    for document in filter(world.has_job, world.documents):
-        job = world.job_of(document)
+    for document in filter(state.has_job, state.documents):
+        job = state.job_of(document)
         if job["status"] != "parsed":
             continue
         known.add(job["parsed_path"])
-        content = world.files.get(job["parsed_path"])
+        content = state.files.get(job["parsed_path"])
         if content is None:
             yield f"{document.name} is not stored: {job['parsed_path']}"
         elif content != document.markdown:
@@ -66,53 +66,55 @@ def _what_is_stored_is_what_was_parsed(world: World) -> Broken:
             yield f"{document.name} has another sha256 in the database"
         elif len(content) != job["parsed_bytes"]:
             yield f"{document.name} has another size in the database"
-    yield from (f"{path} is nobody's" for path in world.files.keys() - known)
+    yield from (f"{path} belongs to no job" for path in state.files.keys() - known)
 
 
-def _what_is_cut_or_partial_says_so(world: World) -> Broken:
-    for document in filter(world.has_job, world.documents):
-        warned = "parse_truncated" in world.codes_of(document)
+def _truncated_or_partial_content_has_a_warning(state: FinalState) -> Broken:
+    for document in filter(state.has_job, state.documents):
+        warned = "parse_truncated" in state.codes_of(document)
         if warned != document.content.startswith((b"%LONG", b"%PARTIAL")):
             yield f"{document.name} has {'a' if warned else 'no'} warning"
 
 
-def _no_attempt_is_paid_twice(world: World) -> Broken:
-    for (job_id, attempt), orders in world.orders().items():
-        paid = [order["id"] for order in orders if order["usage"]["credits"]]
+def _no_attempt_is_paid_twice(state: FinalState) -> Broken:
+    for (job_id, attempt), cloud_jobs in state.cloud_jobs().items():
+        paid = [cloud_job["id"] for cloud_job in cloud_jobs if cloud_job["usage"]["credits"]]
         if len(paid) > 1:
             yield f"attempt {attempt} of {job_id} is paid {len(paid)} times: {', '.join(paid)}"
 
 
-def _every_order_is_known_and_settled(world: World) -> Broken:
-    known = {row["parse_job_id"] for row in world.provider_jobs}
-    settled = {(str(row["job_id"]), row["attempt"]): row for row in world.reservations}
+def _every_provider_job_is_known_and_settled(state: FinalState) -> Broken:
+    known = {row["parse_job_id"] for row in state.provider_jobs}
+    settled = {(str(row["job_id"]), row["attempt"]): row for row in state.reservations}
     billed = {
-        key: sum(Decimal(str(order["usage"]["credits"] or 0)) for order in orders)
-        for key, orders in world.orders().items()
+        key: sum(Decimal(str(cloud_job["usage"]["credits"] or 0)) for cloud_job in cloud_jobs)
+        for key, cloud_jobs in state.cloud_jobs().items()
     }
-    for key, orders in world.orders().items():
+    for key, cloud_jobs in state.cloud_jobs().items():
         yield from (
-            f"{order['id']} of {key} is not known" for order in orders if order["id"] not in known
+            f"{cloud_job['id']} of {key} is not known"
+            for cloud_job in cloud_jobs
+            if cloud_job["id"] not in known
         )
         if key not in settled:
-            yield f"{key} is ordered and not reserved"
-    running = set(still_running(world.cloud))
+            yield f"{key} was submitted without a reservation"
+    running = set(still_running(state.cloud))
     for key, row in settled.items():
         if row["billed"] is not None:
             if row["billed"] != billed.get(key, 0):
                 yield f"{key} is settled at {row['billed']}, billed are {billed.get(key, 0)}"
         elif key not in running:
-            # One that runs for ever is settled when the provider forgets it.
+            # A job that runs for ever is settled only when the provider forgets it.
             yield f"{key} is not settled, reserved at {row['reserved_at']}"
-    ours = sum(row["billed"] or 0 for row in world.reservations)
-    theirs = Decimal(str(world.cloud["billed"]["credits"]))
+    ours = sum(row["billed"] or 0 for row in state.reservations)
+    theirs = Decimal(str(state.cloud["billed"]["credits"]))
     if ours != theirs:
         yield f"{ours} credits are settled, {theirs} are billed"
 
 
-def _what_was_acknowledged_is_known(world: World) -> Broken:
-    known = {row["delivery_id"] for row in world.deliveries}
-    for delivery in world.cloud["deliveries"]:
+def _every_acknowledged_delivery_is_recorded(state: FinalState) -> Broken:
+    known = {row["delivery_id"] for row in state.deliveries}
+    for delivery in state.cloud["deliveries"]:
         outcome = delivery["outcome"]
         if outcome == 200 and delivery["event_id"] not in known:
             yield f"delivery {delivery['event_id']} was acknowledged and is not known"
@@ -120,50 +122,50 @@ def _what_was_acknowledged_is_known(world: World) -> Broken:
             yield f"delivery {delivery['event_id']} was answered {outcome}"
 
 
-def _nothing_is_left(world: World) -> Broken:
-    for rows in world.jobs.values():
+def _no_work_is_left_over(state: FinalState) -> Broken:
+    for rows in state.jobs.values():
         yield from (f"{row['job_id']} is leased" for row in rows if row["lease_token"])
-    for content in world.contents:
+    for content in state.contents:
         if content["stored_at"] is None:
             yield f"content {content['ordinal']} of {content['job_id']} is not stored"
-    orders = {order["id"] for order in world.cloud["jobs"]}
-    for row in world.deliveries:
+    cloud_jobs = {cloud_job["id"] for cloud_job in state.cloud["jobs"]}
+    for row in state.deliveries:
         if row["outcome"] == "kept":
             yield f"delivery {row['delivery_id']} is still kept"
-        elif row["outcome"] == "parked" and row["parse_job_id"] in orders:
-            yield f"delivery {row['delivery_id']} is parked, of an order of ours"
+        elif row["outcome"] == "parked" and row["parse_job_id"] in cloud_jobs:
+            yield f"delivery {row['delivery_id']} of a provider job of ours is parked"
 
 
-def _the_database_is_whole(world: World) -> Broken:
-    yield from (f"{row['violation']}: {row['detail']}" for row in world.integrity)
+def _database_is_consistent(state: FinalState) -> Broken:
+    yield from (f"{row['violation']}: {row['detail']}" for row in state.integrity)
     yield from (
-        f"doctor: {check['sentence']}" for check in world.doctor if check["state"] == "fault"
+        f"doctor: {check['sentence']}" for check in state.doctor if check["state"] == "fault"
     )
 
 
-def _no_bug_shows(world: World) -> Broken:
-    yield from world.wrong_ends
-    for line in world.log:
+def _no_process_reports_a_bug(state: FinalState) -> Broken:
+    yield from state.wrong_ends
+    for line in state.log:
         if line["event"] in _BUGS or "Traceback" in line.get("text", ""):
             yield f"in a log: {line}"
 
 
-_PROMISES: Final[tuple[Callable[[World], Broken], ...]] = (
-    _every_document_ends_as_it_has_to,
-    _each_ends_once,
-    _what_is_stored_is_what_was_parsed,
-    _what_is_cut_or_partial_says_so,
+_PROMISES: Final[tuple[Callable[[FinalState], Broken], ...]] = (
+    _every_document_ends_as_expected,
+    _every_document_ends_once,
+    _stored_content_is_the_parsed_content,
+    _truncated_or_partial_content_has_a_warning,
     _no_attempt_is_paid_twice,
-    _every_order_is_known_and_settled,
-    _what_was_acknowledged_is_known,
-    _nothing_is_left,
-    _the_database_is_whole,
-    _no_bug_shows,
+    _every_provider_job_is_known_and_settled,
+    _every_acknowledged_delivery_is_recorded,
+    _no_work_is_left_over,
+    _database_is_consistent,
+    _no_process_reports_a_bug,
 )
 
 
-def broken_promises(world: World) -> Broken:
-    """A sentence for each promise and each that breaks it; nothing where all are kept."""
+def broken_promises(state: FinalState) -> Broken:
+    """A sentence for each violation of a promise; nothing when all are kept."""
     for promise in _PROMISES:
         name = promise.__name__.strip("_").replace("_", " ")
-        yield from (f"{name}: {sentence}" for sentence in promise(world))
+        yield from (f"{name}: {sentence}" for sentence in promise(state))

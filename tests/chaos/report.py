@@ -1,4 +1,4 @@
-"""A run in one table, always with the same rows."""
+"""The result of a run as a table, always with the same rows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 
-from chaos.storm import FAULTS, Outcome
+from chaos.run import FAULTS, Outcome
 
-# It comes between two events of a job, and a job ends once: there is nothing to reorder.
+# Left out when it never occurs: our hooks ask only for the end of a job, which comes once.
 _NEVER = frozenset({"webhook_reordered"})
 
 
 def report(outcome: Outcome) -> Table:
-    """What happened and what came of it."""
+    """The documents, kills, faults and their outcome."""
     table = Table("", "", title=f"chaos, seed {outcome.plan.seed}", show_header=False)
     for name, value in _rows(outcome):
         table.add_row(name, str(value))
@@ -22,45 +22,45 @@ def report(outcome: Outcome) -> Table:
 
 
 def _rows(outcome: Outcome) -> Iterator[tuple[str, object]]:
-    world = outcome.world
-    jobs = [job for jobs in world.jobs.values() for job in jobs]
-    codes = Counter(event["code"] for events in world.events.values() for event in events)
-    orders = world.orders()
-    yield "documents", len(world.documents)
+    state = outcome.state
+    jobs = [job for jobs in state.jobs.values() for job in jobs]
+    codes = Counter(event["code"] for events in state.events.values() for event in events)
+    cloud_jobs = state.cloud_jobs()
+    yield "documents", len(state.documents)
     yield "parsed", sum(job["status"] == "parsed" for job in jobs)
     yield (
         "failed, by code",
         _counted(
             (job["last_error"]["code"] for job in jobs if job["failed"]),
-            {one.failure for one in world.documents if one.failure},
+            {one.failure for one in state.documents if one.failure},
         ),
     )
     yield from outcome.kills.items()
     yield (
         "faults that occurred",
-        _counted(Counter(world.cloud["occurred"]).elements(), {*FAULTS, "http_402"} - _NEVER),
+        _counted(Counter(state.cloud["occurred"]).elements(), {*FAULTS, "http_402"} - _NEVER),
     )
     yield (
         "deliveries, by outcome",
         _counted(
-            (row["outcome"] for row in world.deliveries), ("applied", "stale", "ignored", "parked")
+            (row["outcome"] for row in state.deliveries), ("applied", "stale", "ignored", "parked")
         ),
     )
     yield (
         "answers to the provider",
-        _counted((str(one["outcome"]) for one in world.cloud["deliveries"]), ("200", "401", "503")),
+        _counted((str(one["outcome"]) for one in state.cloud["deliveries"]), ("200", "401", "503")),
     )
     yield "retries", codes["stage_retried"] + codes["parse_restarted"]
     yield "deferrals", codes["stage_deferred"]
     yield "leases expired", codes["lease_expired"]
-    yield "orders at the provider", sum(map(len, orders.values()))
-    yield "found after silence", sum(line["event"] == "submission_found" for line in world.log)
-    yield "credits billed", f"{world.cloud['billed']['credits']:g}"
+    yield "jobs at the provider", sum(map(len, cloud_jobs.values()))
+    yield "found after silence", sum(line["event"] == "submission_found" for line in state.log)
+    yield "credits billed", f"{state.cloud['billed']['credits']:g}"
     yield (
         "attempts paid twice",
         sum(
-            sum(bool(order["usage"]["credits"]) for order in attempt) > 1
-            for attempt in orders.values()
+            sum(bool(cloud_job["usage"]["credits"]) for cloud_job in attempt) > 1
+            for attempt in cloud_jobs.values()
         ),
     )
     yield "promises broken", len(outcome.broken)
@@ -69,7 +69,7 @@ def _rows(outcome: Outcome) -> Iterator[tuple[str, object]]:
 
 
 def _counted(values: Iterable[str], always: Iterable[str]) -> str:
-    """A line for each value, and for those that might have been among them."""
+    """A line with its count for each value, and for each name in `always`."""
     counts = Counter(values)
     names = sorted({*always, *counts})
     return "\n".join(f"{counts[name]:>5} {name}" for name in names)

@@ -1,4 +1,4 @@
-"""The whole system: Postgres, the provider, the receiver and the workers, a process each."""
+"""The whole system: Postgres, the provider, the receiver and the workers, each a process."""
 
 from __future__ import annotations
 
@@ -19,25 +19,30 @@ import aiohttp
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from chaos.hurry import ENVIRONMENT, TIMINGS
-from chaos.nursery import WEBHOOK_URL, Nursery, nursery
+from chaos.fork_server import WEBHOOK_URL, ForkServer, fork_server
+from chaos.shortened_times import ENVIRONMENT, TIMINGS
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
 
 SECRET: Final = "chaos-secret-0123456789"
 _ROLES: Final = {"receiver": "ingest", "worker": "worker", "operator": "operator"}
-# Of the provider's seconds ten pass in one: a parse takes 0.15 to 0.45 s, a late event 2 s. To list
-# an order takes longer than a lease lasts: else nobody had to wait for the grace.
+# Ten of the provider's seconds pass in one: a parse takes 0.15 to 0.45 s, a late event 2 s. A new
+# job is listed later than a lease lasts, so that a worker has to wait for the grace.
 _SPEED: Final = 10
 _LIST_LAG: Final = 15
 _WEBHOOK_TIMEOUT: Final = 3
 
 
 class Process:
-    """A receiver or a worker that is started again whenever it was ended."""
+    """A receiver or a worker, which can be ended and started again."""
 
     def __init__(
-        self, forks: Nursery, command: str, environment: dict[str, str], directory: Path, name: str
+        self,
+        forks: ForkServer,
+        command: str,
+        environment: dict[str, str],
+        directory: Path,
+        name: str,
     ) -> None:
         self._forks = forks
         self._command = command
@@ -47,11 +52,11 @@ class Process:
         self.log = directory / f"{name}.log"
         self._pid: int | None = None
         self.wrong_ends: list[str] = []
-        """How it ended where nobody killed it, or other than it was told to."""
+        """A sentence for each end that was not the expected one."""
 
     @property
     def is_running(self) -> bool:
-        """Started, and nobody has begun to end it."""
+        """Whether it was started and nobody has begun to end it."""
         return self._pid is not None
 
     async def start(self) -> None:
@@ -60,11 +65,11 @@ class Process:
         )
 
     async def kill(self) -> None:
-        """Kill -9."""
+        """Kill it with SIGKILL."""
         await self._end(SIGKILL, -SIGKILL)
 
     async def terminate(self) -> None:
-        """Ask it to end, as a deployment does."""
+        """End it with SIGTERM, as a deployment does."""
         await self._end(SIGTERM, 0)
 
     async def _end(self, how: Signals, expected: int) -> None:
@@ -72,16 +77,16 @@ class Process:
             return
         pid, self._pid = self._pid, None
         status = await self._forks.end(pid, how)
-        # Python sets its handlers some time after it was forked.
+        # A new process sets its signal handlers a little later, so SIGTERM may still kill it.
         if status != expected and not (how is SIGTERM and status == -SIGTERM):
             self.wrong_ends.append(f"{self.name} ended with {status} and not {expected}")
 
 
 class System:
-    """Everything that runs, and the sight of an operator into it."""
+    """Everything that runs, and queries about it."""
 
     def __init__(
-        self, postgres: ThrowawayPostgres, directory: Path, cloud_url: str, forks: Nursery
+        self, postgres: ThrowawayPostgres, directory: Path, cloud_url: str, forks: ForkServer
     ) -> None:
         self.postgres = postgres
         self.directory = directory
@@ -103,7 +108,7 @@ class System:
         return f"postgresql://{role}:{role}@{self.postgres.url.rpartition('@')[2]}"
 
     def environment(self, role: str) -> dict[str, str]:
-        """For a command of Hookline's, run by this role."""
+        """The environment of a `hookline` command that logs in as this role."""
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(sys.path),
@@ -111,13 +116,13 @@ class System:
             "HOOKLINE_STORAGE_URL": self.objects.as_uri(),
             "HOOKLINE_LLAMACLOUD_SECRETS": SECRET,
             "HOOKLINE_ADMIN_PORT": "0",
-            # No time for the certificates of a provider that has none.
+            # The provider has no TLS, so loading certificates would only take time.
             "SSL_CERT_DIR": str(self.directory),
             **ENVIRONMENT,
         }
 
-    def hire(self, count: int) -> None:
-        """Make workers, to be started."""
+    def add_workers(self, count: int) -> None:
+        """Add workers, which are started later."""
         for number in range(1, count + 1):
             self.workers.append(
                 self._process(
@@ -151,7 +156,7 @@ class System:
                     cursor = await connection.execute(statement.encode(), parameters)
                     return await cursor.fetchall() if cursor.description else []
             except psycopg.OperationalError as error:
-                # No connection, or none any more; what else Postgres says has another code.
+                # No code, 57 or 08: there is no connection. Other errors are raised.
                 if error.sqlstate is not None and error.sqlstate[:2] not in ("57", "08"):
                     raise
             await asyncio.sleep(0.1)
@@ -172,12 +177,12 @@ class System:
             await connection.close()
 
     async def restart_postgres(self) -> None:
-        """Kill -9, and start on what that leaves."""
+        """Kill Postgres with SIGKILL and start it again on the same data."""
         await asyncio.to_thread(self.postgres.kill)
         await asyncio.to_thread(self.postgres.start)
 
     async def provider(self) -> dict[str, Any]:
-        """All that the provider knows."""
+        """The state of the provider."""
         async with aiohttp.ClientSession() as http, http.get(f"{self.cloud_url}/_state") as answer:
             state: dict[str, Any] = await answer.json()
             return state
@@ -190,7 +195,7 @@ class System:
             assert answer.status == 200, await answer.text()
 
     async def doctor(self) -> list[dict[str, str]]:
-        """What `hookline doctor --storage` says to an operator, a check each."""
+        """The checks that `hookline doctor --storage` prints for an operator."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "hookline", "doctor", "--storage", "--json"),
             env=self.environment("operator"),
@@ -203,19 +208,19 @@ class System:
 
 @asynccontextmanager
 async def system(seed: int, faults: dict[str, object], workers: int) -> AsyncIterator[System]:
-    """All of it, running; nothing is left behind."""
+    """The whole system, running. Everything is ended and deleted afterwards."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="hookline-chaos-")))
         (directory / "objects").mkdir()
         postgres = stack.enter_context(ThrowawayPostgres(options={}))
         cloud_url, forks, _ = await asyncio.gather(
             stack.enter_async_context(_provider(seed, faults)),
-            stack.enter_async_context(nursery()),
+            stack.enter_async_context(fork_server()),
             asyncio.to_thread(_prepare, postgres.url),
         )
         running = System(postgres, directory, cloud_url, forks)
         stack.push_async_callback(running.close)
-        running.hire(workers)
+        running.add_workers(workers)
         for process in running.processes:
             await process.start()
         yield running
@@ -233,7 +238,7 @@ def _prepare(url: str) -> None:
 
 @asynccontextmanager
 async def _provider(seed: int, faults: dict[str, object]) -> AsyncIterator[str]:
-    """The imitation; its URL."""
+    """Run the imitation of LlamaCloud; return its URL."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "fakes.llamacloud.server", "--port", "0", "--seed", str(seed)),
         *("--speed", str(_SPEED), "--webhook-timeout", str(_WEBHOOK_TIMEOUT)),
@@ -252,7 +257,7 @@ async def _provider(seed: int, faults: dict[str, object]) -> AsyncIterator[str]:
 
 
 def _own_port() -> int:
-    """A port that is free, and below those that outgoing connections take while we restart."""
+    """A free port below the range for outgoing connections, so it stays free over a restart."""
     while True:
         port = random.randrange(20000, 32000)
         with socket.socket() as probe, suppress(OSError):

@@ -1,4 +1,4 @@
-"""What is there at the end of a run: in Postgres, on disk, at the provider, in the logs."""
+"""The final state of a run: in Postgres, on disk, at the provider and in the logs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from chaos.system import System
 
 
 @dataclass(frozen=True)
-class World:
-    """All of it, read once. Rows are those of the tables."""
+class FinalState:
+    """Everything, read once after the run. Rows are those of the tables."""
 
     documents: Sequence[Document]
     jobs: Mapping[tuple[UUID, str], Sequence[DictRow]]
@@ -31,10 +31,10 @@ class World:
     cloud: Mapping[str, Any]
     objects: Path = field(repr=False)
     files: Mapping[str, bytes] = field(repr=False)
-    """What is stored below `parsed`, by its path."""
+    """The stored objects below `parsed`, by their paths."""
     doctor: Sequence[Mapping[str, str]]
     log: Sequence[Mapping[str, Any]] = field(repr=False)
-    """The lines of all processes, those that are no JSON as `unparsed`."""
+    """The log lines of all processes. A line that is not JSON has the event `unparsed`."""
     wrong_ends: Sequence[str]
 
     def job_of(self, document: Document) -> DictRow:
@@ -42,21 +42,21 @@ class World:
         return job
 
     def codes_of(self, document: Document) -> list[str]:
-        """Its history, as the codes of its events."""
+        """The history of its job, as the codes of the events."""
         return [event["code"] for event in self.events[self.job_of(document)["job_id"]]]
 
     def has_job(self, document: Document) -> bool:
         return len(self.jobs.get((document.owner_id, document.sha256), ())) == 1
 
-    def orders(self) -> dict[tuple[str, int], list[Mapping[str, Any]]]:
-        """The provider's jobs by our job and attempt."""
+    def cloud_jobs(self) -> dict[tuple[str, int], list[Mapping[str, Any]]]:
+        """The provider's jobs, by our job and attempt."""
         found: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
-        for order in self.cloud["jobs"]:
-            found.setdefault(_whose(order), []).append(order)
+        for cloud_job in self.cloud["jobs"]:
+            found.setdefault(_job_and_attempt(cloud_job), []).append(cloud_job)
         return found
 
     def explain(self, job_id: str) -> Iterator[str]:
-        """All that is known of a job, in its order in time."""
+        """Everything that is known of a job, in the order of time."""
         told: list[tuple[str, str]] = []
         for event in self.events[UUID(job_id)]:
             told.append((event["ts"].isoformat(), f"{event['code']} {event['payload']}"))
@@ -66,9 +66,11 @@ class World:
         for row in self.provider_jobs:
             if str(row["job_id"]) == job_id:
                 told.append((row["recorded_at"].isoformat(), f"recorded {row['parse_job_id']}"))
-        for order in self.cloud["jobs"]:
-            if order["user_metadata"]["hookline_job_id"] == job_id:
-                told.append((order["created_at"].replace("Z", "+00:00"), f"ordered {order}"))
+        for cloud_job in self.cloud["jobs"]:
+            if cloud_job["user_metadata"]["hookline_job_id"] == job_id:
+                told.append(
+                    (cloud_job["created_at"].replace("Z", "+00:00"), f"submitted {cloud_job}")
+                )
         for line in self.log:
             if line.get("job_id") == job_id:
                 told.append((line["timestamp"].replace("Z", "+00:00"), f"logged {line}"))
@@ -76,17 +78,19 @@ class World:
 
 
 def still_running(cloud: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """Our job and attempt of each order that has not ended at the provider."""
-    return (_whose(one) for one in cloud["jobs"] if one["status"] in ("PENDING", "RUNNING"))
+    """Our job and attempt of each provider job that has not ended."""
+    return (
+        _job_and_attempt(one) for one in cloud["jobs"] if one["status"] in ("PENDING", "RUNNING")
+    )
 
 
-def _whose(order: Mapping[str, Any]) -> tuple[str, int]:
-    metadata = order["user_metadata"]
+def _job_and_attempt(cloud_job: Mapping[str, Any]) -> tuple[str, int]:
+    metadata = cloud_job["user_metadata"]
     return metadata["hookline_job_id"], int(metadata["attempt"])
 
 
-async def look(system: System, documents: Sequence[Document]) -> World:
-    """Read it all; everything has ended."""
+async def look(system: System, documents: Sequence[Document]) -> FinalState:
+    """Read the state after all processes have ended."""
 
     async def table(name: str, order: str) -> list[DictRow]:
         return await system.query(f"table upload_pipeline.{name} order by {order}")
@@ -105,7 +109,7 @@ async def look(system: System, documents: Sequence[Document]) -> World:
         f"storage://{file.relative_to(system.objects)}": file.read_bytes()
         for file in parsed.rglob("*.md")
     }
-    return World(
+    return FinalState(
         documents=documents,
         jobs=jobs,
         events=events,

@@ -1,4 +1,4 @@
-"""One run: documents go in, everything is killed again and again, and all of it has to end well."""
+"""One run: documents are uploaded while processes are killed, until every document has ended."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from random import Random
 from typing import Final
 
 from chaos.documents import Document, documents
-from chaos.hurry import BILLING, DRAIN
+from chaos.final_state import FinalState, look, still_running
 from chaos.promises import broken_promises
+from chaos.shortened_times import BILLING, DRAIN
 from chaos.system import Process, System, system
-from chaos.world import World, look, still_running
 from hookline.timing import wait_until_set
 
 _KILLS_A_SECOND: Final = 2
 _RECEIVER_EVERY: Final = 4.0
-# One end of a worker in so many is a deployment's.
-_TERMINATED: Final = 8
-# Of the documents, that have ended: when Postgres is killed, when no more is killed, when no more
-# fails. The last ones are those that need three attempts.
+# One worker in eight is terminated, as a deployment does; the others are killed.
+_TERMINATE_ONE_IN: Final = 8
+# Shares of the documents that have ended: when Postgres is killed, when the kills stop, when the
+# faults stop. The last documents are those that need three attempts.
 _POSTGRES_AT: Final = 0.35
-_CALM_AT: Final = 0.8
+_STOP_KILLING_AT: Final = 0.8
 _FAULTLESS_AT: Final = 0.95
 _UPLOADS_A_SECOND: Final = 30
-_LOOK_EVERY: Final = 0.25
-_TELL_EVERY: Final = 2.0
-_QUIET_WITHIN: Final = 30.0
+_POLL_EVERY: Final = 0.25
+_PROGRESS_EVERY: Final = 2.0
+_FINISH_WITHIN: Final = 30.0
 
 FAULTS: Final[dict[str, object]] = {
     "http_429": 0.05,
@@ -54,35 +54,35 @@ FAULTS: Final[dict[str, object]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is made of. The same plan is the same documents, faults and kills, not times."""
+    """The same plan gives the same documents, faults and kills. Only the times differ."""
 
     documents: int
     seed: int
     workers: int = 4
     seconds: float = 120.0
-    """How long it may take before it counts as stuck."""
+    """How long the run may take before it counts as stuck."""
 
 
 @dataclass
 class Outcome:
-    """How a run went."""
+    """The result of a run."""
 
     plan: Plan
     seconds: float
     kills: dict[str, int]
-    world: World
+    state: FinalState
     broken: Sequence[str]
 
 
-class _Storm:
-    """What is done to a system, until it has done its work all the same."""
+class _Run:
+    """Uploads documents to a system and kills its processes until every document has ended."""
 
     def __init__(
         self,
         plan: Plan,
         system: System,
         documents: Sequence[Document],
-        tell: Callable[[str], None],
+        progress: Callable[[str], None],
     ) -> None:
         self.kills = dict.fromkeys(
             ("workers killed", "workers terminated", "receiver killed", "Postgres killed"), 0
@@ -90,30 +90,30 @@ class _Storm:
         self._plan = plan
         self._system = system
         self._documents = documents
-        self._tell = tell
+        self._progress = progress
         self._ended = 0
-        self._calm = asyncio.Event()
-        self._quiet = asyncio.Event()
+        self._stop_killing = asyncio.Event()
+        self._finished = asyncio.Event()
 
-    async def pass_over(self) -> bool:
-        """Until every document has ended and all is paid for; False if that takes too long."""
+    async def run_to_the_end(self) -> bool:
+        """Run until every document has ended and all is settled. False means it took too long."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._let_time_pass())
-            in_time = await self._rage()
-            self._tell("all have ended")
-            # What is under way arrives, billing is done.
+            group.create_task(self._shorten_times_in_the_database())
+            in_time = await self._upload_and_kill()
+            self._progress("all have ended")
+            # Without faults, late webhooks arrive and the billing is completed.
             await self._system.set_faults({})
             try:
-                async with asyncio.timeout(_QUIET_WITHIN):
-                    while not await self._is_quiet():
-                        await asyncio.sleep(_LOOK_EVERY)
+                async with asyncio.timeout(_FINISH_WITHIN):
+                    while not await self._is_finished():
+                        await asyncio.sleep(_POLL_EVERY)
             except TimeoutError:
-                # What is not as it should be is found, and told, by the promises.
-                self._tell("it does not become quiet")
-            self._quiet.set()
+                # The promises find what is wrong.
+                self._progress("some work does not finish")
+            self._finished.set()
         return in_time
 
-    async def _rage(self) -> bool:
+    async def _upload_and_kill(self) -> bool:
         async with asyncio.TaskGroup() as group:
             for work in (
                 self._upload(),
@@ -128,31 +128,31 @@ class _Storm:
             except TimeoutError:
                 return False
             finally:
-                # They end by themselves: in the middle of a start something would stay down.
-                self._calm.set()
+                # These tasks end by themselves. A cancelled one could leave a process down.
+                self._stop_killing.set()
         return True
 
     async def _all_end(self) -> None:
         count = len(self._documents)
-        told = time.monotonic()
+        shown = time.monotonic()
         faultless = False
         while self._ended < count:
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(_POLL_EVERY)
             rows = await self._system.query(
                 "select status, count(*) as jobs from upload_pipeline.upload_jobs group by status"
             )
             jobs = {row["status"]: row["jobs"] for row in rows}
             self._ended = sum(jobs.get(one, 0) for one in ("parsed", "failed_parse"))
-            if self._ended >= _CALM_AT * count:
-                self._calm.set()
+            if self._ended >= _STOP_KILLING_AT * count:
+                self._stop_killing.set()
             if self._ended >= _FAULTLESS_AT * count and not faultless:
                 faultless = True
                 await self._system.set_faults({})
-            if time.monotonic() - told > _TELL_EVERY:
-                told = time.monotonic()
-                self._tell(", ".join(f"{jobs[status]} {status}" for status in sorted(jobs)))
+            if time.monotonic() - shown > _PROGRESS_EVERY:
+                shown = time.monotonic()
+                self._progress(", ".join(f"{jobs[status]} {status}" for status in sorted(jobs)))
 
-    async def _is_quiet(self) -> bool:
+    async def _is_finished(self) -> bool:
         state = await self._system.provider()
         [row] = await self._system.query(
             "select (select count(*) from upload_pipeline.upload_jobs"
@@ -190,23 +190,25 @@ class _Storm:
     async def _kill_workers(self) -> None:
         rng = Random(f"{self._plan.seed}/workers")
         async with asyncio.TaskGroup() as group:
-            while not await wait_until_set(self._calm, rng.uniform(0.5, 1.5) / _KILLS_A_SECOND):
+            while not await wait_until_set(
+                self._stop_killing, rng.uniform(0.5, 1.5) / _KILLS_A_SECOND
+            ):
                 worker = rng.choice(self._system.workers)
                 if not worker.is_running:
-                    # It is being redeployed.
+                    # Its deployment is under way.
                     continue
-                if rng.randrange(_TERMINATED):
+                if rng.randrange(_TERMINATE_ONE_IN):
                     self.kills["workers killed"] += 1
                     await worker.kill()
                     await worker.start()
                 else:
                     self.kills["workers terminated"] += 1
-                    # It takes its time.
+                    # A termination takes a while, so it runs beside the kills.
                     group.create_task(_redeploy(worker))
 
     async def _kill_the_receiver(self) -> None:
         rng = Random(f"{self._plan.seed}/receiver")
-        while not await wait_until_set(self._calm, rng.uniform(0.5, 1.5) * _RECEIVER_EVERY):
+        while not await wait_until_set(self._stop_killing, rng.uniform(0.5, 1.5) * _RECEIVER_EVERY):
             self.kills["receiver killed"] += 1
             await self._system.receiver.kill()
             await asyncio.sleep(rng.uniform(0, 0.5))
@@ -214,14 +216,14 @@ class _Storm:
 
     async def _kill_postgres(self) -> None:
         while self._ended < _POSTGRES_AT * len(self._documents):
-            if await wait_until_set(self._calm, _LOOK_EVERY):
+            if await wait_until_set(self._stop_killing, _POLL_EVERY):
                 return
         self.kills["Postgres killed"] += 1
         await self._system.restart_postgres()
 
-    async def _let_time_pass(self) -> None:
-        """Where it is SQL's: see `hurry`."""
-        while not await wait_until_set(self._quiet, 0.5):
+    async def _shorten_times_in_the_database(self) -> None:
+        """Shorten the times that are constants in SQL; see `shortened_times`."""
+        while not await wait_until_set(self._finished, 0.5):
             for statement in (BILLING, DRAIN):
                 await self._system.query(statement)
 
@@ -231,28 +233,28 @@ async def _redeploy(worker: Process) -> None:
     await worker.start()
 
 
-async def run(plan: Plan, tell: Callable[[str], None] = lambda sentence: None) -> Outcome:
-    """Run it and judge it. What it tells is how far it is."""
+async def run(plan: Plan, progress: Callable[[str], None] = lambda sentence: None) -> Outcome:
+    """Run a plan and check the promises. `progress` gets a sentence now and then."""
     started = time.monotonic()
 
-    def tell_when(sentence: str) -> None:
-        tell(f"{time.monotonic() - started:4.0f} s  {sentence}")
+    def with_seconds(sentence: str) -> None:
+        progress(f"{time.monotonic() - started:4.0f} s  {sentence}")
 
     faults = FAULTS | {"http_402_requests": _quota(plan.documents)}
     given = documents(plan.documents, plan.seed)
     async with system(plan.seed, faults, plan.workers) as running:
-        tell_when("all is up")
-        storm = _Storm(plan, running, given, tell_when)
-        in_time = await storm.pass_over()
+        with_seconds("all is up")
+        work = _Run(plan, running, given, with_seconds)
+        in_time = await work.run_to_the_end()
         await asyncio.gather(*(process.terminate() for process in running.processes))
-        tell_when("all is down")
-        world = await look(running, given)
-        broken = list(broken_promises(world))
+        with_seconds("all is down")
+        state = await look(running, given)
+        broken = list(broken_promises(state))
         if not in_time:
             broken.insert(0, f"it did not end within {plan.seconds:g} s")
-        return Outcome(plan, time.monotonic() - started, storm.kills, world, broken)
+        return Outcome(plan, time.monotonic() - started, work.kills, state, broken)
 
 
 def _quota(count: int) -> list[int]:
-    """The orders, counted, that meet a spent quota."""
+    """The range of submissions, counted from 0, that are answered 402."""
     return [count // 3, count // 3 + max(5, count // 20)]

@@ -1,10 +1,10 @@
-"""Processes of `hookline`, forked from one that has imported it: each starts in milliseconds.
+"""Starts `hookline` processes in milliseconds, by forking a process that has imported it.
 
-A run kills two workers a second, and to import takes a processor for more than one. What is forked
-runs the command line as ever, with an environment of its own, and dies with the nursery.
+A run kills two workers a second, and the imports alone take more than a second of a processor. A
+forked process runs the usual command line with its own environment, and ends with the fork server.
 
-One request a line and one answer: {"start": ["work"], "env": {}, "cwd": "", "log": ""} is answered
-{"pid": 1}; {"wait": 1} is answered {"status": -9}, or null while that process has not ended.
+Requests and answers are lines of JSON: {"start": ["work"], "env": {}, "cwd": "", "log": ""} is
+answered {"pid": 1}; {"wait": 1} is answered {"status": -9}, or null while that process runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 _PR_SET_PDEATHSIG: Final = 1
-# All that a receiver or a worker imports, some of it late.
+# Everything that a receiver or a worker imports, including late imports.
 _IMPORTED: Final = (
     "uvloop",
     "hookline.cli",
@@ -42,8 +42,8 @@ _IMPORTED: Final = (
 WEBHOOK_URL: Final = "CHAOS_WEBHOOK_URL"
 
 
-class Nursery:
-    """The process that is asked, and what is asked of it."""
+class ForkServer:
+    """Asks the fork server to start processes and to wait for their end."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -52,14 +52,14 @@ class Nursery:
     async def start(
         self, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path
     ) -> int:
-        """`hookline` with these arguments; its process id."""
+        """Start `hookline` with these arguments; return its process id."""
         answer = await self._ask(
             {"start": command, "env": environment, "cwd": str(cwd), "log": str(log)}
         )
         return int(answer["pid"])
 
     async def end(self, pid: int, how: signal.Signals = signal.SIGKILL) -> int:
-        """Signal it and wait for its end; its exit code, or the negative of what killed it."""
+        """Signal a process and wait for it; return its exit code, or minus the signal number."""
         os.kill(pid, how)
         while (status := (await self._ask({"wait": pid}))["status"]) is None:
             await asyncio.sleep(0.02)
@@ -75,10 +75,10 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery() -> AsyncIterator[Nursery]:
-    """A nursery that is ready to fork."""
+async def fork_server() -> AsyncIterator[ForkServer]:
+    """A fork server that has imported everything."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "chaos.nursery"),
+        *(sys.executable, "-m", "chaos.fork_server"),
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -86,7 +86,7 @@ async def nursery() -> AsyncIterator[Nursery]:
     try:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"{}\n"
-        yield Nursery(process)
+        yield ForkServer(process)
     finally:
         if process.returncode is None:
             process.kill()
@@ -128,11 +128,11 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
         os.environ.update(request["env"])
         sys.argv = ["hookline", *request["start"]]
 
-        from chaos.hurry import hurry
+        from chaos.shortened_times import shorten_times
         from hookline.cli import main
 
         if WEBHOOK_URL in os.environ:
-            hurry(os.environ[WEBHOOK_URL])
+            shorten_times(os.environ[WEBHOOK_URL])
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
@@ -141,7 +141,7 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        # Not the nursery's own end.
+        # Without this the child would run the fork server's own cleanup.
         os._exit(code)
 
 

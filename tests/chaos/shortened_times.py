@@ -1,7 +1,7 @@
-"""Time, shortened: what takes minutes for a user takes seconds here.
+"""Shorter times for a run: what takes minutes for a user takes seconds here.
 
-What is a setting or data is set by the run. These are neither; each has to stay in proportion to
-the others, which is why they are in one place.
+Settings and data are changed as a user can change them. The constants are patched. All times stand
+in one place because they must stay in proportion to each other.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from hookline.providers.llamacloud.jobs import Callback
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 
-# For the database, as update statements: statuses are data, the other two are 10 minutes and 30 s
-# in SQL.
+# Times in the database. Those of statuses are data; BILLING and DRAIN are constants in SQL (10
+# minutes and 30 s), so the run updates the rows again and again.
 TIMINGS: Final = """
 update upload_pipeline.statuses
    set retry_base = interval '100 ms', retry_cap = interval '1 s', max_tries = 10,
        overdue_after = case status when 'parse_queued' then interval '1.5 s' else overdue_after end
  where not terminal
 """
-# Later than the grace of a submission, as ten minutes are.
+# It must be later than the grace of a submission, as 10 minutes are.
 BILLING: Final = """
 update upload_pipeline.credit_reservations
    set check_after = least(check_after, upload_pipeline.clock())
@@ -61,11 +61,11 @@ _SHORT: Final[tuple[tuple[str, str, object], ...]] = (
 _PERIODIC_EVERY: Final = 1.0
 
 
-def hurry(webhook_url: str) -> None:
-    """Shorten what is no setting, in this process.
+def shorten_times(webhook_url: str) -> None:
+    """Patch the times that are not settings, in this process.
 
-    The webhook's address too: the setting takes https:// only, as LlamaCloud does, and our
-    imitation calls the receiver itself instead of a proxy in front of it.
+    Also patches the webhook's address: the setting requires https://, as LlamaCloud does, but the
+    imitation calls the receiver directly and not a proxy in front of it.
     """
     for name, constant, value in _SHORT:
         module = importlib.import_module(name)
@@ -74,7 +74,7 @@ def hurry(webhook_url: str) -> None:
 
     make_parser_stages: Callable[..., ParserStages] = llamacloud.make_parser_stages
 
-    def hurried(
+    def shortened(
         provider: LlamaCloudClient, settings: Settings, *now: Callable[[], datetime]
     ) -> ParserStages:
         parser = make_parser_stages(provider, settings, *now)
@@ -84,7 +84,7 @@ def hurry(webhook_url: str) -> None:
     def webhook(settings: Settings) -> Callback:
         return Callback(webhook_url, settings.llamacloud_secrets[0].get_secret_value())
 
-    replaced: dict[str, Any] = {"make_parser_stages": hurried, "_webhook": webhook}
+    replaced: dict[str, Any] = {"make_parser_stages": shortened, "_webhook": webhook}
     for name, value in replaced.items():
         getattr(llamacloud, name)
         setattr(llamacloud, name, value)
