@@ -13,8 +13,9 @@ import pytest
 
 from hookline.standalone.embedded import ThrowawayPostgres
 from support.receiver_process import Spawn, over_own_postgres
-from support.sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
+from support.sender import LATER, Sender, Start, envelope_of, event_of, set_clock
 from support.servers import Server
+from support.waiting import until
 
 
 async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(

@@ -13,7 +13,8 @@ from hookline.postgres.records import ClaimedContent
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.storage.objects import Storage
-from support.sender import LATER, Sender, Start, envelope_of, set_clock, until
+from support.sender import LATER, Sender, Start, envelope_of, set_clock
+from support.waiting import until
 
 
 async def test_an_unexpected_error_does_not_end_the_drain(

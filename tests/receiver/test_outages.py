@@ -14,8 +14,9 @@ from psycopg_pool import AsyncConnectionPool
 from hookline.postgres.pool import transaction
 from hookline.standalone.embedded import ThrowawayPostgres
 from support.receiver_process import over_own_postgres
-from support.sender import LATER, Sender, Start, envelope_of, event_of, set_clock, until
+from support.sender import LATER, Sender, Start, envelope_of, event_of, set_clock
 from support.servers import Server
+from support.waiting import until
 
 
 async def test_storage_down_is_500_with_the_content_kept_and_the_drain_finishes_it(

@@ -13,7 +13,8 @@ import structlog
 
 from fakes.supabase_storage import SECRET_KEY, Bucket, SupabaseImitation
 from hookline.receiver.run import receiving
-from support.sender import ENVELOPE_SECRET, LATER, Sender, Start, envelope_of, set_clock, until
+from support.sender import ENVELOPE_SECRET, LATER, Sender, Start, envelope_of, set_clock
+from support.waiting import until
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -165,12 +164,6 @@ def set_clock(sender: Sender, ahead: timedelta) -> None:
         "create or replace function upload_pipeline.clock() returns timestamptz language sql"
         f" volatile as $$ select clock_timestamp() + interval '{ahead.total_seconds()} seconds' $$"
     )
-
-
-async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 Start = Callable[..., AbstractAsyncContextManager[Sender]]

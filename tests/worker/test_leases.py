@@ -10,7 +10,8 @@ from uuid import UUID
 import structlog
 
 from hookline.stages import Advance, Deferred, HandedOver, Job, Stage, Tools
-from support.workplace import Workplace, until
+from support.waiting import until
+from support.workplace import Workplace
 
 Handled = Advance | HandedOver | str
 

@@ -18,7 +18,8 @@ import structlog
 from hookline.postgres.deliveries import Content
 from hookline.postgres.engine import Engine
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
-from support.workplace import DOCUMENT, Workplace, until
+from support.waiting import until
+from support.workplace import DOCUMENT, Workplace
 
 Handled = Advance | HandedOver | str
 

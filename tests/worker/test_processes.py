@@ -11,7 +11,8 @@ import psycopg
 from hookline.stages import Job, Stage, Tools
 from hookline.standalone.embedded import ThrowawayPostgres
 from support.servers import Server
-from support.workplace import DOCUMENT, Workplace, until
+from support.waiting import until
+from support.workplace import DOCUMENT, Workplace
 
 # What a user writes, and all of it.
 USERS_STAGE = """

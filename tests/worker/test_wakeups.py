@@ -13,7 +13,8 @@ from hookline.stages import Advance, Failed, HandedOver, Job, Stage, Tools
 from support.sender import ENVELOPE_SECRET, Sender, envelope_of
 from support.sender import Job as Sent
 from support.servers import Server
-from support.workplace import NEVER, Workplace, until
+from support.waiting import until
+from support.workplace import NEVER, Workplace
 
 Handled = Advance | HandedOver | str
 

@@ -26,7 +26,8 @@ from hookline.stages import Stage
 from hookline.standalone.embedded.address import free_port
 from support.pdfs import pdf, sample, text
 from support.servers import Server
-from support.workplace import Workplace, until
+from support.waiting import until
+from support.workplace import Workplace
 
 SECRET = SecretStr("the-secret-of-the-parser")
 OTHER = SecretStr("the-secret-of-somebody-else")
