@@ -1,4 +1,4 @@
-"""Servers and databases for every test. A server starts with the first test that asks for it."""
+"""Servers and databases for all tests. A server starts when the first test asks for it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _server(request: pytest.FixtureRequest, major: int) -> Server:
 
 @pytest.fixture(scope="session")
 def postgres15(request: pytest.FixtureRequest) -> Server:
-    """Debian's PostgreSQL 15, the oldest that Hookline supports."""
+    """PostgreSQL 15 from Debian, the oldest version that Hookline supports."""
     return _server(request, 15)
 
 
@@ -50,18 +50,18 @@ def postgres18(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture(scope="session", params=MAJORS, ids=lambda major: f"pg{major}")
 def postgres(request: pytest.FixtureRequest) -> Server:
-    """Each PostgreSQL in turn."""
+    """Each PostgreSQL: the test runs once on 15 and once on 18."""
     return _server(request, request.param)
 
 
 @pytest.fixture
 def database(postgres18: Server) -> Iterator[str]:
-    """A fresh database with Hookline in it, as the superuser's URL."""
+    """A new database with Hookline on PostgreSQL 18; the superuser's URL."""
     with postgres18.create(template=postgres18.template) as url:
         yield url
 
 
 @pytest.fixture
 def login(postgres18: Server, database: str) -> Callable[[str], str]:
-    """`login("worker")`: the URL of `database` for a role that is in hookline_worker alone."""
+    """`login("worker")`: the URL of `database` for a member of hookline_worker only."""
     return lambda role: postgres18.login(database, role)

@@ -1,4 +1,4 @@
-"""A worker's stages over a real Postgres, real files and the imitation of LlamaCloud."""
+"""A worker's LlamaCloud stages, with a real Postgres, real files and the imitation."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ TIER = "agentic"
 PDF = b"%PDF-1.7\n/Type /Pages /Kids [1 2]\n/Type /Page\n/Type/Page\n"
 PAGES = 2
 CREDITS = 20
-# Else each client reads all certificate authorities, which takes longer than a test.
+# Without this each client loads all certificate authorities, which takes longer than a test.
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class CloudWorker:
-    """Works off a status when it is told to, and looks into everything."""
+    """Works on the jobs of a status when the test says so, and queries the database."""
 
     def __init__(
         self, cloud: LlamaCloud, pool: AsyncConnectionPool, settings: Settings, database: str
@@ -69,7 +69,7 @@ class CloudWorker:
         return datetime.now(UTC) + self._ahead
 
     def later(self, **ahead: float) -> None:
-        """Let time pass: for the database and for the handlers, not for the provider."""
+        """Move the clock ahead, for the database and the handlers but not for the provider."""
         self._ahead += timedelta(**ahead)
         self.query(
             "create or replace function upload_pipeline.clock() returns timestamptz language sql"
@@ -82,7 +82,7 @@ class CloudWorker:
         return cursor.fetchall() if cursor.description else []
 
     async def upload(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
-        """A job whose raw file is stored and confirmed."""
+        """Make a job whose raw file is stored and confirmed."""
         sha256 = hashlib.sha256(content).hexdigest()
         raw_path = f"storage://raw/{uuid4()}"
         [row] = self.query(
@@ -99,14 +99,14 @@ class CloudWorker:
         return job_id
 
     async def submitted(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
-        """A job that the provider has."""
+        """Make a job and submit it to the provider."""
         job_id = await self.upload(content, name)
         await self.work("uploaded")
         assert self.status(job_id) == "parse_queued"
         return job_id
 
     async def ready(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
-        """A job that the provider has done with, and we know it."""
+        """Make a job that the provider has parsed, and move it to parse_ready."""
         job_id = await self.submitted(content, name)
         await self.cloud.settle()
         await self.ask()
@@ -114,7 +114,7 @@ class CloudWorker:
         return job_id
 
     async def ask(self) -> None:
-        """Ask for all that the provider has, as if it were overdue."""
+        """Ask the provider for all jobs in parse_queued, as if they were overdue."""
         self.query(
             "update upload_pipeline.upload_jobs set deadline_at = upload_pipeline.clock()"
             " where status = 'parse_queued'"
@@ -122,13 +122,13 @@ class CloudWorker:
         await self.work("parse_queued")
 
     async def work(self, status: str, batch: int = 100) -> int:
-        """Claim what is there and work on all of it at once; how many there were."""
+        """Claim jobs and work on all of them at once; return how many there were."""
         jobs = await self.engine.claim_jobs(status, "test", batch=batch)
         await asyncio.gather(*map(self.work_on, jobs))
         return len(jobs)
 
     async def handle(self, job: Job, engine: Engine | None = None) -> None:
-        """The handler alone: nobody tells the engine how it ended."""
+        """Run the handler alone, without telling the engine how it ended."""
         tools = Tools(engine or self.engine, self.storage, self.settings)
         await self._stage(job.status).handler(job, tools)
 
@@ -137,7 +137,7 @@ class CloudWorker:
         return stage
 
     async def work_on(self, job: Job) -> None:
-        """One try, as the worker's runtime makes it."""
+        """Make one try, as the worker does."""
         context = WorkerContext(
             self.pool,
             self.storage,
@@ -154,14 +154,14 @@ class CloudWorker:
         await task.run(self.tools)
 
     def cap(self, credits_: int, owner_id: UUID | None = None) -> None:
-        """Let no more be spent in a day, by an owner or by all."""
+        """Set the daily credit cap of an owner, or of all owners together."""
         self.query(
             "select upload_pipeline.set_credit_cap(owner_id => %s, period => 'day', credits => %s)",
             *(owner_id, credits_),
         )
 
     def raw_path(self) -> str:
-        """Of the only document."""
+        """The raw path of the only document."""
         [row] = self.query("select raw_path from upload_pipeline.documents")
         return str(row["raw_path"])
 
@@ -173,7 +173,7 @@ class CloudWorker:
         return str(self.job(job_id)["status"])
 
     def codes(self, job_id: UUID) -> list[str]:
-        """The codes of its events since it was uploaded."""
+        """The codes of a job's events after its upload was confirmed."""
         rows = self.query(
             "select code from upload_pipeline.events where job_id = %s order by version", job_id
         )
@@ -211,11 +211,11 @@ class CloudWorker:
         return row["paused_until"], row["paused_because"]
 
     def jobs_there(self, job_id: UUID) -> list[ParseJob]:
-        """What the provider has for a job."""
+        """The provider's jobs for one of our jobs."""
         return self.cloud.jobs.submissions("hookline_job_id").get((str(job_id),), [])
 
     async def stored(self, job_id: UUID) -> str:
-        """The markdown of a parsed job, which is what its row says."""
+        """The stored markdown of a parsed job, after comparing its hash with the row."""
         job = self.job(job_id)
         assert job["status"] == "parsed"
         content = await self.storage.read(job["parsed_path"])
@@ -223,7 +223,7 @@ class CloudWorker:
         return content.decode()
 
     def is_whole(self) -> bool:
-        """Whether the database holds all that it promises."""
+        """Whether check_integrity finds nothing."""
         return not self.query("select * from upload_pipeline.check_integrity()")
 
 
@@ -231,7 +231,7 @@ Employ = Callable[..., AbstractAsyncContextManager[CloudWorker]]
 
 
 def employing(database: str, login: Callable[[str], str], objects: Path) -> Employ:
-    """`async with employ(cloud, **settings)`: a worker for this provider."""
+    """Returns `employ`: `async with employ(cloud, **settings)` gives a worker for this provider."""
 
     @asynccontextmanager
     async def employ(

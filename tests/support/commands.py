@@ -1,4 +1,4 @@
-"""The command line as people have it: the real entry point, in a process of its own."""
+"""The command line as users run it: the real entry point in a process of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Done = subprocess.CompletedProcess[str]
 
 
 class Cli:
-    """Runs `hookline` with nothing in its environment but what a test gives it."""
+    """Runs `hookline` with only the environment that a test gives it."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -57,7 +57,7 @@ class Cli:
 
 
 def sentence_of(done: Done) -> str:
-    """What a command that could not do its work says: one line on standard error, and no output."""
+    """The error of a command that failed: one line on standard error, and no output."""
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
     assert line.startswith("hookline: ")
@@ -65,12 +65,12 @@ def sentence_of(done: Done) -> str:
 
 
 def objects(done: Done) -> list[dict[str, Any]]:
-    """The JSON objects of an output, one a line."""
+    """The JSON objects of an output with one object a line."""
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 class Database:
-    """Jobs, made by the functions of the database itself."""
+    """Makes jobs with the functions of the database."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -1,4 +1,4 @@
-"""A server such as hosted Supabase's, where `postgres` is no superuser."""
+"""A server like that of hosted Supabase, where `postgres` is not a superuser."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from support.servers import Server, skip_reason
 
 @contextmanager
 def hosted_server(major: int) -> Iterator[Server]:
-    """A server of its own, without Hookline's roles, and with two that own databases.
+    """A separate server without Hookline's roles, but with two roles that can own databases.
 
-    `hosted` has the rights of hosted Supabase's `postgres`: no superuser, but CREATEROLE. `plain`
-    has none.
+    `hosted` has the rights of `postgres` on hosted Supabase: CREATEROLE and CREATEDB, but it is not
+    a superuser. `plain` can only log in.
     """
     if reason := skip_reason(major):
         pytest.skip(reason)

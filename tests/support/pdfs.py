@@ -1,7 +1,7 @@
-"""PDF files of pure Python, after ISO 32000-1; `sample()` made standalone/sample.pdf.
+"""Writes PDF files (ISO 32000-1) in pure Python. `sample()` has written standalone/sample.pdf.
 
-Text and layout are Hookline's own, under its licence; the fonts are the standard ones of every
-reader and are not embedded.
+Text and layout are Hookline's own, under its licence. The fonts are the standard ones that every
+reader has, so none is embedded.
 
     python tests/support/pdfs.py > server/hookline/standalone/sample.pdf
 """
@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-# Garbage for keys: what matters is that a reader needs a password to get further.
+# The keys are arbitrary: it only matters that a reader asks for a password.
 _ENCRYPT = b"".join(
     (
         b"/Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <" + b"41" * 32,
@@ -25,7 +25,7 @@ Row = tuple[str, ...]
 
 
 def pdf(pages: Sequence[bytes], *, title: str = "", encrypted: bool = False) -> bytes:
-    """A file with these content streams as its pages, in Helvetica (F1) and its bold (F2)."""
+    """A PDF with these content streams as its pages. F1 is Helvetica, F2 is its bold."""
     kids = b" ".join(b"%d 0 R" % (6 + 2 * number) for number in range(len(pages)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -106,7 +106,7 @@ def sample() -> bytes:
 
 
 class _Page:
-    """What was written so far, from the top down."""
+    """The content of a page, written from the top down."""
 
     def __init__(self) -> None:
         self.content = bytearray()

@@ -1,4 +1,4 @@
-"""Collect tests/db/**/*.sql: each pgTAP file is one test on each PostgreSQL, run by psql."""
+"""Collects tests/db/**/*.sql: psql runs each pgTAP file once on each PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.tap import Verdict, parse
 TESTS = ROOT / "tests" / "db"
 SERVERS = pytest.StashKey[Servers]()
 
-# As pg_prove calls it, so that both read the same stream.
+# The options that pg_prove gives to psql, so that both runners read the same output.
 _PSQL = (
     "--no-psqlrc",
     "--no-align",
@@ -27,22 +27,22 @@ _PSQL = (
     *("--set", "ON_ERROR_STOP=1"),
 )
 
-# A clone takes longer than most files do, so only a file that leaves something gets its own.
+# A clone takes longer than most files, so only a file that does not roll back gets its own.
 _ROLLS_BACK = re.compile(r"begin;\n(?!.*^commit\b).*^rollback;\s*", re.DOTALL | re.MULTILINE)
 
-# Where Supabase's own roles look, too.
+# The search_path that Supabase's own roles have.
 SEARCH_PATH = {"PGOPTIONS": "-c search_path=public,extensions"}
 
 
 def run_file(server: Server, database_url: str, path: Path) -> tuple[Verdict, str]:
-    """The verdict on one file, and what psql wrote to stderr."""
+    """Run one file; return its verdict and what psql wrote to stderr."""
     shown = os.path.relpath(path, ROOT)
     done = server.run("psql", *_PSQL, "--file", shown, database_url, env=SEARCH_PATH)
     return parse(done.stdout, done.returncode), done.stderr
 
 
 def pg_prove(server: Server, database_url: str, *paths: Path) -> subprocess.CompletedProcess[str]:
-    """As `supabase test db` runs it."""
+    """Run files with pg_prove, with the options of `supabase test db`."""
     url = urlsplit(database_url)
     return server.run(
         "/usr/bin/env",
@@ -66,7 +66,7 @@ def _without_comments(path: Path) -> str:
 
 
 class PgTapFailedError(Exception):
-    """The lines to show for a file that did not pass."""
+    """A file did not pass. Its text is the lines to show."""
 
 
 class PgTapItem(pytest.Item):

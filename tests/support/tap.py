@@ -1,4 +1,4 @@
-"""Read a TAP stream as TAP::Parser (under pg_prove) does: version 12, the one that pgTAP writes."""
+"""Reads TAP version 12, which pgTAP writes, as TAP::Parser under pg_prove does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BAIL_OUT = re.compile(r"\s*Bail out!\s*(.*)")
 
 @dataclass
 class Verdict:
-    """What a file's tests say; `failures` and `problems` are lines to show to a person."""
+    """The result of a file. `failures` and `problems` are lines to show."""
 
     run: int = 0
     planned: int | None = None
@@ -27,7 +27,7 @@ class Verdict:
 
 
 def parse(output: str, exit_code: int) -> Verdict:
-    """Judge what psql printed. A failure is followed by the diagnostics under it."""
+    """Read what psql printed. Each failure is followed by its diagnostics."""
     verdict = Verdict()
     plans: list[int] = []
     last_is_plan = failing = False

@@ -1,4 +1,4 @@
-"""A worker's side of a test: jobs with content, workers in this process or in one of their own."""
+"""The worker in a test: jobs with content, and workers in this or in another process."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from hookline.stages import Stage
 from hookline.worker.run import Worker, working
 from support.receiver_process import Spawned
 
-# Nothing that a stage reads may come out at another side.
+# Tests search logs and errors for this text, where no part of a document may appear.
 DOCUMENT = "# The secret of the document\n"
 
-# For tests in which polling must not be what finds a job.
+# A poll interval for tests in which polling must not find the job.
 NEVER = 600.0
 
 
 class Workplace:
-    """A database with Hookline, a directory of objects, and workers for them."""
+    """A database with Hookline, a directory of objects, and workers that use both."""
 
     def __init__(self, database: str, worker_url: str, directory: Path) -> None:
         self.database = database
@@ -49,13 +49,13 @@ class Workplace:
         return row
 
     def close(self) -> None:
-        """Also after Postgres went away; the next query connects anew."""
+        """Close the connection. Works after Postgres has ended; the next query connects again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def uploaded_job(self, *, confirmed: bool = True) -> UUID:
-        """A job whose raw file is there, or not yet."""
+        """Make a job whose upload is confirmed, or not."""
         sha256 = hashlib.sha256(uuid4().bytes).hexdigest()
         job_id: UUID = self.one(
             "select job_id from upload_pipeline.create_job(owner_id => gen_random_uuid(),"
@@ -76,7 +76,7 @@ class Workplace:
         )
 
     def parsed_job(self, text: str = DOCUMENT) -> UUID:
-        """A job that is parsed, its object written."""
+        """Make a parsed job and write its object."""
         job_id = self.uploaded_job()
         content = text.encode()
         kept = self.one(
@@ -101,14 +101,14 @@ class Workplace:
         return str(self.job(job_id)["status"])
 
     def codes(self, job_id: UUID) -> list[str]:
-        """The codes of the job's events, the first one first."""
+        """The codes of the job's events in order."""
         rows = self.query(
             "select code from upload_pipeline.events where job_id = %s order by version", job_id
         )
         return [row["code"] for row in rows]
 
     def retry_at_once(self) -> None:
-        """Let pauses between tries be next to nothing: they are data."""
+        """Shorten the backoff between tries to 10 ms; it is data."""
         self.query("update upload_pipeline.statuses set retry_base = interval '10 milliseconds'")
 
     def settings(self, **changes: Any) -> Settings:
@@ -132,7 +132,7 @@ class Workplace:
     async def spawned(
         self, stages: str, arguments: Sequence[str] = (), **changes: str
     ) -> AsyncIterator[Spawned]:
-        """`hookline work` with these lines as its stages, as a process of its own."""
+        """Run `hookline work` in a process of its own, with this Python code as its stages."""
         file = self.directory / f"stages_{uuid4().hex}.py"
         file.write_text(stages)
         log = file.with_suffix(".log")
