@@ -1,8 +1,8 @@
 """The measurements: `make bench`, or one of them by name: `make bench ARGS=webhooks`.
 
-Each compares two things within one run and prints their ratio: a figure alone says more about the
-machine than about the code. No test depends on a time. By name alone, and with options of its own,
-runs what is no measurement: `make bench ARGS="chaos --documents 500 --seed 7"`.
+Each compares two things within one run and prints their ratio, because a single figure depends on
+the machine more than on the code. No test depends on a time. The chaos run is not a measurement and
+runs only by name: `make bench ARGS="chaos --documents 500 --seed 7"`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Everything is killed and everything fails: what tests/chaos asserts, for many documents.
+"""The chaos test for many documents: processes are killed, every fault occurs.
 
-No measurement: it prints what happened, and ends with 1 if a promise was broken.
+It measures nothing. It prints what happened and ends with exit code 1 if a promise was broken.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Claims with none and with 10^6 jobs left waiting behind them, and other queues, in one run.
+"""Claims a second without a backlog and with 10^6 waiting jobs, beside two other queues.
 
-Each claim takes one job and is one transaction of pgbench on the same Postgres 18, which syncs
-every commit. The backlog should cost nothing: the ratio is what it leaves. The others are
-procrastinate's own fetch, from its own schema, where that is installed, and pgmq's read on a queue
-table, written out here because it is an extension in C. They do less a claim (no expired lease is
-looked for, no document joined), so compare what a backlog does to each rather than the figures.
+Each claim takes one job in one transaction of pgbench. All use the same Postgres 18, which syncs
+every commit. A backlog should cost nothing: the ratio shows what it costs. The other queues are
+procrastinate's own fetch, if procrastinate is installed, and pgmq's read. pgmq is an extension, so
+its statement is written out here. Both do less than claim_jobs (no search for expired leases, no
+join with a document), so compare the ratios and not the rates.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench.webhooks import _describe
+from bench.webhooks import describe_server
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
 from hookline.standalone.embedded.programs import Programs
 
 WAITING = 1_000_000
 CLIENTS = 4
-CLAIMS = 500  # of each client and round
+CLAIMS = 500  # by each client in each round
 ROUNDS = 3
 
 
@@ -46,7 +46,7 @@ class Queue:
 def _fill_hookline(url: str, jobs: int) -> None:
     migrate(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        # Without keys, guards and history: a claim reads none of them, and a million take minutes.
+        # Without keys, guards and history: a claim reads none of them, and a million rows take minutes.
         connection.execute("set session_replication_role = replica")
         connection.execute(
             "alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history"
@@ -83,7 +83,7 @@ def _fill_procrastinate(url: str, jobs: int) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SchemaManager.get_schema().encode())
         connection.execute("select procrastinate_register_worker_v1()")
-        # Its triggers write what happened to a job and notify the workers.
+        # Its triggers write a history and notify the workers, which a fill does not need.
         connection.execute("set session_replication_role = replica")
         connection.execute(
             "insert into procrastinate_jobs (queue_name, task_name)"
@@ -149,7 +149,7 @@ def main() -> None:
     with ThrowawayPostgres(options={"max_wal_size": "4GB"}) as postgres:
         url = postgres.start()
         with psycopg.connect(url) as connection:
-            console.print(f"{_describe(connection)}; {CLIENTS} connections, one job a claim")
+            console.print(f"{describe_server(connection)}; {CLIENTS} connections, one job a claim")
         places = {
             (queue.name, waiting): _prepare(console, url, queue, waiting)
             for queue in queues
@@ -169,7 +169,7 @@ def main() -> None:
 
 
 def _prepare(console: Console, url: str, queue: Queue, waiting: int) -> str:
-    """A database of its own with as many jobs as will be claimed, and `waiting` more."""
+    """Make a database with the jobs that will be claimed and `waiting` more; return its URL."""
     started = time.monotonic()
     name = f"{re.sub('[^a-z]+', '_', queue.name)}_{waiting}"
     with psycopg.connect(url, autocommit=True) as connection:

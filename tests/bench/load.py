@@ -1,7 +1,7 @@
-"""A sender that costs little: connections that each send the next delivery when answered.
+"""A sender with little overhead: each connection sends its next delivery when it is answered.
 
-As a process of its own: `python load.py PORT CONNECTIONS FIRST COUNT SECRET`; prints JSON. Bodies
-are signed before the clock starts, so that only sending and being answered is measured.
+Runs as a process: `python load.py PORT CONNECTIONS FIRST COUNT SECRET`, which prints JSON. Bodies
+are signed before the clock starts, so that only requests and answers are measured.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports do not inherit from asyncio's.
+        # uvloop's transports do not inherit from those of asyncio.
         self._transport = cast("asyncio.Transport", transport)
         self._send()
 

@@ -1,7 +1,7 @@
-"""Thin webhooks through the whole server against pgbench calling `receive_event` and nothing else.
+"""Thin webhooks through the whole receiver, against pgbench that calls only `receive_event`.
 
-Both reach the same Postgres 18, which syncs every commit (fsync, synchronous_commit on); both are
-one transaction a delivery; every delivery moves a job of its own. Rounds alternate.
+Both use the same Postgres 18, which syncs every commit (fsync and synchronous_commit are on). Both
+use one transaction for each delivery, and each delivery moves another job. Rounds alternate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hookline.standalone.embedded.programs import Programs
 
 SECRET = "bench-secret-0123456789"
 ROUNDS = 3
-# One after the other, and as many at once as the pool has connections.
+# Connections and deliveries: one at once, and as many as the pool has connections.
 CASES = ((1, 600), (8, 3000))
 
 _PGBENCH = """
@@ -48,7 +48,7 @@ def main() -> None:
         url = postgres.start()
         migrate(url)
         with psycopg.connect(url, autocommit=True) as connection:
-            console.print(f"{_describe(connection)}; {jobs} jobs")
+            console.print(f"{describe_server(connection)}; {jobs} jobs")
             _make_jobs(connection, jobs)
         rates: dict[tuple[str, int], list[float]] = {}
         latencies: dict[int, list[float]] = {}
@@ -71,7 +71,7 @@ def main() -> None:
     _print(console, rates, latencies)
 
 
-def _describe(connection: psycopg.Connection) -> str:
+def describe_server(connection: psycopg.Connection) -> str:
     settings = connection.execute(
         "select name || ' ' || setting from pg_settings where name in"
         " ('server_version', 'fsync', 'synchronous_commit') order by name"
@@ -80,7 +80,7 @@ def _describe(connection: psycopg.Connection) -> str:
 
 
 def _make_jobs(connection: psycopg.Connection, count: int) -> None:
-    # In batches: every provider job locked in one transaction takes a place in the lock table.
+    # In batches, because each provider job takes an entry in the lock table until the commit.
     for first in range(1, count + 1, 1000):
         connection.execute(
             """
