@@ -46,7 +46,7 @@ class Queue:
 def _fill_hookline(url: str, jobs: int) -> None:
     migrate(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        # Without keys, guards and history: a claim reads none of them, and a million rows take minutes.
+        # Without keys, guards and history: claims read none, and a million rows would take minutes.
         connection.execute("set session_replication_role = replica")
         connection.execute(
             "alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history"

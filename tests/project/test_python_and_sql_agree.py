@@ -1,4 +1,4 @@
-"""A fact is defined in SQL. Wherever Python repeats one, it says the same."""
+"""SQL defines the facts. Where Python repeats one, the two agree."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def words(connection: psycopg.Connection[tuple[Any, ...]], domain: str) -> set[s
     return {word for (definition,) in rows for word in re.findall(r"'([a-z_]+)'", definition)}
 
 
-def test_every_sqlstate_of_ours_has_the_exception_of_its_name(
+def test_each_of_our_sqlstates_has_an_exception_of_the_same_name(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     rows = connection.execute("select sqlstate, name from upload_pipeline.error_codes").fetchall()
@@ -67,7 +67,7 @@ def test_every_sqlstate_of_ours_has_the_exception_of_its_name(
     } == {sqlstate: name.title().replace("_", "") for sqlstate, name in rows}
 
 
-def test_every_exception_is_public_and_means_an_sqlstate() -> None:
+def test_every_exception_is_public_and_belongs_to_an_sqlstate() -> None:
     kinds = {
         kind
         for kind in vars(connections).values()
@@ -77,15 +77,15 @@ def test_every_exception_is_public_and_means_an_sqlstate() -> None:
     assert {kind.__name__ for kind in kinds} <= set(connections.__all__)
 
 
-def test_outcomes_are_those_of_the_domain(
+def test_outcomes_in_python_are_those_of_the_domain(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     assert words(connection, "outcome") == records.OUTCOMES
-    # `unrecognised` is answered by a problem, and `kept` becomes another one before the answer.
+    # `unrecognised` is answered with a problem; `kept` becomes another outcome before that.
     assert set(_MESSAGES) == records.OUTCOMES - {"unrecognised", "kept"}
 
 
-def test_a_receipt_has_the_attributes_of_its_type(
+def test_receipt_has_the_attributes_of_the_sql_type(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     cursor = connection.execute("select (null::upload_pipeline.receipt).*")
@@ -93,7 +93,7 @@ def test_a_receipt_has_the_attributes_of_its_type(
     assert names == [field.name for field in fields(Receipt)]
 
 
-def test_a_claimed_content_has_the_columns_of_its_function(
+def test_kept_content_has_the_columns_of_claim_contents(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     cursor = connection.execute("select * from upload_pipeline.claim_contents()")
@@ -109,18 +109,18 @@ ROWS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("relation", ROWS)
-def test_what_a_worker_reads_has_the_columns_of_its_function(
+def test_rows_of_a_worker_have_the_columns_of_their_function(
     connection: psycopg.Connection[tuple[Any, ...]], relation: str
 ) -> None:
     kind = ROWS[relation]
     names = [field.name for field in fields(Job)[1:]] if kind is Job else list(kind._fields)
-    # With limit 0 nothing is called.
+    # With limit 0 the function is not called.
     query = f"select * from upload_pipeline.{relation} limit 0"  # noqa: S608 - ours
     cursor = connection.execute(query.encode())
     assert [column.name for column in cursor.description or ()] == names
 
 
-def test_the_codes_by_which_workers_advance_are_those_of_a_stage(
+def test_codes_given_to_advance_job_are_event_codes_of_stages(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     known = {
@@ -145,7 +145,7 @@ def test_the_codes_by_which_workers_advance_are_those_of_a_stage(
     assert set(said) <= known
 
 
-def test_the_statuses_that_workers_know_are_unfinished_ones(
+def test_statuses_of_our_stages_are_unfinished_statuses(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     unfinished = {
@@ -169,14 +169,14 @@ def test_the_statuses_that_workers_know_are_unfinished_ones(
     assert said <= unfinished
 
 
-def test_severities_are_those_of_the_domain(
+def test_severities_in_python_are_those_of_the_domain(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     assert words(connection, "severity") == set(timeline.SEVERITIES)
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_row_has_the_columns_of_its_view_and_their_types(
+def test_row_class_has_the_columns_and_types_of_its_view(
     connection: psycopg.Connection[tuple[Any, ...]], view: str
 ) -> None:
     kind = VIEWS[view]
@@ -192,7 +192,7 @@ def test_a_row_has_the_columns_of_its_view_and_their_types(
         (field.name, re.sub(r"\[.*| \| None", "", str(field.type))) for field in fields(kind)
     ]
     stored = [(name, LOADS[typename]) for name, typename in columns]
-    # How a status is retried and paused is for SQL alone; of a view every column is shown.
+    # Python shows every column of a view, but not the retry and pause columns of statuses.
     assert written == (stored[: len(written)] if view == "statuses" else stored)
 
 
@@ -206,7 +206,7 @@ def test_codes_of_the_sources_are_event_codes(
 
 
 def codes_in_sources() -> Iterator[str]:
-    """Every word that a source gives as a code: `code=...`, or the code of a `_Meaning`."""
+    """Every code in the sources: the argument `code=...`, or the code of a `_Meaning`."""
     for path in Path(hookline.sources.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
@@ -219,7 +219,7 @@ def codes_in_sources() -> Iterator[str]:
                             yield part.value
 
 
-def test_a_sources_name_can_be_that_of_a_delivery(
+def test_name_of_each_source_is_accepted_by_receive_event(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     names = [source.name for source in configured_sources(load(None))]
@@ -230,7 +230,7 @@ def test_a_sources_name_can_be_that_of_a_delivery(
         )
 
 
-def test_readiness_asks_for_functions_that_the_endpoint_may_call(
+def test_readiness_checks_functions_that_the_endpoint_may_call(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     rows = connection.execute(
@@ -242,7 +242,7 @@ def test_readiness_asks_for_functions_that_the_endpoint_may_call(
     assert len(rows) == len(_FUNCTIONS)
 
 
-def test_the_doctor_knows_the_roles_and_what_they_imply(
+def test_doctor_knows_the_roles_and_their_memberships(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     rows = connection.execute(
@@ -256,7 +256,7 @@ def test_the_doctor_knows_the_roles_and_what_they_imply(
     assert set(rights._USE) == set(rights._IMPLIED)
 
 
-def test_the_doctor_has_advice_for_every_place_that_is_no_status(
+def test_doctor_has_advice_for_every_queue_that_is_not_a_status(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     rows = connection.execute(
@@ -267,7 +267,7 @@ def test_the_doctor_has_advice_for_every_place_that_is_no_status(
     assert {queue for (queue,) in rows} == set(queues.ADVICE) | alerted
 
 
-def test_the_doctor_has_a_remedy_for_every_alert(
+def test_doctor_has_a_remedy_for_every_alert(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     [(view,)] = connection.execute(
@@ -276,7 +276,7 @@ def test_the_doctor_has_a_remedy_for_every_alert(
     assert set(re.findall(r"SELECT '(\w+)'", view)) == set(alerts.REMEDIES)
 
 
-# Whether a text is a storage path. A cast raises; pg_input_is_valid() is younger than Postgres 15.
+# Whether a text is a storage path. Postgres 15 has no pg_input_is_valid(), and a cast raises.
 FITS = """
 create function pg_temp.fits(path text) returns boolean language plpgsql as $$
 begin
@@ -309,7 +309,7 @@ def is_storage_path(path: str) -> bool:
         return False
 
 
-def test_a_storage_path_is_the_same_in_both(
+def test_sql_and_python_accept_the_same_storage_paths(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     connection.execute(FITS)
