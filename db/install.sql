@@ -27,6 +27,7 @@ begin;
 \ir functions/internal/clock.sql
 \ir functions/internal/in_utc.sql
 \ir functions/internal/uuid7.sql
+\ir functions/internal/check_correlation_id.sql
 \ir functions/internal/lease/backoff.sql
 
 -- The state machine, as data

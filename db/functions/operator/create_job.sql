@@ -25,6 +25,8 @@ declare
   v_reason text;
   v_constraint text;
 begin
+  perform upload_pipeline.check_correlation_id(correlation_id);
+
   select d.raw_path, d.upload_confirmed into v_previous
     from upload_pipeline.documents as d
    where d.owner_id = create_job.owner_id

@@ -27,6 +27,7 @@ begin
             hint = 'Pass the attempt that was submitted and the id that the provider answered with.';
   end if;
 
+  perform upload_pipeline.check_correlation_id(correlation_id);
   perform upload_pipeline.lock_provider_job(parse_job_id);
   v_job := upload_pipeline.lock_answered_job(job_id, null, parse_job_id);
 

@@ -1,5 +1,5 @@
 -- The constraints of webhook_deliveries would refuse most of these too, but without saying what to do.
--- Locks: none. Calls: none.
+-- Locks: none. Calls: check_correlation_id.
 create or replace function upload_pipeline.check_delivery_arguments(
   source text,
   delivery_id text,
@@ -24,7 +24,6 @@ declare
     when delivery_id is null or length(delivery_id) not between 1 and 200 then 'delivery_id'
     when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
     when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
-    when length(correlation_id) not between 1 and 200 or correlation_id ~ '[[:cntrl:]]' then 'correlation_id'
     when payload is null or jsonb_typeof(payload) <> 'object' then
       case when with_content then 'details' else 'payload' end
     when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
@@ -40,6 +39,8 @@ declare
     when job_id is null and parse_job_id is null then 'job_id'
   end;
 begin
+  perform upload_pipeline.check_correlation_id(correlation_id);
+
   if v_wrong is not null then
     raise exception 'delivery % of % (code %, job %, provider job %) has an invalid %',
       coalesce(quote_literal(left(delivery_id, 200)), 'null'), coalesce(quote_literal(left(source, 63)), 'null'),
@@ -49,7 +50,6 @@ begin
             detail = case v_wrong
               when 'source' then 'source is a lowercase letter and up to 62 more lowercase letters, digits and _.'
               when 'body_sha256' then 'body_sha256 is 64 lowercase hex digits.'
-              when 'correlation_id' then 'correlation_id is 1 to 200 printable characters, or null.'
               when 'parse_job_id' then 'parse_job_id is 1 to 200 characters, or null.'
               when 'attempt' then 'attempt counts from 1.'
               when 'code' then 'code is a row of upload_pipeline.event_codes where reported is true, or null. '
