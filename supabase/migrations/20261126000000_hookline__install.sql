@@ -233,6 +233,29 @@ comment on function upload_pipeline.uuid7() is 'A new UUIDv7 (RFC 9562, section 
 
 revoke all on function upload_pipeline.uuid7() from public;
 
+-- db/functions/internal/check_correlation_id.sql
+-- The domain would refuse it too, but with an SQLSTATE that is not ours and without saying what to do.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.check_correlation_id(correlation_id text)
+returns void
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if length(correlation_id) not between 1 and 200 or correlation_id ~ '[[:cntrl:]]' then
+    raise exception '% is an invalid correlation_id', quote_literal(left(correlation_id, 100))
+      using errcode = 'UP006',
+            detail = 'correlation_id is 1 to 200 printable characters, or null.',
+            hint = 'Pass correlation_id as the detail describes it.';
+  end if;
+end;
+$$;
+
+comment on function upload_pipeline.check_correlation_id(text) is 'Checks a correlation_id; null is one. Raises UP006.';
+
+revoke all on function upload_pipeline.check_correlation_id(text) from public;
+
 -- db/functions/internal/lease/backoff.sql
 create or replace function upload_pipeline.backoff(
   tries integer,
@@ -1363,7 +1386,7 @@ revoke all on function upload_pipeline.receipt_of(
 
 -- db/functions/internal/delivery/check_delivery_arguments.sql
 -- The constraints of webhook_deliveries would refuse most of these too, but without saying what to do.
--- Locks: none. Calls: none.
+-- Locks: none. Calls: check_correlation_id.
 create or replace function upload_pipeline.check_delivery_arguments(
   source text,
   delivery_id text,
@@ -1388,7 +1411,6 @@ declare
     when delivery_id is null or length(delivery_id) not between 1 and 200 then 'delivery_id'
     when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
     when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
-    when length(correlation_id) not between 1 and 200 or correlation_id ~ '[[:cntrl:]]' then 'correlation_id'
     when payload is null or jsonb_typeof(payload) <> 'object' then
       case when with_content then 'details' else 'payload' end
     when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
@@ -1404,6 +1426,8 @@ declare
     when job_id is null and parse_job_id is null then 'job_id'
   end;
 begin
+  perform upload_pipeline.check_correlation_id(correlation_id);
+
   if v_wrong is not null then
     raise exception 'delivery % of % (code %, job %, provider job %) has an invalid %',
       coalesce(quote_literal(left(delivery_id, 200)), 'null'), coalesce(quote_literal(left(source, 63)), 'null'),
@@ -1413,7 +1437,6 @@ begin
             detail = case v_wrong
               when 'source' then 'source is a lowercase letter and up to 62 more lowercase letters, digits and _.'
               when 'body_sha256' then 'body_sha256 is 64 lowercase hex digits.'
-              when 'correlation_id' then 'correlation_id is 1 to 200 printable characters, or null.'
               when 'parse_job_id' then 'parse_job_id is 1 to 200 characters, or null.'
               when 'attempt' then 'attempt counts from 1.'
               when 'code' then 'code is a row of upload_pipeline.event_codes where reported is true, or null. '
@@ -2083,6 +2106,8 @@ declare
   v_sha256 text := encode(sha256(content), 'hex');
   v_receipt upload_pipeline.receipt;
   v_job upload_pipeline.upload_jobs;
+  v_known record;
+  v_recognised boolean;
   v_content upload_pipeline.contents;
   v_attempt integer;
   v_outcome text;
@@ -2111,17 +2136,17 @@ begin
     return v_receipt;
   end if;
 
+  select c.path, c.content is null as decided into v_known
+    from upload_pipeline.contents as c
+   where c.job_id = v_job.job_id
+     and c.content_sha256 = v_sha256;
+  -- The shape of bytes that have a path is known, whatever this delivery says of it.
+  v_recognised := recognised is not false or v_known.path is not null;
+
   v_outcome := case
-    when recognised is false and exists (
-      select
-        from upload_pipeline.contents as c
-       where c.job_id = v_job.job_id
-         and c.content_sha256 = v_sha256
-         and c.path is null
-         and c.content is null
-    ) then 'ignored'
-    when recognised is false then 'unrecognised'
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
+    when not v_recognised and v_known.decided then 'ignored'
+    when not v_recognised then 'unrecognised'
     when upload_pipeline.content_still_wanted(v_job, attempt, parse_job_id) then 'kept'
     else 'stale'
   end;
@@ -3478,6 +3503,7 @@ begin
             hint = 'Pass the attempt that was submitted and the id that the provider answered with.';
   end if;
 
+  perform upload_pipeline.check_correlation_id(correlation_id);
   perform upload_pipeline.lock_provider_job(parse_job_id);
   v_job := upload_pipeline.lock_answered_job(job_id, null, parse_job_id);
 
@@ -3541,6 +3567,8 @@ declare
   v_reason text;
   v_constraint text;
 begin
+  perform upload_pipeline.check_correlation_id(correlation_id);
+
   select d.raw_path, d.upload_confirmed into v_previous
     from upload_pipeline.documents as d
    where d.owner_id = create_job.owner_id

@@ -27,6 +27,8 @@ declare
   v_sha256 text := encode(sha256(content), 'hex');
   v_receipt upload_pipeline.receipt;
   v_job upload_pipeline.upload_jobs;
+  v_known record;
+  v_recognised boolean;
   v_content upload_pipeline.contents;
   v_attempt integer;
   v_outcome text;
@@ -55,17 +57,17 @@ begin
     return v_receipt;
   end if;
 
+  select c.path, c.content is null as decided into v_known
+    from upload_pipeline.contents as c
+   where c.job_id = v_job.job_id
+     and c.content_sha256 = v_sha256;
+  -- The shape of bytes that have a path is known, whatever this delivery says of it.
+  v_recognised := recognised is not false or v_known.path is not null;
+
   v_outcome := case
-    when recognised is false and exists (
-      select
-        from upload_pipeline.contents as c
-       where c.job_id = v_job.job_id
-         and c.content_sha256 = v_sha256
-         and c.path is null
-         and c.content is null
-    ) then 'ignored'
-    when recognised is false then 'unrecognised'
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
+    when not v_recognised and v_known.decided then 'ignored'
+    when not v_recognised then 'unrecognised'
     when upload_pipeline.content_still_wanted(v_job, attempt, parse_job_id) then 'kept'
     else 'stale'
   end;
