@@ -1,5 +1,5 @@
-"""Workers with the worker's login. The tests of a file share a database: a fresh one costs more
-than they do."""
+"""Workers with the worker's login. The tests of a file share a database, which takes longer to make
+than they take to run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def shared_database(postgres18: Server) -> Iterator[str]:
 
 @pytest.fixture
 def workplace(postgres18: Server, shared_database: str, tmp_path: Path) -> Iterator[Workplace]:
-    """A place where no job is unfinished, and every stage is as it is installed."""
+    """A workplace whose stages are as installed. Unfinished jobs are cancelled at its end."""
     login = postgres18.login(shared_database, "worker")
     with closing(Workplace(shared_database, login, tmp_path)) as made:
         yield made

@@ -1,4 +1,4 @@
-"""A job is one worker's at a time, for as long as its lease lasts, and never lost with a worker."""
+"""A lease gives a job to one worker at a time, and no job is lost with its worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Handled = Advance | HandedOver | str
 
 
 class _Recorder:
-    """A handler that goes on until it is let go, and what it saw."""
+    """A handler that runs until `go_on` is set, and records when it began and was cancelled."""
 
     def __init__(self) -> None:
         self.began: list[UUID] = []
@@ -34,7 +34,7 @@ class _Recorder:
         return "job_completed"
 
 
-async def test_many_workers_do_every_job_once_and_hold_no_more_than_they_have_places(
+async def test_many_workers_run_every_job_once_and_claim_no_more_than_their_concurrency(
     workplace: Workplace,
 ) -> None:
     done: Counter[UUID] = Counter()
@@ -71,7 +71,9 @@ async def test_many_workers_do_every_job_once_and_hold_no_more_than_they_have_pl
     assert max(held) <= 4 * 3
 
 
-async def test_a_handler_that_outlasts_its_lease_is_kept_alive(workplace: Workplace) -> None:
+async def test_heartbeats_keep_the_lease_of_a_handler_that_runs_longer(
+    workplace: Workplace,
+) -> None:
     slow = _Recorder()
     other = _Recorder()
     job_id = workplace.parsed_job()
@@ -85,7 +87,7 @@ async def test_a_handler_that_outlasts_its_lease_is_kept_alive(workplace: Workpl
     assert workplace.codes(job_id)[-2:] == ["parse_completed", "job_completed"]
 
 
-async def test_a_job_that_is_cancelled_or_erased_cancels_its_handler(workplace: Workplace) -> None:
+async def test_cancelling_or_erasing_a_job_cancels_its_handler(workplace: Workplace) -> None:
     slow = _Recorder()
     cancelled, erased = workplace.parsed_job(), workplace.parsed_job()
     with structlog.testing.capture_logs() as lines:
@@ -101,7 +103,9 @@ async def test_a_job_that_is_cancelled_or_erased_cancels_its_handler(workplace: 
     assert ended == {str(cancelled): "lost", str(erased): "lost"}
 
 
-async def test_a_handler_that_hangs_is_cut_and_that_is_a_failed_try(workplace: Workplace) -> None:
+async def test_a_handler_that_hangs_is_cancelled_at_its_timeout_and_the_try_failed(
+    workplace: Workplace,
+) -> None:
     workplace.query("update upload_pipeline.statuses set max_tries = 1")
     hangs = _Recorder()
     job_id = workplace.parsed_job()
@@ -111,7 +115,7 @@ async def test_a_handler_that_hangs_is_cut_and_that_is_a_failed_try(workplace: W
     assert workplace.job(job_id)["last_error"]["code"] == "stage_timeout"
 
 
-async def test_a_result_that_lost_its_lease_changes_nothing(workplace: Workplace) -> None:
+async def test_a_result_after_the_lease_was_lost_changes_nothing(workplace: Workplace) -> None:
     slow = _Recorder()
     job_id = workplace.parsed_job()
     async with workplace.working(Stage("parsed", slow)):
@@ -121,17 +125,17 @@ async def test_a_result_that_lost_its_lease_changes_nothing(workplace: Workplace
     assert workplace.status(job_id) == "cancelled"
 
 
-async def test_a_handler_that_is_the_first_to_hear_of_its_lost_lease_has_not_failed(
+async def test_a_handler_that_finds_its_lease_lost_before_the_heartbeat_has_not_failed(
     workplace: Workplace,
 ) -> None:
-    async def hear(job: Job, tools: Tools) -> Handled:
+    async def find_out(job: Job, tools: Tools) -> Handled:
         workplace.query("select upload_pipeline.cancel_job(%s)", job.job_id)
         await tools.engine.heartbeat(job.job_id, job.lease_token)
         return "job_completed"
 
     job_id = workplace.parsed_job()
     with structlog.testing.capture_logs() as lines:
-        async with workplace.working(Stage("parsed", hear)):
+        async with workplace.working(Stage("parsed", find_out)):
             await until(lambda: any(line["event"] == "job" for line in lines))
     assert workplace.status(job_id) == "cancelled"
     assert [line["result"] for line in lines if line["event"] == "job"] == ["lost"]
@@ -176,7 +180,7 @@ async def test_a_hand_over_that_fails_after_the_lease_ended_is_lost(workplace: W
     assert [line["result"] for line in lines if line["event"] == "job"] == ["lost"]
 
 
-async def test_a_stop_lets_handlers_end_and_claims_nothing_more(workplace: Workplace) -> None:
+async def test_a_stop_lets_handlers_finish_and_claims_nothing_more(workplace: Workplace) -> None:
     slow = _Recorder()
     first = workplace.parsed_job()
     async with workplace.working(Stage("parsed", slow)):
@@ -188,7 +192,7 @@ async def test_a_stop_lets_handlers_end_and_claims_nothing_more(workplace: Workp
     assert slow.cancelled == []
 
 
-async def test_a_stop_gives_back_what_does_not_end_and_it_is_no_failed_try(
+async def test_a_stop_releases_the_lease_of_an_unfinished_handler_and_counts_no_try(
     workplace: Workplace,
 ) -> None:
     slow = _Recorder()
@@ -200,7 +204,9 @@ async def test_a_stop_gives_back_what_does_not_end_and_it_is_no_failed_try(
     assert workplace.job(job_id) == before
 
 
-async def test_a_stop_is_not_held_up_by_a_handler_that_resists_it(workplace: Workplace) -> None:
+async def test_a_handler_that_resists_cancellation_does_not_delay_a_stop(
+    workplace: Workplace,
+) -> None:
     began = asyncio.Event()
     resisting = asyncio.Event()
     go_on = asyncio.Event()

@@ -1,4 +1,4 @@
-"""What a handler says becomes the job's next step, and nothing of the document comes along."""
+"""How a handler ends decides the job's next step, and no log or error holds document text."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def _store_content(job: Job, tools: Tools) -> None:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The calls by which a lease is ended, as workers make them from here on."""
+    """Records the calls that end a lease, from here on."""
     calls: list[str] = []
     for name in ("advance_job", "fail_job", "defer_job", "release_lease"):
         original = getattr(Engine, name)
@@ -106,7 +106,7 @@ async def test_a_handler_may_end_the_lease_itself(workplace: Workplace, told: li
     assert _results(lines) == ["handed_over", "advanced"]
 
 
-async def test_the_engine_is_told_nothing_of_a_job_that_is_handed_over(
+async def test_after_a_hand_over_the_worker_calls_no_function_of_the_engine(
     workplace: Workplace, told: list[str]
 ) -> None:
     async def hand_over(job: Job, tools: Tools) -> Handled:
@@ -124,7 +124,7 @@ async def test_the_engine_is_told_nothing_of_a_job_that_is_handed_over(
     assert workplace.codes(job_id) == before
 
 
-async def test_a_handler_that_ends_the_lease_and_returns_nothing_is_reported_as_faulty(
+async def test_a_handler_that_ends_the_lease_and_returns_none_is_logged_as_faulty(
     workplace: Workplace,
 ) -> None:
     async def parse(job: Job, tools: Tools) -> Handled:
@@ -168,7 +168,7 @@ async def test_a_permanent_failure_fails_its_job_at_once(workplace: Workplace) -
     assert workplace.codes(job_id)[-2:] == ["parse_completed", "stage_failed"]
 
 
-async def test_a_failure_may_send_its_job_back_to_the_start(workplace: Workplace) -> None:
+async def test_a_failure_may_start_another_attempt(workplace: Workplace) -> None:
     async def fetch(job: Job, tools: Tools) -> Handled:
         raise Failed("RESULT_EXPIRED", "It is gone.", start_over=True)
 
@@ -212,7 +212,7 @@ async def test_what_a_handler_raises_is_told_without_its_words(
         (Advance("job_completed", {"x": {1}}), "TypeError"),
     ],
 )
-async def test_a_result_that_says_nothing_or_nonsense_is_a_failed_try(
+async def test_a_result_that_is_none_or_wrong_is_a_failed_try(
     workplace: Workplace, result: Any, code: str
 ) -> None:
     async def answers(job: Job, tools: Tools) -> Handled:
@@ -225,7 +225,9 @@ async def test_a_result_that_says_nothing_or_nonsense_is_a_failed_try(
     assert workplace.job(job_id)["last_error"]["code"] == code
 
 
-async def test_a_code_and_a_text_that_cannot_be_kept_are_made_fit(workplace: Workplace) -> None:
+async def test_a_code_and_a_text_that_postgres_cannot_store_are_changed_to_fit(
+    workplace: Workplace,
+) -> None:
     async def fail(job: Job, tools: Tools) -> Handled:
         raise Failed("429 too many!", "\0\ud800" + "x" * 20000, permanent=True)
 
@@ -235,7 +237,7 @@ async def test_a_code_and_a_text_that_cannot_be_kept_are_made_fit(workplace: Wor
     assert workplace.job(job_id)["last_error"]["code"] == "error_429_too_many_"
 
 
-async def test_a_deferred_job_comes_again_and_it_is_no_failed_try(workplace: Workplace) -> None:
+async def test_a_deferred_job_comes_again_and_no_try_is_counted(workplace: Workplace) -> None:
     seen: list[int] = []
 
     async def defer(job: Job, tools: Tools) -> Handled:

@@ -1,4 +1,4 @@
-"""`hookline work` as a process: a stage of the user's own, signals, kill -9, Postgres away."""
+"""`hookline work` as a process: the user's own stage, signals, kill -9, a restart of Postgres."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.servers import Server
 from support.waiting import until
 from support.workplace import DOCUMENT, Workplace
 
-# What a user writes, and all of it.
+# All that a user has to write.
 USERS_STAGE = """
 from pathlib import Path
 from hookline import Job, Tools, stage
@@ -36,7 +36,7 @@ async def sleep(job, tools):
 """
 
 
-async def test_a_stage_of_ten_lines_moves_a_job_and_the_log_names_it_alone(
+async def test_a_stage_of_ten_lines_moves_a_job_and_the_log_holds_nothing_of_its_document(
     workplace: Workplace,
 ) -> None:
     job_id = workplace.parsed_job()
@@ -54,7 +54,7 @@ async def test_a_stage_of_ten_lines_moves_a_job_and_the_log_names_it_alone(
     assert f":{token}@" not in worker.printed
 
 
-async def test_a_terminated_worker_gives_its_job_back_at_once(workplace: Workplace) -> None:
+async def test_a_terminated_worker_releases_its_lease_at_once(workplace: Workplace) -> None:
     job_id = workplace.parsed_job()
     before = workplace.job(job_id)
     async with workplace.spawned(SLEEPS, HOOKLINE_STOP_TIMEOUT="0.2") as worker:
@@ -84,7 +84,7 @@ async def test_the_job_of_a_killed_worker_is_done_by_another_after_its_lease(
     assert workplace.codes(job_id)[-2:] == ["lease_expired", "job_completed"]
 
 
-async def test_a_stage_for_a_status_that_is_none_ends_with_a_sentence(
+async def test_a_stage_for_an_unknown_status_ends_the_worker_with_a_sentence(
     workplace: Workplace,
 ) -> None:
     async with workplace.spawned(SLEEPS.replace('"parsed"', '"prased"')) as worker:
@@ -93,7 +93,7 @@ async def test_a_stage_for_a_status_that_is_none_ends_with_a_sentence(
     assert "Traceback" not in worker.printed
 
 
-async def test_two_handlers_for_a_status_and_a_module_that_fails_end_with_a_sentence(
+async def test_two_handlers_for_a_status_or_a_failing_import_end_the_worker_with_a_sentence(
     workplace: Workplace,
 ) -> None:
     async with (
@@ -106,7 +106,9 @@ async def test_two_handlers_for_a_status_and_a_module_that_fails_end_with_a_sent
     assert "Traceback" not in twice.printed + broken.printed
 
 
-async def test_postgres_may_restart_in_the_middle(postgres18: Server, tmp_path: Path) -> None:
+async def test_a_restart_of_postgres_loses_no_result_and_no_job(
+    postgres18: Server, tmp_path: Path
+) -> None:
     go_on = asyncio.Event()
     tries: list[int] = []
 

@@ -1,5 +1,4 @@
-"""Idle workers hear of a job at once where they can, find it by polling all the same, and cost
-next to nothing until then."""
+"""A notification wakes an idle worker at once, polling finds the rest, and idling is cheap."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ async def _refuse(job: Job, tools: Tools) -> Handled:
 
 @pytest.fixture
 def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who does not hear the bell finds nothing after the first look."""
+    """After its first poll, a worker finds a job only by a notification."""
     for name in ("POLL_MIN", "POLL_MAX_WITH_LISTEN", "POLL_MAX_WITHOUT_LISTEN"):
         monkeypatch.setattr(f"hookline.worker.claimer.{name}", NEVER)
 
@@ -53,7 +52,9 @@ async def test_a_confirmed_upload_wakes_an_idle_worker(workplace: Workplace) -> 
 
 
 @pytest.mark.usefixtures("no_polling")
-async def test_a_retry_wakes_an_idle_worker_whose_ear_was_cut_off(workplace: Workplace) -> None:
+async def test_a_retry_wakes_an_idle_worker_after_its_listener_reconnected(
+    workplace: Workplace,
+) -> None:
     job_id = workplace.uploaded_job()
     async with workplace.working(Stage("uploaded", _refuse)):
         await until(lambda: workplace.status(job_id) == "failed_parse")
@@ -92,7 +93,7 @@ async def test_an_applied_webhook_wakes_an_idle_worker(
 
 
 @pytest.mark.usefixtures("no_polling")
-async def test_a_step_wakes_the_next_stage_of_a_worker_that_hears_nothing(
+async def test_a_step_wakes_the_next_stage_of_a_worker_without_a_listener(
     workplace: Workplace,
 ) -> None:
     async def chunk(job: Job, tools: Tools) -> Handled:
@@ -121,7 +122,7 @@ async def test_a_step_wakes_the_next_stage_of_a_worker_that_hears_nothing(
         await until(lambda: workplace.status(job_id) == "complete")
 
 
-async def test_polling_alone_finds_jobs_where_a_pooler_stands_before_postgres(
+async def test_polling_alone_finds_jobs_behind_a_pooler(
     workplace: Workplace,
 ) -> None:
     async with workplace.working(Stage("parsed", _complete), prepare_threshold=None):
@@ -131,7 +132,7 @@ async def test_polling_alone_finds_jobs_where_a_pooler_stands_before_postgres(
         assert _listeners(workplace) == []
 
 
-async def test_an_idle_worker_asks_postgres_ever_more_seldom(workplace: Workplace) -> None:
+async def test_the_poll_interval_of_an_idle_worker_grows(workplace: Workplace) -> None:
     def transactions() -> int:
         return int(
             workplace.one(
@@ -141,7 +142,7 @@ async def test_an_idle_worker_asks_postgres_ever_more_seldom(workplace: Workplac
         )
 
     def idle() -> bool:
-        # A backend tells of its transactions when it ends, at the latest.
+        # A backend reports its transactions when it ends, at the latest.
         return not workplace.query(
             "select from pg_stat_activity where datname = current_database()"
             " and pid <> pg_backend_pid()"
@@ -151,14 +152,14 @@ async def test_an_idle_worker_asks_postgres_ever_more_seldom(workplace: Workplac
     before = transactions()
     async with workplace.working(Stage("parsed", _complete), Stage("uploaded", _complete)):
         await asyncio.sleep(5)
-    looks = 0
+    queries = 0
 
     def gone() -> bool:
-        nonlocal looks
-        looks += 1
+        nonlocal queries
+        queries += 1
         return idle()
 
     await until(gone)
-    asked = transactions() - before - 2 * looks
-    # Some for each connection; polling every 0.2 s would be 50 of them for the two stages.
+    asked = transactions() - before - 2 * queries
+    # Each connection costs some. Polling every 0.2 s would cost 50 for the two stages.
     assert asked <= 35

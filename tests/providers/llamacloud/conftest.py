@@ -1,4 +1,4 @@
-"""A worker for the imitation of LlamaCloud, over a fresh database and a fresh directory."""
+"""A worker for the imitation of LlamaCloud, with a fresh database and a fresh directory."""
 
 from __future__ import annotations
 

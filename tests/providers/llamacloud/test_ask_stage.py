@@ -1,4 +1,4 @@
-"""Stage `parse_queued`: what the provider did not tell is asked, and told once."""
+"""Stage `parse_queued`: the provider is asked about overdue jobs, and its answer counts once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.cloud_worker import FAST, PDF, CloudWorker, Employ
     ],
     ids=["completed", "failed"],
 )
-async def test_an_end_that_nobody_told_is_asked_for(
+async def test_the_end_of_a_job_is_asked_for_when_no_webhook_came(
     worker: CloudWorker, content: bytes, code: str, status: str
 ) -> None:
     job_id = await worker.submitted(content)
@@ -33,7 +33,7 @@ async def test_an_end_that_nobody_told_is_asked_for(
     assert delivery["payload"]["asked"] is True
 
 
-async def test_a_cancellation_at_the_provider_is_told(worker: CloudWorker) -> None:
+async def test_a_cancellation_at_the_provider_fails_the_job(worker: CloudWorker) -> None:
     worker.cloud.jobs.hold()
     job_id = await worker.submitted()
     [parse_job] = worker.jobs_there(job_id)
@@ -46,7 +46,7 @@ async def test_a_cancellation_at_the_provider_is_told(worker: CloudWorker) -> No
     worker.cloud.jobs.release()
 
 
-async def test_a_job_that_still_runs_is_asked_about_again(worker: CloudWorker) -> None:
+async def test_a_job_that_still_runs_is_deferred_and_asked_about_again(worker: CloudWorker) -> None:
     worker.cloud.jobs.hold()
     job_id = await worker.submitted()
     for _ in range(4):
@@ -60,7 +60,9 @@ async def test_a_job_that_still_runs_is_asked_about_again(worker: CloudWorker) -
     assert worker.status(job_id) == "parse_ready"
 
 
-async def test_a_job_that_never_ends_is_cancelled_there_and_made_again(worker: CloudWorker) -> None:
+async def test_a_job_that_never_ends_is_cancelled_at_the_provider_and_started_over(
+    worker: CloudWorker,
+) -> None:
     job_id = await worker.submitted(b"%STUCK")
     worker.later(hours=25)
     await worker.work("parse_queued")
@@ -69,7 +71,7 @@ async def test_a_job_that_never_ends_is_cancelled_there_and_made_again(worker: C
     assert parse_job.status == "CANCELLED"
 
 
-async def test_a_job_that_the_provider_has_forgotten_is_made_again(worker: CloudWorker) -> None:
+async def test_a_job_that_the_provider_has_forgotten_is_started_over(worker: CloudWorker) -> None:
     job_id = await worker.submitted()
     await worker.cloud.settle()
     worker.cloud.jobs.jobs.clear()
@@ -77,7 +79,7 @@ async def test_a_job_that_the_provider_has_forgotten_is_made_again(worker: Cloud
     assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_job_unknown")
 
 
-async def test_a_job_that_is_only_not_listed_is_known(employ: Employ) -> None:
+async def test_a_job_that_is_not_listed_yet_is_asked_for_by_its_id(employ: Employ) -> None:
     cloud = LlamaCloud(seed=7, pace=replace(FAST, list_lag_seconds=10**7))
     async with employ(cloud) as worker:
         job_id = await worker.submitted()
@@ -97,7 +99,7 @@ async def test_many_jobs_are_asked_about_in_one_request(worker: CloudWorker) -> 
     assert await worker.work("parse_ready") == 12
 
 
-async def test_a_provider_in_trouble_costs_no_try(worker: CloudWorker) -> None:
+async def test_errors_of_the_provider_count_no_try(worker: CloudWorker) -> None:
     job_id = await worker.submitted()
     await worker.cloud.settle()
     for fault in ("http_429", "http_5xx", "reset"):
@@ -109,7 +111,9 @@ async def test_a_provider_in_trouble_costs_no_try(worker: CloudWorker) -> None:
     assert worker.status(job_id) == "parse_ready"
 
 
-async def test_an_answer_that_a_webhook_overtook_gives_the_job_away(worker: CloudWorker) -> None:
+async def test_a_late_answer_after_another_worker_reported_changes_nothing(
+    worker: CloudWorker,
+) -> None:
     job_id = await worker.submitted()
     await worker.cloud.settle()
     worker.later(minutes=31)

@@ -30,7 +30,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Scripted:
-    """A server that gives one answer to everything, and counts."""
+    """A server that gives the same answer to every request, and counts the requests."""
 
     def __init__(self, answer: web.Response) -> None:
         self.answer = answer
@@ -85,7 +85,7 @@ async def ask_for(provider: LlamaCloudClient) -> None:
         (503, None, Unanswered),
     ],
 )
-async def test_a_status_means_one_thing_and_is_asked_for_once(
+async def test_each_http_status_has_one_meaning_and_is_requested_once(
     status: int, detail: Any, meaning: type[ProviderError]
 ) -> None:
     async with answering(web.json_response({"detail": detail}, status=status)) as (
@@ -112,7 +112,7 @@ async def test_a_status_means_one_thing_and_is_asked_for_once(
     ],
     ids=["502", "html", "half", "empty", "no id", "long id", "list"],
 )
-async def test_an_answer_that_tells_nothing_leaves_it_open_whether_it_was_done(
+async def test_after_an_unusable_answer_the_request_may_have_been_carried_out(
     answer: web.Response,
 ) -> None:
     async with answering(answer) as (_, provider):
@@ -121,7 +121,7 @@ async def test_an_answer_that_tells_nothing_leaves_it_open_whether_it_was_done(
         assert raised.value.sent
 
 
-async def test_what_was_never_sent_was_not_done(unused_tcp_port: int) -> None:
+async def test_a_request_without_a_connection_was_not_sent(unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     async with open_client("llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)) as provider:
         with pytest.raises(Unanswered) as raised:
@@ -129,7 +129,7 @@ async def test_what_was_never_sent_was_not_done(unused_tcp_port: int) -> None:
         assert not raised.value.sent
 
 
-async def test_a_webhook_is_asked_for_with_its_events_its_secret_and_as_plain_json(
+async def test_a_callback_is_requested_with_its_events_its_secret_and_as_json(
     worker: CloudWorker,
 ) -> None:
     file_id = await worker.provider.upload("a.pdf", PDF, "application/pdf")
@@ -145,7 +145,7 @@ async def test_a_webhook_is_asked_for_with_its_events_its_secret_and_as_plain_js
     assert "secret" not in repr(hook)
 
 
-async def test_a_listing_is_read_to_its_end(worker: CloudWorker) -> None:
+async def test_all_pages_of_a_listing_are_read(worker: CloudWorker) -> None:
     since = worker.now()
     file = worker.cloud.jobs.upload("a", b"a", "parse", None)
     there = [worker.cloud.jobs.create(file, "agentic").id for _ in range(230)]
@@ -155,7 +155,7 @@ async def test_a_listing_is_read_to_its_end(worker: CloudWorker) -> None:
     assert set(await worker.provider.jobs(there[:3])) == set(there[:3])
 
 
-async def test_a_call_that_hangs_is_given_up(worker: CloudWorker) -> None:
+async def test_a_call_that_hangs_ends_at_its_deadline(worker: CloudWorker) -> None:
     async def never(request: web.Request) -> web.Response:
         await asyncio.sleep(30)
         return web.Response()

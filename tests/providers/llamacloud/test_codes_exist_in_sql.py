@@ -1,4 +1,4 @@
-"""The words that the stages repeat are the database's."""
+"""The statuses and codes in the stages' code are those of the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.cloud_worker import CloudWorker
 from support.servers import ROOT
 
 
-async def test_every_stage_and_code_is_in_the_database(worker: CloudWorker) -> None:
+async def test_every_status_and_code_of_the_stages_is_in_the_database(worker: CloudWorker) -> None:
     rows = worker.query("select status, claimable, terminal from upload_pipeline.statuses")
     statuses = {row["status"]: row for row in rows}
     assert {stage.status for stage in worker.parsing.stages} <= statuses.keys()

@@ -1,4 +1,4 @@
-"""Stage `parse_ready`: the whole result is stored once, or the provider's own reason is told."""
+"""Stage `parse_ready`: the whole result is stored once, or the provider's reason is recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.cloud_worker import CREDITS, FAST, PDF, CloudWorker, Employ
 MANY_PAGES = b"%LONG\n\f\f"
 
 
-async def test_the_markdown_is_stored_and_the_job_parsed(worker: CloudWorker) -> None:
+async def test_the_markdown_is_stored_and_the_job_is_parsed(worker: CloudWorker) -> None:
     job_id = await worker.ready()
     await worker.work("parse_ready")
 
@@ -32,14 +32,14 @@ async def test_the_markdown_is_stored_and_the_job_parsed(worker: CloudWorker) ->
     assert await worker.work("parse_ready") == 0
 
 
-async def test_what_was_billed_replaces_what_was_reserved(worker: CloudWorker) -> None:
+async def test_billed_credits_replace_reserved_credits(worker: CloudWorker) -> None:
     job_id = await worker.ready()
     worker.query("update upload_pipeline.credit_reservations set reserved = 99")
     await worker.work("parse_ready")
     assert worker.settled(job_id) == CREDITS
 
 
-async def test_a_result_that_is_not_billed_yet_is_stored_all_the_same(employ: Employ) -> None:
+async def test_a_result_is_stored_before_it_is_billed(employ: Employ) -> None:
     cloud = LlamaCloud(seed=7, pace=replace(FAST, billing_seconds=10_000_000))
     async with employ(cloud) as worker:
         job_id = await worker.submitted()
@@ -50,13 +50,13 @@ async def test_a_result_that_is_not_billed_yet_is_stored_all_the_same(employ: Em
 
 
 async def ended(worker: CloudWorker, job_id: UUID) -> None:
-    """Without waiting for the bill."""
+    """Wait until the provider job has ended, but not until it is billed."""
     [parse_job] = worker.jobs_there(job_id)
     while not parse_job.ended:
         await asyncio.sleep(0.01)
 
 
-async def test_a_result_that_is_not_readable_yet_is_waited_for(worker: CloudWorker) -> None:
+async def test_a_result_that_is_not_readable_yet_defers_the_job(worker: CloudWorker) -> None:
     worker.cloud.faults = Faults(webhook_early=1, early_seconds=500)
     job_id = await worker.submitted()
     await ended(worker, job_id)
@@ -70,7 +70,7 @@ async def test_a_result_that_is_not_readable_yet_is_waited_for(worker: CloudWork
     assert worker.codes(job_id).count("stage_deferred") == 1
 
 
-async def test_a_result_that_is_gone_is_made_again(worker: CloudWorker) -> None:
+async def test_a_lost_result_starts_the_job_over(worker: CloudWorker) -> None:
     worker.cloud.faults = Faults(webhook_early=1, early_seconds=10**9)
     job_id = await worker.submitted()
     await ended(worker, job_id)
@@ -81,7 +81,7 @@ async def test_a_result_that_is_gone_is_made_again(worker: CloudWorker) -> None:
     assert worker.job(job_id)["attempt"] == 2
 
 
-async def test_a_page_that_was_cut_is_told_before_the_text_is_taken(worker: CloudWorker) -> None:
+async def test_a_cut_page_is_recorded_before_the_text_is_stored(worker: CloudWorker) -> None:
     job_id = await worker.ready(MANY_PAGES)
     await worker.work("parse_ready")
     assert worker.codes(job_id)[-2:] == ["parse_truncated", "parse_completed"]
@@ -91,7 +91,7 @@ async def test_a_page_that_was_cut_is_told_before_the_text_is_taken(worker: Clou
     ]
 
 
-async def test_pages_that_failed_are_told_though_only_the_event_would_have_said_so(
+async def test_failed_pages_are_recorded_even_without_the_partial_success_webhook(
     worker: CloudWorker,
 ) -> None:
     job_id = await worker.ready(b"%PARTIAL\n\f\f")
@@ -110,7 +110,7 @@ PERMANENT = (
 )
 
 
-async def test_a_failure_of_the_document_is_final_and_has_the_providers_code(
+async def test_a_failure_of_the_document_is_permanent_and_keeps_the_providers_code(
     worker: CloudWorker,
 ) -> None:
     jobs = {code: await worker.upload(f"%FAIL {code}".encode()) for code in PERMANENT}
@@ -124,7 +124,7 @@ async def test_a_failure_of_the_document_is_final_and_has_the_providers_code(
         assert worker.job(job_id)["attempt"] == 1
 
 
-async def test_a_failure_that_may_pass_is_another_attempt_up_to_the_last(
+async def test_a_temporary_failure_starts_another_attempt_until_the_last(
     worker: CloudWorker,
 ) -> None:
     jobs = {
@@ -145,7 +145,7 @@ async def test_a_failure_that_may_pass_is_another_attempt_up_to_the_last(
 
 
 @pytest.mark.parametrize("file", [b"%BLANK", b"%SEPARATORS\f\f"])
-async def test_a_document_without_text_is_a_failure_and_not_an_empty_one(
+async def test_a_document_without_text_fails_and_stores_no_content(
     worker: CloudWorker, file: bytes
 ) -> None:
     job_id = await worker.ready(file)
@@ -156,13 +156,13 @@ async def test_a_document_without_text_is_a_failure_and_not_an_empty_one(
     )
 
 
-async def test_a_job_that_was_cancelled_at_the_provider_is_failed_not_lost(
+async def test_a_job_cancelled_at_the_provider_is_failed(
     worker: CloudWorker,
 ) -> None:
     worker.cloud.jobs.hold()
     job_id = await worker.submitted()
     [parse_job] = worker.jobs_there(job_id)
-    # We heard something else before.
+    # An earlier webhook said that it had succeeded.
     worker.query(
         "select upload_pipeline.receive_event(source => 'llamacloud', delivery_id => 'e',"
         " body_sha256 => repeat('a', 64), event_type => 'parse.success', code => 'parse_ready',"
@@ -181,7 +181,7 @@ async def test_a_job_that_was_cancelled_at_the_provider_is_failed_not_lost(
     worker.cloud.jobs.release()
 
 
-async def test_a_job_that_the_provider_has_forgotten_is_submitted_again(
+async def test_a_job_that_the_provider_has_forgotten_goes_back_to_uploaded(
     worker: CloudWorker,
 ) -> None:
     job_id = await worker.ready()
@@ -190,7 +190,7 @@ async def test_a_job_that_the_provider_has_forgotten_is_submitted_again(
     assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_job_unknown")
 
 
-async def test_a_provider_in_trouble_costs_no_try(employ: Employ) -> None:
+async def test_errors_of_the_provider_count_no_try(employ: Employ) -> None:
     async with employ(answered_within=10) as worker:
         job_id = await worker.ready()
         async with employ(_Same(worker.cloud), answered_within=0.2) as hasty:
@@ -205,7 +205,7 @@ async def test_a_provider_in_trouble_costs_no_try(employ: Employ) -> None:
 
 
 class _Same(LlamaCloud):
-    """A provider that is started and ended by somebody else."""
+    """The same provider for a second worker, which neither starts nor stops it."""
 
     def __init__(self, cloud: LlamaCloud) -> None:
         super().__init__()
@@ -275,7 +275,7 @@ async def test_content_that_storage_refuses_fails_its_job_until_the_drain_has_st
     assert await worker.stored(job_id) == expected_markdown("report.pdf", PDF)
 
 
-async def test_two_workers_with_the_same_result_make_one_content(worker: CloudWorker) -> None:
+async def test_two_workers_with_the_same_result_store_one_content(worker: CloudWorker) -> None:
     job_id = await worker.ready()
     [job] = await worker.engine.claim_jobs("parse_ready", "slow")
     worker.query("select upload_pipeline.release_job(%s)", job_id)
@@ -285,7 +285,7 @@ async def test_two_workers_with_the_same_result_make_one_content(worker: CloudWo
     assert len(worker.query("select 1 from upload_pipeline.contents")) == 1
 
 
-async def test_a_job_that_is_cancelled_here_meanwhile_stays_so(worker: CloudWorker) -> None:
+async def test_a_job_cancelled_during_the_fetch_stays_cancelled(worker: CloudWorker) -> None:
     job_id = await worker.ready()
     [job] = await worker.engine.claim_jobs("parse_ready", "slow")
     worker.query("select upload_pipeline.cancel_job(%s)", job_id)
@@ -293,7 +293,7 @@ async def test_a_job_that_is_cancelled_here_meanwhile_stays_so(worker: CloudWork
     assert (worker.status(job_id), worker.codes(job_id)[-1]) == ("cancelled", "job_cancelled")
 
 
-async def test_of_two_jobs_of_an_attempt_the_one_that_succeeded_counts(
+async def test_the_successful_one_of_two_provider_jobs_counts(
     worker: CloudWorker,
 ) -> None:
     job_id = await worker.ready()
@@ -307,7 +307,7 @@ async def test_of_two_jobs_of_an_attempt_the_one_that_succeeded_counts(
     assert worker.event(job_id, "parse_completed")["parse_job_id"] == good.id
 
 
-async def test_the_handler_needs_no_more_than_the_workers_rights(worker: CloudWorker) -> None:
+async def test_the_fetch_handler_needs_only_the_rights_of_a_worker(worker: CloudWorker) -> None:
     job_id = await worker.ready()
     [job] = await worker.engine.claim_jobs("parse_ready", "any")
     engine = Engine(worker.pool)

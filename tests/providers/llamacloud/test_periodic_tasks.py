@@ -1,4 +1,4 @@
-"""What a worker does beside its jobs: polling, parked notifications, and what was billed."""
+"""The periodic tasks: polling, parked deliveries, and the settling of credits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hookline.providers.llamacloud.jobs import ParseJob
 from support.cloud_worker import CREDITS, FAST, PDF, CloudWorker, Employ
 
 
-async def test_without_a_webhook_the_end_is_asked_for_within_seconds(worker: CloudWorker) -> None:
+async def test_without_webhooks_the_end_is_polled_within_seconds(worker: CloudWorker) -> None:
     job_id = await worker.submitted()
     await worker.cloud.settle()
     await worker.do("polling")
@@ -23,7 +23,7 @@ async def test_without_a_webhook_the_end_is_asked_for_within_seconds(worker: Clo
     assert worker.status(job_id) == "parse_ready"
 
 
-async def test_what_is_parked_though_its_job_is_known_is_applied(worker: CloudWorker) -> None:
+async def test_a_parked_delivery_whose_job_is_known_is_applied(worker: CloudWorker) -> None:
     job_id = await worker.submitted()
     [parse_job] = worker.jobs_there(job_id)
     worker.query(
@@ -37,7 +37,7 @@ async def test_what_is_parked_though_its_job_is_known_is_applied(worker: CloudWo
     assert worker.status(job_id) == "parse_ready"
 
 
-async def test_what_was_billed_late_is_settled(employ: Employ) -> None:
+async def test_late_billing_is_settled(employ: Employ) -> None:
     cloud = LlamaCloud(seed=7, pace=replace(FAST, billing_seconds=500))
     async with employ(cloud) as worker:
         job_id = await worker.submitted()
@@ -52,7 +52,7 @@ async def test_what_was_billed_late_is_settled(employ: Employ) -> None:
         assert worker.settled(job_id) == CREDITS
 
 
-async def test_a_parse_that_failed_is_free_in_the_end(worker: CloudWorker) -> None:
+async def test_a_failed_parse_is_settled_at_zero(worker: CloudWorker) -> None:
     job_id = await worker.ready(b"%FAIL PDF_IS_BROKEN")
     await worker.work("parse_ready")
     worker.later(minutes=11)
@@ -63,7 +63,7 @@ async def test_a_parse_that_failed_is_free_in_the_end(worker: CloudWorker) -> No
     assert worker.settled(job_id) == 0
 
 
-async def test_what_cannot_be_asked_any_more_is_settled_as_reserved(worker: CloudWorker) -> None:
+async def test_a_forgotten_provider_job_is_settled_as_reserved(worker: CloudWorker) -> None:
     job_id = await worker.submitted()
     await worker.cloud.settle()
     worker.cloud.jobs.jobs.clear()
@@ -75,7 +75,7 @@ async def test_what_cannot_be_asked_any_more_is_settled_as_reserved(worker: Clou
     assert worker.settled(job_id) == CREDITS
 
 
-async def test_a_reservation_that_led_to_nothing_is_given_back(worker: CloudWorker) -> None:
+async def test_a_reservation_without_a_submission_is_settled_at_zero(worker: CloudWorker) -> None:
     job_id = await worker.upload()
     [job] = await worker.engine.claim_jobs("uploaded", "dies")
     await worker.engine.reserve_credits(job_id, job.lease_token, 20)
@@ -85,10 +85,10 @@ async def test_a_reservation_that_led_to_nothing_is_given_back(worker: CloudWork
     assert worker.settled(job_id) == 0
 
 
-async def test_what_a_worker_reserves_anew_while_it_is_looked_for_is_not_given_back(
+async def test_a_reservation_made_again_during_the_search_stays_open(
     worker: CloudWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the next one finds nothing open, does not look for the order, and pays again."""
+    """If it were settled, the next worker would not look for the submission, and pay again."""
     job_id = await worker.upload()
     [job] = await worker.engine.claim_jobs("uploaded", "slow")
     await worker.engine.reserve_credits(job_id, job.lease_token, 20)
@@ -105,10 +105,10 @@ async def test_what_a_worker_reserves_anew_while_it_is_looked_for_is_not_given_b
     assert worker.settled(job_id) is None
 
 
-async def test_a_submission_that_nobody_finished_is_found_and_its_success_is_late_not_lost(
+async def test_an_unrecorded_submission_is_found_and_its_late_success_counts(
     worker: CloudWorker,
 ) -> None:
-    """A worker dies after it submitted; the job fails for good; the parse succeeds."""
+    """A worker dies after it submitted, the job fails permanently, then the parse succeeds."""
     job_id = await worker.upload()
     [job] = await worker.engine.claim_jobs("uploaded", "dies")
     worker.cloud.faults = Faults(http_5xx_after_create=1)
@@ -140,7 +140,7 @@ async def test_billing_goes_on_while_the_provider_is_in_trouble(worker: CloudWor
     assert worker.settled(job_id) is None
 
 
-async def test_a_provider_in_trouble_is_polled_again_and_an_ended_job_is_not(
+async def test_polling_goes_on_after_errors_and_stops_when_the_job_has_ended(
     worker: CloudWorker,
 ) -> None:
     job_id = await worker.submitted()

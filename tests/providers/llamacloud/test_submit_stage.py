@@ -1,4 +1,4 @@
-"""Stage `uploaded`: whatever happens, the provider has the file once, and it is paid for once."""
+"""Stage `uploaded`: whatever happens, the file is submitted once and paid for once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hookline.providers.llamacloud.errors import Unanswered
 from support.cloud_worker import CREDITS, FAST, GRACE, PAGES, PDF, CloudWorker, Employ
 
 
-async def test_a_file_is_submitted_once_with_its_name_and_whose_it_is(worker: CloudWorker) -> None:
+async def test_a_file_is_submitted_once_with_its_name_and_job_id(worker: CloudWorker) -> None:
     job_id = await worker.upload(name="Bericht 1.pdf")
     assert await worker.work("uploaded") == 1
 
@@ -33,20 +33,20 @@ async def test_a_file_is_submitted_once_with_its_name_and_whose_it_is(worker: Cl
     assert await worker.work("uploaded") == 0
 
 
-async def test_what_it_may_cost_is_reserved_before(worker: CloudWorker) -> None:
+async def test_credits_are_reserved_before_the_submission(worker: CloudWorker) -> None:
     job_id = await worker.submitted()
     assert worker.reservation(job_id)["reserved"] == CREDITS == 10 * PAGES
     assert worker.settled(job_id) is None
 
 
-async def test_pages_that_cannot_be_counted_are_assumed(employ: Employ) -> None:
+async def test_credits_for_an_uncountable_file_are_reserved_by_the_setting(employ: Employ) -> None:
     async with employ(assumed_pages=7) as worker:
         job_id = await worker.submitted(b"one two three")
         assert worker.reservation(job_id)["reserved"] == 70
 
 
 @pytest.mark.parametrize("stored", [PDF[:-1], PDF.replace(b"1.7", b"1.6")])
-async def test_a_raw_file_that_is_another_is_a_permanent_failure(
+async def test_a_raw_file_that_differs_from_its_upload_is_a_permanent_failure(
     worker: CloudWorker, stored: bytes
 ) -> None:
     job_id = await worker.upload()
@@ -59,7 +59,7 @@ async def test_a_raw_file_that_is_another_is_a_permanent_failure(
     assert not worker.cloud.jobs.files
 
 
-async def test_a_raw_file_that_is_not_there_is_looked_for_again(worker: CloudWorker) -> None:
+async def test_a_missing_raw_file_is_a_failed_try(worker: CloudWorker) -> None:
     job_id = await worker.upload()
     await worker.storage.delete(worker.raw_path())
     await worker.work("uploaded")
@@ -67,7 +67,7 @@ async def test_a_raw_file_that_is_not_there_is_looked_for_again(worker: CloudWor
 
 
 @pytest.mark.parametrize("operation", ["upload", "create"])
-async def test_a_rate_limit_is_no_failed_try_and_reserves_nothing(
+async def test_a_rate_limit_counts_no_try_and_keeps_no_reservation(
     worker: CloudWorker, operation: str
 ) -> None:
     worker.cloud.faults = Faults(operations=(operation,), http_429=1)
@@ -101,7 +101,7 @@ async def test_a_spent_quota_pauses_the_stage_and_keeps_the_job(worker: CloudWor
     assert len(worker.jobs_there(first)) == len(worker.jobs_there(second)) == 1
 
 
-async def test_a_wrong_key_pauses_the_stage_and_says_so(employ: Employ) -> None:
+async def test_a_wrong_key_pauses_the_stage_and_names_the_variable(employ: Employ) -> None:
     async with employ(key="llx-wrong") as worker:
         job_id = await worker.upload()
         await worker.work("uploaded")
@@ -110,7 +110,7 @@ async def test_a_wrong_key_pauses_the_stage_and_says_so(employ: Employ) -> None:
         assert (worker.status(job_id), worker.settled(job_id)) == ("uploaded", 0)
 
 
-async def test_a_provider_that_is_not_there_reserves_nothing(employ: Employ) -> None:
+async def test_an_unreachable_provider_keeps_no_reservation(employ: Employ) -> None:
     async with employ() as worker:
         job_id = await worker.upload()
         url = worker.cloud.url
@@ -122,7 +122,7 @@ async def test_a_provider_that_is_not_there_reserves_nothing(employ: Employ) -> 
 
 
 class _Gone(LlamaCloud):
-    """A provider of which there is but the address."""
+    """A provider that does not run: only its address is known."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -135,10 +135,10 @@ class _Gone(LlamaCloud):
         pass
 
 
-async def test_an_order_that_was_never_sent_reserves_nothing(
+async def test_a_submission_that_was_never_sent_keeps_no_reservation(
     employ: Employ,
 ) -> None:
-    """The provider goes away between the upload and the order."""
+    """The provider goes away between the upload and the submission."""
 
     async def take(request: web.Request) -> web.Response:
         await request.read()
@@ -160,7 +160,7 @@ async def test_an_order_that_was_never_sent_reserves_nothing(
     await runner.cleanup()
 
 
-async def test_a_job_that_was_created_unanswered_is_found_and_not_made_again(
+async def test_a_job_created_without_an_answer_is_found_and_not_created_again(
     employ: Employ,
 ) -> None:
     async with employ(answered_within=0.3) as worker:
@@ -178,14 +178,14 @@ async def test_a_job_that_was_created_unanswered_is_found_and_not_made_again(
         worker.later(seconds=GRACE + 1)
         before = len(worker.cloud.requests)
         assert await worker.work("uploaded") == 3
-        # One listing for all of them.
+        # One listing serves all three.
         assert len(worker.cloud.requests) == before + 1
         for job_id in jobs:
             [parse_job] = worker.jobs_there(job_id)
             assert worker.event(job_id, "parse_submitted")["parse_job_id"] == parse_job.id
 
 
-async def test_a_job_that_was_not_created_is_made_after_the_grace(employ: Employ) -> None:
+async def test_a_job_that_was_not_created_is_created_after_the_grace(employ: Employ) -> None:
     async with employ(answered_within=0.3) as worker:
         jobs = []
         for fault in ("http_5xx", "reset", "hang"):
@@ -205,7 +205,7 @@ async def test_a_job_that_was_not_created_is_made_after_the_grace(employ: Employ
             assert worker.reservation(job_id)["reserved"] == CREDITS
 
 
-async def test_a_crash_before_the_id_is_recorded_pays_once(worker: CloudWorker) -> None:
+async def test_a_crash_before_the_id_is_recorded_costs_once(worker: CloudWorker) -> None:
     job_id = await worker.upload()
     [job] = await worker.engine.claim_jobs("uploaded", "dies")
     worker.cloud.faults = Faults(hang_after_create=1)
@@ -221,7 +221,7 @@ async def test_a_crash_before_the_id_is_recorded_pays_once(worker: CloudWorker) 
     assert await worker.work("uploaded") == 0  # swept: it comes again after a pause
     worker.later(seconds=10)
     await worker.work("uploaded")
-    # It had ended meanwhile, and nobody would have told us again.
+    # It had ended meanwhile, and no other webhook would come.
     assert worker.codes(job_id) == ["lease_expired", "parse_submitted", "parse_ready"]
     await worker.work("parse_ready")
     assert worker.status(job_id) == "parsed"
@@ -229,10 +229,10 @@ async def test_a_crash_before_the_id_is_recorded_pays_once(worker: CloudWorker) 
     assert worker.cloud.jobs.credits_billed == CREDITS == worker.settled(job_id)
 
 
-async def test_a_worker_that_dies_while_it_submits_is_succeeded_after_the_grace(
+async def test_after_a_worker_died_submitting_another_submits_after_the_grace(
     worker: CloudWorker,
 ) -> None:
-    """As the crash above, where nothing had been created: no second job, and not too early."""
+    """As in the crash above, but nothing had been created: one job, and not before the grace."""
     job_id = await worker.upload()
     [job] = await worker.engine.claim_jobs("uploaded", "dies")
     await worker.engine.reserve_credits(job_id, job.lease_token, 20)
@@ -248,7 +248,7 @@ async def test_a_worker_that_dies_while_it_submits_is_succeeded_after_the_grace(
     assert len(worker.jobs_there(job_id)) == 1
 
 
-async def test_a_job_that_is_not_listed_yet_is_waited_for(employ: Employ) -> None:
+async def test_a_submitted_job_that_is_not_listed_yet_is_waited_for(employ: Employ) -> None:
     cloud = LlamaCloud(seed=7, pace=replace(FAST, speed=10, list_lag_seconds=5))
     async with employ(cloud) as worker:
         cloud.faults = Faults(http_5xx_after_create=1)
@@ -265,7 +265,7 @@ async def test_a_job_that_is_not_listed_yet_is_waited_for(employ: Employ) -> Non
         assert worker.event(job_id, "parse_submitted")["parse_job_id"] == parse_job.id
 
 
-async def test_a_worker_that_lost_its_lease_orders_nothing(worker: CloudWorker) -> None:
+async def test_a_worker_that_lost_its_lease_submits_nothing(worker: CloudWorker) -> None:
     job_id = await worker.upload()
     [job] = await worker.engine.claim_jobs("uploaded", "slow")
     worker.query("select upload_pipeline.release_job(%s)", job_id)
@@ -274,7 +274,7 @@ async def test_a_worker_that_lost_its_lease_orders_nothing(worker: CloudWorker) 
     assert len(worker.jobs_there(job_id)) == 1
 
 
-async def test_a_worker_that_loses_its_lease_while_it_uploads_orders_nothing(
+async def test_a_worker_that_loses_its_lease_during_the_upload_submits_nothing(
     worker: CloudWorker,
 ) -> None:
     job_id = await worker.upload()
@@ -292,7 +292,7 @@ async def test_a_worker_that_loses_its_lease_while_it_uploads_orders_nothing(
     assert worker.cloud.jobs.jobs == {}
 
 
-async def test_an_upload_that_fails_when_another_has_ordered_gives_nothing_back(
+async def test_a_failed_upload_keeps_the_reservation_of_another_worker(
     worker: CloudWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = await worker.upload()
@@ -315,10 +315,10 @@ async def test_an_upload_that_fails_when_another_has_ordered_gives_nothing_back(
     assert worker.settled(job_id) == CREDITS == worker.cloud.jobs.credits_billed
 
 
-async def test_the_grace_counts_from_when_its_turn_to_order_has_come(
+async def test_the_grace_starts_after_the_wait_for_the_rate_limit(
     worker: CloudWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A turn may take ten seconds: another, who waits for the grace, must not order as well."""
+    """The wait may take ten seconds. Another worker must not submit meanwhile."""
 
     async def turn() -> None:
         worker.later(seconds=GRACE)
@@ -329,7 +329,7 @@ async def test_the_grace_counts_from_when_its_turn_to_order_has_come(
     assert age < timedelta(seconds=GRACE / 2)
 
 
-async def test_a_job_that_is_cancelled_while_it_is_submitted_is_cancelled_there(
+async def test_a_job_cancelled_during_the_submission_is_cancelled_at_the_provider(
     worker: CloudWorker,
 ) -> None:
     job_id = await worker.upload()
@@ -347,7 +347,7 @@ async def test_a_job_that_is_cancelled_while_it_is_submitted_is_cancelled_there(
     worker.cloud.jobs.release()
 
 
-async def test_an_owner_without_credits_waits_for_the_window_and_stops_nobody(
+async def test_an_owner_without_credits_waits_for_the_next_window_and_stops_no_other(
     worker: CloudWorker,
 ) -> None:
     worker.cap(10, worker.owner_id)
@@ -360,7 +360,7 @@ async def test_an_owner_without_credits_waits_for_the_window_and_stops_nobody(
     assert not worker.cloud.requests
 
 
-async def test_a_budget_of_all_that_is_spent_pauses_the_stage_until_it_is_renewed(
+async def test_a_spent_common_budget_pauses_the_stage_until_the_next_window(
     worker: CloudWorker,
 ) -> None:
     worker.cap(25)
@@ -374,7 +374,7 @@ async def test_a_budget_of_all_that_is_spent_pauses_the_stage_until_it_is_renewe
     assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "budget_exceeded")
 
 
-async def test_one_document_that_is_too_dear_does_not_stop_the_others(employ: Employ) -> None:
+async def test_a_document_over_the_budget_does_not_stop_the_others(employ: Employ) -> None:
     async with employ(assumed_pages=2) as worker:
         worker.cap(40)
         dear = await worker.upload(b"%PDF-1.7\n" + b"/Type /Page\n" * 5)

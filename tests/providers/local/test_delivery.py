@@ -1,4 +1,4 @@
-"""What the local parser sends: an envelope that its receiver takes, until it is taken."""
+"""The local parser's envelope fits the receiver, and is sent until there is a lasting answer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Sleeps(list[float]):
 
 @pytest.fixture
 def receiver(aiohttp_server: Serve) -> Callable[..., Awaitable[str]]:
-    """A receiver that gives these answers in turn, the last of them for ever."""
+    """A receiver that gives these answers in turn, and then always the last one."""
 
     async def start(*answers: tuple[int, dict[str, str]]) -> str:
         left = list(answers)
@@ -66,7 +66,7 @@ async def send(url: str, sleep: Sleeps, **options: int) -> tuple[int, int]:
     return answer.status, answer.tries
 
 
-async def test_a_webhook_is_sent_again_after_503_when_the_receiver_said(
+async def test_an_envelope_is_sent_again_when_retry_after_says(
     receiver: Callable[..., Awaitable[str]],
 ) -> None:
     url = await receiver((503, {"Retry-After": "7"}), (503, {}), (200, {}))
@@ -86,7 +86,7 @@ async def test_a_webhook_is_sent_again_after_503_when_the_receiver_said(
         ("²", 0.5),
     ],
 )
-async def test_a_pause_is_what_was_asked_for_within_bounds(
+async def test_the_pause_follows_retry_after_within_bounds(
     receiver: Callable[..., Awaitable[str]], retry_after: str, pause: float
 ) -> None:
     url = await receiver((429, {"Retry-After": retry_after}), (200, {}))
@@ -96,27 +96,29 @@ async def test_a_pause_is_what_was_asked_for_within_bounds(
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_the_tries_are_bounded(receiver: Callable[..., Awaitable[str]], status: int) -> None:
+async def test_an_envelope_is_sent_a_limited_number_of_times(
+    receiver: Callable[..., Awaitable[str]], status: int
+) -> None:
     sleeps = Sleeps()
     assert await send(await receiver((status, {})), sleeps, tries=4) == (status, 4)
     assert sleeps == [0.5, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 404, 409, 413, 422, 302])
-async def test_what_another_try_would_not_change_is_sent_once(
+async def test_an_envelope_with_a_lasting_answer_is_sent_once(
     receiver: Callable[..., Awaitable[str]], status: int
 ) -> None:
     assert await send(await receiver((status, {"Location": "/"})), Sleeps()) == (status, 1)
 
 
-async def test_a_receiver_that_is_away_is_tried_again_then_named() -> None:
+async def test_an_unreachable_receiver_is_tried_again_and_named_in_the_error() -> None:
     url, sleeps = f"http://127.0.0.1:{free_port()}/", Sleeps()
     with pytest.raises(Undelivered, match=f"{url} gave no answer in 3 tries"):
         await send(url, sleeps, tries=3)
     assert sleeps == [0.5, 1.0]
 
 
-def test_a_parsed_envelope_is_what_its_source_reads() -> None:
+def test_the_source_reads_the_envelope_of_the_local_parser() -> None:
     job_id, document_id = uuid4(), uuid4()
     markdown = "# Ärger \N{PARTY POPPER}\n"
     body = envelope_of(
@@ -137,7 +139,7 @@ def test_a_parsed_envelope_is_what_its_source_reads() -> None:
     assert read.details["parser_version"] == "2.18.0"
 
 
-def test_the_same_text_of_an_attempt_is_the_same_webhook() -> None:
+def test_the_same_text_of_an_attempt_gives_the_same_envelope() -> None:
     @dataclass(frozen=True)
     class Attempt:
         job_id: UUID
@@ -160,14 +162,14 @@ def test_the_same_text_of_an_attempt_is_the_same_webhook() -> None:
         webhook_of(without, job, result)
 
 
-def test_what_is_shown_of_a_webhook_is_no_secret_and_no_text() -> None:
+def test_the_repr_of_an_envelope_shows_no_secret_and_no_text() -> None:
     shown = repr(SignedEnvelope(b"the document's text", "msg_1", "hex", SECRET))
     assert "msg_1" in shown
     assert SECRET not in shown
     assert "text" not in shown
 
 
-def test_hex_is_what_the_receiver_verifies() -> None:
+def test_the_receiver_accepts_a_hex_signature() -> None:
     headers = sign(b"body", SECRET, "hex", message_id="msg_1", now=NOW)
     verify_hex(headers["X-Webhook-Signature"], b"body", [SECRET.encode()])
 
@@ -186,7 +188,7 @@ def test_standard_webhooks_own_library_makes_the_same_signature() -> None:
     }
 
 
-def test_a_standard_signature_is_made_anew_for_each_try_of_the_same_message() -> None:
+def test_each_try_of_a_message_has_its_own_standard_signature() -> None:
     webhook = SignedEnvelope(b"body", "msg_1", "standard", SECRET)
     first, later = webhook.headers(NOW), webhook.headers(NOW + 60)
     assert first["webhook-id"] == later["webhook-id"]

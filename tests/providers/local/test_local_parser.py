@@ -1,4 +1,4 @@
-"""The local parser gives the whole text of a file or a reason, in bounded time."""
+"""The local parser returns the whole text of a file, or a reason, in bounded time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def failure(file: Path, content: bytes) -> tuple[str, str]:
 
 
 def parsers_of(file: Path) -> list[int]:
-    """The processes that parse this file."""
+    """The ids of the processes that parse this file."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -62,7 +62,7 @@ async def test_the_sample_becomes_markdown_with_headings_and_a_table() -> None:
     assert "## How to check it" in result.markdown
 
 
-def test_the_sample_is_ours_and_small() -> None:
+def test_the_sample_is_generated_by_our_own_code_and_small() -> None:
     assert SAMPLE.read_bytes() == sample()
     assert SAMPLE.stat().st_size < 20_000
 
@@ -75,14 +75,14 @@ async def test_an_encrypted_file_needs_its_password(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.4\nnothing of use", sample()[:900], b"hello"])
-async def test_a_broken_file_is_called_broken(tmp_path: Path, content: bytes) -> None:
+async def test_a_broken_file_fails_with_pdf_is_broken(tmp_path: Path, content: bytes) -> None:
     code, reason = await failure(tmp_path / "a.pdf", content)
     assert code == "PDF_IS_BROKEN"
     assert reason.startswith("The file is broken: ")
 
 
 @pytest.mark.parametrize("pages", [[b""], [b"", text("   ", y=700)], []])
-async def test_a_blank_file_has_no_text_to_give(tmp_path: Path, pages: list[bytes]) -> None:
+async def test_a_blank_file_fails_with_no_data_found(tmp_path: Path, pages: list[bytes]) -> None:
     code, reason = await failure(tmp_path / "a.pdf", pdf(pages))
     assert code == "NO_DATA_FOUND_IN_FILE"
     assert reason.startswith("The file is blank: ")
@@ -96,20 +96,20 @@ async def test_a_blank_page_does_not_make_a_file_blank(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.docx", "a"])
-async def test_another_type_of_file_is_unsupported(tmp_path: Path, name: str) -> None:
+async def test_a_file_of_another_type_is_unsupported(tmp_path: Path, name: str) -> None:
     code, reason = await failure(tmp_path / name, b"PK\x03\x04 hello")
     assert code == "UNSUPPORTED_FILE_TYPE"
     assert reason.startswith("Unsupported file type")
 
 
-async def test_a_part_of_a_file_is_never_given_for_the_whole() -> None:
+async def test_a_file_with_too_many_pages_fails_instead_of_losing_pages() -> None:
     result = await parse(SAMPLE, max_pages=1)
     assert result == ParseFailed(
         "TOO_MANY_PAGES", "The file is too large: 2 pages, and 1 are the most."
     )
 
 
-async def test_a_file_over_the_limit_is_not_read(
+async def test_a_file_over_the_size_limit_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_parser, "MAX_BYTES", 1000)
@@ -119,7 +119,7 @@ async def test_a_file_over_the_limit_is_not_read(
 
 
 async def test_a_parser_is_killed_at_its_deadline(tmp_path: Path) -> None:
-    # Nobody ever writes to it: a parser that reads for ever.
+    # Nobody ever writes to it, so the parser never finishes reading.
     endless = tmp_path / "endless.pdf"
     os.mkfifo(endless)
     started = time.monotonic()
@@ -129,7 +129,7 @@ async def test_a_parser_is_killed_at_its_deadline(tmp_path: Path) -> None:
     assert parsers_of(endless) == []
 
 
-async def test_a_parser_is_killed_with_its_task(tmp_path: Path) -> None:
+async def test_a_parser_is_killed_when_its_task_is_cancelled(tmp_path: Path) -> None:
     endless = tmp_path / "endless.pdf"
     os.mkfifo(endless)
     task = asyncio.create_task(parse(endless))
@@ -160,7 +160,7 @@ def test_a_parser_ends_with_its_parent(tmp_path: Path) -> None:
     assert parsers_of(endless) == []
 
 
-async def test_no_copy_of_a_document_lies_about_while_it_is_parsed(
+async def test_parsing_leaves_no_copy_of_the_document_on_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -174,7 +174,7 @@ async def test_no_copy_of_a_document_lies_about_while_it_is_parsed(
     assert failed.code == "TIMEOUT"
 
 
-async def test_a_parser_that_crashes_is_a_failure_of_the_file(
+async def test_a_crash_of_the_parser_fails_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(local_parser, "_command", lambda *_: ["sh", "-c", "kill -SEGV $$"])
@@ -197,7 +197,7 @@ async def test_a_parser_does_not_see_our_secrets(monkeypatch: pytest.MonkeyPatch
     assert "secret" not in result.reason
 
 
-async def test_without_the_package_a_sentence_says_how_to_get_it(
+async def test_without_the_package_a_sentence_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def missing(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The local parser as a worker's stage: every document comes to its text or to a reason."""
+"""The local parser as a stage: every document ends with its text or with a reason."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def settings(workplace: Workplace, **changes: Any) -> Settings:
 async def parsing(
     workplace: Workplace, receiver_at: str, *, deadline: float = 60, **changes: Any
 ) -> AsyncIterator[None]:
-    """A worker with the stage, whose tries do not wait."""
+    """A worker with the stage. An envelope is sent once."""
     async with aiohttp.ClientSession() as session:
         handler = ParseLocally(session, receiver_at, deadline=deadline, tries=1)
         stage = Stage("uploaded", handler)
@@ -89,7 +89,7 @@ def reason(workplace: Workplace, job_id: UUID) -> str | None:
     return None if error is None else str(error["code"])
 
 
-async def test_a_text_comes_by_the_signed_route_of_the_receiver(
+async def test_the_text_arrives_by_the_signed_route_of_the_receiver(
     workplace: Workplace, receiver: Receiver
 ) -> None:
     job_id = job_of(workplace, sample())
@@ -116,7 +116,7 @@ async def test_a_text_comes_by_the_signed_route_of_the_receiver(
 async def answering(
     answer: Callable[[web.Request], Awaitable[web.StreamResponse]], path: str = "/{path:.*}"
 ) -> AsyncIterator[str]:
-    """An HTTP server that stands where the receiver is expected; its address."""
+    """An HTTP server in the place of the receiver. Yields its address."""
     application = web.Application(client_max_size=2**26)
     application.router.add_post(path, answer)
     runner = web.AppRunner(application)
@@ -131,7 +131,7 @@ async def answering(
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The calls by which a worker ends a lease, as they are made from here on."""
+    """Records the calls by which a worker ends a lease, from here on."""
     calls: list[str] = []
     for name in ("advance_job", "fail_job", "defer_job", "release_lease"):
         original = getattr(Engine, name)
@@ -144,10 +144,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-async def test_a_text_that_the_receiver_took_is_handed_over_and_nothing_more_is_said(
+async def test_a_text_that_the_receiver_took_is_a_hand_over_and_no_lost_lease(
     workplace: Workplace, receiver: Receiver, told: list[str]
 ) -> None:
-    # The answer takes so long that heartbeats find the lease ended before the handler knows.
+    # The answer is late: heartbeats find the lease ended before the handler has the answer.
     async def forward_slowly(request: web.Request) -> web.Response:
         headers = {name: request.headers[name] for name in ("Content-Type", "X-Webhook-Signature")}
         async with (
@@ -171,7 +171,7 @@ async def test_a_text_that_the_receiver_took_is_handed_over_and_nothing_more_is_
 
 
 @pytest.mark.parametrize("outcome", ["applied", "duplicate"])
-async def test_a_webhook_that_was_taken_before_is_a_hand_over_too(
+async def test_an_applied_or_duplicate_envelope_is_a_hand_over(
     workplace: Workplace, outcome: str, told: list[str]
 ) -> None:
     async def answer(request: web.Request) -> web.Response:
@@ -186,7 +186,7 @@ async def test_a_webhook_that_was_taken_before_is_a_hand_over_too(
 
 
 @pytest.mark.parametrize("outcome", ["stale", "ignored", "unrecognised", "parked", "kept", None])
-async def test_a_webhook_that_was_answered_and_not_applied_defers_the_job(
+async def test_an_envelope_that_was_not_applied_defers_the_job(
     workplace: Workplace, outcome: str | None
 ) -> None:
     async def answer(request: web.Request) -> web.Response:
@@ -200,7 +200,7 @@ async def test_a_webhook_that_was_answered_and_not_applied_defers_the_job(
     )
 
 
-async def test_a_document_without_a_text_fails_at_once_with_its_code(
+async def test_a_document_that_cannot_be_parsed_fails_at_once_with_its_code(
     workplace: Workplace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = b"".join(text("Much " * 18, y=760 - 9 * line, size=8) for line in range(80))
@@ -221,11 +221,11 @@ async def test_a_document_without_a_text_fails_at_once_with_its_code(
     assert {one: reason(workplace, one) for one in expected} == expected
     for job_id in expected:
         assert workplace.codes(job_id) == ["job_created", "upload_confirmed", "parse_failed"]
-    # Nobody made anything up: not one webhook was sent.
+    # No webhook was sent for any of them.
     assert workplace.query("select job_id from upload_pipeline.delivery_log") == []
 
 
-async def test_a_parser_that_hangs_is_a_timeout_and_one_that_crashes_is_tried_again(
+async def test_a_hanging_parser_is_a_timeout_and_a_crashed_one_is_tried_again(
     workplace: Workplace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_parser, "_command", lambda *_: ["sleep", "60"])
@@ -243,12 +243,12 @@ async def test_a_parser_that_hangs_is_a_timeout_and_one_that_crashes_is_tried_ag
     assert workplace.codes(job_id)[2:] == ["stage_retried", "stage_retried", "parse_failed"]
 
 
-async def test_a_receiver_that_is_away_is_waited_for_and_nobody_fails(
+async def test_an_unreachable_receiver_defers_the_job_and_counts_no_try(
     workplace: Workplace, postgres18: Server
 ) -> None:
     job_id, port = job_of(workplace, sample()), free_port()
     async with parsing(workplace, f"http://127.0.0.1:{port}"):
-        # More often than a job may fail.
+        # More often than a job may fail, so none of these counted as a failed try.
         await until(lambda: workplace.codes(job_id).count("stage_deferred") > 3)
         assert (workplace.status(job_id), reason(workplace, job_id)) == (
             *("uploaded", "receiver_away"),
@@ -259,7 +259,7 @@ async def test_a_receiver_that_is_away_is_waited_for_and_nobody_fails(
     assert workplace.codes(job_id).count("parse_completed") == 1
 
 
-async def test_another_secret_than_the_receivers_pauses_the_stage_and_says_why(
+async def test_a_secret_that_the_receiver_refuses_pauses_the_stage_and_says_why(
     workplace: Workplace, receiver: Receiver
 ) -> None:
     job_id = job_of(workplace, sample())
@@ -273,7 +273,7 @@ async def test_another_secret_than_the_receivers_pauses_the_stage_and_says_why(
     assert workplace.codes(job_id)[2:] == ["stage_deferred"]
 
 
-async def test_a_webhook_that_is_refused_for_itself_is_a_failed_try(workplace: Workplace) -> None:
+async def test_each_refusal_of_the_receiver_has_its_outcome(workplace: Workplace) -> None:
     async def refuse(request: web.Request) -> web.Response:
         return web.json_response({"detail": "No."}, status=int(request.match_info["code"]))
 
@@ -308,7 +308,7 @@ async def test_a_webhook_that_is_refused_for_itself_is_a_failed_try(workplace: W
         ({"llama_cloud_api_key": KEY, "parser": "none"}, True, "none", "HOOKLINE_PARSER says so."),
     ],
 )
-def test_who_parses_follows_from_what_is_set_and_is_said(
+def test_the_settings_choose_the_parser_and_a_sentence_says_why(
     given: dict[str, Any],
     installed: bool,
     parser: str,
@@ -322,7 +322,9 @@ def test_who_parses_follows_from_what_is_set_and_is_said(
     assert told in choice.sentence
 
 
-async def test_a_local_parser_that_cannot_be_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_local_parser_that_cannot_run_stops_the_start_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(ConfigurationError, match="HOOKLINE_LLAMAPARSE_SECRETS is not set"):
         async with parser_stages(bare(parser="local")):
             pass
@@ -332,7 +334,7 @@ async def test_a_local_parser_that_cannot_be_is_a_sentence(monkeypatch: pytest.M
             pass
 
 
-def test_the_receiver_is_where_it_listens_unless_it_is_said_to_be_elsewhere() -> None:
+def test_the_receiver_is_at_its_listening_address_unless_a_setting_says_otherwise() -> None:
     assert receiver_url(bare(host="0.0.0.0", port=9000)) == "http://127.0.0.1:9000"  # noqa: S104
     assert receiver_url(bare(host="::", port=9000)) == "http://[::1]:9000"
     elsewhere = bare(receiver_url="https://hooks.example.com/base/")

@@ -1,4 +1,4 @@
-"""The parts that need neither the provider nor Postgres."""
+"""The parts that need neither the provider nor Postgres: limiter, batches, pages, failures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Clock:
         self.time += seconds
 
 
-async def test_no_window_has_more_calls_than_are_allowed() -> None:
+async def test_no_time_window_has_more_calls_than_the_limit() -> None:
     clock = Clock()
     limiter = Limiter(5, 10, clock=clock.now, sleep=clock.sleep)
     starts = []
@@ -42,7 +42,7 @@ async def test_no_window_has_more_calls_than_are_allowed() -> None:
     assert starts[4] < 10
 
 
-async def test_questions_of_a_moment_are_put_together_and_each_is_answered() -> None:
+async def test_questions_of_a_moment_share_a_request_and_each_gets_its_answer() -> None:
     put: list[list[int]] = []
 
     async def square(questions: Sequence[int]) -> dict[int, int]:
@@ -56,7 +56,7 @@ async def test_questions_of_a_moment_are_put_together_and_each_is_answered() -> 
     assert await batches.ask(6) == 36
 
 
-async def test_who_stops_asking_disturbs_nobody_and_a_failure_is_everybodys() -> None:
+async def test_a_cancelled_question_harms_no_other_and_a_failure_reaches_all() -> None:
     async def fail(questions: Sequence[int]) -> dict[int, int]:
         raise ZeroDivisionError
 
@@ -89,7 +89,7 @@ COMPRESSED = (
         (b"text", "text/plain", None),
     ],
 )
-def test_pages_are_counted_where_they_can_be_seen(
+def test_the_pages_of_a_file_are_counted_if_possible(
     content: bytes, mime: str, pages: int | None
 ) -> None:
     assert count_pages(content, mime) == pages
@@ -111,7 +111,7 @@ def test_a_compressed_bomb_costs_little() -> None:
         ("\0\ud800 TOO_MANY_PAGES " + "x" * 5000, "TOO_MANY_PAGES", True),
     ],
 )
-def test_a_failure_has_the_code_that_the_provider_names(
+def test_a_failure_has_the_code_of_the_provider(
     message: str | None, code: str, permanent: bool
 ) -> None:
     failure = failure_of(ParseJob("p-1", "FAILED", message, None, None, None, {}))
@@ -127,13 +127,13 @@ def settings(**values: str) -> Settings:
     return Settings.model_validate(values)
 
 
-async def test_without_a_key_the_start_is_refused_with_a_sentence() -> None:
+async def test_a_missing_key_stops_the_start_with_a_sentence() -> None:
     with pytest.raises(ConfigurationError, match="LLAMA_CLOUD_API_KEY is not set"):
         async with llamacloud_stages(settings()):
             pass
 
 
-async def test_without_the_package_the_start_is_refused_with_a_sentence(
+async def test_a_missing_package_stops_the_start_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("hookline.providers.llamacloud.")]:
@@ -144,7 +144,7 @@ async def test_without_the_package_the_start_is_refused_with_a_sentence(
             pass
 
 
-async def test_a_key_is_all_that_is_needed() -> None:
+async def test_the_stages_need_only_a_key() -> None:
     async with llamacloud_stages(settings(llama_cloud_api_key="llx-1")) as parser:
         assert [stage.status for stage in parser.stages] == [
             "uploaded",

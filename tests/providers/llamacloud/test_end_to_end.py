@@ -72,7 +72,7 @@ async def test_a_file_is_parsed_by_three_calls_and_one_webhook(called: CloudWork
     assert (delivery.event_type, delivery.outcome) == ("parse.success", 200)
 
 
-async def test_a_webhook_that_overtakes_our_own_bookkeeping_is_not_lost(
+async def test_a_webhook_before_the_id_is_recorded_is_not_lost(
     called: CloudWorker,
 ) -> None:
     job_id = await called.upload()
@@ -90,7 +90,7 @@ async def test_a_webhook_that_overtakes_our_own_bookkeeping_is_not_lost(
     assert called.status(job_id) == "parsed"
 
 
-async def test_a_webhook_that_is_lost_costs_half_an_hour_and_nothing_else(
+async def test_a_lost_webhook_costs_half_an_hour_and_nothing_else(
     called: CloudWorker,
 ) -> None:
     called.cloud.faults = Faults(webhook_dropped=1)
@@ -103,7 +103,7 @@ async def test_a_webhook_that_is_lost_costs_half_an_hour_and_nothing_else(
     assert called.status(job_id) == "parsed"
 
 
-async def test_a_webhook_that_comes_after_we_asked_moves_nothing(called: CloudWorker) -> None:
+async def test_a_webhook_after_the_answer_changes_nothing(called: CloudWorker) -> None:
     called.cloud.faults = Faults(webhook_late=1, late_seconds=2000)
     job_id = await called.submitted()
     [parse_job] = called.jobs_there(job_id)
@@ -116,7 +116,7 @@ async def test_a_webhook_that_comes_after_we_asked_moves_nothing(called: CloudWo
     assert called.codes(job_id) == ["parse_submitted", "parse_ready", "parse_completed"]
 
 
-async def test_a_protected_pdf_fails_with_the_reason_that_the_webhook_lacks(
+async def test_a_protected_pdf_fails_with_the_providers_reason(
     called: CloudWorker,
 ) -> None:
     job_id = await called.submitted(b"%FAIL PDF_IS_PROTECTED")
@@ -129,7 +129,7 @@ async def test_a_protected_pdf_fails_with_the_reason_that_the_webhook_lacks(
     )
 
 
-async def test_webhooks_of_every_bad_kind_move_each_job_once(called: CloudWorker) -> None:
+async def test_bad_webhooks_of_every_kind_move_each_job_once(called: CloudWorker) -> None:
     called.cloud.faults = Faults(
         webhook_duplicated=1,
         webhook_reissued=0.5,
@@ -156,11 +156,11 @@ async def test_webhooks_of_every_bad_kind_move_each_job_once(called: CloudWorker
     assert called.cloud.jobs.paid_twice("hookline_job_id") == {}
 
 
-async def test_everything_at_once_ends_with_every_file_parsed_and_paid_for_once(
+async def test_under_all_faults_together_every_file_is_parsed_and_paid_once(
     start: Start,
 ) -> None:
     async with start(submit_grace=0.6, answered_within=0.3) as called:
-        # Real time here, since the provider's listing knows no other.
+        # In real time, since the provider's listing has no other clock.
         called.query(
             "update upload_pipeline.statuses set retry_base = '10 ms', retry_cap = '50 ms',"
             " overdue_after = overdue_after / 18000 where not terminal"
@@ -197,7 +197,7 @@ async def test_everything_at_once_ends_with_every_file_parsed_and_paid_for_once(
 
 
 @pytest.mark.parametrize("public", [True, False], ids=["webhook", "polled"])
-async def test_a_running_worker_parses_what_is_uploaded(
+async def test_a_running_worker_parses_uploaded_files(
     start: Start, login: Callable[[str], str], public: bool
 ) -> None:
     async with start() as called:
@@ -216,14 +216,14 @@ async def test_a_running_worker_parses_what_is_uploaded(
             ):
                 while any(called.status(job_id) != "parsed" for job_id in jobs):
                     await asyncio.sleep(0.05)
-        # Each stage ends the lease by a step of its own, which is no lost lease.
+        # Each stage ends its lease by a step of its own. That is not a lost lease.
         assert {line["result"] for line in lines if line["event"] == "job"} == {"handed_over"}
         for job_id in jobs:
             assert called.codes(job_id) == ["parse_submitted", "parse_ready", "parse_completed"]
         assert bool(called.cloud.webhooks.deliveries) is public
 
 
-async def test_a_job_that_we_give_up_there_is_not_failed_by_the_news_of_it(
+async def test_cancelling_a_stuck_job_at_the_provider_does_not_fail_the_new_attempt(
     called: CloudWorker,
 ) -> None:
     job_id = await called.submitted(b"%STUCK")
