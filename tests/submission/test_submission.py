@@ -1,4 +1,4 @@
-"""A file that is submitted is parsed, or is said not to be, and why."""
+"""Every submitted file is parsed, or its error says why not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.submissions import jobs_of, seen, submitted, written
 HELLO = text("Hello world", y=700)
 
 
-async def test_each_file_is_parsed_or_said_why_not(project: Path, tmp_path: Path) -> None:
+async def test_each_file_is_parsed_or_its_error_says_why_not(project: Path, tmp_path: Path) -> None:
     good = written(tmp_path, "good.pdf", sample())
     failing = {
         written(tmp_path, "locked.pdf", pdf([HELLO], encrypted=True)): "PDF_IS_PROTECTED",
@@ -35,7 +35,7 @@ async def test_each_file_is_parsed_or_said_why_not(project: Path, tmp_path: Path
     async with running_stack(project) as up:
         uploads: list[Path] = []
         results = await submitted(
-            up.settings, *refused, *failing, good, owner_id=owner_id, uploaded=uploads.append
+            up.settings, *refused, *failing, good, owner_id=owner_id, on_uploaded=uploads.append
         )
         jobs = {job.filename: (job, events) for job, events in await jobs_of(up.settings, owner_id)}
         raw = FileStorage(up.objects).file_of(read_raw(good).path_for(owner_id))
@@ -66,7 +66,9 @@ async def test_each_file_is_parsed_or_said_why_not(project: Path, tmp_path: Path
     assert set(jobs) == {"good.pdf", *(path.name for path in failing)}
 
 
-async def test_the_same_content_is_one_job_and_parsed_once(project: Path, tmp_path: Path) -> None:
+async def test_files_with_the_same_content_are_one_job_and_parsed_once(
+    project: Path, tmp_path: Path
+) -> None:
     good, copy = written(tmp_path, "a.pdf", sample()), written(tmp_path, "b.pdf", sample())
     owner_id = uuid4()
     async with running_stack(project) as up:
@@ -79,7 +81,9 @@ async def test_the_same_content_is_one_job_and_parsed_once(project: Path, tmp_pa
     assert [one.code for one in events].count("parse_completed") == 1
 
 
-async def test_a_submission_that_was_interrupted_goes_on(project: Path, tmp_path: Path) -> None:
+async def test_a_submission_after_an_interrupted_one_completes_the_upload(
+    project: Path, tmp_path: Path
+) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
 
     class Interrupted(FileStorage):
@@ -106,7 +110,7 @@ async def test_a_failed_file_may_be_submitted_again(project: Path, tmp_path: Pat
     assert second.job_id != first.job_id
 
 
-async def test_who_does_not_follow_has_the_files_stored_and_no_more(
+async def test_without_follow_a_file_is_done_once_it_is_stored(
     project: Path, tmp_path: Path
 ) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
@@ -121,7 +125,7 @@ async def test_who_does_not_follow_has_the_files_stored_and_no_more(
     assert (done.job_id, done.outcome, done.status) == (job.job_id, "duplicate", "parsed")
 
 
-async def test_why_nothing_moves_is_said_once_and_waited_on(project: Path, tmp_path: Path) -> None:
+async def test_the_reason_why_nothing_moves_is_told_once(project: Path, tmp_path: Path) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
     notices: list[str] = []
 
@@ -134,7 +138,7 @@ async def test_why_nothing_moves_is_said_once_and_waited_on(project: Path, tmp_p
 
     async with running_stack(project, parser="none") as up, asyncio.timeout(30):
         waiting = asyncio.create_task(
-            submitted(up.settings, good, owner_id=owner_id, notice=notices.append, patience=0.2)
+            submitted(up.settings, good, owner_id=owner_id, on_notice=notices.append, patience=0.2)
         )
         await heard(1)
         assert notices[0].startswith("No worker has taken it: is `hookline work` or `hookline up`")
@@ -145,16 +149,16 @@ async def test_why_nothing_moves_is_said_once_and_waited_on(project: Path, tmp_p
     async with running_stack(project, parser="none", stages=[Stage("uploaded", away)]) as up:
         async with asyncio.timeout(30):
             waiting = asyncio.create_task(
-                submitted(up.settings, good, owner_id=owner_id, notice=notices.append, patience=0.2)
+                submitted(
+                    up.settings, good, owner_id=owner_id, on_notice=notices.append, patience=0.2
+                )
             )
             await heard(2)
-        assert notices[1:] == ["It comes again: parser_away: Nobody is at home."]
+        assert notices[1:] == ["It will be tried again after parser_away: Nobody is at home."]
         waiting.cancel()
 
 
-async def test_a_job_that_ends_otherwise_is_not_called_parsed(
-    project: Path, tmp_path: Path
-) -> None:
+async def test_a_cancelled_job_is_reported_as_an_error(project: Path, tmp_path: Path) -> None:
     good, owner_id = written(tmp_path, "good.pdf", sample()), uuid4()
     async with running_stack(project, parser="none") as up:
         waiting = asyncio.create_task(submitted(up.settings, good, owner_id=owner_id))
@@ -169,7 +173,9 @@ async def test_a_job_that_ends_otherwise_is_not_called_parsed(
     assert (one.status, one.error) == ("cancelled", f"{good}: its job is cancelled.")
 
 
-async def test_postgres_that_goes_away_ends_it_once(project: Path, tmp_path: Path) -> None:
+async def test_a_submission_ends_with_an_error_when_postgres_goes_away(
+    project: Path, tmp_path: Path
+) -> None:
     good = written(tmp_path, "good.pdf", sample())
     async with running_stack(project, parser="none") as up:
         waiting = asyncio.create_task(submitted(up.settings, good, owner_id=uuid4()))
@@ -178,7 +184,7 @@ async def test_postgres_that_goes_away_ends_it_once(project: Path, tmp_path: Pat
         await waiting
 
 
-def test_a_folder_is_its_pdfs_by_name(tmp_path: Path) -> None:
+def test_a_folder_stands_for_its_pdfs_sorted_by_name(tmp_path: Path) -> None:
     below = tmp_path / "sub"
     (below / "deep").mkdir(parents=True)
     (tmp_path / "without").mkdir()
@@ -194,5 +200,8 @@ def test_a_folder_is_its_pdfs_by_name(tmp_path: Path) -> None:
     assert found("", recursive=True) == ["a.PDF", "b.pdf", "sub/c.pdf", "sub/deep/d.pdf"]
     assert found("notes.txt", "gone.pdf", recursive=False) == ["notes.txt", "gone.pdf"]
     [told] = found("without", recursive=False)
-    assert told == f"{tmp_path}/without is a folder without a PDF: --recursive looks deeper."
+    assert (
+        told
+        == f"{tmp_path}/without is a folder without a PDF: --recursive searches the folders below."
+    )
     assert find_files([Path("x")], recursive=True) == [Entry(Path("x"))]

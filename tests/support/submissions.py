@@ -30,7 +30,7 @@ async def submitted(
     results: list[Submitted] = []
     async with open_storage(settings) as storage, seen(settings) as (engine, views):
         submission = Submission(
-            engine, storage, views, owner_id, follow=follow, done=results.append, **options
+            engine, storage, views, owner_id, follow=follow, on_done=results.append, **options
         )
         await submission.run(map(Entry, paths))
     return results

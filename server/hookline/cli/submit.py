@@ -85,9 +85,9 @@ async def _submit(
             Views(pool),
             owner,
             follow=follow,
-            uploaded=board.uploaded,
-            done=board.done,
-            notice=board.notice,
+            on_uploaded=board.uploaded,
+            on_done=board.done,
+            on_notice=board.notice,
         )
         await submission.run(entries)
 

@@ -1,4 +1,4 @@
-"""The files to submit: found, read once, and named for storage."""
+"""The files to submit: find them, read each once, name its object in storage."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from uuid import UUID
 
 __all__ = ["Entry", "RawFile", "Unreadable", "find_files", "read_raw"]
 
-# The most that is read into memory; local_parser has the same limit.
+# A file is read into memory. The local parser has the same limit.
 _MAX_BYTES = 200 * 2**20
 
 
 class Unreadable(Exception):
-    """There is no document in a file; `str()` of it is a sentence that names it."""
+    """A file cannot be submitted; `str()` of it is a sentence that names the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file to submit; with `fault`, a sentence, one that cannot be."""
+    """A file to submit. With `fault`, a sentence, it is one that cannot be submitted."""
 
     path: Path
     fault: str | None = None
@@ -29,7 +29,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """The bytes of a file as they were read once: every later step is about these."""
+    """The bytes of a file. They are read once, so that every later step is about the same bytes."""
 
     filename: str
     content: bytes = field(repr=False)
@@ -37,19 +37,20 @@ class RawFile:
     sha256: str
 
     def path_for(self, owner_id: UUID) -> str:
-        """Where storage keeps it, by its content alone.
+        """Where storage keeps it. The path depends on owner and content only.
 
-        The suffix is not the name's, which may differ between two submissions of one document: the
-        object of the second would be nobody's.
+        The same document may be submitted again under another name. With the suffix of the name in
+        the path, its object would be stored twice, and no job would know the second one.
         """
         suffix = ".pdf" if self.content.startswith(b"%PDF-") else ""
         return f"storage://raw/{owner_id}/{self.sha256}{suffix}"
 
 
 def find_files(paths: Iterable[Path], *, recursive: bool) -> list[Entry]:
-    """The files themselves, and of each folder its PDFs by name; `recursive`: those below, too.
+    """Every file named, and the PDFs of every folder named, sorted by name.
 
-    Links to folders below are not followed, and what is hidden there is left out.
+    `recursive` adds the PDFs of the folders below; links to folders are not followed. Hidden files
+    and folders are left out.
     """
     found = []
     for path in paths:
@@ -57,7 +58,7 @@ def find_files(paths: Iterable[Path], *, recursive: bool) -> list[Entry]:
             found.append(Entry(path))
             continue
         inside = list(_pdfs_in(path, recursive))
-        deeper = "" if recursive else ": --recursive looks deeper"
+        deeper = "" if recursive else ": --recursive searches the folders below"
         found += inside or [Entry(path, f"{path} is a folder without a PDF{deeper}.")]
     return found
 
@@ -79,15 +80,13 @@ def _pdfs_in(folder: Path, recursive: bool) -> Iterator[Entry]:
 
 
 def read_raw(path: Path) -> RawFile:
-    """Read a file. Raises Unreadable for one that cannot be, or cannot be a document."""
+    """Read a file. Raises Unreadable if it cannot be read, is empty or is too large."""
     try:
         if not path.is_file():
             what = "a directory" if path.is_dir() else "no file"
             raise Unreadable(f"{path} is {what}." if path.exists() else f"{path} does not exist.")
         if (size := path.stat().st_size) > _MAX_BYTES:
-            raise Unreadable(
-                f"{path} is too large: {size:,} bytes, and {_MAX_BYTES:,} are the most."
-            )
+            raise Unreadable(f"{path} is too large: {size:,} bytes, the limit is {_MAX_BYTES:,}.")
         content = path.read_bytes()
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror or error}.") from error

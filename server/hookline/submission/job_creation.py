@@ -1,4 +1,4 @@
-"""Make the job of a file."""
+"""Make the job of a file, with its raw object in storage."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ __all__ = ["make_job"]
 async def make_job(
     engine: Engine, views: Views, storage: Storage, raw: RawFile, owner_id: UUID
 ) -> Receipt:
-    """The job of a file, whose raw object is stored and confirmed; `duplicate` if it had one.
+    """Create the job of a file, store its raw object and confirm the upload.
 
-    The job comes first, so that no object is without one. Raises DatabaseError, StorageError.
+    The outcome is `duplicate` if the document has an unfinished job already; that job is returned.
+    The job is created before the object is stored, so that no object is without a job.
+    Raises DatabaseError, StorageError.
     """
     raw_path = raw.path_for(owner_id)
     receipt = await engine.create_job(

@@ -1,44 +1,43 @@
-"""`hookline submit`: files are stored and become jobs; workers do the rest, and are waited for."""
+"""Submit files: several are uploaded at once, each becomes a job, and the jobs are waited for."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, Unavailable
-from hookline.postgres.records import Receipt
-from hookline.postgres.views import JobOverview, Status, Views
+from hookline.postgres.views import JobOverview, Views
 from hookline.storage.objects import Storage, StorageError
 from hookline.submission.files import Entry, Unreadable, read_raw
 from hookline.submission.job_creation import make_job
+from hookline.submission.waiting import UploadedFile, WaitingJobs
+from hookline.timing import Backoff
 
 __all__ = ["UPLOADS", "Submission", "Submitted"]
 
-# A file is in memory while it is uploaded, and each upload may need a connection to Postgres.
+# Uploads at once. Each holds a file in memory, and may need a connection to Postgres.
 UPLOADS = 4
-# Jobs that are looked at together, and seconds between two looks.
-_LOOKED_AT = 500
-_FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 1.0
-# SQLSTATE classes of a role without rights, and of a database without Hookline.
-_NO_FILES_FAULT = ("42", "3F")
-# After so many seconds in which nothing moves, it is asked why.
+# Seconds between two polls: the first, and the most.
+_SHORTEST_POLL = 0.05
+_LONGEST_POLL = 1.0
+# SQLSTATE classes that say nothing about one file: no rights, or no Hookline in the database.
+_NOT_ABOUT_A_FILE = ("42", "3F")
+# After so many seconds without a change, the reason is told.
 _PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a file. With `error` None all is well: it is parsed, or not waited for.
+    """The result of one file. `error` is None if it is parsed, or stored and not waited for.
 
-    `outcome` is create_job's word: `duplicate` if the file has a job that goes on; `error` if it
-    has no job. `status` is the job's, as it was last seen; `code` says why it failed.
+    `outcome` is that of create_job: `duplicate` if the file has an unfinished job already; it is
+    `error` for a file without a job. `status` is the job's when it was last read. `code` says why
+    the job failed.
     """
 
     path: Path
@@ -51,19 +50,12 @@ class Submitted:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Uploaded:
-    """A file whose job is waited for."""
-
-    path: Path
-    receipt: Receipt
-    started: float
-
-
 class Submission:
-    """Files on their way. `uploaded` and `done` are told of each, `notice` of what holds them up.
+    """Files that are submitted for one owner.
 
-    With `follow`, a file is done when its job is parsed or finished, else when it is uploaded.
+    With `follow`, a file is done when its job is parsed or has ended, else when it is uploaded.
+    `on_done` gets each result, `on_uploaded` each file that is stored, and `on_notice` a sentence
+    when nothing has moved for `patience` seconds.
     """
 
     def __init__(
@@ -74,9 +66,9 @@ class Submission:
         owner_id: UUID,
         *,
         follow: bool,
-        done: Callable[[Submitted], None],
-        uploaded: Callable[[Path], None] = lambda path: None,
-        notice: Callable[[str], None] = lambda sentence: None,
+        on_done: Callable[[Submitted], None],
+        on_uploaded: Callable[[Path], None] = lambda path: None,
+        on_notice: Callable[[str], None] = lambda sentence: None,
         patience: float = _PATIENCE,
     ) -> None:
         self._engine = engine
@@ -84,27 +76,23 @@ class Submission:
         self._views = views
         self._owner_id = owner_id
         self._follow = follow
-        self._done = done
-        self._uploaded = uploaded
-        self._notice = notice
-        self._patience = patience
-        # Two files with the same content are one document, and one job.
-        self._waiting: dict[UUID, list[_Uploaded]] = {}
-        self._seen: dict[UUID, tuple[int, str | None]] = {}
-        self._moved_at = time.monotonic()
-        self._told: set[str] = set()
+        self._on_done = on_done
+        self._on_uploaded = on_uploaded
+        self._waiting = WaitingJobs(
+            views, on_end=self._report_end, on_notice=on_notice, patience=patience
+        )
         self._fault: DatabaseError | None = None
 
     async def run(self, entries: Iterable[Entry]) -> None:
-        """Submit all. A file that is wrong does not stop the others.
+        """Submit all files. One that cannot be submitted does not stop the others.
 
-        Raises DatabaseError if Postgres goes away or refuses all of them; what was done is done.
+        Raises DatabaseError if Postgres goes away or refuses every file. What was done stays done.
         """
-        left = iter(entries)
+        remaining = iter(entries)
         try:
             async with asyncio.TaskGroup() as tasks:
                 uploads = [
-                    tasks.create_task(self._until_fault(self._upload_from(left)))
+                    tasks.create_task(self._until_fault(self._upload_each(remaining)))
                     for _ in range(UPLOADS)
                 ]
                 if self._follow:
@@ -115,151 +103,87 @@ class Submission:
             raise self._fault
 
     async def _until_fault(self, work: Coroutine[None, None, None]) -> None:
-        """What Postgres says to one it says to all: they stop, but none in the middle of a call."""
+        """Keep a DatabaseError, at which all tasks stop, but none in the middle of a call."""
         try:
             await work
         except DatabaseError as error:
             self._fault = self._fault or error
 
-    async def _upload_from(self, entries: Iterator[Entry]) -> None:
+    async def _upload_each(self, entries: Iterator[Entry]) -> None:
         for entry in entries:
             if self._fault is not None:
                 return
-            started = time.perf_counter()
-            if entry.fault is not None:
-                self._refuse(entry.path, entry.fault, started)
-                continue
-            try:
-                raw = await asyncio.to_thread(read_raw, entry.path)
-                receipt = await make_job(
-                    self._engine, self._views, self._storage, raw, self._owner_id
-                )
-            except Unreadable as error:
-                self._refuse(entry.path, str(error), started)
-            except StorageError as error:
-                self._refuse(entry.path, f"{entry.path} was not stored: {error}.", started)
-            except DatabaseError as error:
-                if isinstance(error, Unavailable) or (error.sqlstate or "")[:2] in _NO_FILES_FAULT:
-                    raise
-                said = " ".join(filter(None, [f"{entry.path} was refused: {error}.", error.hint]))
-                self._refuse(entry.path, said, started)
-            else:
-                del raw
-                self._take(_Uploaded(entry.path, receipt, started))
+            await self._upload(entry)
 
-    def _take(self, one: _Uploaded) -> None:
-        self._uploaded(one.path)
-        job_id = one.receipt.job_id
-        assert job_id is not None  # noqa: S101 - every outcome of create_job has a job
-        if self._follow:
-            self._waiting.setdefault(job_id, []).append(one)
+    async def _upload(self, entry: Entry) -> None:
+        started = time.perf_counter()
+        if entry.fault is not None:
+            self._refuse(entry.path, entry.fault, started)
+            return
+        try:
+            raw = await asyncio.to_thread(read_raw, entry.path)
+            receipt = await make_job(self._engine, self._views, self._storage, raw, self._owner_id)
+        except Unreadable as error:
+            self._refuse(entry.path, str(error), started)
+        except StorageError as error:
+            self._refuse(entry.path, f"{entry.path} was not stored: {error}.", started)
+        except DatabaseError as error:
+            if isinstance(error, Unavailable) or (error.sqlstate or "")[:2] in _NOT_ABOUT_A_FILE:
+                raise
+            said = " ".join(filter(None, [f"{entry.path} was refused: {error}.", error.hint]))
+            self._refuse(entry.path, said, started)
         else:
-            self._tell(one, one.receipt.status)
+            file = UploadedFile(entry.path, receipt, started)
+            self._on_uploaded(file.path)
+            if self._follow:
+                self._waiting.add(file)
+            else:
+                self._report(file, receipt.status)
 
     async def _wait_for_all(self, uploads: list[asyncio.Task[None]]) -> None:
-        statuses = {one.status: one for one in await self._views.statuses()}
-        pause = _FIRST_PAUSE
+        polls = Backoff(_SHORTEST_POLL)
         while self._waiting or not all(task.done() for task in uploads):
             if self._fault is not None:
                 return
-            moved = await self._look(statuses)
-            pause = _FIRST_PAUSE if moved else min(pause * 1.5, _LONGEST_PAUSE)
-            await asyncio.sleep(pause)
-
-    async def _look(self, statuses: dict[str, Status]) -> bool:
-        """Look at some of the jobs, and next time at others; whether any has moved."""
-        ids = list(itertools.islice(self._waiting, _LOOKED_AT))
-        jobs = {job.job_id: job for job in await self._views.jobs_of(ids)} if ids else {}
-        moved = not ids
-        for job_id in ids:
-            job = jobs.get(job_id)
-            ended = job is None or job.terminal or statuses[job.status].has_content
-            waiting = self._waiting.pop(job_id)
-            if ended:
-                for one in waiting:
-                    self._tell_end(one, job)
-                self._seen.pop(job_id, None)
-            else:
-                assert job is not None  # noqa: S101 - else it has ended
-                self._waiting[job_id] = waiting
-                now = (job.version, job.leased_by)
-                moved |= job_id in self._seen and self._seen[job_id] != now
-                self._seen[job_id] = now
-            moved |= ended
-        if moved:
-            self._moved_at = time.monotonic()
-        elif time.monotonic() - self._moved_at > self._patience:
-            await self._explain(list(jobs.values()))
-        return moved
-
-    async def _explain(self, jobs: list[JobOverview]) -> None:
-        """Say why nothing moves, once for each reason."""
-        if any(job.leased_by is not None for job in jobs):
-            return
-        statuses = {one.status: one for one in await self._views.statuses()}
-        for job in jobs:
-            status = statuses[job.status]
-            if status.paused_until is not None and status.paused_until > datetime.now(UTC):
-                until = status.paused_until.astimezone(UTC)
-                reason, why = (
-                    f"paused {job.status}",
-                    (
-                        f"Nobody works on {job.status} before {until:%H:%M:%S}Z:"
-                        f" {status.paused_because}"
-                    ),
-                )
-            elif job.last_error is not None:
-                code = str(job.last_error.get("code"))
-                reason, why = code, f"It comes again: {code}: {job.last_error.get('error')}"
-            elif status.claimable:
-                reason, why = (
-                    "no worker",
-                    (
-                        f"No worker has taken {'it' if len(jobs) == 1 else 'them'}: is"
-                        " `hookline work` or `hookline up` running?"
-                    ),
-                )
-            else:
-                continue
-            if reason not in self._told:
-                self._told.add(reason)
-                self._notice(why)
+            if await self._waiting.poll():
+                polls.reset()
+            await asyncio.sleep(polls.next(_LONGEST_POLL))
 
     def _refuse(self, path: Path, error: str, started: float) -> None:
         seconds = time.perf_counter() - started
-        self._done(Submitted(path, None, None, "error", None, None, error, seconds))
+        self._on_done(Submitted(path, None, None, "error", None, None, error, seconds))
 
-    def _tell_end(self, one: _Uploaded, job: JobOverview | None) -> None:
+    def _report_end(self, file: UploadedFile, job: JobOverview | None) -> None:
         if job is None:
-            self._tell(one, None, error=f"{one.path}: its job is gone, it was erased or purged.")
+            self._report(
+                file, None, error=f"{file.path}: its job is gone, it was erased or purged."
+            )
         elif job.failed:
             error = job.last_error or {}
             reason = error.get("error") or error.get("code")
-            self._tell(one, job.status, code=error.get("code"), error=f"{one.path}: {reason}")
+            self._report(file, job.status, code=error.get("code"), error=f"{file.path}: {reason}")
         elif job.parsed_path is None:
-            self._tell(one, job.status, error=f"{one.path}: its job is {job.status}.")
+            self._report(file, job.status, error=f"{file.path}: its job is {job.status}.")
         else:
-            self._tell(one, job.status)
+            self._report(file, job.status)
 
-    def _tell(
+    def _report(
         self,
-        one: _Uploaded,
+        file: UploadedFile,
         status: str | None,
         *,
         code: str | None = None,
         error: str | None = None,
     ) -> None:
-        receipt = one.receipt
-        seconds = time.perf_counter() - one.started
-        self._done(
+        self._on_done(
             Submitted(
-                one.path,
-                receipt.job_id,
-                receipt.document_id,
-                receipt.outcome,
-                status,
-                code,
-                error,
-                seconds,
+                path=file.path,
+                job_id=file.receipt.job_id,
+                document_id=file.receipt.document_id,
+                outcome=file.receipt.outcome,
+                status=status,
+                code=code,
+                error=error,
+                seconds=time.perf_counter() - file.started,
             )
         )
