@@ -69,7 +69,7 @@ def test_a_healthy_installation_has_no_fault(examine: Examine, operator: str) ->
     [(_, told)] = rows(checks, "parser")
     assert told.endswith(" parses on this machine: LLAMA_CLOUD_API_KEY is not set.")
     [(_, told)] = rows(checks, "rights")
-    assert "test_operator is in hookline_operator alone: right for an operator" in told
+    assert "test_operator is in hookline_operator only: right for an operator" in told
 
 
 def test_it_is_a_table_for_people(cli: Cli, db: Database, operator: str, storage: str) -> None:
@@ -96,7 +96,7 @@ def test_what_a_receivers_role_does_not_see_is_no_warning(
     code, checks = examine(login("ingest"), HOOKLINE_LLAMAPARSE_SECRETS=SECRET)
     assert code == 0
     assert rows(checks, "rights") == [
-        ("ok", "Role test_ingest is in hookline_ingest alone: right for `hookline serve`.")
+        ("ok", "Role test_ingest is in hookline_ingest only: right for `hookline serve`.")
     ]
     assert set(states(checks).values()) == {"ok"}
     unseen = {
@@ -107,7 +107,7 @@ def test_what_a_receivers_role_does_not_see_is_no_warning(
     }
     for name, role in unseen.items():
         [(_, told)] = rows(checks, name)
-        assert told.startswith("Not looked at, as is normal for hookline_ingest.")
+        assert told.startswith("Not checked: hookline_ingest may not read this, and need not.")
         assert told.endswith(f"run `hookline doctor` as a login role in hookline_{role}.")
 
 
@@ -119,14 +119,14 @@ def test_a_workers_role_is_right_for_work_and_need_not_look(
     assert rows(checks, "rights") == [
         (
             "ok",
-            "Role test_worker is in hookline_worker alone: right for `hookline work`;"
+            "Role test_worker is in hookline_worker only: right for `hookline work`;"
             " `hookline serve` needs hookline_ingest.",
         )
     ]
     assert set(states(checks).values()) == {"ok"}
     for name in ("migrations", "queues", "alerts", "integrity"):
         [(_, told)] = rows(checks, name)
-        assert told.startswith("Not looked at, as is normal for hookline_worker.")
+        assert told.startswith("Not checked: hookline_worker may not read this, and need not.")
 
 
 def test_a_parser_that_cannot_be_is_a_fault(examine: Examine, operator: str) -> None:
@@ -148,7 +148,7 @@ def test_a_key_without_the_package_for_it_is_a_fault(monkeypatch: pytest.MonkeyP
     check = configuration.check_parser(Settings(**given))
     assert check.state == "fault"
     assert check.sentence == (
-        "LlamaCloud parses: LLAMA_CLOUD_API_KEY is set. `hookline work` does not start like this:"
+        "LlamaCloud parses: LLAMA_CLOUD_API_KEY is set. `hookline work` does not start:"
         " pip install 'hookline[llamacloud]'."
     )
 
@@ -159,7 +159,7 @@ def test_what_another_role_does_not_see_is_a_warning(
     _, checks = examine(login("reader"))
     for name, told in (
         ("migrations", "test_reader cannot read the migration history"),
-        ("integrity", "run `hookline doctor` as a login role in hookline_operator."),
+        ("integrity", "Run `hookline doctor` as a login role in hookline_operator."),
     ):
         [(state, sentence)] = rows(checks, name)
         assert state == "warning"
@@ -171,7 +171,7 @@ def test_rights_in_excess_are_named(examine: Examine, db: Database, postgres18: 
     assert code == 0
     [(state, told)] = rows(checks, "rights")
     assert state == "warning"
-    assert "Role postgres has rights in excess: it is a superuser" in told
+    assert "Role postgres has more rights than it needs: it is a superuser" in told
 
     db.run("create role much login createrole bypassrls password 'much'")
     try:
@@ -183,7 +183,7 @@ def test_rights_in_excess_are_named(examine: Examine, db: Database, postgres18: 
         [(state, told)] = rows(checks, "rights")
         assert state == "warning"
         assert told.startswith(
-            "Role much has rights in excess: it bypasses row security, may create roles,"
+            "Role much has more rights than it needs: it bypasses row security, may create roles,"
             " is in hookline_owner, is in hookline_reader and hookline_worker."
         )
     finally:
@@ -202,7 +202,7 @@ def test_a_role_without_rights_is_a_fault(
         assert code == 1
         [(state, told)] = rows(checks, "rights")
         assert state == "fault"
-        assert "`grant hookline_ingest to little` for `hookline serve`" in told
+        assert "run `grant hookline_ingest to little` for `hookline serve`" in told
     finally:
         db.run("drop role little")
 
@@ -223,8 +223,8 @@ def test_a_migration_to_apply_is_a_fault(examine: Examine, db: Database, operato
     assert code == 1
     [(state, told)] = rows(checks, "migrations")
     assert state == "fault"
-    assert re.match(r"\d migrations to apply, 20", told)
-    assert told.endswith(" first: run `hookline migrate`.")
+    assert re.match(r"\d migrations? not applied, the first is 20", told)
+    assert told.endswith(": run `hookline migrate`.")
 
 
 def test_a_newer_database_is_a_fault(examine: Examine, db: Database, operator: str) -> None:
@@ -312,9 +312,11 @@ def test_damage_is_a_fault_with_the_job_it_is_in(
     code, checks = examine(operator)
     assert code == 1
     [(_, guards), (state, told)] = rows(checks, "integrity")
-    assert guards.startswith("guard_is_off: 2 rows, trigger job_")
+    assert guards.startswith("guard_is_off: 2 rows, the first is trigger job_")
     assert state == "fault"
-    assert told.startswith(f"history_has_gaps: 1 row, job {job_id} first (version 7, 1 events")
+    assert told.startswith(
+        f"history_has_gaps: 1 row, the first is job {job_id} (version 7, 1 events"
+    )
 
     code, checks = examine(operator, "--quick")
     assert code == 0
@@ -350,7 +352,7 @@ def test_work_that_waits_too_long_is_a_warning(
     assert code == 0
     [(state, told)] = rows(checks, "queues")
     assert state == "warning"
-    assert told.startswith("delivery: parked: 1 piece of work too long here. ")
+    assert told.startswith("delivery: parked: 1 item waiting for too long. ")
     assert "record_submission" in told
     alerts = dict(sentence.split(", ", 1) for _, sentence in rows(checks, "alerts"))
     assert set(alerts) == {"jobs_overdue", "content_undecided", "stage_paused"}

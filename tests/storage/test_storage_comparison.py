@@ -112,7 +112,7 @@ async def test_an_object_of_no_job_is_a_warning(jobs: Jobs, examined: Any) -> No
     checks = await examined()
     [orphan] = checks["orphaned"]
     assert orphan.state == "warning"
-    assert orphan.sentence.startswith("storage://parsed/nobody/s object.md (4 bytes) is of no job")
+    assert orphan.sentence.startswith("storage://parsed/nobody/s object.md (4 bytes) belongs to no job")
     assert [(one.state, one.sentence) for one in checks["comparison"]] == [
         ("warning", "2 objects in storage compared with 1 in the database: 1 orphaned.")
     ]
@@ -143,7 +143,7 @@ async def test_a_missing_object_of_a_job_is_a_fault(jobs: Jobs, examined: Any) -
     checks = await examined()
     [missing] = checks["missing"]
     assert missing.state == "fault"
-    assert missing.sentence.startswith(f"{path} of job {job_id} is not there: restore it")
+    assert missing.sentence.startswith(f"{path} of job {job_id} is not there. Restore it")
     assert checks["comparison"][0].sentence.endswith("2 in the database: 1 missing.")
 
 
@@ -241,7 +241,7 @@ async def test_a_storage_that_cannot_be_compared_is_reported(
     [told] = (await examined())["comparison"]
     assert (told.state, told.sentence) == (
         "fault",
-        "Not compared, the database is older: run `hookline migrate`.",
+        "Not compared: the database is older. Run `hookline migrate`.",
     )
 
 

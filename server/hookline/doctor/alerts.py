@@ -1,4 +1,4 @@
-"""The check of the view alerts."""
+"""Check the view alerts: what needs a person."""
 
 from __future__ import annotations
 
@@ -13,35 +13,46 @@ __all__ = ["REMEDIES", "check_alerts"]
 
 # What to do about an alert.
 REMEDIES = {
-    "stage_paused": "upload_pipeline.resume_stage ends the pause, once its reason is gone.",
-    "credits_spent": "upload_pipeline.set_credit_cap raises it.",
-    "stage_incomplete": "Add the rows to upload_pipeline.transitions.",
-    "lease_unswept": "Any `hookline work`, whatever its stages are, takes them back.",
-    "jobs_overdue": "See `hookline jobs --overdue`: is a worker running? `hookline retry` sends a"
-    " job back.",
+    "stage_paused": "End the pause with upload_pipeline.resume_stage once its reason is gone.",
+    "credits_spent": "Raise the cap with upload_pipeline.set_credit_cap.",
+    "stage_incomplete": "Add the missing rows to upload_pipeline.transitions.",
+    "lease_unswept": "Start a `hookline work`: every worker ends expired leases, whatever its"
+    " stages.",
+    "jobs_overdue": "See `hookline jobs --overdue`. Is a worker running? `hookline retry` gives a"
+    " job another attempt.",
     "source_silent": "Do its webhooks reach this receiver? See upload_pipeline.delivery_log.",
-    "content_unstored": "Storage refuses it: see the row storage, and storage_failed in the"
-    " receiver's log. Nothing is lost meanwhile.",
-    "content_undecided": "Look with upload_pipeline.read_content, then accept_content or"
+    "content_unstored": "The storage refuses it: see the row storage here, and storage_failed in"
+    " the receiver's log. The bytes are kept in Postgres until it works.",
+    "content_undecided": "Read it with upload_pipeline.read_content, then call accept_content or"
     " discard_content.",
 }
 
 
 async def check_alerts(views: Views, unseen: Callable[[str, str], Check]) -> list[Check]:
+    """A warning for each alert; `unseen` makes the row of a role that may not look.
+
+    Raises DatabaseError.
+    """
     try:
         alerts = await views.alerts()
     except DatabaseError as error:
         if error.sqlstate == NO_VIEW:
-            return [Check("alerts", "fault", "The database is older: run `hookline migrate`.")]
+            return [
+                Check(
+                    "alerts",
+                    "fault",
+                    "The database is too old: run `hookline migrate`.",
+                )
+            ]
         if error.sqlstate != NOT_ALLOWED:
             raise
         return [unseen("alerts", "hookline_reader")]
     if not alerts:
-        return [Check("alerts", "ok", "None: no stage is paused, no job overdue.")]
-    return [Check("alerts", "warning", _alerted(alert)) for alert in alerts]
+        return [Check("alerts", "ok", "None.")]
+    return [Check("alerts", "warning", _sentence(alert)) for alert in alerts]
 
 
-def _alerted(alert: Alert) -> str:
+def _sentence(alert: Alert) -> str:
     since = f" (since {alert.since:%Y-%m-%d %H:%M}Z)" if alert.since else ""
     remedy = REMEDIES.get(alert.alert, "")
     return f"{alert.alert}, {alert.subject}{since}: {alert.detail}. {remedy}".rstrip()

@@ -1,4 +1,4 @@
-"""One row of the report of `hookline doctor`, and how a check says what it could not look at."""
+"""One row of the report of `hookline doctor`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ State = Literal["ok", "warning", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row of the report."""
+    """One row: what was checked, the result, and a sentence that says what to do."""
 
     name: str
     state: State
@@ -20,4 +20,5 @@ class Check:
 
 
 def count(number: int, word: str) -> str:
+    """A number and its noun: 1 job, 1,000 jobs."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"

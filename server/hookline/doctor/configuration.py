@@ -1,4 +1,4 @@
-"""The checks of the configuration: values, sources, parser."""
+"""Check the configuration: variables, sources, parser."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_configuration", "receives", "unknown_variables"]
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[Check]:
-    """A warning for each HOOKLINE_ variable that no setting reads: most are misspelled."""
+    """A warning for each HOOKLINE_ variable that is no setting, most often a misspelled one."""
     known = [str(field.alias) for field in Settings.model_fields.values()]
     for name in sorted(environment):
         if name.startswith("HOOKLINE_") and name not in known:
@@ -25,6 +25,7 @@ def unknown_variables(environment: Mapping[str, str]) -> Iterator[Check]:
 
 
 def check_configuration(settings: Settings) -> Iterator[Check]:
+    """The rows of settings that are valid: who may send, who parses."""
     yield Check("configuration", "ok", "Every value is valid.")
     sources = {
         f"llamaparse ({settings.llamaparse_scheme})": settings.llamaparse_secrets,
@@ -37,22 +38,22 @@ def check_configuration(settings: Settings) -> Iterator[Check]:
             for name, secrets in sources.items()
         )
         if settings.push_secrets and settings.public_url is None:
-            counts += "; `hookline url` needs HOOKLINE_PUBLIC_URL, too"
+            counts += "; `hookline url` also needs HOOKLINE_PUBLIC_URL"
         yield Check("sources", "ok", f"{counts}.")
     else:
         yield Check(
             "sources",
             "warning",
-            "No source has a secret, so that `hookline serve` does not start: set"
+            "No source has a secret, so `hookline serve` does not start: set"
             " HOOKLINE_LLAMAPARSE_SECRETS, HOOKLINE_LLAMACLOUD_SECRETS or HOOKLINE_PUSH_SECRETS.",
         )
     yield check_parser(settings)
 
 
 def check_parser(settings: Settings) -> Check:
-    """Who parses, if these are a worker's settings; and what it lacks for that."""
+    """Who parses, if a worker starts with these settings, and what is missing for that."""
     choice = choose_parser(settings)
-    lacks = {
+    needs = {
         "llamacloud": [
             ("pip install 'hookline[llamacloud]'", find_spec("llama_cloud") is None),
             ("set LLAMA_CLOUD_API_KEY", settings.llama_cloud_api_key is None),
@@ -63,14 +64,15 @@ def check_parser(settings: Settings) -> Check:
         ],
         "none": [],
     }[choice.parser]
-    if remedies := " and ".join(remedy for remedy, lacking in lacks if lacking):
+    if remedies := " and ".join(remedy for remedy, missing in needs if missing):
         return Check(
             "parser",
             "fault",
-            f"{choice.sentence} `hookline work` does not start like this: {remedies}.",
+            f"{choice.sentence} `hookline work` does not start: {remedies}.",
         )
     return Check("parser", "ok", choice.sentence)
 
 
 def receives(settings: Settings) -> bool:
+    """Whether a receiver can start with these settings: some source has a secret."""
     return bool(settings.llamaparse_secrets or settings.llamacloud_secrets or settings.push_secrets)

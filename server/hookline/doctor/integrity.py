@@ -1,4 +1,4 @@
-"""The check of the data's integrity, by check_integrity()."""
+"""Check with check_integrity() that no invariant of the data is violated."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ __all__ = ["check_integrity"]
 
 
 async def check_integrity(engine: Engine, unseen: Callable[[str, str], Check]) -> list[Check]:
+    """A fault for each kind of violation; `unseen` makes the row of a role that may not look.
+
+    Reads every job and event once. Raises DatabaseError.
+    """
     try:
         violations = await engine.check_integrity()
     except DatabaseError as error:
@@ -25,19 +29,19 @@ async def check_integrity(engine: Engine, unseen: Callable[[str, str], Check]) -
     for violation in violations:
         kinds.setdefault(str(violation["violation"]), []).append(violation)
     return [
-        Check("integrity", "fault", _violated(kind, rows)) for kind, rows in sorted(kinds.items())
+        Check("integrity", "fault", _sentence(kind, rows)) for kind, rows in sorted(kinds.items())
     ]
 
 
-def _violated(kind: str, rows: list[Mapping[str, object]]) -> str:
+def _sentence(kind: str, rows: list[Mapping[str, object]]) -> str:
     found = f"{kind}: {count(len(rows), 'row')}"
     first = rows[0]
     if first["job_id"] is None:
         return (
-            f"{found}, {first['detail']} first. `alter table ... enable always trigger ...` puts"
-            " a guard back; db/triggers has it if it is gone."
+            f"{found}, the first is {first['detail']}. Put a guard back with `alter table ..."
+            " enable always trigger ...`; if the trigger is gone, its file is in db/triggers."
         )
     return (
-        f"{found}, job {first['job_id']} first ({first['detail']})."
-        " upload_pipeline.check_integrity() names all: restore these jobs from a backup."
+        f"{found}, the first is job {first['job_id']} ({first['detail']}). Find all with"
+        " upload_pipeline.check_integrity(), and restore these jobs from a backup."
     )

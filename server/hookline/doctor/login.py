@@ -1,4 +1,4 @@
-"""Who is connected: the login role, its rights, and which process it belongs to."""
+"""The login role that is connected: its memberships, and what it may not look at."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hookline.postgres.pool import transaction
 
 __all__ = ["NOT_ALLOWED", "NO_VIEW", "Login", "process_of", "unseen", "who"]
 
+# SQLSTATEs: insufficient_privilege, undefined_table.
 NOT_ALLOWED = "42501"
 NO_VIEW = "42P01"
 _WHO = """
@@ -45,6 +46,8 @@ select session_user::text as name,
 
 
 class Login(NamedTuple):
+    """The role and its server. `roles` are the hookline roles that it is in, indirectly too."""
+
     name: str
     database: str
     version: str
@@ -57,16 +60,17 @@ class Login(NamedTuple):
 
 
 async def who(pool: AsyncConnectionPool) -> Login:
+    """The role that is connected. Raises DatabaseError."""
     async with transaction(pool) as connection:
         cursor = connection.cursor(row_factory=class_row(Login))
         await cursor.execute(_WHO)
         login = await cursor.fetchone()
-    assert login is not None  # noqa: S101 - whoever is connected has a row in pg_roles
+    assert login is not None  # noqa: S101 - every role that connects is in pg_roles
     return login
 
 
 def process_of(login: Login) -> str | None:
-    """The role of a process of ours that need not look at anything; None for people's."""
+    """The hookline role of a receiver's or a worker's login, which may read no view; else None."""
     if login.roles == ["hookline_ingest"]:
         return "hookline_ingest"
     if set(login.roles) == {"hookline_ingest", "hookline_worker"}:
@@ -75,15 +79,17 @@ def process_of(login: Login) -> str | None:
 
 
 def unseen(login: Login, name: str, role: str) -> Check:
+    """The row of a check that this login may not do. Members of `role` may."""
     if process := process_of(login):
         return Check(
             name,
             "ok",
-            f"Not looked at, as is normal for {process}. To look, run `hookline doctor` as a"
-            f" login role in {role}.",
+            f"Not checked: {process} may not read this, and need not. To check it, run"
+            f" `hookline doctor` as a login role in {role}.",
         )
     return Check(
         name,
         "warning",
-        f"Not looked at, which this role may not: run `hookline doctor` as a login role in {role}.",
+        f"Not checked: role {login.name} may not read this. Run `hookline doctor` as a login role"
+        f" in {role}.",
     )

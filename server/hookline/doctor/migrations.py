@@ -1,4 +1,4 @@
-"""The check of the migrations that the database has."""
+"""Check that the database has the migrations of this version of Hookline."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ __all__ = ["check_migrations"]
 
 
 def check_migrations(conninfo: str, login: Login) -> Check:
+    """One row. It blocks: run it in a thread."""
     try:
         with psycopg.connect(
             conninfo, connect_timeout=CONNECT_TIMEOUT, prepare_threshold=None
         ) as connection:
             pending = migrations.pending(connection)
     except MigrationError as error:
-        # A newer database is a fault; not being allowed to look is not.
+        # A newer database is a fault. A role that may not read the history is not.
         unread = isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege)
         if unread and process_of(login):
             return unseen(login, "migrations", "hookline_operator")
@@ -31,7 +32,7 @@ def check_migrations(conninfo: str, login: Login) -> Check:
         return Check(
             "migrations",
             "fault",
-            f"{count(len(pending), 'migration')} to apply, {pending[0].version}_{pending[0].name}"
-            " first: run `hookline migrate`.",
+            f"{count(len(pending), 'migration')} not applied, the first is"
+            f" {pending[0].version}_{pending[0].name}: run `hookline migrate`.",
         )
-    return Check("migrations", "ok", "The database is of this version of Hookline.")
+    return Check("migrations", "ok", "The database has every migration of this Hookline.")

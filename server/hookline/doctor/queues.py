@@ -1,4 +1,4 @@
-"""The check of the queues: work that waits, and how long."""
+"""Check the view queue_health: work that waits, and for how long."""
 
 from __future__ import annotations
 
@@ -11,33 +11,37 @@ from hookline.postgres.views import Views
 
 __all__ = ["ADVICE", "check_queues"]
 
-# What to do about a queue that no alert is about.
+# What to do about a queue for which there is no alert.
 ADVICE = {
-    "delivery: parked": "Nobody has recorded its provider job: call"
-    " upload_pipeline.record_submission, or let it expire if it is another application's.",
-    "object: to delete": "Storage refuses it: see the row storage, and storage_failed in the"
-    " receiver's log.",
+    "delivery: parked": "Their provider jobs are not recorded: call"
+    " upload_pipeline.record_submission. Deliveries for another application expire by themselves.",
+    "object: to delete": "The storage refuses to delete them: see the row storage here, and"
+    " storage_failed in the receiver's log.",
 }
 
 
 async def check_queues(views: Views, unseen: Callable[[str, str], Check]) -> list[Check]:
+    """A warning for each queue that is too old; `unseen` makes the row of a role that may not look.
+
+    Raises DatabaseError.
+    """
     try:
         queues = await views.queue_health()
     except DatabaseError as error:
         if error.sqlstate != NOT_ALLOWED:
             raise
         return [unseen("queues", "hookline_reader")]
-    # All other queues are the alerts' to judge.
+    # For the other queues there are alerts.
     late = [queue for queue in queues if queue.overdue and queue.queue in ADVICE]
     if not late:
-        # The jobs that a source waits for stand in a status, too.
+        # A job that waits for a source is also counted by its status.
         waiting = sum(one.waiting for one in queues if not one.queue.startswith("source: "))
-        return [Check("queues", "ok", f"{count(waiting, 'piece')} of work waiting.")]
+        return [Check("queues", "ok", f"{count(waiting, 'item')} of work waiting.")]
     return [
         Check(
             "queues",
             "warning",
-            f"{queue.queue}: {count(queue.overdue, 'piece')} of work too long here."
+            f"{queue.queue}: {count(queue.overdue, 'item')} waiting for too long."
             f" {ADVICE[queue.queue]}",
         )
         for queue in late

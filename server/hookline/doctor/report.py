@@ -1,7 +1,7 @@
-"""What is wrong, or soon will be, with a configuration, a database and a storage.
+"""All checks of `hookline doctor`, in their order: configuration, database, storage.
 
-Each check is a row: its name, how it stands, and a sentence that says what to do. Nothing is
-changed, but for a probe object that is written to the storage and deleted.
+Each check is a row: its name, its result, and a sentence that says what to do. Nothing is changed,
+except that a probe object is written to the storage and deleted.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ async def examine(
     compare: bool = False,
     progress: Callable[[str], None] = lambda sentence: None,
 ) -> AsyncGenerator[Check, None]:
-    """Every check in turn, each as soon as it is known.
+    """Every check in turn, each as soon as its result is known.
 
-    `integrity` reads every job and event once, which takes minutes where there are millions;
-    `compare` reads every object of parsed content, and says by `progress` how far it is.
+    `integrity` reads every job and event once; with millions of them that takes minutes. `compare`
+    reads every object of parsed content, and tells `progress` how far it is.
     """
     for check in check_configuration(settings):
         yield check
@@ -58,7 +58,7 @@ async def examine(
     except (ConfigurationError, Unreachable) as error:
         yield Check("database", "fault", str(error))
     except DatabaseError as error:
-        yield Check("database", "fault", f"Postgres failed while it was asked: {error}.")
+        yield Check("database", "fault", f"Postgres failed during the checks: {error}.")
     storage = await check_storage(settings)
     yield storage
     if compare and storage.state == "ok":
@@ -85,14 +85,14 @@ async def _database(
         )
         return
     yield Check("database", "ok", f"Hookline is in {login.database}, PostgreSQL {login.version}.")
-    said = functools.partial(unseen, login)
+    not_checked = functools.partial(unseen, login)
     yield await asyncio.to_thread(check_migrations, settings.require_database(), login)
     for check in check_rights(login, receives=receives(settings)):
         yield check
-    for check in await check_queues(Views(pool), said):
+    for check in await check_queues(Views(pool), not_checked):
         yield check
-    for check in await check_alerts(Views(pool), said):
+    for check in await check_alerts(Views(pool), not_checked):
         yield check
     if integrity:
-        for check in await check_integrity(Engine(pool), said):
+        for check in await check_integrity(Engine(pool), not_checked):
             yield check

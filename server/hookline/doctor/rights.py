@@ -1,4 +1,4 @@
-"""The check of the login role's rights."""
+"""Check the rights of the login role: neither too few nor too many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hookline.doctor.login import Login
 
 __all__ = ["check_rights"]
 
-# Each implies the roles on its right.
+# Role -> the roles that its members are in, too.
 _IMPLIED = {
     "hookline_ingest": (),
     "hookline_worker": ("hookline_ingest",),
@@ -19,12 +19,13 @@ _IMPLIED = {
 _USE = {
     "hookline_ingest": "`hookline serve`",
     "hookline_worker": "`hookline work`",
-    "hookline_reader": "looking",
+    "hookline_reader": "a person who only reads",
     "hookline_operator": "an operator",
 }
 
 
 def check_rights(login: Login, *, receives: bool) -> Iterator[Check]:
+    """One row. `receives`: the settings have a secret, so they may be those of a receiver."""
     chosen = [role for role in login.roles if role in _IMPLIED]
     implied = {under for role in chosen for under in _IMPLIED[role]}
     chosen = [role for role in chosen if role not in implied]
@@ -41,27 +42,27 @@ def check_rights(login: Login, *, receives: bool) -> Iterator[Check]:
         if has
     ]
     if excess:
-        right = "hookline_ingest" if receives else "the one that its process needs"
+        right = "hookline_ingest" if receives else "the one of its process"
         yield Check(
             "rights",
             "warning",
-            f"Role {login.name} has rights in excess: it {', '.join(excess)}. Give each process a"
-            f" login role of its own, in one hookline role alone: {right}.",
+            f"Role {login.name} has more rights than it needs: it {', '.join(excess)}. Give each"
+            f" process a login role of its own that is in one hookline role only: {right}.",
         )
     elif not chosen:
         yield Check(
             "rights",
             "fault",
-            f"Role {login.name} is in no hookline role and may do nothing: as an administrator,"
-            f" `grant hookline_ingest to {login.name}` for `hookline serve`, or another of"
-            f" {', '.join(_IMPLIED)}.",
+            f"Role {login.name} is in no hookline role and may do nothing. As an administrator,"
+            f" run `grant hookline_ingest to {login.name}` for `hookline serve`, or grant another"
+            f" of {', '.join(_IMPLIED)}.",
         )
     else:
-        # A worker has the receiver's secrets, too: the local parser signs, LlamaCloud is told.
+        # A worker has the secrets, too: it signs with them, or gives them to LlamaCloud.
         serve = "" if chosen == ["hookline_ingest"] else "; `hookline serve` needs hookline_ingest"
         yield Check(
             "rights",
             "ok",
-            f"Role {login.name} is in {chosen[0]} alone: right for {_USE[chosen[0]]}"
+            f"Role {login.name} is in {chosen[0]} only: right for {_USE[chosen[0]]}"
             f"{serve if receives else ''}.",
         )

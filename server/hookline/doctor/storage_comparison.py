@@ -1,4 +1,4 @@
-"""What is in storage, compared with what the database says is there."""
+"""Compare the objects in storage with what the database says is there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hookline.storage.objects import MissingObject, Storage, StoredObject
 
 __all__ = ["GRACE", "Comparison", "Difference"]
 
-# No write takes as long; and `hookline doctor` itself leaves an object for a moment.
+# An object that is younger is not called orphaned: a write may be under way, or a doctor's probe.
 GRACE = timedelta(minutes=10)
 
 _BATCH = 1000
@@ -24,7 +24,7 @@ _DOWNLOADS = 8
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An object that no job knows, or one of a job that is not there or not what was stored."""
+    """An object without a job (orphaned), or a job's object that is missing or has other bytes."""
 
     kind: Literal["orphaned", "missing", "different"]
     path: str
@@ -35,9 +35,9 @@ class Difference:
 class Comparison:
     """One pass over the bucket of parsed content, then one over the database.
 
-    An object is listed before the database is asked about it, and a job's path is in the database
-    before its object is written: what is written meanwhile is not taken for an orphan. Of every
-    object there is only a hash in memory.
+    A job's path is in the database before its object is written, and we list an object before we
+    look for it in the database. So an object that is written meanwhile is not called orphaned. For
+    each object only a hash is kept in memory.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Comparison:
         self._now = now
         self._progress = progress
         self._downloads = asyncio.Semaphore(_DOWNLOADS)
-        # Two of a hundred million paths with one hash: one chance in a thousand, and it would
-        # hide a missing object only if one of these two is it.
+        # Among 10^8 paths two share a hash with a chance of 1 in 1,000. That hides a missing object
+        # only if it is one of the two.
         self._there: set[int] = set()
 
     async def differences(self) -> AsyncGenerator[Difference, None]:
-        """Each as it is found. Raises StorageError, DatabaseError."""
+        """Each difference as it is found. Raises StorageError, DatabaseError."""
         async for listed in _batches(self._storage.list("parsed")):
             for difference in await self._compare_listed(listed):
                 yield difference
@@ -67,7 +67,7 @@ class Comparison:
             for difference in await self._compare_stored(batch):
                 yield difference
             self.jobs += len(batch)
-            self._progress(f"Comparing storage: {self.jobs:,} contents of jobs looked for")
+            self._progress(f"Comparing storage: {self.jobs:,} objects of jobs looked for")
             path = batch[-1].path
 
     async def _compare_listed(self, listed: list[StoredObject]) -> list[Difference]:
@@ -77,7 +77,7 @@ class Comparison:
             for one in listed
             if one.path not in known and one.modified < self._now - GRACE
         ]
-        # What waits for storage will be written, whatever is there now.
+        # An object that is not stored yet will be written, whatever is there now.
         stored = [(one, known[one.path]) for one in listed if one.path in known]
         compared = await asyncio.gather(
             *(self._compare(one, row) for one, row in stored if row.stored and row.job_id)
@@ -93,7 +93,7 @@ class Comparison:
                 async with self._downloads:
                     content = await self._storage.read(row.path)
             except MissingObject:
-                # Deleted since it was listed. If the database still has it, it is missing.
+                # Deleted since it was listed. The second pass finds it if a job still needs it.
                 return None
             sha256 = hashlib.sha256(content).hexdigest()
             if sha256 != row.sha256:
@@ -108,7 +108,7 @@ class Comparison:
             for path in await asyncio.gather(*(self._if_absent(row.path) for row in unseen))
             if path
         ]
-        # Asked again: a document may have been erased meanwhile.
+        # Read again, because a document may have been erased meanwhile.
         return [
             Difference("missing", row.path, row.job_id, f"{row.bytes or 0:,} bytes")
             for row in (await self._views.known_objects(absent) if absent else [])
@@ -116,7 +116,7 @@ class Comparison:
         ]
 
     async def _if_absent(self, path: str) -> str | None:
-        # It may have been stored after its bucket was listed.
+        # It may have been written after the bucket was listed.
         try:
             async with self._downloads:
                 await self._storage.read(path)

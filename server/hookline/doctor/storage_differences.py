@@ -1,4 +1,4 @@
-"""The rows of `hookline doctor --storage`: each difference, and how many were compared."""
+"""Check storage against the database: a row for each difference, and one for the totals."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from hookline.storage.opening import open_storage
 
 __all__ = ["compare_storage"]
 
-_COMPARED = "comparison"
+_TOTALS = "comparison"
 
 
 async def compare_storage(
     settings: Settings, progress: Callable[[str], None]
 ) -> AsyncGenerator[Check, None]:
+    """Every difference as it is found, then the totals. `progress` gets a sentence now and then."""
     found: Counter[str] = Counter()
     try:
         async with connected(settings) as pool, open_storage(settings) as storage:
@@ -32,59 +33,59 @@ async def compare_storage(
             async with aclosing(comparison.differences()) as differences:
                 async for difference in differences:
                     found[difference.kind] += 1
-                    yield _different(difference)
+                    yield _row(difference)
     except (ConfigurationError, Unreachable) as error:
-        yield Check(_COMPARED, "fault", f"Not compared: {error}")
+        yield Check(_TOTALS, "fault", f"Not compared: {error}")
         return
     except StorageError as error:
-        yield Check(_COMPARED, "fault", f"Not compared to the end: {error}.")
+        yield Check(_TOTALS, "fault", f"The comparison stopped: {error}.")
         return
     except DatabaseError as error:
-        yield _uncompared(error)
+        yield _failed(error)
         return
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(found.items()))
-    orphaned_alone = set(found) <= {"orphaned"}
-    state: State = "ok" if not found else "warning" if orphaned_alone else "fault"
+    only_orphans = set(found) <= {"orphaned"}
+    state: State = "ok" if not found else "warning" if only_orphans else "fault"
     yield Check(
-        _COMPARED,
+        _TOTALS,
         state,
         f"{count(comparison.objects, 'object')} in storage compared with {comparison.jobs:,} in"
         f" the database: {kinds or 'no difference'}.",
     )
 
 
-def _different(difference: Difference) -> Check:
+def _row(difference: Difference) -> Check:
     path, job_id, detail = difference.path, difference.job_id, difference.detail
     match difference.kind:
         case "orphaned":
             return Check(
                 "orphaned",
                 "warning",
-                f"{path} ({detail}) is of no job that the database knows: delete it, if no other"
-                " database has it.",
+                f"{path} ({detail}) belongs to no job of this database. Delete it, unless another"
+                " database uses this storage.",
             )
         case "missing":
-            advice = "restore it from a backup, or have the document parsed again"
-            return Check("missing", "fault", f"{path} of job {job_id} is not there: {advice}.")
+            advice = "Restore it from a backup, or parse the document again."
+            return Check("missing", "fault", f"{path} of job {job_id} is not there. {advice}")
         case "different":
             return Check(
                 "different",
                 "fault",
-                f"{path} of job {job_id} is not what was stored ({detail}): restore it from a"
-                " backup, or have the document parsed again.",
+                f"{path} of job {job_id} is not what was stored ({detail}). Restore it from a"
+                " backup, or parse the document again.",
             )
 
 
-def _uncompared(error: DatabaseError) -> Check:
+def _failed(error: DatabaseError) -> Check:
     if error.sqlstate == NOT_ALLOWED:
         return Check(
-            _COMPARED,
+            _TOTALS,
             "fault",
-            "Not compared, since this role may not look: run `hookline doctor --storage` as a"
+            "Not compared: this role may not read the view. Run `hookline doctor --storage` as a"
             " login role in hookline_reader.",
         )
     if error.sqlstate == NO_VIEW:
         return Check(
-            _COMPARED, "fault", "Not compared, the database is older: run `hookline migrate`."
+            _TOTALS, "fault", "Not compared: the database is older. Run `hookline migrate`."
         )
-    return Check(_COMPARED, "fault", f"Not compared to the end, Postgres failed: {error}.")
+    return Check(_TOTALS, "fault", f"The comparison stopped, because Postgres failed: {error}.")

@@ -1,4 +1,4 @@
-"""The check of the storage: an object is written and deleted."""
+"""Check the storage: write an object and delete it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ __all__ = ["check_storage"]
 
 
 async def check_storage(settings: Settings) -> Check:
+    """One row, within HOOKLINE_STORAGE_DEADLINE."""
     try:
         url = settings.require_storage()
     except ConfigurationError as error:
