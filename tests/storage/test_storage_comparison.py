@@ -112,7 +112,7 @@ async def test_an_object_of_no_job_is_a_warning(jobs: Jobs, examined: Any) -> No
     checks = await examined()
     [orphan] = checks["orphaned"]
     assert orphan.state == "warning"
-    assert orphan.sentence.startswith("storage://parsed/nobody/s object.md (4 bytes) belongs to no job")
+    assert orphan.sentence.startswith("storage://parsed/nobody/s object.md (4 bytes) belongs to no")
     assert [(one.state, one.sentence) for one in checks["comparison"]] == [
         ("warning", "2 objects in storage compared with 1 in the database: 1 orphaned.")
     ]
