@@ -8,9 +8,9 @@ create table upload_pipeline.transitions (
   constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status)
 );
 
--- retry_job follows it without being told where to.
+-- retry_job follows it without being told where to. A disabled way back may have a successor beside it.
 create unique index one_way_back_by_retry on upload_pipeline.transitions (from_status)
-  where event_type = 'retry' and to_status <> from_status;
+  where event_type = 'retry' and to_status <> from_status and enabled;
 
 comment on table upload_pipeline.transitions is
   'Every legal step. A step that keeps the status (an operator''s release, a confirmed upload) is a self-loop. '

@@ -371,9 +371,9 @@ create table upload_pipeline.transitions (
   constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status)
 );
 
--- retry_job follows it without being told where to.
+-- retry_job follows it without being told where to. A disabled way back may have a successor beside it.
 create unique index one_way_back_by_retry on upload_pipeline.transitions (from_status)
-  where event_type = 'retry' and to_status <> from_status;
+  where event_type = 'retry' and to_status <> from_status and enabled;
 
 comment on table upload_pipeline.transitions is
   'Every legal step. A step that keeps the status (an operator''s release, a confirmed upload) is a self-loop. '
@@ -3763,7 +3763,8 @@ begin
          from upload_pipeline.transitions as t
         where t.from_status = v_job.status
           and t.to_status <> t.from_status
-          and t.event_type = 'retry')
+          and t.event_type = 'retry'
+          and t.enabled)
     ),
     payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user)
   );

@@ -36,7 +36,8 @@ begin
          from upload_pipeline.transitions as t
         where t.from_status = v_job.status
           and t.to_status <> t.from_status
-          and t.event_type = 'retry')
+          and t.event_type = 'retry'
+          and t.enabled)
     ),
     payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user)
   );
