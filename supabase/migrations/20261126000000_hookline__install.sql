@@ -1755,7 +1755,9 @@ as $$
 declare
   v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
 begin
-  if v_step.status is null
+  -- Transitions know types, not codes: one that a later stage needs must not let a late report take stored content away.
+  if job.has_content
+    or v_step.status is null
     or upload_pipeline.answer_is_stale(job, null, apply_report.parse_job_id, v_step.failed)
   then
     return null;
@@ -1848,7 +1850,8 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
+  select not job.has_content
+     and (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
      and not upload_pipeline.answer_is_stale(job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false)
      and not (job.terminal and exists (
        select
@@ -2236,7 +2239,7 @@ begin
    where c.job_id = finish_content.job_id
      and c.ordinal = finish_content.ordinal;
 
-  if v_content.attempt >= v_job.attempt then
+  if v_content.attempt >= v_job.attempt and not v_job.has_content then
     v_job.parsed_path := v_content.path;
     v_job.parsed_sha256 := v_content.content_sha256;
     v_job.parsed_bytes := v_content.content_bytes;

@@ -23,6 +23,7 @@ PIPELINES = sorted(path.name for path in (ROOT / "db" / "pipelines").glob("*.sql
 ABOUT_THE_MACHINE = (
     "history/raw_dml_takes_enabled_transitions_and_no_others.sql",
     "history/functions_take_every_legal_step_and_no_others.sql",
+    "history/report_never_takes_a_job_out_of_a_status_with_content.sql",
     "history/state_machine_has_no_dead_end.sql",
 )
 

@@ -36,7 +36,7 @@ begin
    where c.job_id = finish_content.job_id
      and c.ordinal = finish_content.ordinal;
 
-  if v_content.attempt >= v_job.attempt then
+  if v_content.attempt >= v_job.attempt and not v_job.has_content then
     v_job.parsed_path := v_content.path;
     v_job.parsed_sha256 := v_content.content_sha256;
     v_job.parsed_bytes := v_content.content_bytes;

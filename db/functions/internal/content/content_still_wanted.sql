@@ -9,7 +9,8 @@ language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-  select (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
+  select not job.has_content
+     and (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
      and not upload_pipeline.answer_is_stale(job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false)
      and not (job.terminal and exists (
        select

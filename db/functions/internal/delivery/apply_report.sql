@@ -13,7 +13,9 @@ as $$
 declare
   v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
 begin
-  if v_step.status is null
+  -- Transitions know types, not codes: one that a later stage needs must not let a late report take stored content away.
+  if job.has_content
+    or v_step.status is null
     or upload_pipeline.answer_is_stale(job, null, apply_report.parse_job_id, v_step.failed)
   then
     return null;
