@@ -223,6 +223,31 @@ async def test_twenty_webhooks_at_once_are_each_applied_once_over_two_connection
     assert settings == fresh
 
 
+@pytest.mark.parametrize(
+    "setting", ["default_transaction_isolation = 'serializable'", "DateStyle = 'German, DMY'"]
+)
+async def test_defaults_of_a_login_do_not_matter_behind_a_pooler_either(
+    start: Start, pooled: Route, hosted: Server, setting: str
+) -> None:
+    hosted.execute(f"alter role receiver set {setting}")
+    try:
+        # The pooler's server connections were made before.
+        hosted.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'receiver'"
+        )
+        async with start(database_url=pooled("receiver"), prepare_threshold=None) as sender:
+            jobs = [sender.submitted(f"p-{uuid4()}") for _ in range(10)]
+            bodies = [envelope_of(job, content=f"# Report of {job.job_id}\n") for job in jobs]
+            answers = await asyncio.gather(*(sender.send_envelope(body) for body in bodies * 2))
+            assert [status for status, _ in answers] == [200] * 20
+            assert [parsed(sender, job) for job in jobs] == [1] * 10
+    finally:
+        hosted.execute("alter role receiver reset all")
+        hosted.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'receiver'"
+        )
+
+
 def sessions(url: str, number: int) -> tuple[set[int], set[tuple[str, ...]]]:
     """The process ids of so many server connections, and what our functions set in any of them."""
     servers, settings = set(), set()

@@ -6,11 +6,10 @@ from typing import Annotated
 
 import psycopg
 import typer
-from psycopg.conninfo import make_conninfo
 
 from hookline.cli.output import print_json, print_table, say
 from hookline.postgres import migrations
-from hookline.postgres.connecting import CONNECT_TIMEOUT, unreachable
+from hookline.postgres.connecting import unreachable
 from hookline.settings import load
 
 __all__ = ["migrate"]
@@ -29,7 +28,7 @@ def migrate(
     """
     conninfo = load().require_database()
     try:
-        applied = migrations.migrate(make_conninfo(conninfo, connect_timeout=CONNECT_TIMEOUT))
+        applied = migrations.migrate(conninfo)
     except psycopg.OperationalError as error:
         raise unreachable(conninfo, error) from error
     if as_json:

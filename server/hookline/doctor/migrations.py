@@ -7,8 +7,8 @@ import psycopg
 from hookline.doctor.check import Check, count
 from hookline.doctor.login import Login, process_of, unseen
 from hookline.postgres import migrations
-from hookline.postgres.connecting import CONNECT_TIMEOUT
 from hookline.postgres.migrations import MigrationError
+from hookline.postgres.session import connection_arguments
 
 __all__ = ["check_migrations"]
 
@@ -17,7 +17,7 @@ def check_migrations(conninfo: str, login: Login) -> Check:
     """One row. It blocks: run it in a thread."""
     try:
         with psycopg.connect(
-            conninfo, connect_timeout=CONNECT_TIMEOUT, prepare_threshold=None
+            conninfo, **connection_arguments("hookline"), prepare_threshold=None
         ) as connection:
             pending = migrations.pending(connection)
     except MigrationError as error:

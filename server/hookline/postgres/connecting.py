@@ -12,11 +12,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.errors import Unavailable
 from hookline.postgres.pool import open_pool
+from hookline.postgres.session import connection_arguments
 from hookline.settings import Settings
 
-__all__ = ["CONNECT_TIMEOUT", "Unreachable", "connected", "unreachable"]
-
-CONNECT_TIMEOUT = 5
+__all__ = ["Unreachable", "connected", "unreachable"]
 
 
 class Unreachable(Unavailable):
@@ -33,7 +32,7 @@ async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[Async
     conninfo = settings.require_database()
     try:
         connection = await psycopg.AsyncConnection.connect(
-            conninfo, connect_timeout=CONNECT_TIMEOUT
+            conninfo, **connection_arguments("hookline")
         )
     except psycopg.OperationalError as error:
         raise unreachable(conninfo, error) from error

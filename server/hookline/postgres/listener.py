@@ -13,6 +13,7 @@ import psycopg
 import structlog
 
 from hookline.postgres.notifier import CHANNEL
+from hookline.postgres.session import connection_arguments
 from hookline.timing import Backoff
 
 __all__ = ["Listener"]
@@ -50,9 +51,8 @@ class Listener:
     async def _listen(self, backoff: Backoff) -> None:
         connection = await psycopg.AsyncConnection.connect(
             self._conninfo,
+            **connection_arguments("hookline-listener"),
             autocommit=True,
-            connect_timeout=5,
-            application_name="hookline-listener",
             # We send nothing on this connection. Only keepalives find out that the server is gone.
             keepalives_idle=30,
             keepalives_interval=10,

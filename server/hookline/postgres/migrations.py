@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from hookline.postgres.session import connection_arguments
+
 if TYPE_CHECKING:
     from psycopg.rows import TupleRow
 
@@ -127,10 +129,12 @@ def migrate(conninfo: str) -> list[Migration]:
     Two callers at once are safe: the second one waits, then has nothing to do. Raises
     MigrationError, and psycopg.OperationalError if there is no connection.
     """
-    # Transaction poolers keep no prepared statements. The files are UTF-8, whatever the locale is.
+    # Transaction poolers keep no prepared statements.
     with psycopg.connect(
-        conninfo, autocommit=True, prepare_threshold=None, client_encoding="utf8"
+        conninfo, **connection_arguments("hookline"), autocommit=True, prepare_threshold=None
     ) as conn:
+        # Whoever waited for another migration must see what that one has committed.
+        conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         require_supported(conn.info.server_version)
         # Looked up before anything is locked or created: if nothing is pending, this needs no
         # privilege.

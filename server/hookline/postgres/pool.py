@@ -10,10 +10,10 @@ from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from hookline.postgres.errors import InvalidArgument, Unavailable, meaning_of
+from hookline.postgres.session import adapt, connection_arguments, pin
 
 __all__ = ["open_pool", "transaction"]
 
-_CONNECT_TIMEOUT = 5
 _POOL_TIMEOUT = 5.0
 
 
@@ -35,11 +35,11 @@ def open_pool(
         reconnect_timeout=float("inf"),
         open=False,
         name=name,
+        configure=adapt,
         kwargs={
+            **connection_arguments(name),
             "autocommit": True,
             "prepare_threshold": prepare_threshold,
-            "connect_timeout": _CONNECT_TIMEOUT,
-            "application_name": name,
         },
     )
 
@@ -49,6 +49,7 @@ async def transaction(pool: AsyncConnectionPool) -> AsyncIterator[psycopg.AsyncC
     """A connection for one call, which is one transaction. Raises only DatabaseErrors."""
     try:
         async with pool.connection() as connection:
+            await pin(connection)
             yield connection
     except (PoolTimeout, TooManyRequests, PoolClosed) as error:
         raise Unavailable("no connection to Postgres became free in time") from error
