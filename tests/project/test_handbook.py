@@ -76,7 +76,7 @@ def _item(entry: str, name: str) -> str:
     """One item of an entry's list, like its errors."""
     found = re.search(rf"^- {name}: (.*?)(?=^- |^$)", entry, re.MULTILINE | re.DOTALL)
     assert found, f"no {name} in {entry}"
-    return found[1]
+    return " ".join(found[1].split())
 
 
 @pytest.fixture
