@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Final
 
+from psycopg.rows import DictRow
+
 from chaos.final_state import FinalState, still_running
 
 Broken = Iterator[str]
@@ -85,7 +87,10 @@ def _no_attempt_is_paid_twice(state: FinalState) -> Broken:
 
 def _every_provider_job_is_known_and_settled(state: FinalState) -> Broken:
     known = {row["parse_job_id"] for row in state.provider_jobs}
-    settled = {(str(row["job_id"]), row["attempt"]): row for row in state.reservations}
+    # An attempt that was submitted again has a reservation for each submission.
+    reserved: dict[tuple[str, int], list[DictRow]] = {}
+    for row in state.reservations:
+        reserved.setdefault((str(row["job_id"]), row["attempt"]), []).append(row)
     billed = {
         key: sum(Decimal(str(cloud_job["usage"]["credits"] or 0)) for cloud_job in cloud_jobs)
         for key, cloud_jobs in state.cloud_jobs().items()
@@ -96,16 +101,17 @@ def _every_provider_job_is_known_and_settled(state: FinalState) -> Broken:
             for cloud_job in cloud_jobs
             if cloud_job["id"] not in known
         )
-        if key not in settled:
+        if key not in reserved:
             yield f"{key} was submitted without a reservation"
     running = set(still_running(state.cloud))
-    for key, row in settled.items():
-        if row["billed"] is not None:
-            if row["billed"] != billed.get(key, 0):
-                yield f"{key} is settled at {row['billed']}, billed are {billed.get(key, 0)}"
-        elif key not in running:
+    for key, rows in reserved.items():
+        open_ = [row for row in rows if row["billed"] is None]
+        settled = sum(row["billed"] for row in rows if row["billed"] is not None)
+        if not open_ and settled != billed.get(key, 0):
+            yield f"{key} is settled at {settled}, billed are {billed.get(key, 0)}"
+        elif open_ and key not in running:
             # A job that runs for ever is settled only when the provider forgets it.
-            yield f"{key} is not settled, reserved at {row['reserved_at']}"
+            yield f"{key} is not settled, reserved at {open_[0]['reserved_at']}"
     ours = sum(row["billed"] or 0 for row in state.reservations)
     theirs = Decimal(str(state.cloud["billed"]["credits"]))
     if ours != theirs:
