@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.pool import transaction
 from hookline.standalone.embedded import ThrowawayPostgres
+from support.failover import Failover
 from support.receiver_process import over_own_postgres
 from support.sender import LATER, Sender, Start, envelope_of, event_of, set_clock
 from support.servers import Server
@@ -167,3 +168,26 @@ async def test_readiness_says_what_is_wrong(start: Start, login: Callable[[str],
             )
         async with sender.http.get(sender.admin_url + "/readyz") as response:
             assert "hookline_ingest" in (await response.json())["fault"]
+
+
+async def test_after_a_failover_an_idle_receiver_is_ready_again_within_seconds(
+    start: Start, database: str
+) -> None:
+    failover = Failover(database)
+    async with start() as sender:
+
+        async def ask(url: str) -> tuple[int, str | None]:
+            async with sender.http.get(f"{url}/readyz") as response:
+                return response.status, (await response.json())["fault"]
+
+        status, fault = await ask(sender.admin_url)
+        assert status == 503
+        assert "only reads" in (fault or "")
+        assert await ask(sender.url) == (503, "database")
+        assert (await sender.send_event(event_of("p-1")))[0] == 503
+
+        failover.end()
+        async with asyncio.timeout(10):
+            while (await ask(sender.url))[0] != 200:
+                await asyncio.sleep(0.2)
+        assert {(await sender.send_event(event_of(f"p-{n}")))[0] for n in range(20)} == {200}

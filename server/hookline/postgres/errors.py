@@ -13,6 +13,7 @@ __all__ = [
     "HistoryProtected",
     "IllegalTransition",
     "InvalidArgument",
+    "ReadOnlyServer",
     "StaleLease",
     "Unavailable",
     "UnfinishedJobExists",
@@ -36,6 +37,10 @@ class DatabaseError(Exception):
 
 class Unavailable(DatabaseError):
     """Postgres is away or busy. Nothing was changed; the same call may succeed later."""
+
+
+class ReadOnlyServer(Unavailable):
+    """The server only reads: it is a standby, or made read-only by a setting."""
 
 
 class UnknownJob(DatabaseError):
@@ -96,7 +101,7 @@ ERRORS: dict[str, type[DatabaseError]] = {
     # Behind a transaction pooler without prepared statements, HOOKLINE_PREPARE_THRESHOLD is off.
     "26000": Unavailable,
     "42P05": Unavailable,
-    "25006": Unavailable,  # the server only reads: a standby, or a primary during a switch
+    "25006": ReadOnlyServer,
     "40001": Unavailable,
     "40P01": Unavailable,
     "53": Unavailable,

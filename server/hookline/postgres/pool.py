@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from hookline.postgres.errors import InvalidArgument, Unavailable, meaning_of
+from hookline.postgres.errors import InvalidArgument, ReadOnlyServer, Unavailable, meaning_of
 from hookline.postgres.session import adapt, connection_arguments, pin
 
-__all__ = ["open_pool", "transaction"]
+__all__ = ["open_pool", "renew", "transaction"]
 
 _POOL_TIMEOUT = 5.0
+
+_RENEW_INTERVAL = 1.0
+_RENEWED: WeakKeyDictionary[AsyncConnectionPool, float] = WeakKeyDictionary()
 
 
 def open_pool(
@@ -44,6 +49,18 @@ def open_pool(
     )
 
 
+async def renew(pool: AsyncConnectionPool) -> None:
+    """Close all connections and make new ones: they lead to a server that only reads.
+
+    After a failover behind a name or a proxy, the new ones lead to the new primary. At most once in
+    `_RENEW_INTERVAL`, since every call fails while there is no other server.
+    """
+    now = time.monotonic()
+    if now - _RENEWED.get(pool, -_RENEW_INTERVAL) >= _RENEW_INTERVAL:
+        _RENEWED[pool] = now
+        await pool.drain()
+
+
 @asynccontextmanager
 async def transaction(pool: AsyncConnectionPool) -> AsyncIterator[psycopg.AsyncConnection]:
     """A connection for one call, which is one transaction. Raises only DatabaseErrors."""
@@ -56,6 +73,9 @@ async def transaction(pool: AsyncConnectionPool) -> AsyncIterator[psycopg.AsyncC
     except (UnicodeEncodeError, errors.DataError) as error:
         raise InvalidArgument("a value cannot be stored as text") from error
     except psycopg.Error as error:
-        raise meaning_of(error) from error
+        meaning = meaning_of(error)
+        if isinstance(meaning, ReadOnlyServer):
+            await renew(pool)
+        raise meaning from error
     except (OSError, TimeoutError) as error:
         raise Unavailable(type(error).__name__) from error

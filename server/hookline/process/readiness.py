@@ -14,7 +14,7 @@ from aiohttp import web
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.errors import DatabaseError
-from hookline.postgres.pool import transaction
+from hookline.postgres.pool import renew, transaction
 
 __all__ = ["Readiness"]
 
@@ -62,7 +62,8 @@ class Readiness:
         try:
             async with transaction(self._pool) as connection:
                 cursor = await connection.execute(
-                    "select count(*) from pg_catalog.pg_proc as p"
+                    "select pg_catalog.current_setting('transaction_read_only')::boolean, count(*)"
+                    " from pg_catalog.pg_proc as p"
                     " join pg_catalog.pg_namespace as n on n.oid = p.pronamespace"
                     " where n.nspname = 'upload_pipeline' and p.proname = any(%s)"
                     " and pg_catalog.has_schema_privilege(n.oid, 'usage')"
@@ -72,7 +73,12 @@ class Readiness:
                 row = await cursor.fetchone()
         except DatabaseError as error:
             return f"Postgres does not answer: {error}."
-        if row is None or row[0] < len(self._functions):
+        read_only, callable_functions = row or (False, 0)
+        if read_only:
+            # Without deliveries nothing else would find out that there is a new primary.
+            await renew(self._pool)
+            return "Postgres only reads here: it is a standby, or made read-only by a setting."
+        if callable_functions < len(self._functions):
             return (
                 "The database does not have Hookline, or this login role is not in"
                 f" {self._role}: run `hookline doctor`."
