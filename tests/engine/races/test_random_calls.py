@@ -154,8 +154,6 @@ class RandomCalls:
         names: Row = {"job_id": job_id}
         if rng.random() < 0.5:
             names["parse_job_id"] = self._provider_job(rng, job_id)
-        if rng.random() < 0.2:
-            names["attempt"] = rng.randrange(1, 4)
         return "receive_event", event_delivery(f"{job_id}-{code}-{rng.randrange(9)}", code, **names)
 
     def _thin(self, rng: random.Random) -> tuple[str, Row]:
@@ -171,6 +169,8 @@ class RandomCalls:
         names: Row = {"recognised": rng.random() < 0.8}
         if rng.random() < 0.5:
             names["parse_job_id"] = self._provider_job(rng, job_id)
+        if rng.random() < 0.2:
+            names["attempt"] = rng.randrange(1, 4)
         return "receive_content", content_delivery(
             f"{job_id}-{content!r}", job_id, content, **names
         )
