@@ -1,5 +1,6 @@
--- At commit, the job has taken the step that the event tells of. Versions are taken one at a time and each
--- needs its own event, so an event beyond the job's version is one that nothing happened for.
+-- Checked at commit: the job has taken the step of the event. Versions rise by one, and each needs an event of its
+-- own. So an event beyond the job's version belongs to a step that did not happen.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.event_moves_its_job()
 returns trigger
 language plpgsql
@@ -24,7 +25,7 @@ end;
 $$;
 
 comment on function upload_pipeline.event_moves_its_job() is
-  'Refuses, at commit, an event whose step its job has not taken (UP010).';
+  'Refuses, at commit, an event whose job has not taken the step (UP010).';
 
 revoke all on function upload_pipeline.event_moves_its_job() from public;
 

@@ -1,4 +1,5 @@
--- A delete passes only when the job's row is gone: a whole history may go with its job, a part never.
+-- A delete passes only when the row of the job is gone: a whole history may go with its job, but never a part of it.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.events_are_append_only()
 returns trigger
 language plpgsql
@@ -14,7 +15,7 @@ begin
 
   raise exception 'events are append-only: % refused', lower(tg_op)
     using errcode = 'UP010',
-          detail = 'A history is kept whole; it goes only together with its job.',
+          detail = 'A history is kept whole. It is deleted only together with its job.',
           hint = 'Remove finished jobs with upload_pipeline.purge, a document with upload_pipeline.erase_document.';
 end;
 $$;
@@ -29,7 +30,7 @@ create trigger events_are_append_only
   for each row
   execute function upload_pipeline.events_are_append_only();
 
--- Also fires for `truncate ... cascade` of a table that events refers to.
+-- This also fires for `truncate ... cascade` of a table that events refers to.
 create trigger events_are_never_truncated
   before truncate on upload_pipeline.events
   for each statement

@@ -1,5 +1,6 @@
--- At commit, the events of a new job are an unbroken chain from an initial status to the status it has.
--- A birth needs one event; a restore brings a whole history, so the chain is checked, not version 1.
+-- Checked at commit: the events of a new job are an unbroken chain from an initial status to the job's status. A job
+-- that is created has one event; a restore brings a whole history. So the chain is checked, and not version 1.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.job_is_born_with_its_history()
 returns trigger
 language plpgsql
@@ -34,7 +35,7 @@ begin
     raise exception 'job % (%, version %) has no unbroken history', new.job_id, v_job.status, v_job.version
       using errcode = 'UP010',
             detail = 'Its events must lead, version by version, from an initial status to its own.',
-            hint = 'Make jobs with upload_pipeline.create_job; restore upload_jobs and events in one transaction.';
+            hint = 'Create jobs with upload_pipeline.create_job; restore upload_jobs and events in one transaction.';
   end if;
 
   return null;

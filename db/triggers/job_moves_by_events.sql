@@ -1,5 +1,6 @@
--- A job's status and version move together, by exactly one step, and only to where an event of that step
--- already says. The event goes in first; this looks for it.
+-- The status and version of a job change together, by exactly one step, and only to the status that the event of that
+-- version names. The event is inserted first; this trigger looks for it.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.job_moves_by_events()
 returns trigger
 language plpgsql
@@ -11,7 +12,7 @@ begin
     raise exception 'job % cannot change its job_id, document_id or created_at', old.job_id
       using errcode = 'UP010',
             detail = 'History belongs to one job of one document.',
-            hint = 'Make another job with upload_pipeline.create_job.';
+            hint = 'Create another job with upload_pipeline.create_job.';
   end if;
 
   if new.version = old.version and new.status = old.status then
@@ -52,5 +53,5 @@ create trigger job_moves_by_events
   for each row
   execute function upload_pipeline.job_moves_by_events();
 
--- Always: session_replication_role = replica switches ordinary triggers off.
+-- Always, because session_replication_role = replica switches ordinary triggers off.
 alter table upload_pipeline.upload_jobs enable always trigger job_moves_by_events;

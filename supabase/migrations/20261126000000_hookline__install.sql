@@ -166,8 +166,9 @@ comment on type upload_pipeline.step is
 -- Time and ids
 
 -- db/functions/internal/clock.sql
--- The only source of time but for ids. clock_timestamp(), not now(): after waiting for a lock, now() is older than
--- the event written before it. No setting can shift it; tests replace the function.
+-- The only source of time, except in ids. It is clock_timestamp() and not now(): after waiting for a lock, now()
+-- would be earlier than the event that was written before. No setting can shift it. Tests replace this function.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.clock()
 returns timestamptz
 language sql
@@ -177,14 +178,15 @@ as $$
   select clock_timestamp();
 $$;
 
-comment on function upload_pipeline.clock() is 'The time, from the one source every function uses.';
+comment on function upload_pipeline.clock() is 'The current time. Every function takes the time from here.';
 
 revoke all on function upload_pipeline.clock() from public;
--- A view's tables are read with its owner's rights, but its functions are called with the reader's.
+-- A view reads its tables with its owner's rights, but calls its functions with the reader's rights.
 grant execute on function upload_pipeline.clock() to hookline_reader, hookline_worker;
 
 -- db/functions/internal/in_utc.sql
--- A time in a text is read by people in other zones and by programs: no setting of the session changes it.
+-- People in other time zones and programs read the times in texts, so no setting of the session may change them.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.in_utc(at timestamptz)
 returns text
 language sql
@@ -198,15 +200,16 @@ as $$
 $$;
 
 comment on function upload_pipeline.in_utc(timestamptz) is
-  'A time as text, in UTC: 2026-01-31 12:34:56Z. Null for null.';
+  'A time as text, in UTC: 2026-01-31 12:34:56Z. Answers null for null.';
 
--- Views call functions with their reader's rights.
+-- A view calls its functions with the reader's rights.
 revoke all on function upload_pipeline.in_utc(timestamptz) from public;
 grant execute on function upload_pipeline.in_utc(timestamptz) to hookline_reader;
 
 -- db/functions/internal/uuid7.sql
--- Time-ordered ids keep primary-key inserts at the right edge of their index. uuidv7() exists only from
--- Postgres 18 on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, 74 random bits.
+-- Ids in time order keep inserts at the right edge of the primary key's index. uuidv7() exists only from Postgres 18
+-- on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, variant, 74 random bits.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.uuid7()
 returns uuid
 language sql
@@ -257,6 +260,8 @@ comment on function upload_pipeline.check_correlation_id(text) is 'Checks a corr
 revoke all on function upload_pipeline.check_correlation_id(text) from public;
 
 -- db/functions/internal/lease/backoff.sql
+-- The random quarter keeps many jobs that failed together from coming back together.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.backoff(
   tries integer,
   base interval default '3 seconds',
@@ -271,7 +276,7 @@ as $$
 $$;
 
 comment on function upload_pipeline.backoff(integer, interval, interval) is
-  'How long to wait after so many tries: base x 2^tries, at most cap, give or take a quarter so that many do not return at once.';
+  'The pause after this many tries: base * 2^tries, at most cap, plus or minus up to a quarter.';
 
 revoke all on function upload_pipeline.backoff(integer, interval, interval) from public;
 
@@ -900,8 +905,9 @@ create policy readers_see_all on upload_pipeline.transitions for select to hookl
 -- A status and its event are one
 
 -- db/triggers/job_moves_by_events.sql
--- A job's status and version move together, by exactly one step, and only to where an event of that step
--- already says. The event goes in first; this looks for it.
+-- The status and version of a job change together, by exactly one step, and only to the status that the event of that
+-- version names. The event is inserted first; this trigger looks for it.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.job_moves_by_events()
 returns trigger
 language plpgsql
@@ -913,7 +919,7 @@ begin
     raise exception 'job % cannot change its job_id, document_id or created_at', old.job_id
       using errcode = 'UP010',
             detail = 'History belongs to one job of one document.',
-            hint = 'Make another job with upload_pipeline.create_job.';
+            hint = 'Create another job with upload_pipeline.create_job.';
   end if;
 
   if new.version = old.version and new.status = old.status then
@@ -954,12 +960,13 @@ create trigger job_moves_by_events
   for each row
   execute function upload_pipeline.job_moves_by_events();
 
--- Always: session_replication_role = replica switches ordinary triggers off.
+-- Always, because session_replication_role = replica switches ordinary triggers off.
 alter table upload_pipeline.upload_jobs enable always trigger job_moves_by_events;
 
 -- db/triggers/job_is_born_with_its_history.sql
--- At commit, the events of a new job are an unbroken chain from an initial status to the status it has.
--- A birth needs one event; a restore brings a whole history, so the chain is checked, not version 1.
+-- Checked at commit: the events of a new job are an unbroken chain from an initial status to the job's status. A job
+-- that is created has one event; a restore brings a whole history. So the chain is checked, and not version 1.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.job_is_born_with_its_history()
 returns trigger
 language plpgsql
@@ -994,7 +1001,7 @@ begin
     raise exception 'job % (%, version %) has no unbroken history', new.job_id, v_job.status, v_job.version
       using errcode = 'UP010',
             detail = 'Its events must lead, version by version, from an initial status to its own.',
-            hint = 'Make jobs with upload_pipeline.create_job; restore upload_jobs and events in one transaction.';
+            hint = 'Create jobs with upload_pipeline.create_job; restore upload_jobs and events in one transaction.';
   end if;
 
   return null;
@@ -1015,8 +1022,9 @@ create constraint trigger job_is_born_with_its_history
 alter table upload_pipeline.upload_jobs enable always trigger job_is_born_with_its_history;
 
 -- db/triggers/event_moves_its_job.sql
--- At commit, the job has taken the step that the event tells of. Versions are taken one at a time and each
--- needs its own event, so an event beyond the job's version is one that nothing happened for.
+-- Checked at commit: the job has taken the step of the event. Versions rise by one, and each needs an event of its
+-- own. So an event beyond the job's version belongs to a step that did not happen.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.event_moves_its_job()
 returns trigger
 language plpgsql
@@ -1041,7 +1049,7 @@ end;
 $$;
 
 comment on function upload_pipeline.event_moves_its_job() is
-  'Refuses, at commit, an event whose step its job has not taken (UP010).';
+  'Refuses, at commit, an event whose job has not taken the step (UP010).';
 
 revoke all on function upload_pipeline.event_moves_its_job() from public;
 
@@ -1054,7 +1062,8 @@ create constraint trigger event_moves_its_job
 alter table upload_pipeline.events enable always trigger event_moves_its_job;
 
 -- db/triggers/events_are_append_only.sql
--- A delete passes only when the job's row is gone: a whole history may go with its job, a part never.
+-- A delete passes only when the row of the job is gone: a whole history may go with its job, but never a part of it.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.events_are_append_only()
 returns trigger
 language plpgsql
@@ -1070,7 +1079,7 @@ begin
 
   raise exception 'events are append-only: % refused', lower(tg_op)
     using errcode = 'UP010',
-          detail = 'A history is kept whole; it goes only together with its job.',
+          detail = 'A history is kept whole. It is deleted only together with its job.',
           hint = 'Remove finished jobs with upload_pipeline.purge, a document with upload_pipeline.erase_document.';
 end;
 $$;
@@ -1085,7 +1094,7 @@ create trigger events_are_append_only
   for each row
   execute function upload_pipeline.events_are_append_only();
 
--- Also fires for `truncate ... cascade` of a table that events refers to.
+-- This also fires for `truncate ... cascade` of a table that events refers to.
 create trigger events_are_never_truncated
   before truncate on upload_pipeline.events
   for each statement
@@ -1097,7 +1106,9 @@ alter table upload_pipeline.events enable always trigger events_are_never_trunca
 -- Private: one job, one step
 
 -- db/functions/internal/step/lock_job.sql
--- Takes the row lock of the job. Everywhere the order is: provider id (advisory), document, job, content, delivery.
+-- Every function takes its locks in one order: provider job (advisory), document, job, raw path (advisory), deletion,
+-- content, delivery, reservation, cap, status.
+-- Locks: job. Calls: none.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
@@ -1114,7 +1125,7 @@ begin
     raise exception 'unknown job %', coalesce(lock_job.job_id::text, 'null')
       using errcode = 'UP001',
             detail = 'No row of upload_pipeline.upload_jobs has this job_id.',
-            hint = 'Look the job up in upload_pipeline.job_overview; make one with upload_pipeline.create_job.';
+            hint = 'Look the job up in upload_pipeline.job_overview, or create one with upload_pipeline.create_job.';
   end if;
 
   return v_job;
@@ -1122,7 +1133,7 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_job(uuid) is
-  'The job, locked until the transaction ends. Raises UP001.';
+  'Locks the job until the transaction ends and answers its row. Raises UP001.';
 
 revoke all on function upload_pipeline.lock_job(uuid) from public;
 
@@ -1351,6 +1362,7 @@ revoke all on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_
   from public;
 
 -- db/functions/internal/step/receipt_of.sql
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.receipt_of(
   outcome text,
   job upload_pipeline.upload_jobs,
@@ -1375,8 +1387,10 @@ as $$
   )::upload_pipeline.receipt;
 $$;
 
-comment on function upload_pipeline.receipt_of(text, upload_pipeline.upload_jobs, upload_pipeline.events, integer, text) is
-  'The receipt for a job as it was locked and the event that moved it since, if any.';
+comment on function upload_pipeline.receipt_of(
+  text, upload_pipeline.upload_jobs, upload_pipeline.events, integer, text
+) is
+  'The receipt for a job: its row as it was locked, and the event that has moved it since, if any.';
 
 revoke all on function upload_pipeline.receipt_of(
   text, upload_pipeline.upload_jobs, upload_pipeline.events, integer, text
@@ -1460,8 +1474,9 @@ revoke all on function upload_pipeline.check_delivery_arguments(
 ) from public;
 
 -- db/functions/internal/delivery/lock_provider_job.sql
--- A delivery parks while the submission commits its provider id: each looks for the other's row and both
--- miss. This lock puts one before the other. It is the first lock that anybody takes.
+-- A delivery may be parked while the submission commits its provider id. Each would look for the other's row and miss
+-- it. This advisory lock puts one before the other. It is the first lock that any function takes.
+-- Locks: provider job (advisory). Calls: none.
 create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void
 language plpgsql
@@ -1475,13 +1490,14 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_provider_job(text) is
-  'Serialises, until the transaction ends, all who deal with one provider job. Null: no lock.';
+  'Makes all transactions that deal with one provider job run one after the other. Takes no lock if parse_job_id '
+  'is null.';
 
 revoke all on function upload_pipeline.lock_provider_job(text) from public;
 
 -- db/functions/internal/delivery/lock_answered_job.sql
--- Locks the job that a delivery answers and checks that the ids named together belong together.
--- Locks: document (where something is parked), job.
+-- Locks the job that a delivery answers, and checks that the ids belong together.
+-- Locks: document (if a report is parked), job. Calls: lock_job.
 create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs
 language plpgsql
@@ -1491,8 +1507,8 @@ declare
   v_job upload_pipeline.upload_jobs;
   v_other_job_id uuid;
 begin
-  -- Parked deliveries will be applied in this transaction, and a second write of a job's row checks its keys
-  -- again: that locks the document, which has to come before the job.
+  -- Parked deliveries will be applied in this transaction. They write the job's row a second time, and Postgres then
+  -- checks its foreign keys again, which locks the document. The document has to be locked before the job.
   if exists (
     select
       from upload_pipeline.webhook_deliveries as d
@@ -1520,10 +1536,10 @@ begin
    where p.parse_job_id = lock_answered_job.parse_job_id
      and p.job_id <> v_job.job_id;
   if found then
-    raise exception 'provider job % is not of job %', lock_answered_job.parse_job_id, v_job.job_id
+    raise exception 'provider job % does not belong to job %', lock_answered_job.parse_job_id, v_job.job_id
       using errcode = 'UP004',
             detail = format('It was recorded for job %s. Nothing was changed.', v_other_job_id),
-            hint = 'Send the job_id that the provider job was submitted for.';
+            hint = 'Send the job_id for which the provider job was submitted.';
   end if;
 
   return v_job;
@@ -1531,13 +1547,14 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
-  'The job that a delivery answers, locked. Null ids are not checked. Raises UP001, UP004.';
+  'Locks the job that a delivery answers and answers its row. An id that is null is not checked. Raises UP001, '
+  'UP004.';
 
 revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;
 
 -- db/functions/internal/delivery/link_provider_job.sql
--- An attempt that was only inferred from a callback gives way to the one that was submitted.
--- Locks: provider job. The caller holds its advisory lock (lock_provider_job).
+-- An attempt that was only inferred from a callback is replaced by the one that was submitted.
+-- Locks: none (the caller holds that of the provider job). Calls: none.
 create or replace function upload_pipeline.link_provider_job(
   parse_job_id text,
   job_id uuid,
@@ -1568,9 +1585,10 @@ comment on function upload_pipeline.link_provider_job(text, uuid, integer, boole
 revoke all on function upload_pipeline.link_provider_job(text, uuid, integer, boolean) from public;
 
 -- db/functions/internal/delivery/answer_is_stale.sql
--- A provider job that nobody recorded is taken for the current attempt's: its callback overtook our own
--- bookkeeping. Only a failure is distrusted, where the attempt is known under another provider job: it
--- would end work that goes on.
+-- An unknown provider job is taken for one of the current attempt: its callback came before our own bookkeeping. A
+-- failure from an unknown provider job is stale if the current attempt is known under another one. It would end work
+-- that is still going on.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.answer_is_stale(
   job upload_pipeline.upload_jobs,
   attempt integer,
@@ -1605,16 +1623,18 @@ end;
 $$;
 
 comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text, boolean) is
-  'Whether an answer (by attempt, or by provider job) is to an attempt that is over.';
+  'True if an answer belongs to an attempt that is over. attempt decides if it is given, else the attempt of the '
+  'provider job.';
 
 revoke all on function upload_pipeline.answer_is_stale(
   upload_pipeline.upload_jobs, integer, text, boolean
 ) from public;
 
 -- db/functions/internal/delivery/touch_applied_delivery.sql
--- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
--- is the same if its type and provider job are: providers may re-serialise it for a retry. Nobody is answered
--- with the receipt of another job.
+-- Only an applied delivery blocks its repetition. A parked, stale or kept one is judged again. Two thin events are
+-- the same if their type and provider job are the same: providers may serialise a retry differently. No sender gets
+-- the receipt of another job.
+-- Locks: delivery. Calls: clock, receipt_of.
 create or replace function upload_pipeline.touch_applied_delivery(
   source text,
   delivery_id text,
@@ -1653,8 +1673,8 @@ begin
     raise exception 'delivery % of % was applied before, with other content',
       touch_applied_delivery.delivery_id, touch_applied_delivery.source
       using errcode = 'UP007',
-            detail = format('Job %s took the first one. Nothing was changed.', v_delivery.job_id),
-            hint = 'A new event needs a delivery id of its own.';
+            detail = format('Job %s took the first delivery with this id. Nothing was changed.', v_delivery.job_id),
+            hint = 'Send a new event with a delivery_id of its own.';
   end if;
 
   update upload_pipeline.webhook_deliveries as d
@@ -1672,13 +1692,15 @@ end;
 $$;
 
 comment on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) is
-  'The receipt `duplicate` if this delivery was applied before, else null. Raises UP007.';
+  'Counts a repetition of an applied delivery and answers the receipt `duplicate`. Answers null if no such '
+  'delivery was applied. Raises UP007.';
 
 revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
 
 -- db/functions/internal/delivery/record_delivery.sql
--- Written last, with the outcome known. A delivery that was applied, or is another job's, is not overwritten: the
--- same id with two contents.
+-- Called last, when the outcome is known. A delivery that was applied, or that belongs to another job, is not
+-- overwritten: that would be one id with two contents.
+-- Locks: delivery. Calls: none.
 create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
@@ -1726,21 +1748,22 @@ begin
       record_delivery.delivery_id, record_delivery.source
       using errcode = 'UP007',
             detail = 'Nothing was changed.',
-            hint = 'A new event needs a delivery id of its own.';
+            hint = 'Send a new event with a delivery_id of its own.';
   end if;
 end;
 $$;
 
 comment on function upload_pipeline.record_delivery(
   text, text, text, text, text, uuid, integer, text, text, jsonb, text
-) is 'Writes a delivery and its outcome. Raises UP007.';
+) is 'Writes a delivery with its outcome. Raises UP007.';
 
 revoke all on function upload_pipeline.record_delivery(
   text, text, text, text, text, uuid, integer, text, text, jsonb, text
 ) from public;
 
 -- db/functions/internal/delivery/apply_report.sql
--- What a provider's report does to the job it answers, whichever way it came: by webhook, parked, or asked for.
+-- What a provider's report does to a job, whether it came by webhook, was parked, or was asked for.
+-- Locks: job. Calls: answer_is_stale, move_job, resolve_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
@@ -1763,7 +1786,7 @@ begin
     return null;
   end if;
 
-  -- News rescues what failed; what was heard of this provider job and acted on, told once more, is none.
+  -- Only a new report may rescue a failed job. Repeats of an applied report are ignored.
   if job.failed and exists (
     select
       from upload_pipeline.webhook_deliveries as d
@@ -1791,14 +1814,17 @@ $$;
 
 comment on function upload_pipeline.apply_report(
   upload_pipeline.upload_jobs, text, text, jsonb, text
-) is 'Moves a locked job by a provider''s report; null, and nothing done, where the report is stale.';
+) is
+  'Moves a locked job by a provider''s report and answers the event. Answers null and changes nothing if the report '
+  'is stale.';
 
 revoke all on function upload_pipeline.apply_report(
   upload_pipeline.upload_jobs, text, text, jsonb, text
 ) from public;
 
 -- db/functions/internal/delivery/apply_parked_reports.sql
--- Locks: job, deliveries. The caller holds the advisory lock of the provider job (lock_provider_job).
+-- The caller holds the lock of the provider job.
+-- Locks: job, delivery. Calls: apply_report, lock_job.
 create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid)
 returns void
 language plpgsql
@@ -1834,12 +1860,13 @@ end;
 $$;
 
 comment on function upload_pipeline.apply_parked_reports(text, uuid) is
-  'Applies the deliveries that were parked for a provider job to the job it belongs to, in the order of their arrival.';
+  'Applies the deliveries that were parked for a provider job to the job that it belongs to, in order of arrival.';
 
 revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from public;
 
 -- db/functions/internal/content/content_still_wanted.sql
--- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
+-- Asked before the bytes are kept. The job may move afterwards, so finish_content asks the state machine again.
+-- Locks: none. Calls: answer_is_stale, resolve_step.
 create or replace function upload_pipeline.content_still_wanted(
   job upload_pipeline.upload_jobs,
   attempt integer,
@@ -1852,7 +1879,9 @@ set search_path = pg_catalog, pg_temp
 as $$
   select not job.has_content
      and (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
-     and not upload_pipeline.answer_is_stale(job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false)
+     and not upload_pipeline.answer_is_stale(
+       job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false
+     )
      and not (job.terminal and exists (
        select
          from upload_pipeline.upload_jobs as j
@@ -1862,13 +1891,14 @@ as $$
 $$;
 
 comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) is
-  'Whether content for this attempt can still become the job''s.';
+  'True if content for this attempt can still become the content of the job.';
 
 revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;
 
 -- db/functions/internal/content/keep_content.sql
--- A path is minted once for one exact content of a job; the same content again gets the same row and path.
--- The receiver's own write has 30 seconds before the drain tries.
+-- A path is given out once, to one exact content of a job. The same content again gets the same row and the same
+-- path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
+-- Locks: content. Calls: clock.
 create or replace function upload_pipeline.keep_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
@@ -1924,13 +1954,17 @@ $$;
 
 comment on function upload_pipeline.keep_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
-) is 'Puts content of a locked job on disk here and mints its path; none where its shape is unknown.';
+) is
+  'Saves content of a locked job in Postgres and chooses its path in storage. Content of unknown shape gets no '
+  'path.';
 
 revoke all on function upload_pipeline.keep_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
 ) from public;
 
 -- db/functions/internal/content/drop_unrecognised_content.sql
+-- Content of unknown shape has bytes but no path. It waits until an operator accepts or discards it, once.
+-- Locks: content. Calls: none.
 create or replace function upload_pipeline.drop_unrecognised_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents
 language plpgsql
@@ -1947,10 +1981,11 @@ begin
      and c.content is not null
   returning c.* into v_content;
   if not found then
-    raise exception 'job % has no undecided content %', drop_unrecognised_content.job_id, drop_unrecognised_content.ordinal
+    raise exception 'job % has no content % that waits for a decision',
+      drop_unrecognised_content.job_id, drop_unrecognised_content.ordinal
       using errcode = 'UP001',
-            detail = 'Undecided is content of unknown shape, until it is accepted or discarded.',
-            hint = 'See upload_pipeline.delivery_log where outcome = ''unrecognised''.';
+            detail = 'Content of unknown shape waits for a decision until it is accepted or discarded.',
+            hint = 'Take both from upload_pipeline.delivery_log where outcome = ''unrecognised''.';
   end if;
 
   return v_content;
@@ -1958,13 +1993,15 @@ end;
 $$;
 
 comment on function upload_pipeline.drop_unrecognised_content(uuid, integer) is
-  'Drops the bytes of content of unknown shape, once. Raises UP001.';
+  'Drops the bytes of content that waits for a decision, and answers its row. Raises UP001.';
 
 revoke all on function upload_pipeline.drop_unrecognised_content(uuid, integer) from public;
 
 -- db/functions/internal/content/queue_deletion.sql
--- Five minutes from now: a receiver may be writing the object this moment, and gives up long before that. What is
--- not in our storage is its uploader's to delete. A deletion that is under way no longer counts (tries).
+-- The deletion is due in five minutes. A receiver may be writing the object right now, and gives up long before that.
+-- An object outside our storage belongs to its uploader. The higher tries make a deletion that is under way count no
+-- more: its finish_deletion finds no row.
+-- Locks: deletion. Calls: clock.
 create or replace function upload_pipeline.queue_deletion(path text)
 returns boolean
 language plpgsql
@@ -1983,15 +2020,18 @@ end;
 $$;
 
 comment on function upload_pipeline.queue_deletion(text) is
-  'Has an object deleted from storage, unless a document needs it by then. False: it is not in our storage.';
+  'Queues an object for deletion from storage, unless a document needs it by then. Answers false if the object is '
+  'not in our storage.';
 
 revoke all on function upload_pipeline.queue_deletion(text) from public;
 
 -- hookline_ingest
 
 -- db/functions/ingest/receive_event.sql
--- One proven delivery without content: counted once, its job locked, moved and told of, in one call.
--- Locks: provider job (advisory), document (where something is parked), job, deliveries.
+-- Takes one proven delivery without content: counts it once, moves its job and writes the event, in one transaction.
+-- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Calls: apply_parked_reports, apply_report, check_delivery_arguments, link_provider_job, lock_answered_job,
+-- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
 create or replace function upload_pipeline.receive_event(
   source text,
   delivery_id text,
@@ -2023,7 +2063,8 @@ begin
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
   if v_job_id is null and code is not null then
-    -- Locked while it is looked up: a job that is purged or erased meanwhile is as good as never known.
+    -- The lookup locks the job. If the job is purged or erased at the same time, the lookup finds nothing and the
+    -- delivery is parked, as if the job had never been known.
     select j.job_id into v_job_id
       from upload_pipeline.provider_jobs as p
       join upload_pipeline.upload_jobs as j on j.job_id = p.job_id
@@ -2066,11 +2107,10 @@ $$;
 comment on function upload_pipeline.receive_event(
   text, text, text, text, text, uuid, uuid, text, jsonb, text
 ) is
-  'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that failed. '
-  'code says what it means (event_codes), null that it means nothing here; the job is named by job_id or found '
-  'by parse_job_id. '
-  'Outcomes: applied, duplicate, stale, ignored, parked. '
-  'Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
+  'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that reports a '
+  'failure. code is its meaning, a row of event_codes; null: it means nothing here. The job is named by job_id or '
+  'found by parse_job_id. Outcomes: applied, duplicate, stale, ignored (code is null), parked (the provider job is '
+  'not known yet). Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_event(
   text, text, text, text, text, uuid, uuid, text, jsonb, text
@@ -2080,9 +2120,11 @@ grant execute on function upload_pipeline.receive_event(
 ) to hookline_ingest;
 
 -- db/functions/ingest/receive_content.sql
--- One proven delivery with content: the bytes are in Postgres when this commits, whatever storage does later.
--- The job's status does not change here; finish_content changes it once the object is written.
--- Locks: provider job (advisory), document (where something is parked), job, content, deliveries.
+-- Takes one proven delivery with content. When it commits, the bytes are safe in Postgres, whatever storage does
+-- later. The job's status does not change here; finish_content changes it once the object is written.
+-- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
+-- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, keep_content, link_provider_job,
+-- lock_answered_job, lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
 create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -2119,10 +2161,12 @@ begin
     or v_sha256 <> receive_content.content_sha256
     or octet_length(content) <> receive_content.content_bytes
   then
-    raise exception 'the content for job % is empty or not what its sender said', receive_content.job_id
+    raise exception 'the content for job % is empty or differs from what its sender declared', receive_content.job_id
       using errcode = 'UP008',
-            detail = format('Received %s bytes, sha256 %s.', coalesce(octet_length(content), 0), coalesce(v_sha256, 'none')),
-            hint = 'Send the content as UTF-8 with the sha256 and the size of exactly these bytes.';
+            detail = format(
+              'Received %s bytes, sha256 %s.', coalesce(octet_length(content), 0), coalesce(v_sha256, 'none')
+            ),
+            hint = 'Send the content as UTF-8, with the SHA-256 and the size of exactly these bytes.';
   end if;
 
   perform upload_pipeline.check_delivery_arguments(
@@ -2187,11 +2231,12 @@ $$;
 comment on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
 ) is
-  'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims, '
-  'checked if given; attempt, where the sender proves it, overrides what is known of parse_job_id; details goes '
-  'into the parse_completed event. recognised => false keeps bytes of unknown shape for an operator. '
-  'Outcomes: kept (write the object at `path`, then call finish_content), unrecognised, ignored (an operator has decided on these bytes), duplicate, stale. '
-  'Raises UP001, UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
+  'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims and are '
+  'checked if given. attempt is for senders that prove it; it then overrides the attempt recorded for '
+  'parse_job_id. details becomes part of the parse_completed event. recognised => false keeps bytes of unknown '
+  'shape for an operator. Outcomes: kept (write the object at path, then call finish_content), unrecognised (an '
+  'operator decides), ignored (an operator has decided on these bytes before), duplicate, stale. Raises UP001, '
+  'UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
@@ -2201,8 +2246,8 @@ grant execute on function upload_pipeline.receive_content(
 ) to hookline_ingest;
 
 -- db/functions/ingest/finish_content.sql
--- The object is written: the job is parsed, the event says so, the bytes here go. Safe to call twice.
--- Locks: job, content, deliveries.
+-- Moves the job, writes its event, drops the bytes and updates the deliveries, in one transaction. Safe to repeat.
+-- Locks: job, content, delivery. Calls: clock, lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.finish_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
@@ -2225,8 +2270,8 @@ begin
   if not found then
     raise exception 'job % has no content % to be stored', finish_content.job_id, finish_content.ordinal
       using errcode = 'UP001',
-            detail = 'Only content that receive_content answered with a path is stored.',
-            hint = 'Call with job_id and ordinal of that answer.';
+            detail = 'Only content that receive_content or accept_content answered with a path is stored.',
+            hint = 'Pass the job_id and the ordinal of that answer.';
   end if;
 
   if v_content.stored_at is not null then
@@ -2269,17 +2314,17 @@ end;
 $$;
 
 comment on function upload_pipeline.finish_content(uuid, integer) is
-  'Says that the object of kept content is written. Outcomes: applied, duplicate (said before), stale (the job '
-  'went elsewhere meanwhile; the object stays, erase_document finds it). Raises UP001; 55P03 after waiting 2 s '
-  'for a lock.';
+  'Call it when the object of kept content is written. Outcomes: applied (the job is parsed), duplicate (it was '
+  'finished before), stale (the job moved on in the meantime; the object stays until erase_document). Raises '
+  'UP001; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.finish_content(uuid, integer) from public;
 grant execute on function upload_pipeline.finish_content(uuid, integer) to hookline_ingest;
 
 -- db/functions/ingest/claim_contents.sql
--- The drain's work. Whoever claims has the next try to himself until run_after; two who write at once
--- write the same bytes at the same path, so no fencing token is needed.
--- Locks: content, skipping what others hold.
+-- The drain calls this. A row stays claimed until its run_after. No fencing token is needed: two writers of one row
+-- write the same bytes to the same path.
+-- Locks: content (skip locked). Calls: backoff, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
 language sql
@@ -2287,7 +2332,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  -- The clock in a subquery, asked once, or the index cannot be used. A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  -- The clock is read once, in a subquery, or the index cannot be used. The rows are chosen in a CTE, because a nested
+  -- loop could run a subquery again and lock more rows than batch.
   with due as (
     select d.job_id, d.ordinal
       from upload_pipeline.contents as d
@@ -2308,15 +2354,16 @@ as $$
 $$;
 
 comment on function upload_pipeline.claim_contents(integer) is
-  'Kept content whose turn has come, oldest first: write each at its path, then call finish_content. What is '
-  'not finished comes again later, with growing pauses.';
+  'Claims up to `batch` kept contents that are due, oldest first. Write each at its path, then call '
+  'finish_content. A content that is not finished is due again later; the pause grows with each try.';
 
 revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;
 
 -- db/functions/ingest/claim_deletions.sql
--- A raw file that was uploaded again meanwhile is a document's, whose own erasure will queue it.
--- Locks: deletion, skipping what others hold.
+-- A path that a document needs again, because the raw file was uploaded again, leaves the queue. Erasing that
+-- document will queue it once more.
+-- Locks: deletion (skip locked). Calls: backoff, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
 language sql
@@ -2324,7 +2371,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  -- The clock in a subquery, asked once, or the index cannot be used. A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  -- The clock is read once, in a subquery, or the index cannot be used. The rows are chosen in a CTE, because a nested
+  -- loop could run a subquery again and lock more rows than batch.
   with due as (
     select e.path
       from upload_pipeline.deletions as e
@@ -2348,14 +2396,16 @@ as $$
 $$;
 
 comment on function upload_pipeline.claim_deletions(integer) is
-  'Objects of erased documents whose turn has come: delete each, then call finish_deletion. What is not '
-  'finished comes again later, with growing pauses.';
+  'Claims up to `batch` objects that are due for deletion. Delete each from storage, then call finish_deletion. A '
+  'deletion that is not finished is due again later; the pause grows with each try.';
 
 revoke all on function upload_pipeline.claim_deletions(integer) from public;
 grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;
 
 -- db/functions/ingest/finish_deletion.sql
--- Only the try that is still the last one may say so: a path queued again meanwhile has another object.
+-- tries tells whether this is still the latest try. A path that was queued again in the meantime has a new object, so
+-- its row stays.
+-- Locks: deletion. Calls: none.
 create or replace function upload_pipeline.finish_deletion(path text, tries integer)
 returns void
 language sql
@@ -2369,8 +2419,8 @@ as $$
 $$;
 
 comment on function upload_pipeline.finish_deletion(text, integer) is
-  'Says that an object of an erased document is gone, or was never there; tries is what claim_deletions answered. '
-  'Safe to call twice.';
+  'Call it when an object is deleted from storage, or was not there. tries is what claim_deletions answered. Safe '
+  'to repeat.';
 
 revoke all on function upload_pipeline.finish_deletion(text, integer) from public;
 grant execute on function upload_pipeline.finish_deletion(text, integer) to hookline_ingest;
@@ -2378,8 +2428,9 @@ grant execute on function upload_pipeline.finish_deletion(text, integer) to hook
 -- Private: leases and tries
 
 -- db/functions/internal/lease/lock_leased_job.sql
--- The fencing: whoever lost the lease to a webhook, an operator or another worker gets no further than this.
--- An expired lease that nobody has swept yet is still its holder's. Locks: job.
+-- The fencing. A worker that lost its lease to a webhook, an operator or another worker gets no further than this. An
+-- expired lease still belongs to its holder until it is swept.
+-- Locks: job. Calls: lock_job.
 create or replace function upload_pipeline.lock_leased_job(job_id uuid, lease_token uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
@@ -2395,7 +2446,7 @@ begin
               'The job is %s (version %s), %s.', v_job.status, v_job.version,
               coalesce('leased by ' || v_job.leased_by, 'not leased')
             ),
-            hint = 'Stop working on it: whatever it needs, its next holder does. Claim other work.';
+            hint = 'Stop working on this job; its next holder does the rest. Claim other work.';
   end if;
 
   return v_job;
@@ -2403,11 +2454,12 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_leased_job(uuid, uuid) is
-  'The job, locked, if the lease of this token still holds. Raises UP001, UP003.';
+  'Locks the job and answers its row, if the lease with this token still holds. Raises UP001, UP003.';
 
 revoke all on function upload_pipeline.lock_leased_job(uuid, uuid) from public;
 
 -- db/functions/internal/lease/check_error_argument.sql
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_error_argument(error jsonb)
 returns jsonb
 language plpgsql
@@ -2420,9 +2472,10 @@ begin
     or jsonb_typeof(error -> 'error') is distinct from 'string'
     or octet_length(error::text) > 10000
   then
-    raise exception 'the error % is not one that can be kept', coalesce(left(error::text, 100), 'null')
+    raise exception 'the error % cannot be stored', coalesce(left(error::text, 100), 'null')
       using errcode = 'UP006',
-            detail = 'It is an object with a code (a word of up to 100 letters, digits, _ and .) and a text, error; 10,000 bytes in all.',
+            detail = 'error is an object of at most 10,000 bytes, with code (a letter and up to 99 letters, digits, _ '
+              'and .) and error (a text).',
             hint = 'For example: {"code": "PDF_IS_PROTECTED", "error": "The PDF needs a password."}';
   end if;
 
@@ -2430,13 +2483,15 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.check_error_argument(jsonb) is 'The error, if it can become a last_error. Raises UP006.';
+comment on function upload_pipeline.check_error_argument(jsonb) is
+  'Answers the error if it can be stored as last_error. Raises UP006.';
 
 revoke all on function upload_pipeline.check_error_argument(jsonb) from public;
 
 -- db/functions/internal/lease/tries_since_arrival.sql
--- The history is the counter: no column that could differ from it. Every change of status starts anew, and so does
--- an operator who sends the job back.
+-- The history is the counter, so no column can differ from it. Every change of status starts the count again, and so
+-- does an operator's retry.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.tries_since_arrival(job upload_pipeline.upload_jobs, codes text[])
 returns integer
 language sql
@@ -2456,12 +2511,13 @@ as $$
 $$;
 
 comment on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) is
-  'How many events of these codes a job has had since it came to its status or was sent back to it.';
+  'How many events with these codes a job has had since it came to its status or was last retried by an operator.';
 
 revoke all on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) from public;
 
 -- db/functions/internal/lease/reschedule_in_place.sql
 -- The step ends the lease, which makes run_after count in every status (end_lease).
+-- Locks: job. Calls: move_job_or_raise, resolve_step.
 create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,
   code text,
@@ -2479,20 +2535,25 @@ begin
   return upload_pipeline.move_job_or_raise(
     job => job,
     step => upload_pipeline.resolve_step(job.status, reschedule_in_place.code),
-    payload => reschedule_in_place.error || jsonb_build_object('leased_by', job.leased_by, 'run_after', reschedule_in_place.run_after)
+    payload => reschedule_in_place.error || jsonb_build_object(
+      'leased_by', job.leased_by, 'run_after', reschedule_in_place.run_after
+    )
   );
 end;
 $$;
 
 comment on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz) is
-  'Ends the lease of a locked job, which keeps its status and is not claimed again before run_after. Raises UP002.';
+  'Ends the lease of a locked job. The job keeps its status and is not claimed again before run_after. Raises '
+  'UP002.';
 
-revoke all on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz) from public;
+revoke all on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz)
+  from public;
 
 -- db/functions/internal/lease/retry_or_fail.sql
--- A failed try, whoever tells of it: the worker itself, or the sweep that finds its lease expired. Three expired leases
--- weigh as one try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not
--- kill one after the other for ever.
+-- A worker reports a failed try, or sweep_leases finds its lease expired. Three expired leases count as one failed
+-- try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not kill one
+-- worker after another for ever.
+-- Locks: job. Calls: backoff, clock, move_job_or_raise, reschedule_in_place, resolve_step, tries_since_arrival.
 create or replace function upload_pipeline.retry_or_fail(
   job upload_pipeline.upload_jobs,
   code text,
@@ -2533,13 +2594,14 @@ end;
 $$;
 
 comment on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) is
-  'Another try after a pause, by event `code`, or, when all are spent or it is permanent, the end that statuses.failure_code '
-  'names. Raises UP002.';
+  'Ends a failed try. The job keeps its status and is tried again after a pause, with an event of this code. If '
+  'its tries are used up, or the failure is permanent, the event statuses.failure_code ends the job. Raises UP002.';
 
 revoke all on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;
 
 -- db/functions/internal/lease/sweep_leases.sql
--- Locks: jobs, skipping what others hold.
+-- Ends expired leases of any status, so that no process of its own has to look for them.
+-- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
 language plpgsql
@@ -2562,13 +2624,13 @@ begin
     v_job := upload_pipeline.lock_job(v_job_id);
     v_error := jsonb_build_object(
       'code', 'lease_expired',
-      'error', format('Worker %s was silent until its lease ended.', v_job.leased_by)
+      'error', format('Worker %s sent no heartbeat before its lease expired.', v_job.leased_by)
     );
 
     begin
-      perform upload_pipeline.retry_or_fail(job => v_job, code => 'lease_expired', error => v_error, permanent => false);
+      perform upload_pipeline.retry_or_fail(v_job, code => 'lease_expired', error => v_error, permanent => false);
     exception
-      -- A stage that was added without its steps (see alerts) must not stop the claims of all the others.
+      -- A status that lacks a transition (see alerts) must not stop the claims of all the others.
       when sqlstate 'UP002' or check_violation then
         v_job.run_after := upload_pipeline.clock() + (
           select s.retry_cap from upload_pipeline.statuses as s where s.status = v_job.status
@@ -2589,11 +2651,12 @@ end;
 $$;
 
 comment on function upload_pipeline.sweep_leases(integer) is
-  'Takes up to `batch` expired leases back; each counts as a third of a failed try.';
+  'Ends up to `batch` expired leases. Each counts as a third of a failed try.';
 
 revoke all on function upload_pipeline.sweep_leases(integer) from public;
 
 -- db/functions/internal/credit/check_credits_argument.sql
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_credits_argument(credits numeric)
 returns void
 language plpgsql
@@ -2606,18 +2669,19 @@ begin
     raise exception 'no attempt costs % credits', coalesce(left(credits::text, 40), 'null')
       using errcode = 'UP006',
             detail = 'credits is a number from 0 to 10^12.',
-            hint = 'Pass the pages times the credits a page to reserve, usage.credits of the provider''s job to settle, '
-              'or 0 where it was never submitted.';
+            hint = 'To reserve, pass the pages times the credits for a page. To settle, pass the credits that the '
+              'provider billed, or 0 if the job was never submitted.';
   end if;
 end;
 $$;
 
 comment on function upload_pipeline.check_credits_argument(numeric) is
-  'Checks the credits that a reservation or a bill names. Raises UP006.';
+  'Checks the credits of a reservation or a bill. Raises UP006.';
 
 revoke all on function upload_pipeline.check_credits_argument(numeric) from public;
 
 -- db/functions/internal/credit/sum_credits.sql
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.sum_credits(owner_id uuid, since timestamptz)
 returns numeric
 language sql
@@ -2631,14 +2695,14 @@ as $$
 $$;
 
 comment on function upload_pipeline.sum_credits(uuid, timestamptz) is
-  'What was billed, or else is reserved, since a time: by an owner, or by all where owner_id is null.';
+  'The credits that were billed, or are still reserved, since a time: of one owner, or of all if owner_id is null.';
 
 revoke all on function upload_pipeline.sum_credits(uuid, timestamptz) from public;
 
 -- db/functions/internal/credit/copy_default_caps.sql
--- An owner who has no cap of their own gets a row for the cap that is set for each owner, with what they spent in this
--- window. No reservation is written meanwhile, or the sum could miss it.
--- Locks: reservations (where a row is missing), caps.
+-- An owner who has no cap of their own gets a row for the cap that is set for each owner. Its sum starts with what
+-- they spent in the current window. No reservation is written at the same time, or the sum could miss it.
+-- Locks: reservation (the whole table, if a row is missing), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.copy_default_caps(owner_id uuid)
 returns void
 language plpgsql
@@ -2680,15 +2744,16 @@ end;
 $$;
 
 comment on function upload_pipeline.copy_default_caps(uuid) is
-  'Makes sure that each cap that is set for every owner has a row for this owner, unless they have one of their own.';
+  'Gives this owner a row for each cap that is set for every owner, unless they have a cap of their own for that '
+  'period.';
 
 revoke all on function upload_pipeline.copy_default_caps(uuid) from public;
 
 -- db/functions/internal/credit/charge_caps.sql
--- The caps are locked first and the time is taken then: whoever waited for a cap over midnight is charged in the new
--- window, and the reservation gets the time that was charged. So the sum of the reservations of a window is always
--- the sum that its cap keeps.
--- Locks: caps, those of all owners first.
+-- Locks the caps first and reads the clock then. A caller that waited for a cap over midnight is charged in the new
+-- window, and its reservation gets the time that was charged. So the sum that a cap keeps is always that of the
+-- reservations of its window.
+-- Locks: cap (the caps of all owners first). Calls: clock, in_utc.
 create or replace function upload_pipeline.charge_caps(
   owner_id uuid,
   credits numeric,
@@ -2707,7 +2772,7 @@ declare
      order by c.owner_id nulls first, c.period
        for no key update
   );
-  -- Never before a window that has begun, whatever this server's clock says.
+  -- Never earlier than a window that has begun, whatever the clock of this server says.
   v_at timestamptz := coalesce(
     charge_caps.reserved_at,
     (select greatest(upload_pipeline.clock(), max(c.starts_at)) from unnest(v_caps) as c)
@@ -2717,7 +2782,7 @@ declare
   v_used numeric;
 begin
   foreach v_cap in array v_caps loop
-    -- What was reserved in a window that has passed changes nothing in the window of now.
+    -- A correction of an earlier window changes nothing in the current one.
     continue when charge_caps.reserved_at < v_cap.starts_at;
     v_starts_at := case when charge_caps.reserved_at is null then date_trunc(v_cap.period, v_at, 'UTC')
                         else v_cap.starts_at end;
@@ -2749,18 +2814,19 @@ end;
 $$;
 
 comment on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) is
-  'Adds credits to the caps of an owner and of all, and returns the time at which they count. reserved_at null: a new '
-  'charge, which no cap may be exceeded by. Else a correction (negative: gives back) of what was charged at that time, '
-  'which may exceed a cap. Raises UP005.';
+  'Adds credits to the caps of an owner and to those of all owners, and answers the time at which they count. If '
+  'reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was charged at '
+  'that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
 
 revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) from public;
 
 -- hookline_worker
 
 -- db/functions/worker/claim_jobs.sql
--- First come the leases that ran out, so no other process has to look for them. Then the oldest jobs in this
--- status whose turn has come; where the status is not claimable, those past their deadline, to be asked about.
--- Locks: jobs, skipping what others hold.
+-- Sweeps expired leases first, so that no other process has to. Then claims the oldest jobs of the status that are
+-- due. In a status that is not claimable, these are the jobs past their deadline: the worker asks the provider about
+-- them.
+-- Locks: job (skip locked). Calls: clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
@@ -2811,11 +2877,13 @@ begin
       coalesce(quote_literal(left(worker, 200)), 'null'), coalesce(batch::text, 'null'),
       coalesce(quote_literal(left(claim_jobs.status, 200)), 'null'), coalesce(lease::text, 'null')
       using errcode = 'UP006',
-            detail = 'status is an unfinished one; worker has 1 to 200 characters; batch is 1 to 1000; lease is 1 second to 1 day.',
-            hint = 'See upload_pipeline.statuses. For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
+            detail = 'status is a row of upload_pipeline.statuses that is not terminal; worker has 1 to 200 '
+              'characters; batch is 1 to 1000; lease is 1 second to 1 day.',
+            hint = 'For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
   end if;
 
-  -- What it takes back comes later than v_now: a job's row is written once, or its key would lock the document.
+  -- A swept job becomes due later than v_now, so this call does not claim it. To write its row twice would check its
+  -- foreign keys again and lock the document.
   perform upload_pipeline.sweep_leases(greatest(batch, 10));
 
   if v_stage.paused then
@@ -2875,16 +2943,16 @@ end;
 $$;
 
 comment on function upload_pipeline.claim_jobs(text, text, integer, interval) is
-  'Up to `batch` jobs of a status for a worker, oldest first, each under a lease with a fencing token of its own; of '
-  'a status that is not claimable those past their deadline. None while the status is paused. Also takes expired '
-  'leases back, of any status. parse_job_ids are the provider''s ids of the current attempt, latest first. '
-  'Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'Claims up to `batch` jobs of a status for a worker, oldest first, each with a lease and a fencing token of its '
+  'own. In a status that is not claimable it claims the jobs past their deadline. It claims none while the status '
+  'is paused. It also ends expired leases of any status. parse_job_ids are the provider''s ids of the current '
+  'attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval) from public;
 grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval) to hookline_worker;
 
 -- db/functions/worker/heartbeat.sql
--- Locks: job.
+-- Locks: job. Calls: clock, lock_leased_job.
 create or replace function upload_pipeline.heartbeat(
   job_id uuid,
   lease_token uuid,
@@ -2901,10 +2969,10 @@ declare
   v_until timestamptz;
 begin
   if lease is null or lease not between interval '1 second' and interval '1 day' then
-    raise exception 'a lease of % on job %', coalesce(lease::text, 'null'), v_job.job_id
+    raise exception 'a lease of % on job % is not possible', coalesce(lease::text, 'null'), v_job.job_id
       using errcode = 'UP006',
             detail = 'lease is 1 second to 1 day.',
-            hint = 'Pass the lease that claim_jobs was called with.';
+            hint = 'Pass the same lease as to upload_pipeline.claim_jobs.';
   end if;
 
   v_until := greatest(v_job.leased_until, upload_pipeline.clock() + lease);
@@ -2918,14 +2986,15 @@ end;
 $$;
 
 comment on function upload_pipeline.heartbeat(uuid, uuid, interval) is
-  'Prolongs a lease, counted from now; answers until when. Call it well inside the lease. '
-  'Raises UP001, UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'Extends a lease, counted from now, and answers its new end. Call it well before the lease ends. Raises UP001, '
+  'UP003, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.heartbeat(uuid, uuid, interval) from public;
 grant execute on function upload_pipeline.heartbeat(uuid, uuid, interval) to hookline_worker;
 
 -- db/functions/worker/release_lease.sql
--- Not a step: nothing was done, so there is nothing to tell of. Locks: job.
+-- No event is written, because nothing was done.
+-- Locks: job. Calls: end_lease, lock_leased_job.
 create or replace function upload_pipeline.release_lease(job_id uuid, lease_token uuid)
 returns void
 language plpgsql
@@ -2948,14 +3017,15 @@ end;
 $$;
 
 comment on function upload_pipeline.release_lease(uuid, uuid) is
-  'Gives a job back unworked, as a worker that stops does: another may claim it at once, and it is no failed try. '
-  'Raises UP001, UP003; 55P03 after waiting 2 s for a lock.';
+  'Gives a leased job back undone, as a worker does that stops. Another may claim it at once, and no failed try is '
+  'counted. Raises UP001, UP003; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.release_lease(uuid, uuid) from public;
 grant execute on function upload_pipeline.release_lease(uuid, uuid) to hookline_worker;
 
 -- db/functions/worker/advance_job.sql
--- Locks: document (where the lease is kept: the job's row is written twice), job.
+-- Locks: document (if keep_lease, because the job's row is then written twice), job.
+-- Calls: lock_leased_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.advance_job(
   job_id uuid,
   lease_token uuid,
@@ -2992,18 +3062,20 @@ begin
   ) then
     raise exception 'job % cannot advance by %', v_job.job_id, coalesce(quote_literal(left(code, 100)), 'null')
       using errcode = 'UP006',
-            detail = 'code is one of event_codes that a stage starts, does or finalizes; payload is an object.',
-            hint = 'A failure goes by upload_pipeline.fail_job. A code of your own is a row of upload_pipeline.event_codes.';
+            detail = 'code is a row of upload_pipeline.event_codes with event_type stage_started, stage_done or '
+              'finalized; payload is a JSON object.',
+            hint = 'Report a failure with upload_pipeline.fail_job. A code of your own needs a row in '
+              'upload_pipeline.event_codes.';
   end if;
 
   v_step := upload_pipeline.resolve_step(v_job.status, advance_job.code);
 
-  -- Content of an earlier attempt, whose path is still in the row, is not this one's.
+  -- Not parsed_path: after a retry it may still name the content of an earlier attempt.
   if not v_job.has_content and v_step.has_content then
     raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
       using errcode = 'UP002',
-            detail = format('It is %s; the step leads to a status whose jobs have content.', v_job.status),
-            hint = 'Hand the content to upload_pipeline.receive_content, write the object, call finish_content.';
+            detail = format('It is %s, and the step leads to a status whose jobs must have content.', v_job.status),
+            hint = 'Pass the content to upload_pipeline.receive_content, write the object, then call finish_content.';
   end if;
 
   if v_step.status <> v_job.status then
@@ -3027,16 +3099,18 @@ end;
 $$;
 
 comment on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) is
-  'The step that a worker has done: `code`, a word of event_codes, says which. It ends the lease, unless keep_lease '
-  'says that the same worker goes on. Outcome: applied. '
-  'Raises UP001, UP002, UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'Moves a leased job by the step that a worker has done. code is a row of event_codes and says which step. It '
+  'ends the lease, unless keep_lease is true because the same worker goes on. Outcome: applied. Raises UP001, '
+  'UP002, UP003, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) from public;
 grant execute on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) to hookline_worker;
 
 -- db/functions/worker/fail_job.sql
--- Retried in place, sent back to the start for another attempt, or failed for good: decided here, by the data of
--- its status. Locks: job.
+-- Retries the job in place, sends it back for another attempt, or ends it. The row of its status decides which.
+-- Locks: job.
+-- Calls: backoff, check_error_argument, clock, lock_leased_job, move_job_or_raise, receipt_of, resolve_step,
+-- retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
   lease_token uuid,
@@ -3056,7 +3130,7 @@ declare
   v_back_to text;
   v_event upload_pipeline.events;
 begin
-  -- Not while what this attempt paid for waits here for storage: the drain will finish it.
+  -- Not while content of this attempt waits here for storage. It is paid for, and the drain will finish it.
   if start_over and permanent is not true and not exists (
     select
       from upload_pipeline.contents as c
@@ -3102,17 +3176,19 @@ end;
 $$;
 
 comment on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) is
-  'A try that failed. error, {"code": text, "error": text, ...}, becomes last_error. The job comes again after a pause '
-  'that doubles, up to statuses.max_tries times since it came to its status; then, or at once if permanent, it ends by '
-  'statuses.failure_code. start_over sends it back by its retry transition for another attempt instead, up to '
-  'max_attempts and not while its content waits here for storage. Outcome: applied; status says which it was. '
-  'Raises UP001, UP002 (a stage without its steps), UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'Ends a try that failed. error, {"code": text, "error": text, ...}, becomes last_error. The job is tried again '
+  'after a pause that doubles each time, until statuses.max_tries tries have failed since it came to its status. '
+  'Then, or at once if permanent is true, the event statuses.failure_code ends it. start_over sends it back along '
+  'its retry transition for another attempt instead, up to max_attempts, and not while its content waits here for '
+  'storage. Outcome: applied; status tells which it was. Raises UP001, UP002 (the status lacks a transition), '
+  'UP003, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) from public;
 grant execute on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) to hookline_worker;
 
 -- db/functions/worker/defer_job.sql
 -- Locks: job.
+-- Calls: backoff, check_error_argument, clock, lock_leased_job, receipt_of, reschedule_in_place, tries_since_arrival.
 create or replace function upload_pipeline.defer_job(
   job_id uuid,
   lease_token uuid,
@@ -3134,7 +3210,7 @@ begin
     raise exception 'job % cannot be deferred until %', v_job.job_id, until
       using errcode = 'UP006',
             detail = 'until is at most 31 days ahead.',
-            hint = 'Defer it for as long as the reason may last, or leave until out.';
+            hint = 'Pass how long the reason may last, or leave until out for a pause that doubles.';
   end if;
 
   v_event := upload_pipeline.reschedule_in_place(
@@ -3156,15 +3232,17 @@ end;
 $$;
 
 comment on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) is
-  'Not now, and nobody failed: a rate limit, a spent budget, a result that cannot be read yet. No try is counted; the '
-  'job comes again at `until`, else after a pause that doubles. error is as for fail_job. Outcome: applied. '
-  'Raises UP001, UP002 (a stage without its steps), UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'Puts a leased job off without counting a try, because nobody failed: a rate limit, a spent budget, a result '
+  'that cannot be read yet. The job comes again at `until`, or else after a pause that doubles each time. error is '
+  'as for fail_job. Outcome: applied. Raises UP001, UP002 (the status lacks a transition), UP003, UP006; 55P03 '
+  'after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) from public;
 grant execute on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) to hookline_worker;
 
 -- db/functions/worker/pause_stage.sql
--- What stops one job of a status would stop them all: spent quota, a revoked key. Locks: status.
+-- For what would fail every job of a status: a spent quota, a revoked key.
+-- Locks: status. Calls: clock.
 create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
 returns timestamptz
 language plpgsql
@@ -3179,10 +3257,11 @@ begin
     or reason is null or length(reason) not between 1 and 500
   then
     raise exception 'status % cannot be paused until % because %',
-      coalesce(pause_stage.status, 'null'), coalesce(until::text, 'null'), coalesce(quote_literal(left(reason, 100)), 'null')
+      coalesce(pause_stage.status, 'null'), coalesce(until::text, 'null'),
+      coalesce(quote_literal(left(reason, 100)), 'null')
       using errcode = 'UP006',
             detail = 'until is at most 31 days ahead; reason has 1 to 500 characters.',
-            hint = 'Pause for as long as the reason may last; a pause ends by itself, or by upload_pipeline.resume_stage.';
+            hint = 'Pass how long the reason may last. A pause ends by itself, or by upload_pipeline.resume_stage.';
   end if;
 
   update upload_pipeline.statuses as s
@@ -3192,10 +3271,10 @@ begin
      and not s.terminal
   returning s.paused_until into v_until;
   if not found then
-    raise exception 'no stage waits in status %', coalesce(quote_literal(left(pause_stage.status, 100)), 'null')
+    raise exception 'status % cannot be paused', coalesce(quote_literal(left(pause_stage.status, 100)), 'null')
       using errcode = 'UP006',
-            detail = 'It is no status, or one of finished jobs.',
-            hint = 'See upload_pipeline.statuses.';
+            detail = 'It is not a status, or its jobs are finished.',
+            hint = 'Pass a status of upload_pipeline.statuses that is not terminal.';
   end if;
 
   return v_until;
@@ -3203,15 +3282,17 @@ end;
 $$;
 
 comment on function upload_pipeline.pause_stage(text, timestamptz, text) is
-  'No job of this status is claimed until then; what is claimed already goes on. The longer of two pauses counts. '
-  'Answers until when. Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'Stops claims of the jobs of a status until a time. Jobs that are claimed already go on. If the status is paused '
+  'already, the longer pause counts. Answers until when it is paused. Raises UP006; 55P03 after waiting 2 s for a '
+  'lock.';
 
 revoke all on function upload_pipeline.pause_stage(text, timestamptz, text) from public;
 grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) to hookline_worker, hookline_operator;
 
 -- db/functions/worker/apply_parked.sql
--- Normally the submission that names a provider job applies what was parked for it. What that missed is found here.
--- One provider job a call, for its lock comes before all others. Locks: provider job (advisory), document, job, deliveries.
+-- Normally record_submission applies what was parked for its provider job. This finds what it missed. It takes one
+-- provider job in each call, because that lock comes before all others.
+-- Locks: provider job (advisory), document, job, delivery. Calls: apply_parked_reports, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text
 language plpgsql
@@ -3232,7 +3313,7 @@ begin
   end if;
 
   perform upload_pipeline.lock_provider_job(v_known.parse_job_id);
-  -- Its document may be erased by now; from here on it cannot be.
+  -- The document may have been erased by now. Once it is locked, it cannot be.
   perform
     from upload_pipeline.upload_jobs as j
     join upload_pipeline.documents as d on d.document_id = j.document_id
@@ -3248,18 +3329,18 @@ end;
 $$;
 
 comment on function upload_pipeline.apply_parked() is
-  'Applies the deliveries that are parked although their provider job is known, of one provider job; answers its id, '
-  'null if there is none. Call again until null. Raises 55P03 after waiting 2 s for a lock.';
+  'Finds a provider job that is known although deliveries for it are still parked, applies them, and answers its '
+  'id. Answers null if there is none: call again until then. Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.apply_parked() from public;
 grant execute on function upload_pipeline.apply_parked() to hookline_worker;
 
 -- db/functions/worker/reserve_credits.sql
--- Made before submitting, so that a row which is open tells the next worker that the provider may have the job: it
--- looks there before it pays again.
--- Locks: job, reservations (the table, as every writer of it does, because set_credit_cap locks it before the caps),
--- caps.
--- Calls: lock_leased_job, check_credits_argument, copy_default_caps, charge_caps.
+-- Called before submitting. An open reservation tells the next worker that the provider may have the job already, so
+-- it looks there before it pays again.
+-- Locks: job, reservation (first the table, as every writer does, because set_credit_cap locks it before the caps),
+-- cap.
+-- Calls: charge_caps, check_credits_argument, copy_default_caps, lock_leased_job.
 create or replace function upload_pipeline.reserve_credits(
   job_id uuid,
   lease_token uuid,
@@ -3299,7 +3380,7 @@ begin
   end if;
 
   if v_open.job_id is not null then
-    -- What is submitted only now counts now: its charge moves to the window of now, if that is another one.
+    -- The submission happens now, so its charge moves into the current window.
     perform upload_pipeline.charge_caps(v_owner_id, -v_open.reserved, v_open.reserved_at);
     v_at := upload_pipeline.charge_caps(v_owner_id, v_open.reserved);
 
@@ -3327,20 +3408,20 @@ end;
 $$;
 
 comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) is
-  'Call it before submitting: reserves what a submission of the job''s attempt may cost. Outcomes: applied; duplicate '
-  '(a reservation is open, made at reserved_at by an earlier try: look for the job at the provider first; if it is not '
-  'there, call once more with again => true, which reserves the same again, in the window of now). What an earlier '
-  'submission of the attempt was billed stays beside it. Raises UP001, UP003, UP005, UP006; 55P03 after waiting 2 s '
-  'for a lock.';
+  'Call it before submitting: it reserves what a submission of the job''s attempt may cost. Outcomes: applied; '
+  'duplicate (an earlier try made a reservation at reserved_at, and it is still open: look for the job at the '
+  'provider first, and if it is not there, call once more with again => true, which moves the same reservation '
+  'into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, UP003, '
+  'UP005, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) from public;
 grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) to hookline_worker;
 
 -- db/functions/worker/settle_credits.sql
--- No lease: what was billed is known when the work is long over. But who looked, and found nothing to pay, may be late:
--- another has reserved again meanwhile and may be submitting, so the reservation has to be the one that was looked at.
--- Locks: reservation, caps.
--- Calls: check_credits_argument, charge_caps.
+-- No lease is needed: the bill may come long after the work. But a caller that looked and found nothing to pay may be
+-- late: another worker has reserved again and may be submitting. So reserved_at has to be that of the reservation
+-- that was looked at.
+-- Locks: reservation, cap. Calls: charge_caps, check_credits_argument, clock.
 create or replace function upload_pipeline.settle_credits(
   job_id uuid,
   attempt integer,
@@ -3402,17 +3483,18 @@ end;
 $$;
 
 comment on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) is
-  'Replaces what is reserved for an attempt by what its submission was billed; 0 where the provider certainly never took '
-  'it. What earlier submissions of the attempt were billed stays. reserved_at: only if nobody has reserved again since '
-  'then. parse_job_id: the provider job that was billed; it is not paid twice. Outcomes: applied, duplicate (settled '
-  'before), stale (reserved again), ignored (nothing was reserved). Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'Replaces what is reserved for an attempt by what its submission was billed. Pass 0 only if the provider '
+  'certainly never took the job. What earlier submissions of the attempt were billed stays. If reserved_at is '
+  'given, a reservation that was made again since then stays open. parse_job_id is the provider job that was '
+  'billed; it is not paid twice. Outcomes: applied, duplicate (settled before), stale (reserved again), ignored '
+  '(nothing was reserved). Raises UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) from public;
 grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) to hookline_worker;
 
 -- db/functions/worker/claim_reservations.sql
--- The job may be purged by now, its ids with it: then nobody can be asked.
--- Locks: reservations, skipping what others hold.
+-- A job may have been purged, and its provider ids with it. Then nobody can be asked.
+-- Locks: reservation (skip locked). Calls: clock.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50)
 returns table (
   job_id uuid,
@@ -3450,7 +3532,7 @@ as $$
       select coalesce(array_agg(p.parse_job_id) filter (where not p.paid), '{}') as unpaid,
              coalesce(array_agg(p.parse_job_id) filter (where p.paid), '{}') as paid
         from (
-          -- What was known when an earlier reservation of the attempt was settled is paid.
+          -- A provider job is paid if it was known when an earlier reservation of the attempt was settled.
           select p.parse_job_id,
                  exists (
                    select
@@ -3468,17 +3550,19 @@ as $$
 $$;
 
 comment on function upload_pipeline.claim_reservations(integer) is
-  'Reservations that are open for ten minutes: ask the provider what was billed and call settle_credits, with `reserved` '
-  'where it cannot tell any more. parse_job_ids are the provider jobs to ask for, latest first; paid_job_ids are those '
-  'of the same attempt that an earlier reservation has paid for. What is not settled comes again after ten minutes. '
-  'Raises 55P03 after waiting 2 s for a lock.';
+  'Claims up to `batch` reservations that have been open for ten minutes. Ask the provider what was billed, then '
+  'call settle_credits, with `reserved` if the provider cannot tell any more. parse_job_ids are the provider jobs '
+  'to ask for, latest first; paid_job_ids are those of the same attempt that an earlier reservation has paid for. '
+  'A reservation that is not settled comes again after ten minutes. Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_reservations(integer) from public;
 grant execute on function upload_pipeline.claim_reservations(integer) to hookline_worker;
 
 -- db/functions/worker/record_submission.sql
--- Keeps the provider's id whatever became of the job meanwhile, and applies what was parked for it.
--- Locks: provider job (advisory), document (where something is parked), job, deliveries.
+-- Keeps the provider's id whatever has become of the job in the meantime, and applies what was parked for it.
+-- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job,
+-- lock_provider_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
@@ -3499,8 +3583,9 @@ begin
   if record_submission.parse_job_id is null or length(record_submission.parse_job_id) not between 1 and 200
     or record_submission.attempt is null or record_submission.attempt < 1
   then
-    raise exception 'submission of job % has attempt % and provider job %',
-      record_submission.job_id, coalesce(attempt::text, 'null'), coalesce(quote_literal(left(parse_job_id, 200)), 'null')
+    raise exception 'a submission of job % cannot have attempt % and provider job %',
+      record_submission.job_id, coalesce(attempt::text, 'null'),
+      coalesce(quote_literal(left(parse_job_id, 200)), 'null')
       using errcode = 'UP006',
             detail = 'attempt counts from 1; parse_job_id has 1 to 200 characters.',
             hint = 'Pass the attempt that was submitted and the id that the provider answered with.';
@@ -3532,10 +3617,10 @@ end;
 $$;
 
 comment on function upload_pipeline.record_submission(uuid, integer, text, text) is
-  'Keeps the id that the provider gave to an attempt, moves the job to parse_queued if it still waits, and '
-  'applies deliveries that were parked for that id, so the status answered may be further on. Outcomes: applied, '
-  'stale (the job had moved or the attempt is over; the id is kept all the same). Safe to call twice. '
-  'Raises UP001, UP004, UP006; 55P03 after waiting 2 s for a lock.';
+  'Keeps the id that the provider gave to an attempt, and moves the job to parse_queued if it still waits to be '
+  'submitted. Then it applies the deliveries that were parked for that id, so the status in the receipt may be '
+  'further on. Outcomes: applied, stale (the job had moved or the attempt is over; the id is kept all the same). '
+  'Safe to repeat. Raises UP001, UP004, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.record_submission(uuid, integer, text, text) from public;
 grant execute on function upload_pipeline.record_submission(uuid, integer, text, text) to hookline_worker;
@@ -3543,9 +3628,10 @@ grant execute on function upload_pipeline.record_submission(uuid, integer, text,
 -- hookline_operator
 
 -- db/functions/operator/create_job.sql
--- The rules for a document stand in its CHECKs; here they only get a sentence. What is said of a file counts
--- until its upload is confirmed.
--- Locks: document. The unique index over unfinished jobs decides between two at once.
+-- The CHECK constraints of documents hold the rules; here a violation only gets a sentence. A file may be described
+-- anew until its upload is confirmed. The unique index over unfinished jobs decides between two calls at the same
+-- time.
+-- Locks: document, deletion. Calls: check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -3591,7 +3677,7 @@ begin
   returning d.document_id, d.upload_confirmed into v_document;
 
   if not v_previous.upload_confirmed and v_previous.raw_path <> create_job.raw_path then
-    -- Something may have been uploaded there, and no document knows of it any more.
+    -- A file may have been uploaded to the old path, and no document names that path any more.
     perform upload_pipeline.queue_deletion(v_previous.raw_path);
   end if;
 
@@ -3616,7 +3702,7 @@ begin
     if found then
       return upload_pipeline.receipt_of('duplicate', v_job);
     end if;
-    -- The job in the way has finished in between: try again.
+    -- The other job has finished in the meantime: try again.
   end loop;
 
   insert into upload_pipeline.events (
@@ -3633,14 +3719,14 @@ begin
 exception
   when check_violation or not_null_violation then
     get stacked diagnostics v_reason = message_text, v_constraint = constraint_name;
-    raise exception 'no job can be made of %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
+    raise exception 'cannot create a job for file %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
       using errcode = 'UP006',
             detail = v_reason,
             hint = case
               when v_constraint in ('storage_path_has_a_bucket_and_a_name', 'raw_path_is_not_of_parsed_content') then
                 'Rename the object, then pass its path as storage://bucket/key. A name may have letters and digits '
-                'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. The '
-                'whole has at most 950 characters. The bucket `parsed` is for parsed content.'
+                'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
+                'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
               else
                 'owner_id, filename, mime (type/subtype), bytes_len > 0, file_sha256 (64 lowercase hex digits) and '
                 'raw_path are required; correlation_id has 1 to 200 printable characters.'
@@ -3649,16 +3735,17 @@ end;
 $$;
 
 comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) is
-  'A job for a file of an owner, in the initial status. The same file of the same owner is the same document, and '
-  'its unfinished job, if any, is answered instead of a second one. It is not claimed before confirm_upload. '
-  'Outcomes: applied, duplicate. Raises UP006.';
+  'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
+  'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
+  'not claimed before confirm_upload. Outcomes: applied, duplicate. Raises UP006.';
 
 revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)
   to hookline_operator;
 
 -- db/functions/operator/confirm_upload.sql
--- The confirmation is the document's; keys carry it into its jobs. Locks: document, its jobs.
+-- The confirmation is stored in the document; foreign keys carry it into its jobs.
+-- Locks: document, job (all jobs of the document). Calls: lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
 language plpgsql
@@ -3676,7 +3763,8 @@ begin
      select j.document_id from upload_pipeline.upload_jobs as j where j.job_id = confirm_upload.job_id
    )
      for update;
-  -- All of them before any is written: the retry of an older one would wait for the newer one's new row.
+  -- All jobs of the document are locked before one is written. Otherwise a retry of an older job could wait for the
+  -- new row of a newer one, and this function for that retry.
   perform
     from upload_pipeline.upload_jobs as j
    where j.document_id = v_document.document_id
@@ -3693,7 +3781,8 @@ begin
               v_document.bytes_len, v_document.file_sha256,
               coalesce(confirm_upload.bytes_len::text, 'null'), coalesce(confirm_upload.file_sha256, 'null')
             ),
-            hint = 'Upload the file again, or cancel the job and make one for the file that is there.';
+            hint = 'Upload the file again, or cancel the job with upload_pipeline.cancel_job and create one for the '
+              'file that is there.';
   end if;
 
   if v_document.upload_confirmed then
@@ -3710,7 +3799,7 @@ begin
     payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)
   );
 
-  -- A hint to idle workers, who would see it at their next look anyway.
+  -- Only a hint: idle workers would find the job at their next poll.
   perform pg_notify('hookline', coalesce(v_event.to_status, v_job.status));
 
   return upload_pipeline.receipt_of(
@@ -3720,17 +3809,18 @@ end;
 $$;
 
 comment on function upload_pipeline.confirm_upload(uuid, bigint, text) is
-  'Says that the raw file is where the document says, with this size and hash; its jobs may be claimed from now '
-  'on. Outcomes: applied, duplicate (confirmed before), stale (confirmed; the job had moved on). '
+  'Says that the raw file is at its raw_path, with this size and hash. From now on the jobs of the document may be '
+  'claimed. Outcomes: applied, duplicate (confirmed before), stale (confirmed now, but the job had moved on). '
   'Raises UP001, UP004.';
 
 revoke all on function upload_pipeline.confirm_upload(uuid, bigint, text) from public;
 grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to hookline_operator;
 
 -- db/functions/operator/retry_job.sql
--- Where to is the machine's to say: the one retry out of the job's status, else in place. Attempts are never counted
--- back, since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
--- Locks: job.
+-- The state machine says where the job goes: along the one retry transition that leaves its status, else it stays
+-- there. attempt only ever rises, because provider jobs and push tokens name it. If all attempts are used up, an
+-- operator's retry allows one more.
+-- Locks: job. Calls: clock, content_still_wanted, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -3772,7 +3862,7 @@ begin
     payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user)
   );
 
-  -- A hint to idle workers, who would see it at their next look anyway.
+  -- Only a hint: idle workers would find the job at their next poll.
   perform pg_notify('hookline', coalesce(v_event.to_status, v_job.status));
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);
@@ -3780,17 +3870,16 @@ end;
 $$;
 
 comment on function upload_pipeline.retry_job(uuid, text) is
-  'Sends a failed or stuck job back for another attempt, at once. What an earlier attempt still answers is stale '
-  'from now on. Outcomes: applied, kept (its content is here and waits for storage: nothing was done, the drain '
-  'will finish it). Raises UP001, UP002, UP009. Many at once: '
-  'with due as materialized (select job_id from upload_pipeline.failed_jobs) '
-  'select r.* from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
+  'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now '
+  'on. Outcomes: applied, kept (its content is here and waits for storage: nothing was changed, and the drain will '
+  'finish it). Raises UP001, UP002, UP009. Many at once: with due as materialized (select job_id from '
+  'upload_pipeline.failed_jobs) select r.* from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
 
 revoke all on function upload_pipeline.retry_job(uuid, text) from public;
 grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;
 
 -- db/functions/operator/cancel_job.sql
--- Locks: job.
+-- Locks: job. Calls: lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -3810,14 +3899,14 @@ end;
 $$;
 
 comment on function upload_pipeline.cancel_job(uuid, text) is
-  'Ends a job that is not complete; a worker that holds it learns so by UP003. Outcome: applied. '
-  'Raises UP001, UP002.';
+  'Ends a job that is not complete. A worker that holds it learns so by UP003. Outcome: applied. Raises UP001, '
+  'UP002.';
 
 revoke all on function upload_pipeline.cancel_job(uuid, text) from public;
 grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_operator;
 
 -- db/functions/operator/release_job.sql
--- Locks: job.
+-- Locks: job. Calls: clock, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.release_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -3844,13 +3933,14 @@ end;
 $$;
 
 comment on function upload_pipeline.release_job(uuid, text) is
-  'Ends the lease of a worker known to be dead, without waiting for it to run out; if it lives after all it '
-  'learns so by UP003. Outcomes: applied, ignored (nobody held it). Raises UP001, UP002.';
+  'Ends the lease of a worker that is known to be dead, before it expires. If the worker is alive after all, it '
+  'learns so by UP003. Outcomes: applied, ignored (the job has no lease). Raises UP001, UP002.';
 
 revoke all on function upload_pipeline.release_job(uuid, text) from public;
 grant execute on function upload_pipeline.release_job(uuid, text) to hookline_operator;
 
 -- db/functions/operator/read_content.sql
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.read_content(job_id uuid, ordinal integer)
 returns bytea
 language plpgsql
@@ -3867,10 +3957,10 @@ begin
      and c.ordinal = read_content.ordinal
      and c.content is not null;
   if not found then
-    raise exception 'job % has no content % here', read_content.job_id, read_content.ordinal
+    raise exception 'job % has no content % in Postgres', read_content.job_id, read_content.ordinal
       using errcode = 'UP001',
             detail = 'Only content that waits for storage or for a decision is in Postgres.',
-            hint = 'Read stored content at its path, upload_pipeline.job_overview.parsed_path.';
+            hint = 'Read stored content from storage, at parsed_path of upload_pipeline.job_overview.';
   end if;
 
   return v_content;
@@ -3884,8 +3974,10 @@ revoke all on function upload_pipeline.read_content(uuid, integer) from public;
 grant execute on function upload_pipeline.read_content(uuid, integer) to hookline_operator;
 
 -- db/functions/operator/accept_content.sql
--- An operator read content of unknown shape and says what its markdown is. From here it goes the way of all
--- content: kept, stored by the drain, finished. Locks: job, content, deliveries.
+-- An operator has read content of unknown shape and passes its markdown. From here on it is treated like all content:
+-- kept, then stored and finished by the drain.
+-- Locks: job, content, delivery.
+-- Calls: content_still_wanted, drop_unrecognised_content, keep_content, lock_job, receipt_of.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
@@ -3894,32 +3986,33 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
-  v_undecided upload_pipeline.contents;
+  v_unrecognised upload_pipeline.contents;
   v_content upload_pipeline.contents;
 begin
   if coalesce(octet_length(markdown), 0) = 0 then
     raise exception 'the markdown for content % of job % is empty', accept_content.ordinal, accept_content.job_id
       using errcode = 'UP008',
             detail = 'A parsed job has content of at least one byte.',
-            hint = 'Pass the markdown as bytea, convert_to(text, ''UTF8''), or call upload_pipeline.discard_content.';
+            hint = 'Pass convert_to(markdown, ''UTF8''), or call upload_pipeline.discard_content.';
   end if;
 
-  v_undecided := upload_pipeline.drop_unrecognised_content(job_id, ordinal);
-  if not upload_pipeline.content_still_wanted(v_job, v_undecided.attempt, null) then
+  v_unrecognised := upload_pipeline.drop_unrecognised_content(job_id, ordinal);
+  if not upload_pipeline.content_still_wanted(v_job, v_unrecognised.attempt, null) then
     raise exception 'job % is % (attempt %) and cannot take content of attempt %',
-      v_job.job_id, v_job.status, v_job.attempt, v_undecided.attempt
+      v_job.job_id, v_job.status, v_job.attempt, v_unrecognised.attempt
       using errcode = 'UP002',
-            detail = 'The content would be stored and never become the job''s. Nothing was changed.',
-            hint = 'Call upload_pipeline.retry_job or wait for the job''s own answer, or upload_pipeline.discard_content.';
+            detail = 'The content would be stored, but the job would never use it. Nothing was changed.',
+            hint = 'Call upload_pipeline.retry_job, or wait for the answer to the current attempt, or call '
+              'upload_pipeline.discard_content.';
   end if;
 
   v_content := upload_pipeline.keep_content(
     job => v_job,
-    attempt => v_undecided.attempt,
+    attempt => v_unrecognised.attempt,
     content => markdown,
     recognised => true,
-    details => v_undecided.details || jsonb_build_object('accepted_by', session_user),
-    correlation_id => v_undecided.correlation_id
+    details => v_unrecognised.details || jsonb_build_object('accepted_by', session_user),
+    correlation_id => v_unrecognised.correlation_id
   );
 
   update upload_pipeline.webhook_deliveries as d
@@ -3934,14 +4027,14 @@ end;
 $$;
 
 comment on function upload_pipeline.accept_content(uuid, integer, bytea) is
-  'Decides on content of unknown shape: its markdown is this. The drain stores it and the job becomes parsed. '
+  'Decides on content of unknown shape: this is its markdown. The drain stores it, and the job becomes parsed. '
   'Outcome: kept. Raises UP001, UP002, UP008.';
 
 revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from public;
 grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) to hookline_operator;
 
 -- db/functions/operator/discard_content.sql
--- Locks: job, content, deliveries.
+-- Locks: job, content, delivery. Calls: drop_unrecognised_content, lock_job, receipt_of.
 create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
@@ -3964,14 +4057,17 @@ end;
 $$;
 
 comment on function upload_pipeline.discard_content(uuid, integer) is
-  'Decides on content of unknown shape: it is of no use, and its bytes go. Outcome: applied. Raises UP001.';
+  'Decides on content of unknown shape: it is of no use, and its bytes are dropped. Outcome: applied. Raises '
+  'UP001.';
 
 revoke all on function upload_pipeline.discard_content(uuid, integer) from public;
 grant execute on function upload_pipeline.discard_content(uuid, integer) to hookline_operator;
 
 -- db/functions/operator/purge.sql
--- Whole histories go with their jobs, by key; objects in storage stay. A job whose content still waits for
--- storage or for a decision is left. Locks: document and job, skipping what others hold.
+-- A job takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its
+-- content waits for storage or for a decision.
+-- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job). Calls:
+-- clock.
 create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
@@ -3990,7 +4086,7 @@ begin
             hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days'');';
   end if;
 
-  -- Calendar arithmetic may leave the range of a timestamp: then nothing is that old.
+  -- A longer interval could lead out of the range of timestamptz, and nothing is that old.
   v_before := upload_pipeline.clock() - least(older_than, interval '1000 years');
 
   with due as (
@@ -4023,7 +4119,7 @@ begin
     ) as purged
    where d.document_id = purged.document_id;
 
-  -- Asked again, now that the jobs are locked: content may have come since the statement above began.
+  -- Checked again, now that the jobs are locked: content may have come since the first statement began.
   with gone as (
     delete from upload_pipeline.upload_jobs as j
      where j.job_id = any (v_due)
@@ -4054,7 +4150,7 @@ begin
   )
   select count(*) into deliveries from gone;
 
-  -- Those of this month are what set_credit_cap adds up.
+  -- Reservations of this month stay: set_credit_cap adds them up.
   with due as (
     select r.job_id, r.attempt, r.ordinal
       from upload_pipeline.credit_reservations as r
@@ -4070,7 +4166,7 @@ begin
      and r.attempt = due.attempt
      and r.ordinal = due.ordinal;
 
-  -- Sums of windows that have passed: the next reservation of their owner makes them again.
+  -- Sums of windows that have ended. The next reservation of their owner makes the row again.
   delete from upload_pipeline.credit_caps as c
    where c.scope = 'each'
      and c.owner_id is not null
@@ -4081,15 +4177,18 @@ end;
 $$;
 
 comment on function upload_pipeline.purge(interval, integer) is
-  'Forgets finished jobs (failed and cancelled ones too) that have not moved for so long, with their whole '
-  'histories and deliveries, deliveries that never found a job, and settled reservations, but for this month''s. At '
-  'most `batch` of each; call again until both are 0. Documents and stored objects stay: erase_document removes those. Raises UP006.';
+  'Deletes finished jobs (failed and cancelled ones too) that have not moved for `older_than`, with their whole '
+  'histories and deliveries. Also deletes deliveries that never found a job, and settled reservations of earlier '
+  'months. Deletes at most `batch` of each: call it again until both counts are 0. Documents and stored objects '
+  'stay; erase_document removes them. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer) from public;
 grant execute on function upload_pipeline.purge(interval, integer) to hookline_operator;
 
 -- db/functions/operator/erase_document.sql
--- Rows now, objects through the deletion queue. Locks: document, its jobs, raw path (advisory).
+-- Rows go now, objects go through the deletion queue.
+-- Locks: document, job (all jobs of the document), raw path (advisory), deletion, content, delivery.
+-- Calls: queue_deletion.
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
@@ -4118,7 +4217,7 @@ begin
          for update
     ) as locked;
 
-  -- Two documents of one raw file, erased at once, would each leave it to the other.
+  -- Two documents may share one raw file. Erased at the same time, each would leave the file to the other.
   perform pg_advisory_xact_lock(hashtextextended(v_raw_path, 1));
 
   select count(*) filter (where upload_pipeline.queue_deletion(p.path)) into objects
@@ -4151,16 +4250,17 @@ end;
 $$;
 
 comment on function upload_pipeline.erase_document(uuid) is
-  'Removes a document, its jobs, their histories, deliveries and kept content at once, whatever their status, and '
-  'queues its objects for deletion from storage. A raw file outside storage:// is its uploader''s to delete. '
-  'Raises UP001.';
+  'Removes a document, its jobs, their histories, deliveries and kept content at once, whatever their status. '
+  'Queues its objects for deletion from storage. A raw file outside storage:// is its uploader''s to delete. Raises '
+  'UP001.';
 
 revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
 
 -- db/functions/operator/check_integrity.sql
--- A row appears after DDL took a constraint or trigger away, after a load with foreign keys off, after a step
--- written by hand with a time of its own, or from a fault of the disk.
+-- A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off, after a step that
+-- was written by hand with a wrong time, or after a fault of the disk.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
@@ -4195,7 +4295,8 @@ as $$
     join upload_pipeline.events as e on e.job_id = j.job_id and e.version = j.version
    where e.to_status <> j.status
   union all
-  select 'time_runs_backwards', step.job_id, format('event %s at %s, the one before at %s', step.version, step.ts, step.previous_ts)
+  select 'time_runs_backwards', step.job_id,
+         format('event %s at %s, the one before at %s', step.version, step.ts, step.previous_ts)
     from (
       select e.job_id, e.version, e.ts, lag(e.ts) over (partition by e.job_id order by e.version) as previous_ts
         from upload_pipeline.events as e
@@ -4207,7 +4308,8 @@ as $$
     left join upload_pipeline.upload_jobs as j on j.job_id = e.job_id and j.document_id = e.document_id
    where j.job_id is null
   union all
-  select 'step_is_no_transition', e.job_id, format('event %s: %s to %s by %s', e.version, e.from_status, e.to_status, e.type)
+  select 'step_is_no_transition', e.job_id,
+         format('event %s: %s to %s by %s', e.version, e.from_status, e.to_status, e.type)
     from upload_pipeline.events as e
     left join upload_pipeline.transitions as t
       on t.from_status = e.from_status and t.to_status = e.to_status and t.event_type = e.type
@@ -4278,13 +4380,13 @@ as $$
 $$;
 
 comment on function upload_pipeline.check_integrity() is
-  'A row for each violated invariant: empty is healthy. Reads all jobs and events, several times.';
+  'One row for each violated invariant. No row: the database is healthy. Reads all jobs and events, several times.';
 
 revoke all on function upload_pipeline.check_integrity() from public;
 grant execute on function upload_pipeline.check_integrity() to hookline_operator;
 
 -- db/functions/operator/resume_stage.sql
--- Locks: status.
+-- Locks: status. Calls: none.
 create or replace function upload_pipeline.resume_stage(status text)
 returns boolean
 language plpgsql
@@ -4303,15 +4405,14 @@ end;
 $$;
 
 comment on function upload_pipeline.resume_stage(text) is
-  'Ends the pause of a status: its jobs are claimed again. False: it was not paused.';
+  'Ends the pause of a status: its jobs are claimed again. Answers false if it was not paused.';
 
 revoke all on function upload_pipeline.resume_stage(text) from public;
 grant execute on function upload_pipeline.resume_stage(text) to hookline_operator;
 
 -- db/functions/operator/set_credit_cap.sql
--- What was spent in this window already counts.
--- Locks: reservations, so that none is made meanwhile; caps.
--- Calls: sum_credits.
+-- What was spent in the current window counts already.
+-- Locks: reservation (the whole table, so that none is made at the same time), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
@@ -4330,17 +4431,18 @@ begin
   if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
     or v_scope = 'each' and owner_id is not null
   then
-    raise exception 'no cap can be % credits a % of %', coalesce(left(credits::text, 40), 'null'),
+    raise exception 'a cap cannot be % credits a % of %', coalesce(left(credits::text, 40), 'null'),
       coalesce(quote_literal(left(period, 20)), 'null'), coalesce('owner ' || owner_id, v_scope)
       using errcode = 'UP006',
-            detail = 'period is hour, day or month; credits is 0 or more, null to lift the cap, Infinity to exempt an '
-              'owner from the cap of each; each_owner goes without an owner_id.',
-            hint = 'For example: select upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000);';
+            detail = 'period is hour, day or month; credits is 0 or more, null to remove the cap, or Infinity to '
+              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id.',
+            hint = 'For example: upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000).';
   end if;
 
   lock table upload_pipeline.credit_reservations in share row exclusive mode;
 
-  -- A cap of an owner's own takes the place of their row of the cap for each, which comes back when it is lifted.
+  -- A cap of an owner's own replaces their row of the cap for each owner. copy_default_caps makes that row again after
+  -- the own cap is removed.
   delete from upload_pipeline.credit_caps as c
    where c.scope = 'each'
      and c.owner_id = set_credit_cap.owner_id
@@ -4377,8 +4479,8 @@ end;
 $$;
 
 comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) is
-  'Caps the credits spent in an hour, a day or a month (UTC): by an owner; by all owners together (owner_id null); or by '
-  'every owner who has no cap of their own for that period (each_owner => true). credits null lifts the cap. '
+  'Caps the credits spent in an hour, day or month (UTC): by an owner; by all owners together (owner_id null); or '
+  'by every owner who has no cap of their own for that period (each_owner => true). credits null removes the cap. '
   'Raises UP006.';
 
 revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) from public;

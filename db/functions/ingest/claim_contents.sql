@@ -1,6 +1,6 @@
--- The drain's work. Whoever claims has the next try to himself until run_after; two who write at once
--- write the same bytes at the same path, so no fencing token is needed.
--- Locks: content, skipping what others hold.
+-- The drain calls this. A row stays claimed until its run_after. No fencing token is needed: two writers of one row
+-- write the same bytes to the same path.
+-- Locks: content (skip locked). Calls: backoff, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
 language sql
@@ -8,7 +8,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  -- The clock in a subquery, asked once, or the index cannot be used. A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  -- The clock is read once, in a subquery, or the index cannot be used. The rows are chosen in a CTE, because a nested
+  -- loop could run a subquery again and lock more rows than batch.
   with due as (
     select d.job_id, d.ordinal
       from upload_pipeline.contents as d
@@ -29,8 +30,8 @@ as $$
 $$;
 
 comment on function upload_pipeline.claim_contents(integer) is
-  'Kept content whose turn has come, oldest first: write each at its path, then call finish_content. What is '
-  'not finished comes again later, with growing pauses.';
+  'Claims up to `batch` kept contents that are due, oldest first. Write each at its path, then call '
+  'finish_content. A content that is not finished is due again later; the pause grows with each try.';
 
 revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;

@@ -1,5 +1,6 @@
--- A raw file that was uploaded again meanwhile is a document's, whose own erasure will queue it.
--- Locks: deletion, skipping what others hold.
+-- A path that a document needs again, because the raw file was uploaded again, leaves the queue. Erasing that
+-- document will queue it once more.
+-- Locks: deletion (skip locked). Calls: backoff, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
 language sql
@@ -7,7 +8,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
-  -- The clock in a subquery, asked once, or the index cannot be used. A CTE, not a subquery: a nested loop would read that again and lock more than the batch.
+  -- The clock is read once, in a subquery, or the index cannot be used. The rows are chosen in a CTE, because a nested
+  -- loop could run a subquery again and lock more rows than batch.
   with due as (
     select e.path
       from upload_pipeline.deletions as e
@@ -31,8 +33,8 @@ as $$
 $$;
 
 comment on function upload_pipeline.claim_deletions(integer) is
-  'Objects of erased documents whose turn has come: delete each, then call finish_deletion. What is not '
-  'finished comes again later, with growing pauses.';
+  'Claims up to `batch` objects that are due for deletion. Delete each from storage, then call finish_deletion. A '
+  'deletion that is not finished is due again later; the pause grows with each try.';
 
 revoke all on function upload_pipeline.claim_deletions(integer) from public;
 grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;

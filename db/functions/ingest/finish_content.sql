@@ -1,5 +1,5 @@
--- The object is written: the job is parsed, the event says so, the bytes here go. Safe to call twice.
--- Locks: job, content, deliveries.
+-- Moves the job, writes its event, drops the bytes and updates the deliveries, in one transaction. Safe to repeat.
+-- Locks: job, content, delivery. Calls: clock, lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.finish_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
@@ -22,8 +22,8 @@ begin
   if not found then
     raise exception 'job % has no content % to be stored', finish_content.job_id, finish_content.ordinal
       using errcode = 'UP001',
-            detail = 'Only content that receive_content answered with a path is stored.',
-            hint = 'Call with job_id and ordinal of that answer.';
+            detail = 'Only content that receive_content or accept_content answered with a path is stored.',
+            hint = 'Pass the job_id and the ordinal of that answer.';
   end if;
 
   if v_content.stored_at is not null then
@@ -66,9 +66,9 @@ end;
 $$;
 
 comment on function upload_pipeline.finish_content(uuid, integer) is
-  'Says that the object of kept content is written. Outcomes: applied, duplicate (said before), stale (the job '
-  'went elsewhere meanwhile; the object stays, erase_document finds it). Raises UP001; 55P03 after waiting 2 s '
-  'for a lock.';
+  'Call it when the object of kept content is written. Outcomes: applied (the job is parsed), duplicate (it was '
+  'finished before), stale (the job moved on in the meantime; the object stays until erase_document). Raises '
+  'UP001; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.finish_content(uuid, integer) from public;
 grant execute on function upload_pipeline.finish_content(uuid, integer) to hookline_ingest;

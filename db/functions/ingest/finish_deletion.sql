@@ -1,4 +1,6 @@
--- Only the try that is still the last one may say so: a path queued again meanwhile has another object.
+-- tries tells whether this is still the latest try. A path that was queued again in the meantime has a new object, so
+-- its row stays.
+-- Locks: deletion. Calls: none.
 create or replace function upload_pipeline.finish_deletion(path text, tries integer)
 returns void
 language sql
@@ -12,8 +14,8 @@ as $$
 $$;
 
 comment on function upload_pipeline.finish_deletion(text, integer) is
-  'Says that an object of an erased document is gone, or was never there; tries is what claim_deletions answered. '
-  'Safe to call twice.';
+  'Call it when an object is deleted from storage, or was not there. tries is what claim_deletions answered. Safe '
+  'to repeat.';
 
 revoke all on function upload_pipeline.finish_deletion(text, integer) from public;
 grant execute on function upload_pipeline.finish_deletion(text, integer) to hookline_ingest;

@@ -1,6 +1,8 @@
--- One proven delivery with content: the bytes are in Postgres when this commits, whatever storage does later.
--- The job's status does not change here; finish_content changes it once the object is written.
--- Locks: provider job (advisory), document (where something is parked), job, content, deliveries.
+-- Takes one proven delivery with content. When it commits, the bytes are safe in Postgres, whatever storage does
+-- later. The job's status does not change here; finish_content changes it once the object is written.
+-- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
+-- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, keep_content, link_provider_job,
+-- lock_answered_job, lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
 create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -37,10 +39,12 @@ begin
     or v_sha256 <> receive_content.content_sha256
     or octet_length(content) <> receive_content.content_bytes
   then
-    raise exception 'the content for job % is empty or not what its sender said', receive_content.job_id
+    raise exception 'the content for job % is empty or differs from what its sender declared', receive_content.job_id
       using errcode = 'UP008',
-            detail = format('Received %s bytes, sha256 %s.', coalesce(octet_length(content), 0), coalesce(v_sha256, 'none')),
-            hint = 'Send the content as UTF-8 with the sha256 and the size of exactly these bytes.';
+            detail = format(
+              'Received %s bytes, sha256 %s.', coalesce(octet_length(content), 0), coalesce(v_sha256, 'none')
+            ),
+            hint = 'Send the content as UTF-8, with the SHA-256 and the size of exactly these bytes.';
   end if;
 
   perform upload_pipeline.check_delivery_arguments(
@@ -105,11 +109,12 @@ $$;
 comment on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
 ) is
-  'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims, '
-  'checked if given; attempt, where the sender proves it, overrides what is known of parse_job_id; details goes '
-  'into the parse_completed event. recognised => false keeps bytes of unknown shape for an operator. '
-  'Outcomes: kept (write the object at `path`, then call finish_content), unrecognised, ignored (an operator has decided on these bytes), duplicate, stale. '
-  'Raises UP001, UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
+  'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims and are '
+  'checked if given. attempt is for senders that prove it; it then overrides the attempt recorded for '
+  'parse_job_id. details becomes part of the parse_completed event. recognised => false keeps bytes of unknown '
+  'shape for an operator. Outcomes: kept (write the object at path, then call finish_content), unrecognised (an '
+  'operator decides), ignored (an operator has decided on these bytes before), duplicate, stale. Raises UP001, '
+  'UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean

@@ -1,5 +1,7 @@
--- One proven delivery without content: counted once, its job locked, moved and told of, in one call.
--- Locks: provider job (advisory), document (where something is parked), job, deliveries.
+-- Takes one proven delivery without content: counts it once, moves its job and writes the event, in one transaction.
+-- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Calls: apply_parked_reports, apply_report, check_delivery_arguments, link_provider_job, lock_answered_job,
+-- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
 create or replace function upload_pipeline.receive_event(
   source text,
   delivery_id text,
@@ -31,7 +33,8 @@ begin
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
   if v_job_id is null and code is not null then
-    -- Locked while it is looked up: a job that is purged or erased meanwhile is as good as never known.
+    -- The lookup locks the job. If the job is purged or erased at the same time, the lookup finds nothing and the
+    -- delivery is parked, as if the job had never been known.
     select j.job_id into v_job_id
       from upload_pipeline.provider_jobs as p
       join upload_pipeline.upload_jobs as j on j.job_id = p.job_id
@@ -74,11 +77,10 @@ $$;
 comment on function upload_pipeline.receive_event(
   text, text, text, text, text, uuid, uuid, text, jsonb, text
 ) is
-  'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that failed. '
-  'code says what it means (event_codes), null that it means nothing here; the job is named by job_id or found '
-  'by parse_job_id. '
-  'Outcomes: applied, duplicate, stale, ignored, parked. '
-  'Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
+  'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that reports a '
+  'failure. code is its meaning, a row of event_codes; null: it means nothing here. The job is named by job_id or '
+  'found by parse_job_id. Outcomes: applied, duplicate, stale, ignored (code is null), parked (the provider job is '
+  'not known yet). Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_event(
   text, text, text, text, text, uuid, uuid, text, jsonb, text

@@ -1,5 +1,6 @@
--- The only source of time but for ids. clock_timestamp(), not now(): after waiting for a lock, now() is older than
--- the event written before it. No setting can shift it; tests replace the function.
+-- The only source of time, except in ids. It is clock_timestamp() and not now(): after waiting for a lock, now()
+-- would be earlier than the event that was written before. No setting can shift it. Tests replace this function.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.clock()
 returns timestamptz
 language sql
@@ -9,8 +10,8 @@ as $$
   select clock_timestamp();
 $$;
 
-comment on function upload_pipeline.clock() is 'The time, from the one source every function uses.';
+comment on function upload_pipeline.clock() is 'The current time. Every function takes the time from here.';
 
 revoke all on function upload_pipeline.clock() from public;
--- A view's tables are read with its owner's rights, but its functions are called with the reader's.
+-- A view reads its tables with its owner's rights, but calls its functions with the reader's rights.
 grant execute on function upload_pipeline.clock() to hookline_reader, hookline_worker;

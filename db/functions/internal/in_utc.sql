@@ -1,4 +1,5 @@
--- A time in a text is read by people in other zones and by programs: no setting of the session changes it.
+-- People in other time zones and programs read the times in texts, so no setting of the session may change them.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.in_utc(at timestamptz)
 returns text
 language sql
@@ -12,8 +13,8 @@ as $$
 $$;
 
 comment on function upload_pipeline.in_utc(timestamptz) is
-  'A time as text, in UTC: 2026-01-31 12:34:56Z. Null for null.';
+  'A time as text, in UTC: 2026-01-31 12:34:56Z. Answers null for null.';
 
--- Views call functions with their reader's rights.
+-- A view calls its functions with the reader's rights.
 revoke all on function upload_pipeline.in_utc(timestamptz) from public;
 grant execute on function upload_pipeline.in_utc(timestamptz) to hookline_reader;

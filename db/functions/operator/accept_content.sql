@@ -1,5 +1,7 @@
--- An operator read content of unknown shape and says what its markdown is. From here it goes the way of all
--- content: kept, stored by the drain, finished. Locks: job, content, deliveries.
+-- An operator has read content of unknown shape and passes its markdown. From here on it is treated like all content:
+-- kept, then stored and finished by the drain.
+-- Locks: job, content, delivery.
+-- Calls: content_still_wanted, drop_unrecognised_content, keep_content, lock_job, receipt_of.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
@@ -8,32 +10,33 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
-  v_undecided upload_pipeline.contents;
+  v_unrecognised upload_pipeline.contents;
   v_content upload_pipeline.contents;
 begin
   if coalesce(octet_length(markdown), 0) = 0 then
     raise exception 'the markdown for content % of job % is empty', accept_content.ordinal, accept_content.job_id
       using errcode = 'UP008',
             detail = 'A parsed job has content of at least one byte.',
-            hint = 'Pass the markdown as bytea, convert_to(text, ''UTF8''), or call upload_pipeline.discard_content.';
+            hint = 'Pass convert_to(markdown, ''UTF8''), or call upload_pipeline.discard_content.';
   end if;
 
-  v_undecided := upload_pipeline.drop_unrecognised_content(job_id, ordinal);
-  if not upload_pipeline.content_still_wanted(v_job, v_undecided.attempt, null) then
+  v_unrecognised := upload_pipeline.drop_unrecognised_content(job_id, ordinal);
+  if not upload_pipeline.content_still_wanted(v_job, v_unrecognised.attempt, null) then
     raise exception 'job % is % (attempt %) and cannot take content of attempt %',
-      v_job.job_id, v_job.status, v_job.attempt, v_undecided.attempt
+      v_job.job_id, v_job.status, v_job.attempt, v_unrecognised.attempt
       using errcode = 'UP002',
-            detail = 'The content would be stored and never become the job''s. Nothing was changed.',
-            hint = 'Call upload_pipeline.retry_job or wait for the job''s own answer, or upload_pipeline.discard_content.';
+            detail = 'The content would be stored, but the job would never use it. Nothing was changed.',
+            hint = 'Call upload_pipeline.retry_job, or wait for the answer to the current attempt, or call '
+              'upload_pipeline.discard_content.';
   end if;
 
   v_content := upload_pipeline.keep_content(
     job => v_job,
-    attempt => v_undecided.attempt,
+    attempt => v_unrecognised.attempt,
     content => markdown,
     recognised => true,
-    details => v_undecided.details || jsonb_build_object('accepted_by', session_user),
-    correlation_id => v_undecided.correlation_id
+    details => v_unrecognised.details || jsonb_build_object('accepted_by', session_user),
+    correlation_id => v_unrecognised.correlation_id
   );
 
   update upload_pipeline.webhook_deliveries as d
@@ -48,7 +51,7 @@ end;
 $$;
 
 comment on function upload_pipeline.accept_content(uuid, integer, bytea) is
-  'Decides on content of unknown shape: its markdown is this. The drain stores it and the job becomes parsed. '
+  'Decides on content of unknown shape: this is its markdown. The drain stores it, and the job becomes parsed. '
   'Outcome: kept. Raises UP001, UP002, UP008.';
 
 revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from public;

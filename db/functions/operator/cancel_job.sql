@@ -1,4 +1,4 @@
--- Locks: job.
+-- Locks: job. Calls: lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -18,8 +18,8 @@ end;
 $$;
 
 comment on function upload_pipeline.cancel_job(uuid, text) is
-  'Ends a job that is not complete; a worker that holds it learns so by UP003. Outcome: applied. '
-  'Raises UP001, UP002.';
+  'Ends a job that is not complete. A worker that holds it learns so by UP003. Outcome: applied. Raises UP001, '
+  'UP002.';
 
 revoke all on function upload_pipeline.cancel_job(uuid, text) from public;
 grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_operator;

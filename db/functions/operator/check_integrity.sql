@@ -1,5 +1,6 @@
--- A row appears after DDL took a constraint or trigger away, after a load with foreign keys off, after a step
--- written by hand with a time of its own, or from a fault of the disk.
+-- A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off, after a step that
+-- was written by hand with a wrong time, or after a fault of the disk.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
@@ -34,7 +35,8 @@ as $$
     join upload_pipeline.events as e on e.job_id = j.job_id and e.version = j.version
    where e.to_status <> j.status
   union all
-  select 'time_runs_backwards', step.job_id, format('event %s at %s, the one before at %s', step.version, step.ts, step.previous_ts)
+  select 'time_runs_backwards', step.job_id,
+         format('event %s at %s, the one before at %s', step.version, step.ts, step.previous_ts)
     from (
       select e.job_id, e.version, e.ts, lag(e.ts) over (partition by e.job_id order by e.version) as previous_ts
         from upload_pipeline.events as e
@@ -46,7 +48,8 @@ as $$
     left join upload_pipeline.upload_jobs as j on j.job_id = e.job_id and j.document_id = e.document_id
    where j.job_id is null
   union all
-  select 'step_is_no_transition', e.job_id, format('event %s: %s to %s by %s', e.version, e.from_status, e.to_status, e.type)
+  select 'step_is_no_transition', e.job_id,
+         format('event %s: %s to %s by %s', e.version, e.from_status, e.to_status, e.type)
     from upload_pipeline.events as e
     left join upload_pipeline.transitions as t
       on t.from_status = e.from_status and t.to_status = e.to_status and t.event_type = e.type
@@ -117,7 +120,7 @@ as $$
 $$;
 
 comment on function upload_pipeline.check_integrity() is
-  'A row for each violated invariant: empty is healthy. Reads all jobs and events, several times.';
+  'One row for each violated invariant. No row: the database is healthy. Reads all jobs and events, several times.';
 
 revoke all on function upload_pipeline.check_integrity() from public;
 grant execute on function upload_pipeline.check_integrity() to hookline_operator;

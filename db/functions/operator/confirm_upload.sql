@@ -1,4 +1,5 @@
--- The confirmation is the document's; keys carry it into its jobs. Locks: document, its jobs.
+-- The confirmation is stored in the document; foreign keys carry it into its jobs.
+-- Locks: document, job (all jobs of the document). Calls: lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
 language plpgsql
@@ -16,7 +17,8 @@ begin
      select j.document_id from upload_pipeline.upload_jobs as j where j.job_id = confirm_upload.job_id
    )
      for update;
-  -- All of them before any is written: the retry of an older one would wait for the newer one's new row.
+  -- All jobs of the document are locked before one is written. Otherwise a retry of an older job could wait for the
+  -- new row of a newer one, and this function for that retry.
   perform
     from upload_pipeline.upload_jobs as j
    where j.document_id = v_document.document_id
@@ -33,7 +35,8 @@ begin
               v_document.bytes_len, v_document.file_sha256,
               coalesce(confirm_upload.bytes_len::text, 'null'), coalesce(confirm_upload.file_sha256, 'null')
             ),
-            hint = 'Upload the file again, or cancel the job and make one for the file that is there.';
+            hint = 'Upload the file again, or cancel the job with upload_pipeline.cancel_job and create one for the '
+              'file that is there.';
   end if;
 
   if v_document.upload_confirmed then
@@ -50,7 +53,7 @@ begin
     payload => jsonb_build_object('bytes_len', v_document.bytes_len, 'file_sha256', v_document.file_sha256)
   );
 
-  -- A hint to idle workers, who would see it at their next look anyway.
+  -- Only a hint: idle workers would find the job at their next poll.
   perform pg_notify('hookline', coalesce(v_event.to_status, v_job.status));
 
   return upload_pipeline.receipt_of(
@@ -60,8 +63,8 @@ end;
 $$;
 
 comment on function upload_pipeline.confirm_upload(uuid, bigint, text) is
-  'Says that the raw file is where the document says, with this size and hash; its jobs may be claimed from now '
-  'on. Outcomes: applied, duplicate (confirmed before), stale (confirmed; the job had moved on). '
+  'Says that the raw file is at its raw_path, with this size and hash. From now on the jobs of the document may be '
+  'claimed. Outcomes: applied, duplicate (confirmed before), stale (confirmed now, but the job had moved on). '
   'Raises UP001, UP004.';
 
 revoke all on function upload_pipeline.confirm_upload(uuid, bigint, text) from public;

@@ -1,6 +1,7 @@
--- The rules for a document stand in its CHECKs; here they only get a sentence. What is said of a file counts
--- until its upload is confirmed.
--- Locks: document. The unique index over unfinished jobs decides between two at once.
+-- The CHECK constraints of documents hold the rules; here a violation only gets a sentence. A file may be described
+-- anew until its upload is confirmed. The unique index over unfinished jobs decides between two calls at the same
+-- time.
+-- Locks: document, deletion. Calls: check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -46,7 +47,7 @@ begin
   returning d.document_id, d.upload_confirmed into v_document;
 
   if not v_previous.upload_confirmed and v_previous.raw_path <> create_job.raw_path then
-    -- Something may have been uploaded there, and no document knows of it any more.
+    -- A file may have been uploaded to the old path, and no document names that path any more.
     perform upload_pipeline.queue_deletion(v_previous.raw_path);
   end if;
 
@@ -71,7 +72,7 @@ begin
     if found then
       return upload_pipeline.receipt_of('duplicate', v_job);
     end if;
-    -- The job in the way has finished in between: try again.
+    -- The other job has finished in the meantime: try again.
   end loop;
 
   insert into upload_pipeline.events (
@@ -88,14 +89,14 @@ begin
 exception
   when check_violation or not_null_violation then
     get stacked diagnostics v_reason = message_text, v_constraint = constraint_name;
-    raise exception 'no job can be made of %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
+    raise exception 'cannot create a job for file %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
       using errcode = 'UP006',
             detail = v_reason,
             hint = case
               when v_constraint in ('storage_path_has_a_bucket_and_a_name', 'raw_path_is_not_of_parsed_content') then
                 'Rename the object, then pass its path as storage://bucket/key. A name may have letters and digits '
-                'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. The '
-                'whole has at most 950 characters. The bucket `parsed` is for parsed content.'
+                'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
+                'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
               else
                 'owner_id, filename, mime (type/subtype), bytes_len > 0, file_sha256 (64 lowercase hex digits) and '
                 'raw_path are required; correlation_id has 1 to 200 printable characters.'
@@ -104,9 +105,9 @@ end;
 $$;
 
 comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) is
-  'A job for a file of an owner, in the initial status. The same file of the same owner is the same document, and '
-  'its unfinished job, if any, is answered instead of a second one. It is not claimed before confirm_upload. '
-  'Outcomes: applied, duplicate. Raises UP006.';
+  'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
+  'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
+  'not claimed before confirm_upload. Outcomes: applied, duplicate. Raises UP006.';
 
 revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)

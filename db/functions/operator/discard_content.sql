@@ -1,4 +1,4 @@
--- Locks: job, content, deliveries.
+-- Locks: job, content, delivery. Calls: drop_unrecognised_content, lock_job, receipt_of.
 create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
@@ -21,7 +21,8 @@ end;
 $$;
 
 comment on function upload_pipeline.discard_content(uuid, integer) is
-  'Decides on content of unknown shape: it is of no use, and its bytes go. Outcome: applied. Raises UP001.';
+  'Decides on content of unknown shape: it is of no use, and its bytes are dropped. Outcome: applied. Raises '
+  'UP001.';
 
 revoke all on function upload_pipeline.discard_content(uuid, integer) from public;
 grant execute on function upload_pipeline.discard_content(uuid, integer) to hookline_operator;

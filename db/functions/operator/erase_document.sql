@@ -1,4 +1,6 @@
--- Rows now, objects through the deletion queue. Locks: document, its jobs, raw path (advisory).
+-- Rows go now, objects go through the deletion queue.
+-- Locks: document, job (all jobs of the document), raw path (advisory), deletion, content, delivery.
+-- Calls: queue_deletion.
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
@@ -27,7 +29,7 @@ begin
          for update
     ) as locked;
 
-  -- Two documents of one raw file, erased at once, would each leave it to the other.
+  -- Two documents may share one raw file. Erased at the same time, each would leave the file to the other.
   perform pg_advisory_xact_lock(hashtextextended(v_raw_path, 1));
 
   select count(*) filter (where upload_pipeline.queue_deletion(p.path)) into objects
@@ -60,9 +62,9 @@ end;
 $$;
 
 comment on function upload_pipeline.erase_document(uuid) is
-  'Removes a document, its jobs, their histories, deliveries and kept content at once, whatever their status, and '
-  'queues its objects for deletion from storage. A raw file outside storage:// is its uploader''s to delete. '
-  'Raises UP001.';
+  'Removes a document, its jobs, their histories, deliveries and kept content at once, whatever their status. '
+  'Queues its objects for deletion from storage. A raw file outside storage:// is its uploader''s to delete. Raises '
+  'UP001.';
 
 revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;

@@ -1,5 +1,7 @@
--- Whole histories go with their jobs, by key; objects in storage stay. A job whose content still waits for
--- storage or for a decision is left. Locks: document and job, skipping what others hold.
+-- A job takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its
+-- content waits for storage or for a decision.
+-- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job). Calls:
+-- clock.
 create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
@@ -18,7 +20,7 @@ begin
             hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days'');';
   end if;
 
-  -- Calendar arithmetic may leave the range of a timestamp: then nothing is that old.
+  -- A longer interval could lead out of the range of timestamptz, and nothing is that old.
   v_before := upload_pipeline.clock() - least(older_than, interval '1000 years');
 
   with due as (
@@ -51,7 +53,7 @@ begin
     ) as purged
    where d.document_id = purged.document_id;
 
-  -- Asked again, now that the jobs are locked: content may have come since the statement above began.
+  -- Checked again, now that the jobs are locked: content may have come since the first statement began.
   with gone as (
     delete from upload_pipeline.upload_jobs as j
      where j.job_id = any (v_due)
@@ -82,7 +84,7 @@ begin
   )
   select count(*) into deliveries from gone;
 
-  -- Those of this month are what set_credit_cap adds up.
+  -- Reservations of this month stay: set_credit_cap adds them up.
   with due as (
     select r.job_id, r.attempt, r.ordinal
       from upload_pipeline.credit_reservations as r
@@ -98,7 +100,7 @@ begin
      and r.attempt = due.attempt
      and r.ordinal = due.ordinal;
 
-  -- Sums of windows that have passed: the next reservation of their owner makes them again.
+  -- Sums of windows that have ended. The next reservation of their owner makes the row again.
   delete from upload_pipeline.credit_caps as c
    where c.scope = 'each'
      and c.owner_id is not null
@@ -109,9 +111,10 @@ end;
 $$;
 
 comment on function upload_pipeline.purge(interval, integer) is
-  'Forgets finished jobs (failed and cancelled ones too) that have not moved for so long, with their whole '
-  'histories and deliveries, deliveries that never found a job, and settled reservations, but for this month''s. At '
-  'most `batch` of each; call again until both are 0. Documents and stored objects stay: erase_document removes those. Raises UP006.';
+  'Deletes finished jobs (failed and cancelled ones too) that have not moved for `older_than`, with their whole '
+  'histories and deliveries. Also deletes deliveries that never found a job, and settled reservations of earlier '
+  'months. Deletes at most `batch` of each: call it again until both counts are 0. Documents and stored objects '
+  'stay; erase_document removes them. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer) from public;
 grant execute on function upload_pipeline.purge(interval, integer) to hookline_operator;

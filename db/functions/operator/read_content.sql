@@ -1,3 +1,4 @@
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.read_content(job_id uuid, ordinal integer)
 returns bytea
 language plpgsql
@@ -14,10 +15,10 @@ begin
      and c.ordinal = read_content.ordinal
      and c.content is not null;
   if not found then
-    raise exception 'job % has no content % here', read_content.job_id, read_content.ordinal
+    raise exception 'job % has no content % in Postgres', read_content.job_id, read_content.ordinal
       using errcode = 'UP001',
             detail = 'Only content that waits for storage or for a decision is in Postgres.',
-            hint = 'Read stored content at its path, upload_pipeline.job_overview.parsed_path.';
+            hint = 'Read stored content from storage, at parsed_path of upload_pipeline.job_overview.';
   end if;
 
   return v_content;

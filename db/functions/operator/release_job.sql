@@ -1,4 +1,4 @@
--- Locks: job.
+-- Locks: job. Calls: clock, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.release_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -25,8 +25,8 @@ end;
 $$;
 
 comment on function upload_pipeline.release_job(uuid, text) is
-  'Ends the lease of a worker known to be dead, without waiting for it to run out; if it lives after all it '
-  'learns so by UP003. Outcomes: applied, ignored (nobody held it). Raises UP001, UP002.';
+  'Ends the lease of a worker that is known to be dead, before it expires. If the worker is alive after all, it '
+  'learns so by UP003. Outcomes: applied, ignored (the job has no lease). Raises UP001, UP002.';
 
 revoke all on function upload_pipeline.release_job(uuid, text) from public;
 grant execute on function upload_pipeline.release_job(uuid, text) to hookline_operator;

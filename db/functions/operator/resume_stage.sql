@@ -1,4 +1,4 @@
--- Locks: status.
+-- Locks: status. Calls: none.
 create or replace function upload_pipeline.resume_stage(status text)
 returns boolean
 language plpgsql
@@ -17,7 +17,7 @@ end;
 $$;
 
 comment on function upload_pipeline.resume_stage(text) is
-  'Ends the pause of a status: its jobs are claimed again. False: it was not paused.';
+  'Ends the pause of a status: its jobs are claimed again. Answers false if it was not paused.';
 
 revoke all on function upload_pipeline.resume_stage(text) from public;
 grant execute on function upload_pipeline.resume_stage(text) to hookline_operator;

@@ -1,6 +1,7 @@
--- Where to is the machine's to say: the one retry out of the job's status, else in place. Attempts are never counted
--- back, since provider ids and push tokens name them; an operator's retry allows one more if all are spent.
--- Locks: job.
+-- The state machine says where the job goes: along the one retry transition that leaves its status, else it stays
+-- there. attempt only ever rises, because provider jobs and push tokens name it. If all attempts are used up, an
+-- operator's retry allows one more.
+-- Locks: job. Calls: clock, content_still_wanted, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -42,7 +43,7 @@ begin
     payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user)
   );
 
-  -- A hint to idle workers, who would see it at their next look anyway.
+  -- Only a hint: idle workers would find the job at their next poll.
   perform pg_notify('hookline', coalesce(v_event.to_status, v_job.status));
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);
@@ -50,11 +51,10 @@ end;
 $$;
 
 comment on function upload_pipeline.retry_job(uuid, text) is
-  'Sends a failed or stuck job back for another attempt, at once. What an earlier attempt still answers is stale '
-  'from now on. Outcomes: applied, kept (its content is here and waits for storage: nothing was done, the drain '
-  'will finish it). Raises UP001, UP002, UP009. Many at once: '
-  'with due as materialized (select job_id from upload_pipeline.failed_jobs) '
-  'select r.* from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
+  'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now '
+  'on. Outcomes: applied, kept (its content is here and waits for storage: nothing was changed, and the drain will '
+  'finish it). Raises UP001, UP002, UP009. Many at once: with due as materialized (select job_id from '
+  'upload_pipeline.failed_jobs) select r.* from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
 
 revoke all on function upload_pipeline.retry_job(uuid, text) from public;
 grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;

@@ -1,6 +1,5 @@
--- What was spent in this window already counts.
--- Locks: reservations, so that none is made meanwhile; caps.
--- Calls: sum_credits.
+-- What was spent in the current window counts already.
+-- Locks: reservation (the whole table, so that none is made at the same time), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
@@ -19,17 +18,18 @@ begin
   if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
     or v_scope = 'each' and owner_id is not null
   then
-    raise exception 'no cap can be % credits a % of %', coalesce(left(credits::text, 40), 'null'),
+    raise exception 'a cap cannot be % credits a % of %', coalesce(left(credits::text, 40), 'null'),
       coalesce(quote_literal(left(period, 20)), 'null'), coalesce('owner ' || owner_id, v_scope)
       using errcode = 'UP006',
-            detail = 'period is hour, day or month; credits is 0 or more, null to lift the cap, Infinity to exempt an '
-              'owner from the cap of each; each_owner goes without an owner_id.',
-            hint = 'For example: select upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000);';
+            detail = 'period is hour, day or month; credits is 0 or more, null to remove the cap, or Infinity to '
+              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id.',
+            hint = 'For example: upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000).';
   end if;
 
   lock table upload_pipeline.credit_reservations in share row exclusive mode;
 
-  -- A cap of an owner's own takes the place of their row of the cap for each, which comes back when it is lifted.
+  -- A cap of an owner's own replaces their row of the cap for each owner. copy_default_caps makes that row again after
+  -- the own cap is removed.
   delete from upload_pipeline.credit_caps as c
    where c.scope = 'each'
      and c.owner_id = set_credit_cap.owner_id
@@ -66,8 +66,8 @@ end;
 $$;
 
 comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) is
-  'Caps the credits spent in an hour, a day or a month (UTC): by an owner; by all owners together (owner_id null); or by '
-  'every owner who has no cap of their own for that period (each_owner => true). credits null lifts the cap. '
+  'Caps the credits spent in an hour, day or month (UTC): by an owner; by all owners together (owner_id null); or '
+  'by every owner who has no cap of their own for that period (each_owner => true). credits null removes the cap. '
   'Raises UP006.';
 
 revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) from public;

@@ -1,4 +1,5 @@
--- Locks: document (where the lease is kept: the job's row is written twice), job.
+-- Locks: document (if keep_lease, because the job's row is then written twice), job.
+-- Calls: lock_leased_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.advance_job(
   job_id uuid,
   lease_token uuid,
@@ -35,18 +36,20 @@ begin
   ) then
     raise exception 'job % cannot advance by %', v_job.job_id, coalesce(quote_literal(left(code, 100)), 'null')
       using errcode = 'UP006',
-            detail = 'code is one of event_codes that a stage starts, does or finalizes; payload is an object.',
-            hint = 'A failure goes by upload_pipeline.fail_job. A code of your own is a row of upload_pipeline.event_codes.';
+            detail = 'code is a row of upload_pipeline.event_codes with event_type stage_started, stage_done or '
+              'finalized; payload is a JSON object.',
+            hint = 'Report a failure with upload_pipeline.fail_job. A code of your own needs a row in '
+              'upload_pipeline.event_codes.';
   end if;
 
   v_step := upload_pipeline.resolve_step(v_job.status, advance_job.code);
 
-  -- Content of an earlier attempt, whose path is still in the row, is not this one's.
+  -- Not parsed_path: after a retry it may still name the content of an earlier attempt.
   if not v_job.has_content and v_step.has_content then
     raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
       using errcode = 'UP002',
-            detail = format('It is %s; the step leads to a status whose jobs have content.', v_job.status),
-            hint = 'Hand the content to upload_pipeline.receive_content, write the object, call finish_content.';
+            detail = format('It is %s, and the step leads to a status whose jobs must have content.', v_job.status),
+            hint = 'Pass the content to upload_pipeline.receive_content, write the object, then call finish_content.';
   end if;
 
   if v_step.status <> v_job.status then
@@ -70,9 +73,9 @@ end;
 $$;
 
 comment on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) is
-  'The step that a worker has done: `code`, a word of event_codes, says which. It ends the lease, unless keep_lease '
-  'says that the same worker goes on. Outcome: applied. '
-  'Raises UP001, UP002, UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'Moves a leased job by the step that a worker has done. code is a row of event_codes and says which step. It '
+  'ends the lease, unless keep_lease is true because the same worker goes on. Outcome: applied. Raises UP001, '
+  'UP002, UP003, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) from public;
 grant execute on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) to hookline_worker;

@@ -1,5 +1,6 @@
--- Normally the submission that names a provider job applies what was parked for it. What that missed is found here.
--- One provider job a call, for its lock comes before all others. Locks: provider job (advisory), document, job, deliveries.
+-- Normally record_submission applies what was parked for its provider job. This finds what it missed. It takes one
+-- provider job in each call, because that lock comes before all others.
+-- Locks: provider job (advisory), document, job, delivery. Calls: apply_parked_reports, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text
 language plpgsql
@@ -20,7 +21,7 @@ begin
   end if;
 
   perform upload_pipeline.lock_provider_job(v_known.parse_job_id);
-  -- Its document may be erased by now; from here on it cannot be.
+  -- The document may have been erased by now. Once it is locked, it cannot be.
   perform
     from upload_pipeline.upload_jobs as j
     join upload_pipeline.documents as d on d.document_id = j.document_id
@@ -36,8 +37,8 @@ end;
 $$;
 
 comment on function upload_pipeline.apply_parked() is
-  'Applies the deliveries that are parked although their provider job is known, of one provider job; answers its id, '
-  'null if there is none. Call again until null. Raises 55P03 after waiting 2 s for a lock.';
+  'Finds a provider job that is known although deliveries for it are still parked, applies them, and answers its '
+  'id. Answers null if there is none: call again until then. Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.apply_parked() from public;
 grant execute on function upload_pipeline.apply_parked() to hookline_worker;

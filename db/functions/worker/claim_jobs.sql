@@ -1,6 +1,7 @@
--- First come the leases that ran out, so no other process has to look for them. Then the oldest jobs in this
--- status whose turn has come; where the status is not claimable, those past their deadline, to be asked about.
--- Locks: jobs, skipping what others hold.
+-- Sweeps expired leases first, so that no other process has to. Then claims the oldest jobs of the status that are
+-- due. In a status that is not claimable, these are the jobs past their deadline: the worker asks the provider about
+-- them.
+-- Locks: job (skip locked). Calls: clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
@@ -51,11 +52,13 @@ begin
       coalesce(quote_literal(left(worker, 200)), 'null'), coalesce(batch::text, 'null'),
       coalesce(quote_literal(left(claim_jobs.status, 200)), 'null'), coalesce(lease::text, 'null')
       using errcode = 'UP006',
-            detail = 'status is an unfinished one; worker has 1 to 200 characters; batch is 1 to 1000; lease is 1 second to 1 day.',
-            hint = 'See upload_pipeline.statuses. For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
+            detail = 'status is a row of upload_pipeline.statuses that is not terminal; worker has 1 to 200 '
+              'characters; batch is 1 to 1000; lease is 1 second to 1 day.',
+            hint = 'For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
   end if;
 
-  -- What it takes back comes later than v_now: a job's row is written once, or its key would lock the document.
+  -- A swept job becomes due later than v_now, so this call does not claim it. To write its row twice would check its
+  -- foreign keys again and lock the document.
   perform upload_pipeline.sweep_leases(greatest(batch, 10));
 
   if v_stage.paused then
@@ -115,10 +118,10 @@ end;
 $$;
 
 comment on function upload_pipeline.claim_jobs(text, text, integer, interval) is
-  'Up to `batch` jobs of a status for a worker, oldest first, each under a lease with a fencing token of its own; of '
-  'a status that is not claimable those past their deadline. None while the status is paused. Also takes expired '
-  'leases back, of any status. parse_job_ids are the provider''s ids of the current attempt, latest first. '
-  'Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'Claims up to `batch` jobs of a status for a worker, oldest first, each with a lease and a fencing token of its '
+  'own. In a status that is not claimable it claims the jobs past their deadline. It claims none while the status '
+  'is paused. It also ends expired leases of any status. parse_job_ids are the provider''s ids of the current '
+  'attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval) from public;
 grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval) to hookline_worker;

@@ -1,5 +1,5 @@
--- The job may be purged by now, its ids with it: then nobody can be asked.
--- Locks: reservations, skipping what others hold.
+-- A job may have been purged, and its provider ids with it. Then nobody can be asked.
+-- Locks: reservation (skip locked). Calls: clock.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50)
 returns table (
   job_id uuid,
@@ -37,7 +37,7 @@ as $$
       select coalesce(array_agg(p.parse_job_id) filter (where not p.paid), '{}') as unpaid,
              coalesce(array_agg(p.parse_job_id) filter (where p.paid), '{}') as paid
         from (
-          -- What was known when an earlier reservation of the attempt was settled is paid.
+          -- A provider job is paid if it was known when an earlier reservation of the attempt was settled.
           select p.parse_job_id,
                  exists (
                    select
@@ -55,10 +55,10 @@ as $$
 $$;
 
 comment on function upload_pipeline.claim_reservations(integer) is
-  'Reservations that are open for ten minutes: ask the provider what was billed and call settle_credits, with `reserved` '
-  'where it cannot tell any more. parse_job_ids are the provider jobs to ask for, latest first; paid_job_ids are those '
-  'of the same attempt that an earlier reservation has paid for. What is not settled comes again after ten minutes. '
-  'Raises 55P03 after waiting 2 s for a lock.';
+  'Claims up to `batch` reservations that have been open for ten minutes. Ask the provider what was billed, then '
+  'call settle_credits, with `reserved` if the provider cannot tell any more. parse_job_ids are the provider jobs '
+  'to ask for, latest first; paid_job_ids are those of the same attempt that an earlier reservation has paid for. '
+  'A reservation that is not settled comes again after ten minutes. Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_reservations(integer) from public;
 grant execute on function upload_pipeline.claim_reservations(integer) to hookline_worker;

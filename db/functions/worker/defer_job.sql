@@ -1,4 +1,5 @@
 -- Locks: job.
+-- Calls: backoff, check_error_argument, clock, lock_leased_job, receipt_of, reschedule_in_place, tries_since_arrival.
 create or replace function upload_pipeline.defer_job(
   job_id uuid,
   lease_token uuid,
@@ -20,7 +21,7 @@ begin
     raise exception 'job % cannot be deferred until %', v_job.job_id, until
       using errcode = 'UP006',
             detail = 'until is at most 31 days ahead.',
-            hint = 'Defer it for as long as the reason may last, or leave until out.';
+            hint = 'Pass how long the reason may last, or leave until out for a pause that doubles.';
   end if;
 
   v_event := upload_pipeline.reschedule_in_place(
@@ -42,9 +43,10 @@ end;
 $$;
 
 comment on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) is
-  'Not now, and nobody failed: a rate limit, a spent budget, a result that cannot be read yet. No try is counted; the '
-  'job comes again at `until`, else after a pause that doubles. error is as for fail_job. Outcome: applied. '
-  'Raises UP001, UP002 (a stage without its steps), UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'Puts a leased job off without counting a try, because nobody failed: a rate limit, a spent budget, a result '
+  'that cannot be read yet. The job comes again at `until`, or else after a pause that doubles each time. error is '
+  'as for fail_job. Outcome: applied. Raises UP001, UP002 (the status lacks a transition), UP003, UP006; 55P03 '
+  'after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) from public;
 grant execute on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) to hookline_worker;

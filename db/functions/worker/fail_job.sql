@@ -1,5 +1,7 @@
--- Retried in place, sent back to the start for another attempt, or failed for good: decided here, by the data of
--- its status. Locks: job.
+-- Retries the job in place, sends it back for another attempt, or ends it. The row of its status decides which.
+-- Locks: job.
+-- Calls: backoff, check_error_argument, clock, lock_leased_job, move_job_or_raise, receipt_of, resolve_step,
+-- retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
   lease_token uuid,
@@ -19,7 +21,7 @@ declare
   v_back_to text;
   v_event upload_pipeline.events;
 begin
-  -- Not while what this attempt paid for waits here for storage: the drain will finish it.
+  -- Not while content of this attempt waits here for storage. It is paid for, and the drain will finish it.
   if start_over and permanent is not true and not exists (
     select
       from upload_pipeline.contents as c
@@ -65,11 +67,12 @@ end;
 $$;
 
 comment on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) is
-  'A try that failed. error, {"code": text, "error": text, ...}, becomes last_error. The job comes again after a pause '
-  'that doubles, up to statuses.max_tries times since it came to its status; then, or at once if permanent, it ends by '
-  'statuses.failure_code. start_over sends it back by its retry transition for another attempt instead, up to '
-  'max_attempts and not while its content waits here for storage. Outcome: applied; status says which it was. '
-  'Raises UP001, UP002 (a stage without its steps), UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'Ends a try that failed. error, {"code": text, "error": text, ...}, becomes last_error. The job is tried again '
+  'after a pause that doubles each time, until statuses.max_tries tries have failed since it came to its status. '
+  'Then, or at once if permanent is true, the event statuses.failure_code ends it. start_over sends it back along '
+  'its retry transition for another attempt instead, up to max_attempts, and not while its content waits here for '
+  'storage. Outcome: applied; status tells which it was. Raises UP001, UP002 (the status lacks a transition), '
+  'UP003, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) from public;
 grant execute on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) to hookline_worker;

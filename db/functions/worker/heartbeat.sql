@@ -1,4 +1,4 @@
--- Locks: job.
+-- Locks: job. Calls: clock, lock_leased_job.
 create or replace function upload_pipeline.heartbeat(
   job_id uuid,
   lease_token uuid,
@@ -15,10 +15,10 @@ declare
   v_until timestamptz;
 begin
   if lease is null or lease not between interval '1 second' and interval '1 day' then
-    raise exception 'a lease of % on job %', coalesce(lease::text, 'null'), v_job.job_id
+    raise exception 'a lease of % on job % is not possible', coalesce(lease::text, 'null'), v_job.job_id
       using errcode = 'UP006',
             detail = 'lease is 1 second to 1 day.',
-            hint = 'Pass the lease that claim_jobs was called with.';
+            hint = 'Pass the same lease as to upload_pipeline.claim_jobs.';
   end if;
 
   v_until := greatest(v_job.leased_until, upload_pipeline.clock() + lease);
@@ -32,8 +32,8 @@ end;
 $$;
 
 comment on function upload_pipeline.heartbeat(uuid, uuid, interval) is
-  'Prolongs a lease, counted from now; answers until when. Call it well inside the lease. '
-  'Raises UP001, UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'Extends a lease, counted from now, and answers its new end. Call it well before the lease ends. Raises UP001, '
+  'UP003, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.heartbeat(uuid, uuid, interval) from public;
 grant execute on function upload_pipeline.heartbeat(uuid, uuid, interval) to hookline_worker;

@@ -1,4 +1,5 @@
--- What stops one job of a status would stop them all: spent quota, a revoked key. Locks: status.
+-- For what would fail every job of a status: a spent quota, a revoked key.
+-- Locks: status. Calls: clock.
 create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
 returns timestamptz
 language plpgsql
@@ -13,10 +14,11 @@ begin
     or reason is null or length(reason) not between 1 and 500
   then
     raise exception 'status % cannot be paused until % because %',
-      coalesce(pause_stage.status, 'null'), coalesce(until::text, 'null'), coalesce(quote_literal(left(reason, 100)), 'null')
+      coalesce(pause_stage.status, 'null'), coalesce(until::text, 'null'),
+      coalesce(quote_literal(left(reason, 100)), 'null')
       using errcode = 'UP006',
             detail = 'until is at most 31 days ahead; reason has 1 to 500 characters.',
-            hint = 'Pause for as long as the reason may last; a pause ends by itself, or by upload_pipeline.resume_stage.';
+            hint = 'Pass how long the reason may last. A pause ends by itself, or by upload_pipeline.resume_stage.';
   end if;
 
   update upload_pipeline.statuses as s
@@ -26,10 +28,10 @@ begin
      and not s.terminal
   returning s.paused_until into v_until;
   if not found then
-    raise exception 'no stage waits in status %', coalesce(quote_literal(left(pause_stage.status, 100)), 'null')
+    raise exception 'status % cannot be paused', coalesce(quote_literal(left(pause_stage.status, 100)), 'null')
       using errcode = 'UP006',
-            detail = 'It is no status, or one of finished jobs.',
-            hint = 'See upload_pipeline.statuses.';
+            detail = 'It is not a status, or its jobs are finished.',
+            hint = 'Pass a status of upload_pipeline.statuses that is not terminal.';
   end if;
 
   return v_until;
@@ -37,8 +39,9 @@ end;
 $$;
 
 comment on function upload_pipeline.pause_stage(text, timestamptz, text) is
-  'No job of this status is claimed until then; what is claimed already goes on. The longer of two pauses counts. '
-  'Answers until when. Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'Stops claims of the jobs of a status until a time. Jobs that are claimed already go on. If the status is paused '
+  'already, the longer pause counts. Answers until when it is paused. Raises UP006; 55P03 after waiting 2 s for a '
+  'lock.';
 
 revoke all on function upload_pipeline.pause_stage(text, timestamptz, text) from public;
 grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) to hookline_worker, hookline_operator;

@@ -1,5 +1,7 @@
--- Keeps the provider's id whatever became of the job meanwhile, and applies what was parked for it.
--- Locks: provider job (advisory), document (where something is parked), job, deliveries.
+-- Keeps the provider's id whatever has become of the job in the meantime, and applies what was parked for it.
+-- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job,
+-- lock_provider_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
@@ -20,8 +22,9 @@ begin
   if record_submission.parse_job_id is null or length(record_submission.parse_job_id) not between 1 and 200
     or record_submission.attempt is null or record_submission.attempt < 1
   then
-    raise exception 'submission of job % has attempt % and provider job %',
-      record_submission.job_id, coalesce(attempt::text, 'null'), coalesce(quote_literal(left(parse_job_id, 200)), 'null')
+    raise exception 'a submission of job % cannot have attempt % and provider job %',
+      record_submission.job_id, coalesce(attempt::text, 'null'),
+      coalesce(quote_literal(left(parse_job_id, 200)), 'null')
       using errcode = 'UP006',
             detail = 'attempt counts from 1; parse_job_id has 1 to 200 characters.',
             hint = 'Pass the attempt that was submitted and the id that the provider answered with.';
@@ -53,10 +56,10 @@ end;
 $$;
 
 comment on function upload_pipeline.record_submission(uuid, integer, text, text) is
-  'Keeps the id that the provider gave to an attempt, moves the job to parse_queued if it still waits, and '
-  'applies deliveries that were parked for that id, so the status answered may be further on. Outcomes: applied, '
-  'stale (the job had moved or the attempt is over; the id is kept all the same). Safe to call twice. '
-  'Raises UP001, UP004, UP006; 55P03 after waiting 2 s for a lock.';
+  'Keeps the id that the provider gave to an attempt, and moves the job to parse_queued if it still waits to be '
+  'submitted. Then it applies the deliveries that were parked for that id, so the status in the receipt may be '
+  'further on. Outcomes: applied, stale (the job had moved or the attempt is over; the id is kept all the same). '
+  'Safe to repeat. Raises UP001, UP004, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.record_submission(uuid, integer, text, text) from public;
 grant execute on function upload_pipeline.record_submission(uuid, integer, text, text) to hookline_worker;

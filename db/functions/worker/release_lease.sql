@@ -1,4 +1,5 @@
--- Not a step: nothing was done, so there is nothing to tell of. Locks: job.
+-- No event is written, because nothing was done.
+-- Locks: job. Calls: end_lease, lock_leased_job.
 create or replace function upload_pipeline.release_lease(job_id uuid, lease_token uuid)
 returns void
 language plpgsql
@@ -21,8 +22,8 @@ end;
 $$;
 
 comment on function upload_pipeline.release_lease(uuid, uuid) is
-  'Gives a job back unworked, as a worker that stops does: another may claim it at once, and it is no failed try. '
-  'Raises UP001, UP003; 55P03 after waiting 2 s for a lock.';
+  'Gives a leased job back undone, as a worker does that stops. Another may claim it at once, and no failed try is '
+  'counted. Raises UP001, UP003; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.release_lease(uuid, uuid) from public;
 grant execute on function upload_pipeline.release_lease(uuid, uuid) to hookline_worker;

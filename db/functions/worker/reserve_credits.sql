@@ -1,8 +1,8 @@
--- Made before submitting, so that a row which is open tells the next worker that the provider may have the job: it
--- looks there before it pays again.
--- Locks: job, reservations (the table, as every writer of it does, because set_credit_cap locks it before the caps),
--- caps.
--- Calls: lock_leased_job, check_credits_argument, copy_default_caps, charge_caps.
+-- Called before submitting. An open reservation tells the next worker that the provider may have the job already, so
+-- it looks there before it pays again.
+-- Locks: job, reservation (first the table, as every writer does, because set_credit_cap locks it before the caps),
+-- cap.
+-- Calls: charge_caps, check_credits_argument, copy_default_caps, lock_leased_job.
 create or replace function upload_pipeline.reserve_credits(
   job_id uuid,
   lease_token uuid,
@@ -42,7 +42,7 @@ begin
   end if;
 
   if v_open.job_id is not null then
-    -- What is submitted only now counts now: its charge moves to the window of now, if that is another one.
+    -- The submission happens now, so its charge moves into the current window.
     perform upload_pipeline.charge_caps(v_owner_id, -v_open.reserved, v_open.reserved_at);
     v_at := upload_pipeline.charge_caps(v_owner_id, v_open.reserved);
 
@@ -70,11 +70,11 @@ end;
 $$;
 
 comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) is
-  'Call it before submitting: reserves what a submission of the job''s attempt may cost. Outcomes: applied; duplicate '
-  '(a reservation is open, made at reserved_at by an earlier try: look for the job at the provider first; if it is not '
-  'there, call once more with again => true, which reserves the same again, in the window of now). What an earlier '
-  'submission of the attempt was billed stays beside it. Raises UP001, UP003, UP005, UP006; 55P03 after waiting 2 s '
-  'for a lock.';
+  'Call it before submitting: it reserves what a submission of the job''s attempt may cost. Outcomes: applied; '
+  'duplicate (an earlier try made a reservation at reserved_at, and it is still open: look for the job at the '
+  'provider first, and if it is not there, call once more with again => true, which moves the same reservation '
+  'into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, UP003, '
+  'UP005, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) from public;
 grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) to hookline_worker;

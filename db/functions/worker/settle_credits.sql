@@ -1,7 +1,7 @@
--- No lease: what was billed is known when the work is long over. But who looked, and found nothing to pay, may be late:
--- another has reserved again meanwhile and may be submitting, so the reservation has to be the one that was looked at.
--- Locks: reservation, caps.
--- Calls: check_credits_argument, charge_caps.
+-- No lease is needed: the bill may come long after the work. But a caller that looked and found nothing to pay may be
+-- late: another worker has reserved again and may be submitting. So reserved_at has to be that of the reservation
+-- that was looked at.
+-- Locks: reservation, cap. Calls: charge_caps, check_credits_argument, clock.
 create or replace function upload_pipeline.settle_credits(
   job_id uuid,
   attempt integer,
@@ -63,10 +63,11 @@ end;
 $$;
 
 comment on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) is
-  'Replaces what is reserved for an attempt by what its submission was billed; 0 where the provider certainly never took '
-  'it. What earlier submissions of the attempt were billed stays. reserved_at: only if nobody has reserved again since '
-  'then. parse_job_id: the provider job that was billed; it is not paid twice. Outcomes: applied, duplicate (settled '
-  'before), stale (reserved again), ignored (nothing was reserved). Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'Replaces what is reserved for an attempt by what its submission was billed. Pass 0 only if the provider '
+  'certainly never took the job. What earlier submissions of the attempt were billed stays. If reserved_at is '
+  'given, a reservation that was made again since then stays open. parse_job_id is the provider job that was '
+  'billed; it is not paid twice. Outcomes: applied, duplicate (settled before), stale (reserved again), ignored '
+  '(nothing was reserved). Raises UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) from public;
 grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) to hookline_worker;

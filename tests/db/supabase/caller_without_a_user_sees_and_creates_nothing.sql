@@ -30,7 +30,7 @@ select results_eq(
             filename => 'a.pdf', mime => 'application/pdf', bytes_len => 1, file_sha256 => repeat('a', 64)
           )$$,
         case when sqlstate is null
-          then 'UP006 no job can be made of ''a.pdf'' null value in column "owner_id" of relation "documents" '
+          then 'UP006 cannot create a job for file ''a.pdf'' null value in column "owner_id" of relation "documents" '
             'violates not-null constraint'
         end
       )

@@ -40,7 +40,7 @@ end;
 $$;
 select is_empty(
   $$select b.argument, left(b.value, 20), c from bad as b, pg_temp.create_with(b.argument, b.value) as c
-     where c not like 'UP006 | no job can be made of % | %' || b.reason || '% | %bytes_len > 0%required%'$$,
+     where c not like 'UP006 | cannot create a job for file % | %' || b.reason || '% | %bytes_len > 0%required%'$$,
   'each invalid argument raises UP006 with the rule in its detail and the requirements in its hint'
 );
 select is_empty(

@@ -16,7 +16,7 @@ select results_eq(
            run_after - timestamptz '2026-01-01 12:01:00.001+00' between interval '2.25 s' and interval '3.75 s'
       from upload_pipeline.job_overview$$,
   $$values (null::text, 'uploaded', 3, 1,
-            jsonb '{"code": "lease_expired", "error": "Worker w was silent until its lease ended."}', true)$$,
+            jsonb '{"code": "lease_expired", "error": "Worker w sent no heartbeat before its lease expired."}', true)$$,
             'the swept job has the backoff of a failed try and an error'
 );
 select results_eq(
@@ -47,7 +47,7 @@ select is(
 );
 select results_eq(
   'select code, error from upload_pipeline.failed_jobs',
-  $$values ('lease_expired', 'Worker x was silent until its lease ended.')$$, 'the dead letter has the reason'
+  $$values ('lease_expired', 'Worker x sent no heartbeat before its lease expired.')$$, 'the dead letter has the reason'
 );
 
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));

@@ -1,4 +1,5 @@
--- Asked before the bytes are kept. finish_content asks the machine again: the job may move in between.
+-- Asked before the bytes are kept. The job may move afterwards, so finish_content asks the state machine again.
+-- Locks: none. Calls: answer_is_stale, resolve_step.
 create or replace function upload_pipeline.content_still_wanted(
   job upload_pipeline.upload_jobs,
   attempt integer,
@@ -11,7 +12,9 @@ set search_path = pg_catalog, pg_temp
 as $$
   select not job.has_content
      and (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
-     and not upload_pipeline.answer_is_stale(job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false)
+     and not upload_pipeline.answer_is_stale(
+       job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false
+     )
      and not (job.terminal and exists (
        select
          from upload_pipeline.upload_jobs as j
@@ -21,6 +24,6 @@ as $$
 $$;
 
 comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) is
-  'Whether content for this attempt can still become the job''s.';
+  'True if content for this attempt can still become the content of the job.';
 
 revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;

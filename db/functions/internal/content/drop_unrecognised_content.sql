@@ -1,3 +1,5 @@
+-- Content of unknown shape has bytes but no path. It waits until an operator accepts or discards it, once.
+-- Locks: content. Calls: none.
 create or replace function upload_pipeline.drop_unrecognised_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents
 language plpgsql
@@ -14,10 +16,11 @@ begin
      and c.content is not null
   returning c.* into v_content;
   if not found then
-    raise exception 'job % has no undecided content %', drop_unrecognised_content.job_id, drop_unrecognised_content.ordinal
+    raise exception 'job % has no content % that waits for a decision',
+      drop_unrecognised_content.job_id, drop_unrecognised_content.ordinal
       using errcode = 'UP001',
-            detail = 'Undecided is content of unknown shape, until it is accepted or discarded.',
-            hint = 'See upload_pipeline.delivery_log where outcome = ''unrecognised''.';
+            detail = 'Content of unknown shape waits for a decision until it is accepted or discarded.',
+            hint = 'Take both from upload_pipeline.delivery_log where outcome = ''unrecognised''.';
   end if;
 
   return v_content;
@@ -25,6 +28,6 @@ end;
 $$;
 
 comment on function upload_pipeline.drop_unrecognised_content(uuid, integer) is
-  'Drops the bytes of content of unknown shape, once. Raises UP001.';
+  'Drops the bytes of content that waits for a decision, and answers its row. Raises UP001.';
 
 revoke all on function upload_pipeline.drop_unrecognised_content(uuid, integer) from public;

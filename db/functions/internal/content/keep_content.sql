@@ -1,5 +1,6 @@
--- A path is minted once for one exact content of a job; the same content again gets the same row and path.
--- The receiver's own write has 30 seconds before the drain tries.
+-- A path is given out once, to one exact content of a job. The same content again gets the same row and the same
+-- path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
+-- Locks: content. Calls: clock.
 create or replace function upload_pipeline.keep_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
@@ -55,7 +56,9 @@ $$;
 
 comment on function upload_pipeline.keep_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
-) is 'Puts content of a locked job on disk here and mints its path; none where its shape is unknown.';
+) is
+  'Saves content of a locked job in Postgres and chooses its path in storage. Content of unknown shape gets no '
+  'path.';
 
 revoke all on function upload_pipeline.keep_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text

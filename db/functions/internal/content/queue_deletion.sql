@@ -1,5 +1,7 @@
--- Five minutes from now: a receiver may be writing the object this moment, and gives up long before that. What is
--- not in our storage is its uploader's to delete. A deletion that is under way no longer counts (tries).
+-- The deletion is due in five minutes. A receiver may be writing the object right now, and gives up long before that.
+-- An object outside our storage belongs to its uploader. The higher tries make a deletion that is under way count no
+-- more: its finish_deletion finds no row.
+-- Locks: deletion. Calls: clock.
 create or replace function upload_pipeline.queue_deletion(path text)
 returns boolean
 language plpgsql
@@ -18,6 +20,7 @@ end;
 $$;
 
 comment on function upload_pipeline.queue_deletion(text) is
-  'Has an object deleted from storage, unless a document needs it by then. False: it is not in our storage.';
+  'Queues an object for deletion from storage, unless a document needs it by then. Answers false if the object is '
+  'not in our storage.';
 
 revoke all on function upload_pipeline.queue_deletion(text) from public;

@@ -1,7 +1,7 @@
--- The caps are locked first and the time is taken then: whoever waited for a cap over midnight is charged in the new
--- window, and the reservation gets the time that was charged. So the sum of the reservations of a window is always
--- the sum that its cap keeps.
--- Locks: caps, those of all owners first.
+-- Locks the caps first and reads the clock then. A caller that waited for a cap over midnight is charged in the new
+-- window, and its reservation gets the time that was charged. So the sum that a cap keeps is always that of the
+-- reservations of its window.
+-- Locks: cap (the caps of all owners first). Calls: clock, in_utc.
 create or replace function upload_pipeline.charge_caps(
   owner_id uuid,
   credits numeric,
@@ -20,7 +20,7 @@ declare
      order by c.owner_id nulls first, c.period
        for no key update
   );
-  -- Never before a window that has begun, whatever this server's clock says.
+  -- Never earlier than a window that has begun, whatever the clock of this server says.
   v_at timestamptz := coalesce(
     charge_caps.reserved_at,
     (select greatest(upload_pipeline.clock(), max(c.starts_at)) from unnest(v_caps) as c)
@@ -30,7 +30,7 @@ declare
   v_used numeric;
 begin
   foreach v_cap in array v_caps loop
-    -- What was reserved in a window that has passed changes nothing in the window of now.
+    -- A correction of an earlier window changes nothing in the current one.
     continue when charge_caps.reserved_at < v_cap.starts_at;
     v_starts_at := case when charge_caps.reserved_at is null then date_trunc(v_cap.period, v_at, 'UTC')
                         else v_cap.starts_at end;
@@ -62,8 +62,8 @@ end;
 $$;
 
 comment on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) is
-  'Adds credits to the caps of an owner and of all, and returns the time at which they count. reserved_at null: a new '
-  'charge, which no cap may be exceeded by. Else a correction (negative: gives back) of what was charged at that time, '
-  'which may exceed a cap. Raises UP005.';
+  'Adds credits to the caps of an owner and to those of all owners, and answers the time at which they count. If '
+  'reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was charged at '
+  'that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
 
 revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) from public;

@@ -1,3 +1,4 @@
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_credits_argument(credits numeric)
 returns void
 language plpgsql
@@ -10,13 +11,13 @@ begin
     raise exception 'no attempt costs % credits', coalesce(left(credits::text, 40), 'null')
       using errcode = 'UP006',
             detail = 'credits is a number from 0 to 10^12.',
-            hint = 'Pass the pages times the credits a page to reserve, usage.credits of the provider''s job to settle, '
-              'or 0 where it was never submitted.';
+            hint = 'To reserve, pass the pages times the credits for a page. To settle, pass the credits that the '
+              'provider billed, or 0 if the job was never submitted.';
   end if;
 end;
 $$;
 
 comment on function upload_pipeline.check_credits_argument(numeric) is
-  'Checks the credits that a reservation or a bill names. Raises UP006.';
+  'Checks the credits of a reservation or a bill. Raises UP006.';
 
 revoke all on function upload_pipeline.check_credits_argument(numeric) from public;

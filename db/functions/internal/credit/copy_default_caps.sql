@@ -1,6 +1,6 @@
--- An owner who has no cap of their own gets a row for the cap that is set for each owner, with what they spent in this
--- window. No reservation is written meanwhile, or the sum could miss it.
--- Locks: reservations (where a row is missing), caps.
+-- An owner who has no cap of their own gets a row for the cap that is set for each owner. Its sum starts with what
+-- they spent in the current window. No reservation is written at the same time, or the sum could miss it.
+-- Locks: reservation (the whole table, if a row is missing), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.copy_default_caps(owner_id uuid)
 returns void
 language plpgsql
@@ -42,6 +42,7 @@ end;
 $$;
 
 comment on function upload_pipeline.copy_default_caps(uuid) is
-  'Makes sure that each cap that is set for every owner has a row for this owner, unless they have one of their own.';
+  'Gives this owner a row for each cap that is set for every owner, unless they have a cap of their own for that '
+  'period.';
 
 revoke all on function upload_pipeline.copy_default_caps(uuid) from public;

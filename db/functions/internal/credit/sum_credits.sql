@@ -1,3 +1,4 @@
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.sum_credits(owner_id uuid, since timestamptz)
 returns numeric
 language sql
@@ -11,6 +12,6 @@ as $$
 $$;
 
 comment on function upload_pipeline.sum_credits(uuid, timestamptz) is
-  'What was billed, or else is reserved, since a time: by an owner, or by all where owner_id is null.';
+  'The credits that were billed, or are still reserved, since a time: of one owner, or of all if owner_id is null.';
 
 revoke all on function upload_pipeline.sum_credits(uuid, timestamptz) from public;

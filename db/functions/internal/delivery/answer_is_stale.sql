@@ -1,6 +1,7 @@
--- A provider job that nobody recorded is taken for the current attempt's: its callback overtook our own
--- bookkeeping. Only a failure is distrusted, where the attempt is known under another provider job: it
--- would end work that goes on.
+-- An unknown provider job is taken for one of the current attempt: its callback came before our own bookkeeping. A
+-- failure from an unknown provider job is stale if the current attempt is known under another one. It would end work
+-- that is still going on.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.answer_is_stale(
   job upload_pipeline.upload_jobs,
   attempt integer,
@@ -35,7 +36,8 @@ end;
 $$;
 
 comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text, boolean) is
-  'Whether an answer (by attempt, or by provider job) is to an attempt that is over.';
+  'True if an answer belongs to an attempt that is over. attempt decides if it is given, else the attempt of the '
+  'provider job.';
 
 revoke all on function upload_pipeline.answer_is_stale(
   upload_pipeline.upload_jobs, integer, text, boolean

@@ -1,4 +1,5 @@
--- Locks: job, deliveries. The caller holds the advisory lock of the provider job (lock_provider_job).
+-- The caller holds the lock of the provider job.
+-- Locks: job, delivery. Calls: apply_report, lock_job.
 create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid)
 returns void
 language plpgsql
@@ -34,6 +35,6 @@ end;
 $$;
 
 comment on function upload_pipeline.apply_parked_reports(text, uuid) is
-  'Applies the deliveries that were parked for a provider job to the job it belongs to, in the order of their arrival.';
+  'Applies the deliveries that were parked for a provider job to the job that it belongs to, in order of arrival.';
 
 revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from public;

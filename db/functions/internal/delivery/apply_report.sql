@@ -1,4 +1,5 @@
--- What a provider's report does to the job it answers, whichever way it came: by webhook, parked, or asked for.
+-- What a provider's report does to a job, whether it came by webhook, was parked, or was asked for.
+-- Locks: job. Calls: answer_is_stale, move_job, resolve_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
@@ -21,7 +22,7 @@ begin
     return null;
   end if;
 
-  -- News rescues what failed; what was heard of this provider job and acted on, told once more, is none.
+  -- Only a new report may rescue a failed job. Repeats of an applied report are ignored.
   if job.failed and exists (
     select
       from upload_pipeline.webhook_deliveries as d
@@ -49,7 +50,9 @@ $$;
 
 comment on function upload_pipeline.apply_report(
   upload_pipeline.upload_jobs, text, text, jsonb, text
-) is 'Moves a locked job by a provider''s report; null, and nothing done, where the report is stale.';
+) is
+  'Moves a locked job by a provider''s report and answers the event. Answers null and changes nothing if the report '
+  'is stale.';
 
 revoke all on function upload_pipeline.apply_report(
   upload_pipeline.upload_jobs, text, text, jsonb, text

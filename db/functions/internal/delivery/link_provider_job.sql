@@ -1,5 +1,5 @@
--- An attempt that was only inferred from a callback gives way to the one that was submitted.
--- Locks: provider job. The caller holds its advisory lock (lock_provider_job).
+-- An attempt that was only inferred from a callback is replaced by the one that was submitted.
+-- Locks: none (the caller holds that of the provider job). Calls: none.
 create or replace function upload_pipeline.link_provider_job(
   parse_job_id text,
   job_id uuid,

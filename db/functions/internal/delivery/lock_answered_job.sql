@@ -1,5 +1,5 @@
--- Locks the job that a delivery answers and checks that the ids named together belong together.
--- Locks: document (where something is parked), job.
+-- Locks the job that a delivery answers, and checks that the ids belong together.
+-- Locks: document (if a report is parked), job. Calls: lock_job.
 create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs
 language plpgsql
@@ -9,8 +9,8 @@ declare
   v_job upload_pipeline.upload_jobs;
   v_other_job_id uuid;
 begin
-  -- Parked deliveries will be applied in this transaction, and a second write of a job's row checks its keys
-  -- again: that locks the document, which has to come before the job.
+  -- Parked deliveries will be applied in this transaction. They write the job's row a second time, and Postgres then
+  -- checks its foreign keys again, which locks the document. The document has to be locked before the job.
   if exists (
     select
       from upload_pipeline.webhook_deliveries as d
@@ -38,10 +38,10 @@ begin
    where p.parse_job_id = lock_answered_job.parse_job_id
      and p.job_id <> v_job.job_id;
   if found then
-    raise exception 'provider job % is not of job %', lock_answered_job.parse_job_id, v_job.job_id
+    raise exception 'provider job % does not belong to job %', lock_answered_job.parse_job_id, v_job.job_id
       using errcode = 'UP004',
             detail = format('It was recorded for job %s. Nothing was changed.', v_other_job_id),
-            hint = 'Send the job_id that the provider job was submitted for.';
+            hint = 'Send the job_id for which the provider job was submitted.';
   end if;
 
   return v_job;
@@ -49,6 +49,7 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
-  'The job that a delivery answers, locked. Null ids are not checked. Raises UP001, UP004.';
+  'Locks the job that a delivery answers and answers its row. An id that is null is not checked. Raises UP001, '
+  'UP004.';
 
 revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;

@@ -1,5 +1,6 @@
--- A delivery parks while the submission commits its provider id: each looks for the other's row and both
--- miss. This lock puts one before the other. It is the first lock that anybody takes.
+-- A delivery may be parked while the submission commits its provider id. Each would look for the other's row and miss
+-- it. This advisory lock puts one before the other. It is the first lock that any function takes.
+-- Locks: provider job (advisory). Calls: none.
 create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void
 language plpgsql
@@ -13,6 +14,7 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_provider_job(text) is
-  'Serialises, until the transaction ends, all who deal with one provider job. Null: no lock.';
+  'Makes all transactions that deal with one provider job run one after the other. Takes no lock if parse_job_id '
+  'is null.';
 
 revoke all on function upload_pipeline.lock_provider_job(text) from public;

@@ -1,5 +1,6 @@
--- Written last, with the outcome known. A delivery that was applied, or is another job's, is not overwritten: the
--- same id with two contents.
+-- Called last, when the outcome is known. A delivery that was applied, or that belongs to another job, is not
+-- overwritten: that would be one id with two contents.
+-- Locks: delivery. Calls: none.
 create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
@@ -47,14 +48,14 @@ begin
       record_delivery.delivery_id, record_delivery.source
       using errcode = 'UP007',
             detail = 'Nothing was changed.',
-            hint = 'A new event needs a delivery id of its own.';
+            hint = 'Send a new event with a delivery_id of its own.';
   end if;
 end;
 $$;
 
 comment on function upload_pipeline.record_delivery(
   text, text, text, text, text, uuid, integer, text, text, jsonb, text
-) is 'Writes a delivery and its outcome. Raises UP007.';
+) is 'Writes a delivery with its outcome. Raises UP007.';
 
 revoke all on function upload_pipeline.record_delivery(
   text, text, text, text, text, uuid, integer, text, text, jsonb, text

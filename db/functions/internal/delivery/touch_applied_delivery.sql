@@ -1,6 +1,7 @@
--- Only an applied delivery blocks its repetition; a parked, stale or kept one is judged anew. A thin event
--- is the same if its type and provider job are: providers may re-serialise it for a retry. Nobody is answered
--- with the receipt of another job.
+-- Only an applied delivery blocks its repetition. A parked, stale or kept one is judged again. Two thin events are
+-- the same if their type and provider job are the same: providers may serialise a retry differently. No sender gets
+-- the receipt of another job.
+-- Locks: delivery. Calls: clock, receipt_of.
 create or replace function upload_pipeline.touch_applied_delivery(
   source text,
   delivery_id text,
@@ -39,8 +40,8 @@ begin
     raise exception 'delivery % of % was applied before, with other content',
       touch_applied_delivery.delivery_id, touch_applied_delivery.source
       using errcode = 'UP007',
-            detail = format('Job %s took the first one. Nothing was changed.', v_delivery.job_id),
-            hint = 'A new event needs a delivery id of its own.';
+            detail = format('Job %s took the first delivery with this id. Nothing was changed.', v_delivery.job_id),
+            hint = 'Send a new event with a delivery_id of its own.';
   end if;
 
   update upload_pipeline.webhook_deliveries as d
@@ -58,6 +59,7 @@ end;
 $$;
 
 comment on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) is
-  'The receipt `duplicate` if this delivery was applied before, else null. Raises UP007.';
+  'Counts a repetition of an applied delivery and answers the receipt `duplicate`. Answers null if no such '
+  'delivery was applied. Raises UP007.';
 
 revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) from public;

@@ -1,3 +1,5 @@
+-- The random quarter keeps many jobs that failed together from coming back together.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.backoff(
   tries integer,
   base interval default '3 seconds',
@@ -12,6 +14,6 @@ as $$
 $$;
 
 comment on function upload_pipeline.backoff(integer, interval, interval) is
-  'How long to wait after so many tries: base x 2^tries, at most cap, give or take a quarter so that many do not return at once.';
+  'The pause after this many tries: base * 2^tries, at most cap, plus or minus up to a quarter.';
 
 revoke all on function upload_pipeline.backoff(integer, interval, interval) from public;

@@ -1,3 +1,4 @@
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_error_argument(error jsonb)
 returns jsonb
 language plpgsql
@@ -10,9 +11,10 @@ begin
     or jsonb_typeof(error -> 'error') is distinct from 'string'
     or octet_length(error::text) > 10000
   then
-    raise exception 'the error % is not one that can be kept', coalesce(left(error::text, 100), 'null')
+    raise exception 'the error % cannot be stored', coalesce(left(error::text, 100), 'null')
       using errcode = 'UP006',
-            detail = 'It is an object with a code (a word of up to 100 letters, digits, _ and .) and a text, error; 10,000 bytes in all.',
+            detail = 'error is an object of at most 10,000 bytes, with code (a letter and up to 99 letters, digits, _ '
+              'and .) and error (a text).',
             hint = 'For example: {"code": "PDF_IS_PROTECTED", "error": "The PDF needs a password."}';
   end if;
 
@@ -20,6 +22,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.check_error_argument(jsonb) is 'The error, if it can become a last_error. Raises UP006.';
+comment on function upload_pipeline.check_error_argument(jsonb) is
+  'Answers the error if it can be stored as last_error. Raises UP006.';
 
 revoke all on function upload_pipeline.check_error_argument(jsonb) from public;

@@ -1,5 +1,6 @@
--- The fencing: whoever lost the lease to a webhook, an operator or another worker gets no further than this.
--- An expired lease that nobody has swept yet is still its holder's. Locks: job.
+-- The fencing. A worker that lost its lease to a webhook, an operator or another worker gets no further than this. An
+-- expired lease still belongs to its holder until it is swept.
+-- Locks: job. Calls: lock_job.
 create or replace function upload_pipeline.lock_leased_job(job_id uuid, lease_token uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
@@ -15,7 +16,7 @@ begin
               'The job is %s (version %s), %s.', v_job.status, v_job.version,
               coalesce('leased by ' || v_job.leased_by, 'not leased')
             ),
-            hint = 'Stop working on it: whatever it needs, its next holder does. Claim other work.';
+            hint = 'Stop working on this job; its next holder does the rest. Claim other work.';
   end if;
 
   return v_job;
@@ -23,6 +24,6 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_leased_job(uuid, uuid) is
-  'The job, locked, if the lease of this token still holds. Raises UP001, UP003.';
+  'Locks the job and answers its row, if the lease with this token still holds. Raises UP001, UP003.';
 
 revoke all on function upload_pipeline.lock_leased_job(uuid, uuid) from public;

@@ -1,4 +1,5 @@
 -- The step ends the lease, which makes run_after count in every status (end_lease).
+-- Locks: job. Calls: move_job_or_raise, resolve_step.
 create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,
   code text,
@@ -16,12 +17,16 @@ begin
   return upload_pipeline.move_job_or_raise(
     job => job,
     step => upload_pipeline.resolve_step(job.status, reschedule_in_place.code),
-    payload => reschedule_in_place.error || jsonb_build_object('leased_by', job.leased_by, 'run_after', reschedule_in_place.run_after)
+    payload => reschedule_in_place.error || jsonb_build_object(
+      'leased_by', job.leased_by, 'run_after', reschedule_in_place.run_after
+    )
   );
 end;
 $$;
 
 comment on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz) is
-  'Ends the lease of a locked job, which keeps its status and is not claimed again before run_after. Raises UP002.';
+  'Ends the lease of a locked job. The job keeps its status and is not claimed again before run_after. Raises '
+  'UP002.';
 
-revoke all on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz) from public;
+revoke all on function upload_pipeline.reschedule_in_place(upload_pipeline.upload_jobs, text, jsonb, timestamptz)
+  from public;

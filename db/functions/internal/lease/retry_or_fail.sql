@@ -1,6 +1,7 @@
--- A failed try, whoever tells of it: the worker itself, or the sweep that finds its lease expired. Three expired leases
--- weigh as one try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not
--- kill one after the other for ever.
+-- A worker reports a failed try, or sweep_leases finds its lease expired. Three expired leases count as one failed
+-- try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not kill one
+-- worker after another for ever.
+-- Locks: job. Calls: backoff, clock, move_job_or_raise, reschedule_in_place, resolve_step, tries_since_arrival.
 create or replace function upload_pipeline.retry_or_fail(
   job upload_pipeline.upload_jobs,
   code text,
@@ -41,7 +42,7 @@ end;
 $$;
 
 comment on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) is
-  'Another try after a pause, by event `code`, or, when all are spent or it is permanent, the end that statuses.failure_code '
-  'names. Raises UP002.';
+  'Ends a failed try. The job keeps its status and is tried again after a pause, with an event of this code. If '
+  'its tries are used up, or the failure is permanent, the event statuses.failure_code ends the job. Raises UP002.';
 
 revoke all on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;

@@ -1,4 +1,5 @@
--- Locks: jobs, skipping what others hold.
+-- Ends expired leases of any status, so that no process of its own has to look for them.
+-- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
 language plpgsql
@@ -21,13 +22,13 @@ begin
     v_job := upload_pipeline.lock_job(v_job_id);
     v_error := jsonb_build_object(
       'code', 'lease_expired',
-      'error', format('Worker %s was silent until its lease ended.', v_job.leased_by)
+      'error', format('Worker %s sent no heartbeat before its lease expired.', v_job.leased_by)
     );
 
     begin
-      perform upload_pipeline.retry_or_fail(job => v_job, code => 'lease_expired', error => v_error, permanent => false);
+      perform upload_pipeline.retry_or_fail(v_job, code => 'lease_expired', error => v_error, permanent => false);
     exception
-      -- A stage that was added without its steps (see alerts) must not stop the claims of all the others.
+      -- A status that lacks a transition (see alerts) must not stop the claims of all the others.
       when sqlstate 'UP002' or check_violation then
         v_job.run_after := upload_pipeline.clock() + (
           select s.retry_cap from upload_pipeline.statuses as s where s.status = v_job.status
@@ -48,6 +49,6 @@ end;
 $$;
 
 comment on function upload_pipeline.sweep_leases(integer) is
-  'Takes up to `batch` expired leases back; each counts as a third of a failed try.';
+  'Ends up to `batch` expired leases. Each counts as a third of a failed try.';
 
 revoke all on function upload_pipeline.sweep_leases(integer) from public;

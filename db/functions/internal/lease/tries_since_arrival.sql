@@ -1,5 +1,6 @@
--- The history is the counter: no column that could differ from it. Every change of status starts anew, and so does
--- an operator who sends the job back.
+-- The history is the counter, so no column can differ from it. Every change of status starts the count again, and so
+-- does an operator's retry.
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.tries_since_arrival(job upload_pipeline.upload_jobs, codes text[])
 returns integer
 language sql
@@ -19,6 +20,6 @@ as $$
 $$;
 
 comment on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) is
-  'How many events of these codes a job has had since it came to its status or was sent back to it.';
+  'How many events with these codes a job has had since it came to its status or was last retried by an operator.';
 
 revoke all on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) from public;

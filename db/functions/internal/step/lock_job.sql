@@ -1,4 +1,6 @@
--- Takes the row lock of the job. Everywhere the order is: provider id (advisory), document, job, content, delivery.
+-- Every function takes its locks in one order: provider job (advisory), document, job, raw path (advisory), deletion,
+-- content, delivery, reservation, cap, status.
+-- Locks: job. Calls: none.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
@@ -15,7 +17,7 @@ begin
     raise exception 'unknown job %', coalesce(lock_job.job_id::text, 'null')
       using errcode = 'UP001',
             detail = 'No row of upload_pipeline.upload_jobs has this job_id.',
-            hint = 'Look the job up in upload_pipeline.job_overview; make one with upload_pipeline.create_job.';
+            hint = 'Look the job up in upload_pipeline.job_overview, or create one with upload_pipeline.create_job.';
   end if;
 
   return v_job;
@@ -23,6 +25,6 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_job(uuid) is
-  'The job, locked until the transaction ends. Raises UP001.';
+  'Locks the job until the transaction ends and answers its row. Raises UP001.';
 
 revoke all on function upload_pipeline.lock_job(uuid) from public;

@@ -1,3 +1,4 @@
+-- Locks: none. Calls: none.
 create or replace function upload_pipeline.receipt_of(
   outcome text,
   job upload_pipeline.upload_jobs,
@@ -22,8 +23,10 @@ as $$
   )::upload_pipeline.receipt;
 $$;
 
-comment on function upload_pipeline.receipt_of(text, upload_pipeline.upload_jobs, upload_pipeline.events, integer, text) is
-  'The receipt for a job as it was locked and the event that moved it since, if any.';
+comment on function upload_pipeline.receipt_of(
+  text, upload_pipeline.upload_jobs, upload_pipeline.events, integer, text
+) is
+  'The receipt for a job: its row as it was locked, and the event that has moved it since, if any.';
 
 revoke all on function upload_pipeline.receipt_of(
   text, upload_pipeline.upload_jobs, upload_pipeline.events, integer, text
