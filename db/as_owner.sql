@@ -1,5 +1,5 @@
--- What follows is created as hookline_owner. The installer's own role is remembered, because it may itself be
--- a `set role` (Supabase's CLI does that); as_installer.sql gives it back.
+-- What follows is created as hookline_owner. The current role is remembered, because the installer may have used
+-- `set role` itself (the Supabase CLI does). as_installer.sql returns to it.
 do $$
 begin
   perform set_config('hookline.installer', current_user, true);

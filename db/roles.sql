@@ -1,5 +1,5 @@
--- Five roles, none of which can log in: a login role of your own is granted one of them.
--- Roles belong to the cluster, so a second database finds them there and takes them as they are.
+-- Five roles that cannot log in. Grant one of them to each login role of your own.
+-- Roles belong to the cluster: a second database finds them and uses them as they are.
 do $$
 declare
   v_role text;
@@ -11,12 +11,12 @@ begin
     begin
       execute format('create role %I nologin', v_role);
     exception
-      -- The second: another database's installation was at it at the same time.
+      -- unique_violation: the installation in another database creates the role at the same time.
       when duplicate_object or unique_violation then null;
     end;
   end loop;
 
-  -- A worker may do what the endpoint may; an operator sees what a reader sees.
+  -- A worker may call what the endpoint may call. An operator may read what a reader may read.
   if not pg_has_role('hookline_worker', 'hookline_ingest', 'member') then
     grant hookline_ingest to hookline_worker;
   end if;
@@ -24,7 +24,8 @@ begin
     grant hookline_reader to hookline_operator;
   end if;
 
-  -- Creating objects for the owner takes `set role`; being its creator does not suffice from 16 on.
+  -- To create objects for the owner, the installer needs `set role`. From Postgres 16 on, it is not enough to have
+  -- created the role.
   begin
     perform set_config('role', 'hookline_owner', true);
     perform set_config('role', v_installer, true);

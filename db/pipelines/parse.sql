@@ -2,14 +2,16 @@
 insert into upload_pipeline.statuses
   (status, initial, terminal, failed, claimable, has_content, overdue_after, description)
 values
-  ('uploaded', true, false, false, true, false, interval '1 hour', 'The file is there, or on its way; not yet submitted.'),
-  ('parse_queued', false, false, false, false, false, interval '30 minutes', 'The parser has it.'),
-  ('parse_ready', false, false, false, true, false, interval '1 hour', 'The parser has the result; ours to fetch.'),
+  ('uploaded', true, false, false, true, false, interval '1 hour',
+   'The upload of the file is done or under way. It is not submitted yet.'),
+  ('parse_queued', false, false, false, false, false, interval '30 minutes', 'The parser has the file.'),
+  ('parse_ready', false, false, false, true, false, interval '1 hour',
+   'The parser has the result. A worker fetches it.'),
   ('parsed', false, false, false, true, true, null, 'The content is stored and recorded.'),
-  ('complete', false, true, false, false, true, null, 'Nothing more to do.'),
-  ('failed_parse', false, true, true, false, false, null, 'The parser gave up, or we did.'),
-  ('failed_stage', false, true, true, false, true, null, 'A stage after parsing gave up.'),
-  ('cancelled', false, true, false, false, false, null, 'An operator ended it.')
+  ('complete', false, true, false, false, true, null, 'All work is done.'),
+  ('failed_parse', false, true, true, false, false, null, 'Parsing failed for good.'),
+  ('failed_stage', false, true, true, false, true, null, 'A stage after parsing failed for good.'),
+  ('cancelled', false, true, false, false, false, null, 'An operator ended the job.')
 on conflict do nothing;
 
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values
@@ -51,26 +53,31 @@ insert into upload_pipeline.transitions (from_status, to_status, event_type) val
 on conflict do nothing;
 
 insert into upload_pipeline.event_codes (code, event_type, severity, to_status, reported, description) values
-  ('job_created', 'stage_started', 'info', 'uploaded', false, 'The job was born.'),
+  ('job_created', 'stage_started', 'info', 'uploaded', false, 'The job was created.'),
   ('upload_confirmed', 'stage_done', 'info', null, false, 'The raw file is there, with its size and hash.'),
-  ('parse_submitted', 'stage_started', 'info', 'parse_queued', false, 'The provider took it and gave it an id.'),
-  ('parse_started', 'stage_started', 'info', 'parse_queued', true, 'The parser says that it works on it.'),
+  ('parse_submitted', 'stage_started', 'info', 'parse_queued', false,
+   'The provider accepted the file and gave it an id.'),
+  ('parse_started', 'stage_started', 'info', 'parse_queued', true, 'The parser says that it works on the file.'),
   ('parse_ready', 'stage_done', 'info', 'parse_ready', true, 'The parser has the result.'),
-  ('parse_partial', 'stage_done', 'warn', 'parse_ready', true, 'The parser has a result that is not whole.'),
-  ('parse_ended', 'stage_error', 'warn', 'parse_ready', true, 'The parser says that it failed; why is ours to ask.'),
-  ('parse_truncated', 'stage_done', 'warn', null, false, 'A page is as long as the parser cuts them: text may be missing.'),
+  ('parse_partial', 'stage_done', 'warn', 'parse_ready', true, 'The parser has a result, but it is not complete.'),
+  ('parse_ended', 'stage_error', 'warn', 'parse_ready', true,
+   'The parser says that it failed. A worker asks for the reason.'),
+  ('parse_truncated', 'stage_done', 'warn', null, false,
+   'A page is as long as the parser allows, so text may be missing.'),
   ('parse_completed', 'stage_done', 'info', 'parsed', true, 'The content is stored.'),
-  ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse it.'),
+  ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse the file.'),
   ('parse_cancelled', 'stage_error', 'error', 'failed_parse', true, 'The parse was cancelled at the provider.'),
-  ('parse_restarted', 'retry', 'warn', null, false, 'The parse failed in a way that may pass: another attempt.'),
-  ('stage_retried', 'retry', 'warn', null, false, 'A worker failed at it; it comes again after a pause.'),
-  ('stage_deferred', 'retry', 'info', null, false, 'Not now, and nobody failed: a rate limit, a result not readable yet.'),
-  ('lease_expired', 'retry', 'warn', null, false, 'Its worker went silent; the job is anybody''s again.'),
-  ('stage_failed', 'stage_error', 'error', 'failed_stage', false, 'A stage after parsing gave up.'),
-  ('job_completed', 'finalized', 'info', 'complete', false, 'Nothing more to do.'),
-  ('job_retried', 'retry', 'info', null, false, 'An operator sent it back for another attempt.'),
-  ('job_released', 'operator', 'warn', null, false, 'An operator ended its lease.'),
-  ('job_cancelled', 'operator', 'warn', 'cancelled', false, 'An operator ended it.')
+  ('parse_restarted', 'retry', 'warn', null, false, 'Parsing failed in a way that may pass. Another attempt begins.'),
+  ('stage_retried', 'retry', 'warn', null, false, 'A try failed. The job is tried again after a pause.'),
+  ('stage_deferred', 'retry', 'info', null, false,
+   'The job was put off, and nobody failed: a rate limit, a result that cannot be read yet.'),
+  ('lease_expired', 'retry', 'warn', null, false,
+   'The worker sent no heartbeat in time. The job may be claimed again.'),
+  ('stage_failed', 'stage_error', 'error', 'failed_stage', false, 'A stage after parsing failed for good.'),
+  ('job_completed', 'finalized', 'info', 'complete', false, 'All work is done.'),
+  ('job_retried', 'retry', 'info', null, false, 'An operator sent the job back for another attempt.'),
+  ('job_released', 'operator', 'warn', null, false, 'An operator ended the lease of the job.'),
+  ('job_cancelled', 'operator', 'warn', 'cancelled', false, 'An operator ended the job.')
 on conflict do nothing;
 
 update upload_pipeline.statuses as s
@@ -84,5 +91,5 @@ update upload_pipeline.statuses as s
  where s.status = f.status
    and s.failure_code is null;
 
--- No table can be altered while a check of it is pending.
+-- A table cannot be altered while one of its deferred checks is pending.
 set constraints upload_pipeline.failure_code_is_known immediate;

@@ -1,19 +1,19 @@
--- Optional: the longer chain between parsed and complete, as data only.
+-- Optional: a longer chain of stages between parsed and complete.
 --   psql -f db/pipelines/rag.sql
--- The functions take their steps from these rows; none of them is edited.
+-- It is data only. The functions read the state machine from these rows, so none of them changes.
 begin;
 
 insert into upload_pipeline.statuses
   (status, terminal, failed, claimable, has_content, overdue_after, description)
 values
   ('parse_validated', false, false, true, true, interval '1 hour', 'The content is fit for use.'),
-  ('chunking', false, false, false, true, interval '30 minutes', 'Being cut into chunks.'),
+  ('chunking', false, false, false, true, interval '30 minutes', 'The content is being cut into chunks.'),
   ('chunks_stored', false, false, true, true, interval '1 hour', 'The chunks are stored.'),
-  ('embedding_queued', false, false, true, true, interval '1 hour', 'Waits for an embedding.'),
-  ('embedding_in_progress', false, false, false, true, interval '30 minutes', 'Being embedded.'),
+  ('embedding_queued', false, false, true, true, interval '1 hour', 'The chunks wait for their embeddings.'),
+  ('embedding_in_progress', false, false, false, true, interval '30 minutes', 'The chunks are being embedded.'),
   ('embeddings_stored', false, false, true, true, interval '1 hour', 'The embeddings are stored.'),
-  ('failed_chunking', true, true, false, true, null, 'Chunking gave up.'),
-  ('failed_embedding', true, true, false, true, null, 'Embedding gave up.'),
+  ('failed_chunking', true, true, false, true, null, 'Chunking failed for good.'),
+  ('failed_embedding', true, true, false, true, null, 'Embedding failed for good.'),
   ('duplicate', true, false, false, true, null, 'The same content is already in the index.')
 on conflict do nothing;
 
@@ -62,11 +62,11 @@ insert into upload_pipeline.event_codes (code, event_type, severity, to_status, 
   ('parse_rejected', 'stage_error', 'error', 'failed_parse', 'The content is not fit for use.'),
   ('chunking_started', 'stage_started', 'info', 'chunking', 'Chunking began.'),
   ('chunking_completed', 'stage_done', 'info', 'chunks_stored', 'The chunks are stored.'),
-  ('chunking_failed', 'stage_error', 'error', 'failed_chunking', 'Chunking gave up.'),
-  ('embedding_queued', 'stage_started', 'info', 'embedding_queued', 'Handed to embedding.'),
+  ('chunking_failed', 'stage_error', 'error', 'failed_chunking', 'Chunking failed for good.'),
+  ('embedding_queued', 'stage_started', 'info', 'embedding_queued', 'The chunks were handed to embedding.'),
   ('embedding_started', 'stage_started', 'info', 'embedding_in_progress', 'Embedding began.'),
   ('embedding_completed', 'stage_done', 'info', 'embeddings_stored', 'The embeddings are stored.'),
-  ('embedding_failed', 'stage_error', 'error', 'failed_embedding', 'Embedding gave up.'),
+  ('embedding_failed', 'stage_error', 'error', 'failed_embedding', 'Embedding failed for good.'),
   ('duplicate_found', 'finalized', 'info', 'duplicate', 'The same content is already in the index.')
 on conflict do nothing;
 
@@ -82,7 +82,7 @@ update upload_pipeline.statuses as s
  where s.status = f.status
    and s.failure_code is null;
 
--- The way past the new stages closes; jobs that took it keep their history.
+-- The direct step past the new stages is closed. Jobs that took it keep their history.
 update upload_pipeline.transitions
    set enabled = false
  where from_status = 'parsed'

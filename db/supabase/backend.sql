@@ -1,5 +1,5 @@
--- What service_role, the trusted backend, may do through PostgREST. Each door runs as its caller and leads to the
--- function of the same name in upload_pipeline, whose schema service_role has no usage of.
+-- What service_role, the trusted backend, may do through PostgREST. Each function here runs as its caller and calls the
+-- function of the same name in upload_pipeline. service_role itself has no usage of that schema.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then
@@ -68,8 +68,9 @@ begin
   end;
 
   comment on function hookline_api.create_job(uuid, text, text, bigint, text, text, text) is
-    'upload_pipeline.create_job for the backend: a job for a file of any owner.';
-  comment on function hookline_api.confirm_upload(uuid, bigint, text) is 'upload_pipeline.confirm_upload for the backend.';
+    'upload_pipeline.create_job for the backend: creates a job for a file of any owner.';
+  comment on function hookline_api.confirm_upload(uuid, bigint, text) is
+    'upload_pipeline.confirm_upload for the backend.';
   comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
   comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';

@@ -1,4 +1,5 @@
--- Each event is told to its document's owner: Supabase Realtime, a private topic, in the event's own transaction.
+-- Broadcasts each event to the owner of its document, in the transaction of the event: a private topic of Supabase
+-- Realtime.
 -- Source: https://supabase.com/docs/guides/realtime/broadcast
 do $$
 begin
@@ -9,8 +10,8 @@ begin
     return;
   end if;
 
-  -- Its owner stays the installer, who may send. A history is worth more than its announcement: whatever goes
-  -- wrong here is a warning, and a lock on realtime.messages is not waited for any longer.
+  -- The function stays owned by the installer, who may send. The history matters more than its broadcast: every error
+  -- here becomes a warning, and a lock on realtime.messages is waited for only 100 ms.
   create or replace function upload_pipeline.broadcast_event()
   returns trigger
   language plpgsql
@@ -46,8 +47,8 @@ begin
   $body$;
 
   comment on function upload_pipeline.broadcast_event() is
-    'Sends the row that my_events shows as `job_event` to the private Realtime topic hookline:<owner_id>. Never '
-    'fails the transaction.';
+    'Sends the row that my_events shows, as `job_event`, to the private Realtime topic hookline:<owner_id>. An error '
+    'becomes a warning and never fails the transaction.';
 
   revoke all on function upload_pipeline.broadcast_event() from public;
 
@@ -66,7 +67,7 @@ begin
     return;
   end if;
 
-  -- Restrictive: policies of the application's own are often open to every topic, and these are joined by `or`.
+  -- Restrictive, because permissive policies are joined by `or`, and those of an application often allow every topic.
   drop policy if exists hookline_topics_are_their_owners on realtime.messages;
   create policy hookline_topics_are_their_owners on realtime.messages
     as restrictive
@@ -78,7 +79,7 @@ begin
     )
     with check (topic not like 'hookline:%');
 
-  -- The row's own topic too: realtime.topic() is a setting, and a session can set it.
+  -- The topic of the row is checked too, because realtime.topic() is a setting and a session can set it.
   create policy hookline_owner_hears_own_jobs on realtime.messages
     for select
     to authenticated

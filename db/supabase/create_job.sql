@@ -1,12 +1,12 @@
--- The owner is who is signed in, and the raw file's place follows from owner and file: a caller who could name it
--- would have another's file parsed and read the result.
+-- The owner is the signed-in user, and raw_path follows from owner and file. A caller who could choose raw_path could
+-- have the file of another user parsed and read the result.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then
     return;
   end if;
 
-  -- A body of parsed statements: auth.uid() is found now, by the installer, and needs no right of hookline_owner.
+  -- `begin atomic` resolves auth.uid() now, with the rights of the installer, so hookline_owner needs no right on auth.
   create or replace function hookline_api.create_job(filename text, mime text, bytes_len bigint, file_sha256 text)
   returns table (outcome text, job_id uuid, document_id uuid, status text, raw_path text)
   language sql
@@ -17,7 +17,7 @@ begin
     select r.outcome::text, r.job_id, r.document_id, r.status, p.raw_path
       from (
         select coalesce(
-                 -- Known already: it stays where it is. The backend may be about to confirm it there.
+                 -- A known file stays where it is, because the backend may be about to confirm it there.
                  (select d.raw_path
                     from upload_pipeline.documents as d
                    where d.owner_id = auth.uid()
@@ -36,9 +36,9 @@ begin
   end;
 
   comment on function hookline_api.create_job(text, text, bigint, text) is
-    'A job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; the backend '
-    'then calls confirm_upload. The same file again answers its unfinished job. Outcomes: applied, duplicate. '
-    'Raises UP006.';
+    'Creates a job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; then the '
+    'backend calls confirm_upload. For the same file again, the answer names its unfinished job. Outcomes: applied, '
+    'duplicate. Raises UP006.';
 
   alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
   revoke all on function hookline_api.create_job(text, text, bigint, text) from public;

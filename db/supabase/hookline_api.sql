@@ -1,6 +1,6 @@
--- The one schema for PostgREST: add hookline_api to api.schemas, and upload_pipeline never.
--- Here it is decided whether this is Supabase; the files after this one ask whether the schema is there. The
--- catalogue is asked, because to_regprocedure() raises where somebody else's schema `auth` may not be used.
+-- The only schema for PostgREST: add hookline_api to api.schemas, and never upload_pipeline.
+-- This file decides whether the database is Supabase's; the files after it check whether the schema exists. It reads
+-- the catalogue, because to_regprocedure() raises an error if the installer may not use an existing schema `auth`.
 do $$
 begin
   if to_regrole('authenticated') is null
@@ -20,7 +20,7 @@ begin
   create schema if not exists hookline_api authorization hookline_owner;
 
   comment on schema hookline_api is
-    'Hookline through PostgREST: signed-in users see their own jobs and make new ones; service_role operates.';
+    'Hookline through PostgREST: signed-in users see their own jobs and create new ones; service_role operates.';
 
   grant usage on schema hookline_api to authenticated, service_role;
 end;

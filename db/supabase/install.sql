@@ -1,9 +1,9 @@
--- What Hookline adds where it finds Supabase, and nothing on a plain Postgres: hookline_api.sql decides which it is.
--- Safe to run again, should Supabase or its Realtime come later:
+-- What Hookline adds if the database is Supabase's; on a plain Postgres this adds nothing. hookline_api.sql decides.
+-- Safe to run again, for example when Supabase or its Realtime was added later:
 --
 --   PGOPTIONS='-c lock_timeout=2s' psql -1 -v ON_ERROR_STOP=1 -f db/supabase/install.sql
 --
--- Created as the installer, because hookline_owner may not look into auth and realtime.
+-- Created as the installer, because hookline_owner may not use the schemas auth and realtime.
 \ir hookline_api.sql
 \ir row_security.sql
 \ir my_jobs.sql

@@ -4,7 +4,7 @@ begin
     return;
   end if;
 
-  -- Without payload: it holds what providers, operators and machines say to each other.
+  -- Without payload, because that holds internal texts of providers, operators and workers.
   create or replace view hookline_api.my_events with (security_invoker = true) as
   select e.job_id,
          e.version,
@@ -21,7 +21,7 @@ begin
    where d.owner_id = (select auth.uid());
 
   comment on view hookline_api.my_events is
-    'The history of the signed-in user''s own jobs: a row for each step, (job_id, version) in order.';
+    'The history of the signed-in user''s own jobs: one row for each step, ordered by (job_id, version).';
 
   alter view hookline_api.my_events owner to hookline_owner;
   revoke all on hookline_api.my_events from public;

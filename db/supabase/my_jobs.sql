@@ -23,7 +23,8 @@ begin
    where d.owner_id = (select auth.uid());
 
   comment on view hookline_api.my_jobs is
-    'The jobs of the signed-in user''s own documents: where each is, since when, and the code of its last failure.';
+    'The jobs of the signed-in user''s own documents: the status of each, since when, and the code of its last '
+    'failure.';
 
   alter view hookline_api.my_jobs owner to hookline_owner;
   revoke all on hookline_api.my_jobs from public;

@@ -1,5 +1,5 @@
--- What the views of hookline_api need of the tables, for they read as their caller. A signed-in user cannot name
--- the tables, having no usage of upload_pipeline; should that be granted one day, these policies still hold.
+-- The views of hookline_api read the tables with the rights of their caller, who needs these grants. A signed-in user
+-- cannot name the tables without usage of upload_pipeline. If that is granted by mistake, these policies still hold.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then
@@ -13,8 +13,8 @@ begin
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
     on upload_pipeline.events to authenticated;
 
-  -- Dropped first, so that one that was changed or lost comes back. `(select auth.uid())` is asked once a
-  -- statement, not once a row.
+  -- Dropped first, so that a policy that was changed or lost comes back. `(select auth.uid())` is computed once for
+  -- each statement, not once for each row.
   drop policy if exists owner_sees_own_documents on upload_pipeline.documents;
   drop policy if exists owner_sees_own_jobs on upload_pipeline.upload_jobs;
   drop policy if exists owner_sees_own_events on upload_pipeline.events;

@@ -31,7 +31,7 @@ create index contents_to_store on upload_pipeline.contents (run_after)
 create index contents_to_decide on upload_pipeline.contents (received_at)
   where path is null and content is not null;
 
--- Deferred: a restore loads one of the two tables before the other.
+-- Deferred, because a restore loads one of the two tables before the other.
 alter table upload_pipeline.upload_jobs
   add constraint parsed_path_is_of_the_jobs_own_content
   foreign key (job_id, parsed_path, parsed_sha256, parsed_bytes)
@@ -39,11 +39,13 @@ alter table upload_pipeline.upload_jobs
   deferrable initially deferred;
 
 comment on table upload_pipeline.contents is
-  'Content received, on disk here before anything else is tried. Once stored, the bytes go and the row stays, '
-  'so that no path is minted twice. Without a path, its shape is unknown and an operator decides.';
-comment on column upload_pipeline.contents.ordinal is 'Counts the contents of a job from 1.';
-comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this answers.';
+  'Received content. It is saved here before anything else is tried. Once its object is stored, the bytes are '
+  'dropped and the row stays, so that no path is given out twice. Content without a path is of unknown shape and '
+  'waits for an operator.';
+comment on column upload_pipeline.contents.ordinal is 'Numbers the contents of a job from 1.';
+comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this content answers.';
 comment on column upload_pipeline.contents.path is
-  'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md: one path for one exact content.';
-comment on column upload_pipeline.contents.details is 'What the parse_completed event will say of it.';
-comment on column upload_pipeline.contents.run_after is 'Not tried by the drain before; leaves the receiver its own try.';
+  'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md. A path belongs to one exact content.';
+comment on column upload_pipeline.contents.details is 'Becomes part of the payload of the parse_completed event.';
+comment on column upload_pipeline.contents.run_after is
+  'The drain does not try it before. At first this leaves the receiver time for its own write.';

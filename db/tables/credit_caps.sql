@@ -13,16 +13,19 @@ create table upload_pipeline.credit_caps (
   constraint credits_are_not_negative check (credits >= 0),
   constraint used_is_not_negative check (used >= 0)
 )
--- Each reservation and each bill rewrites a sum. With room in its page the new row version needs no index entry.
+-- Each reservation and each bill rewrites a sum. If its page has room, the new row version needs no index entry.
 with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 comment on table upload_pipeline.credit_caps is
   'How many of the provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent '
-  'is kept here, so that a reservation costs the same whatever the history.';
+  'is kept here, so that a reservation costs the same however long the history is.';
 comment on column upload_pipeline.credit_caps.scope is
-  'all: all owners together. owner: this owner. each: every owner who has no cap of their own for this period; the row '
-  'without an owner holds the amount, and each owner who reserves gets a row with that amount and a sum of their own.';
-comment on column upload_pipeline.credit_caps.owner_id is 'Null: all owners together, or the amount for each.';
-comment on column upload_pipeline.credit_caps.used is 'Reserved or billed in the window that began at starts_at.';
+  'all: all owners together. owner: this owner. each: every owner who has no cap of their own for this period; the '
+  'row without owner_id holds the amount, and each owner who reserves gets a row with that amount and a sum of '
+  'their own.';
+comment on column upload_pipeline.credit_caps.owner_id is
+  'Null: all owners together, or the amount for each owner.';
+comment on column upload_pipeline.credit_caps.used is
+  'Credits reserved or billed in the window that began at starts_at.';
 
 alter table upload_pipeline.credit_caps enable row level security;

@@ -26,15 +26,17 @@ create index credit_reservations_by_owner on upload_pipeline.credit_reservations
 create index credit_reservations_by_time on upload_pipeline.credit_reservations (reserved_at);
 
 comment on table upload_pipeline.credit_reservations is
-  'One row for each time that an attempt was, or may have been, submitted: what it may cost, then what was billed. '
-  'A row is settled once and never opened again; a later submission of the attempt has a row of its own. '
-  'There is no key to the job: what was spent stays spent when a document is erased. purge deletes old rows.';
-comment on column upload_pipeline.credit_reservations.ordinal is 'Counts the reservations of an attempt from 1.';
+  'One row for each time that an attempt was submitted, or may have been: what it may cost, then what was billed. '
+  'A row is settled once and never opened again; a later submission of the attempt has a row of its own. It has no '
+  'foreign key to the job, because what was spent stays spent when a document is erased. purge deletes old rows.';
+comment on column upload_pipeline.credit_reservations.ordinal is 'Numbers the reservations of an attempt from 1.';
 comment on column upload_pipeline.credit_reservations.owner_id is 'Null: the owner was erased.';
 comment on column upload_pipeline.credit_reservations.reserved_at is
-  'When it counts in a cap. It is before the last call that may have submitted the job: an open row means that the '
-  'provider may know the job.';
-comment on column upload_pipeline.credit_reservations.billed is 'Null: open. 0: never submitted, or free.';
-comment on column upload_pipeline.credit_reservations.check_after is 'When reconciling asks what was billed.';
+  'The time at which it counts in a cap. It is before the last call that may have submitted the job: while the row '
+  'is open, the provider may know the job.';
+comment on column upload_pipeline.credit_reservations.billed is
+  'Null: not settled yet. 0: never submitted, or free.';
+comment on column upload_pipeline.credit_reservations.check_after is
+  'When a worker asks the provider what was billed.';
 
 alter table upload_pipeline.credit_reservations enable row level security;

@@ -9,6 +9,7 @@ create table upload_pipeline.deletions (
 create index deletions_due on upload_pipeline.deletions (run_after);
 
 comment on table upload_pipeline.deletions is
-  'Objects of erased documents, still to be deleted from storage. A row goes when its object is gone.';
+  'Objects of erased documents that are still to be deleted from storage. A row is deleted when its object is '
+  'gone.';
 comment on column upload_pipeline.deletions.run_after is
-  'Later than any write that was under way when the document was erased.';
+  'Later than any write of the object that was going on when the document was erased.';

@@ -21,16 +21,18 @@ create table upload_pipeline.documents (
   constraint raw_path_in_our_storage_is_possible check (
     case when raw_path ~* '^\s*storage:' then raw_path::upload_pipeline.storage_path is not null else true end
   ),
-  -- Or erasing this document would delete another one's content. Some file systems do not tell `Parsed` from `parsed`.
+  -- Otherwise erasing this document could delete the content of another one. Some file systems take `Parsed` for
+  -- `parsed`.
   constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/')
 );
 
 create index documents_by_raw_path on upload_pipeline.documents (raw_path);
 
 comment on table upload_pipeline.documents is
-  'A file of an owner. Two owners with the same file have two documents: nothing leaks between them.';
-comment on column upload_pipeline.documents.raw_path is 'Where the raw file is. storage:// paths are Hookline''s to erase.';
+  'A file of an owner. Two owners with the same file have two documents, so that nothing leaks between them.';
+comment on column upload_pipeline.documents.raw_path is
+  'Where the raw file is. Hookline erases only paths that begin with storage://.';
 comment on column upload_pipeline.documents.purged_paths is
-  'Objects of jobs that were purged: they stay until erase_document.';
+  'Objects of purged jobs. They stay in storage until erase_document.';
 comment on column upload_pipeline.documents.upload_confirmed is
-  'The raw file is there, with this size and hash. Copied into its jobs by key.';
+  'True: the raw file is there, with this size and hash. Foreign keys copy it into the jobs.';

@@ -11,14 +11,14 @@ create table upload_pipeline.event_codes (
 );
 
 comment on table upload_pipeline.event_codes is
-  'What can be said to have happened, and what it means for a job. The functions name a code; type, severity '
-  'and where it leads follow from here.';
+  'What can happen to a job. Functions name a code; its type, its severity and the status it leads to follow from '
+  'its row.';
 comment on column upload_pipeline.event_codes.reported is
-  'A provider may say it: the endpoint takes these codes and no others.';
+  'True: a provider may report it. The endpoint takes these codes and no others.';
 comment on column upload_pipeline.event_codes.to_status is
-  'Where this leads. Null: the job keeps its status, or the function says where (retry_job, by transitions).';
+  'The status it leads to. Null: the job keeps its status, or the function chooses one (retry_job, fail_job).';
 
--- Deferred: a restore loads one of the two tables before the other.
+-- Deferred, because a restore loads one of the two tables before the other.
 alter table upload_pipeline.statuses
   add constraint failure_code_is_known
   foreign key (failure_code) references upload_pipeline.event_codes (code)

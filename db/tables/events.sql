@@ -17,14 +17,14 @@ create table upload_pipeline.events (
   constraint step_is_a_transition foreign key (from_status, to_status, type)
     references upload_pipeline.transitions (from_status, to_status, event_type),
   constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
-  -- A null from_status would slip past the key to transitions; a birth is the birth trigger's to judge.
+  -- A null from_status escapes the foreign key to transitions. The trigger job_is_born_with_its_history checks births.
   constraint only_a_birth_comes_from_nowhere check ((from_status is null) = (version = 1)),
   constraint version_counts_from_one check (version >= 1),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
 );
 
 comment on table upload_pipeline.events is
-  'The append-only history: one row for each step of a job''s version. Its identity is (job_id, version).';
-comment on column upload_pipeline.events.event_id is 'A UUIDv7 to name the event elsewhere.';
-comment on column upload_pipeline.events.from_status is 'Null at a job''s birth only.';
-comment on column upload_pipeline.events.ts is 'When; never earlier than the event before it.';
+  'The append-only history: one row for each version of a job. (job_id, version) identifies a row.';
+comment on column upload_pipeline.events.event_id is 'A UUIDv7 that names the event in other systems.';
+comment on column upload_pipeline.events.from_status is 'Null only at the birth of a job.';
+comment on column upload_pipeline.events.ts is 'When it happened. Never earlier than the event before it.';

@@ -13,5 +13,5 @@ create table upload_pipeline.provider_jobs (
 create index provider_jobs_by_job on upload_pipeline.provider_jobs (job_id, attempt);
 
 comment on table upload_pipeline.provider_jobs is
-  'The provider''s own ids: which job, and which of its attempts, an answer is for. An attempt may have more '
-  'than one, when a submission was repeated after silence.';
+  'The provider''s own ids, and which attempt of which job each belongs to. An attempt may have several, when a '
+  'submission was repeated because no answer came.';

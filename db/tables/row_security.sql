@@ -1,5 +1,5 @@
--- Row security on every table, so that a grant by mistake shows nothing. The functions and views are the owner's,
--- whom it does not concern.
+-- Row security is on for every table, so that a mistaken grant shows nothing. It does not apply to hookline_owner, who
+-- owns the functions and views.
 alter table upload_pipeline.contents enable row level security;
 alter table upload_pipeline.deletions enable row level security;
 alter table upload_pipeline.documents enable row level security;

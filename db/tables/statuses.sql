@@ -33,21 +33,26 @@ create unique index one_initial_status on upload_pipeline.statuses (initial) whe
 
 comment on table upload_pipeline.statuses is
   'The states of the machine. Add a stage by inserting rows here, in transitions and in event_codes.';
-comment on column upload_pipeline.statuses.initial is 'A job is born here; one status only.';
+comment on column upload_pipeline.statuses.initial is 'True: jobs are born here. Only one status is initial.';
 comment on column upload_pipeline.statuses.terminal is
-  'The job is finished: a new one may be made for its document. A transition may still lead out (a retry, a late success).';
-comment on column upload_pipeline.statuses.failed is 'A dead letter: listed by failed_jobs until retried or cancelled.';
-comment on column upload_pipeline.statuses.claimable is 'Work for whoever claims it.';
-comment on column upload_pipeline.statuses.has_content is 'A job here has parsed content, stored and recorded.';
+  'True: the job is finished, and its document may have a new one. A transition may still lead out (a retry, a '
+  'late success).';
+comment on column upload_pipeline.statuses.failed is
+  'True: a dead letter. failed_jobs lists it until it is retried or cancelled.';
+comment on column upload_pipeline.statuses.claimable is 'True: any worker may claim jobs here and work on them.';
+comment on column upload_pipeline.statuses.has_content is
+  'True: a job here has parsed content that is stored and recorded.';
 comment on column upload_pipeline.statuses.overdue_after is
-  'How long is too long; null: may stay for ever. An overdue job that is not claimable is claimed all the same, to be asked about.';
+  'How long a job may stay here. Null: for ever. Where jobs are not claimable, an overdue one is claimed all the '
+  'same, so that a worker asks the provider about it.';
 comment on column upload_pipeline.statuses.retry_base is
-  'The pause after the first failed try; each later one is twice as long, give or take a quarter.';
-comment on column upload_pipeline.statuses.retry_cap is 'The longest pause, give or take a quarter.';
-comment on column upload_pipeline.statuses.max_tries is 'So many failed tries in a row, and the job fails for good. Three expired leases weigh as one.';
+  'The pause after the first failed try. Each later pause is twice as long; each varies by up to a quarter.';
+comment on column upload_pipeline.statuses.retry_cap is 'The longest pause. It varies by up to a quarter, too.';
+comment on column upload_pipeline.statuses.max_tries is
+  'How many failed tries here end the job. Three expired leases count as one failed try.';
 comment on column upload_pipeline.statuses.failure_code is
-  'The event that ends a job here for good; null: it is tried again for ever.';
-comment on column upload_pipeline.statuses.paused_until is 'No job here is claimed before; null: not paused.';
-comment on column upload_pipeline.statuses.paused_because is 'Why.';
+  'The event that ends a job here for good. Null: the job is tried again for ever.';
+comment on column upload_pipeline.statuses.paused_until is 'Jobs here are not claimed before. Null: not paused.';
+comment on column upload_pipeline.statuses.paused_because is 'Why jobs here are paused.';
 
 grant select on upload_pipeline.statuses to hookline_reader;

@@ -8,14 +8,14 @@ create table upload_pipeline.transitions (
   constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status)
 );
 
--- retry_job follows it without being told where to. A disabled way back may have a successor beside it.
+-- retry_job follows this row, so only one may be enabled. A disabled one may have a successor beside it.
 create unique index one_way_back_by_retry on upload_pipeline.transitions (from_status)
   where event_type = 'retry' and to_status <> from_status and enabled;
 
 comment on table upload_pipeline.transitions is
-  'Every legal step. A step that keeps the status (an operator''s release, a confirmed upload) is a self-loop. '
-  'Disable one instead of deleting it: history refers to it.';
+  'Every legal step. A step that keeps the status (a released lease, a confirmed upload) leads from the status to '
+  'itself. Disable a row instead of deleting it, because the history refers to it.';
 comment on column upload_pipeline.transitions.enabled is
-  'False: no job takes this step any more; events that took it stay.';
+  'False: no job takes this step any more. Events of earlier steps stay.';
 
 grant select on upload_pipeline.transitions to hookline_reader;

@@ -23,9 +23,10 @@ create table upload_pipeline.upload_jobs (
   created_at timestamptz not null default upload_pipeline.clock(),
   updated_at timestamptz not null default upload_pipeline.clock(),
   constraint upload_jobs_pkey primary key (job_id),
-  -- document_id leads: the index also finds the jobs of a document.
+  -- document_id comes first, so that the index also finds the jobs of a document.
   constraint job_and_document_are_a_pair unique (document_id, job_id),
-  -- A partial index cannot read another table, so what claiming needs stands in the row, kept true by keys.
+  -- A partial index cannot read another table, so the flags that a claim needs are copied here. Foreign keys keep them
+  -- true.
   constraint status_is_known foreign key (status, terminal, failed, claimable, has_content)
     references upload_pipeline.statuses (status, terminal, failed, claimable, has_content)
     on update cascade,
@@ -52,14 +53,14 @@ create table upload_pipeline.upload_jobs (
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
 
--- In-flight, finished and unconfirmed jobs stay out: a claim reads only what it can take.
+-- Leased, finished and unconfirmed jobs are not in this index, so a claim reads only jobs that it can take.
 create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
   where claimable and upload_confirmed and lease_token is null;
 
 create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
--- What waits for somebody else's answer, by the time at which it is asked for.
+-- Jobs that wait for the answer of somebody else, by the time when a worker asks for it.
 create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline_at)
   where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
 
@@ -70,13 +71,16 @@ create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;
 
 comment on table upload_pipeline.upload_jobs is
-  'One run of a document through the pipeline. Moved only by upload_pipeline.write_step; the database refuses '
-  'a status without its event.';
-comment on column upload_pipeline.upload_jobs.version is 'Steps taken; each is the event of the same version.';
-comment on column upload_pipeline.upload_jobs.attempt is 'The attempt under way, from 1. An answer to an earlier one is stale.';
-comment on column upload_pipeline.upload_jobs.run_after is 'Not claimed before.';
-comment on column upload_pipeline.upload_jobs.deadline_at is 'Overdue after; null: no limit.';
-comment on column upload_pipeline.upload_jobs.lease_token is 'The fencing token of the worker that holds the job.';
+  'One run of a document through the pipeline. Only write_step moves it. The database refuses a status without its '
+  'event.';
+comment on column upload_pipeline.upload_jobs.version is
+  'How many steps the job has taken. Each step has the event of the same version.';
+comment on column upload_pipeline.upload_jobs.attempt is
+  'The current attempt, from 1. An answer to an earlier attempt is stale.';
+comment on column upload_pipeline.upload_jobs.run_after is 'The job is not claimed before.';
+comment on column upload_pipeline.upload_jobs.deadline_at is 'The job is overdue after this. Null: no limit.';
+comment on column upload_pipeline.upload_jobs.lease_token is
+  'The fencing token of the worker that holds the job. Null: nobody holds it.';
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';
 comment on column upload_pipeline.upload_jobs.last_error is
   'The last failure: {"code": text, "error": text, ...}. Kept until the next success.';

@@ -29,7 +29,7 @@ create table upload_pipeline.webhook_deliveries (
   constraint kept_delivery_names_its_content check (
     outcome not in ('kept', 'unrecognised') or content_ordinal is not null
   ),
-  -- A null job_id would slip past the key to contents.
+  -- A null job_id escapes the foreign key to contents.
   constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
 );
@@ -48,8 +48,9 @@ create index webhook_deliveries_without_a_job on upload_pipeline.webhook_deliver
   where job_id is null;
 
 comment on table upload_pipeline.webhook_deliveries is
-  'Every proven delivery, counted once by (source, delivery_id). Purged with its job; one that never found a '
-  'job (another application on the same key) expires.';
-comment on column upload_pipeline.webhook_deliveries.event_type is 'The sender''s own word for it.';
-comment on column upload_pipeline.webhook_deliveries.code is 'What it means here; null: nothing.';
-comment on column upload_pipeline.webhook_deliveries.payload is 'What it says, without content: the payload of the event it makes.';
+  'Every proven delivery, once for each (source, delivery_id). It is purged with its job. A delivery that never '
+  'found a job (one of another application with the same key) is purged by its age.';
+comment on column upload_pipeline.webhook_deliveries.event_type is 'What the sender calls the event.';
+comment on column upload_pipeline.webhook_deliveries.code is 'What the delivery means here. Null: nothing.';
+comment on column upload_pipeline.webhook_deliveries.payload is
+  'What the delivery says, without content. It becomes the payload of the event.';

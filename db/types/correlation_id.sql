@@ -4,4 +4,4 @@ create domain upload_pipeline.correlation_id as text
   );
 
 comment on domain upload_pipeline.correlation_id is
-  'Follows one piece of work through every system: 1 to 200 printable characters.';
+  'An id that follows one piece of work through every system: 1 to 200 printable characters.';

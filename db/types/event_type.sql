@@ -3,4 +3,4 @@ create domain upload_pipeline.event_type as text
     value in ('stage_started', 'stage_done', 'stage_error', 'retry', 'finalized', 'operator')
   );
 
-comment on domain upload_pipeline.event_type is 'What kind of step an event is.';
+comment on domain upload_pipeline.event_type is 'Which kind of step an event records.';

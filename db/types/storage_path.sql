@@ -14,5 +14,6 @@ create domain upload_pipeline.storage_path as text
   );
 
 comment on domain upload_pipeline.storage_path is
-  'Where an object is: storage://bucket/key. Letters and digits of ASCII, blanks and _/!.*''()&$=@;:+,?- only; no part '
-  'between two slashes is empty, `.`, `..` or longer than 255 characters; a bucket has 1 to 100, the whole at most 950.';
+  'Where an object is: storage://bucket/key. Only ASCII letters and digits, blanks and _/!.*''()&$=@;:+,?- are '
+  'allowed. No part between two slashes is empty, `.`, `..` or longer than 255 characters. A bucket has 1 to 100 '
+  'characters, the whole path at most 950.';

@@ -15,7 +15,9 @@ select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at,
  where c.used >= 0.9 * c.credits
 union all
 select 'stage_incomplete', s.status, null,
-       format('There is no enabled step to %s by %s: what fails here is not counted', step.to_status, step.event_type)
+       format(
+         'There is no enabled step to %s by %s, so a failed try here is not counted', step.to_status, step.event_type
+       )
   from upload_pipeline.statuses as s
   cross join lateral (
     select s.status as to_status, 'retry' as event_type
@@ -31,7 +33,7 @@ select 'stage_incomplete', s.status, null,
    )
 union all
 select 'lease_unswept', j.leased_by, min(j.leased_until),
-       format('%s leases ran out and no worker took them back: is one running?', count(*))
+       format('%s leases have expired and no worker has swept them: is a worker running?', count(*))
   from clock
   join upload_pipeline.upload_jobs as j
     on j.lease_token is not null
@@ -47,7 +49,9 @@ select 'jobs_overdue', j.status, min(j.deadline_at), format('%s jobs are past th
  group by j.status
 union all
 select 'source_silent', q.queue, clock.now - q.oldest,
-       format('%s jobs wait for the provider, and nothing came for %s', q.waiting, date_trunc('second', q.oldest))
+       format(
+         '%s jobs wait for the provider, and its last webhook came %s ago', q.waiting, date_trunc('second', q.oldest)
+       )
   from clock
   cross join upload_pipeline.queue_health as q
  where q.queue like 'source: %'
@@ -69,7 +73,7 @@ select 'content_undecided', 'operator', min(c.received_at),
 having count(*) > 0;
 
 comment on view upload_pipeline.alerts is
-  'What needs a person, a row each: empty is well. Dead letters are in failed_jobs.';
+  'One row for each thing that needs a person. No row: all is well. Dead letters are in failed_jobs.';
 
 revoke all on upload_pipeline.alerts from public;
 grant select on upload_pipeline.alerts to hookline_reader;

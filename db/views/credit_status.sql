@@ -19,9 +19,9 @@ select cap.scope,
   ) as cap;
 
 comment on view upload_pipeline.credit_status is
-  'A row a cap: what is used (reserved or billed) and left in its window, and when that ends. scope all: all owners '
-  'together; owner: a cap of an owner''s own; each: the cap of every other owner, with a row of their own once they '
-  'have reserved, and one without owner_id for the amount.';
+  'One row for each cap: what is used (reserved or billed) and left in the current window, and when the window '
+  'ends. scope is all (all owners together), owner (a cap of an owner''s own) or each (the cap of every other '
+  'owner: a row for each owner who has reserved, and one without owner_id for the amount).';
 
 revoke all on upload_pipeline.credit_status from public;
 grant select on upload_pipeline.credit_status to hookline_reader, hookline_worker;

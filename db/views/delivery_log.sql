@@ -15,7 +15,7 @@ select d.source,
        d.correlation_id
   from upload_pipeline.webhook_deliveries as d;
 
-comment on view upload_pipeline.delivery_log is 'A row a delivery: what came, how often, and what it did.';
+comment on view upload_pipeline.delivery_log is 'One row for each delivery: what came, how often, and what it did.';
 
 revoke all on upload_pipeline.delivery_log from public;
 grant select on upload_pipeline.delivery_log to hookline_reader;

@@ -15,7 +15,7 @@ select j.job_id,
  where j.failed;
 
 comment on view upload_pipeline.failed_jobs is
-  'The dead letters: jobs that failed for good, until retry_job or cancel_job takes them out.';
+  'The dead letters: jobs that failed for good. retry_job or cancel_job takes them out.';
 
 revoke all on upload_pipeline.failed_jobs from public;
 grant select on upload_pipeline.failed_jobs to hookline_reader;

@@ -24,10 +24,12 @@ select j.job_id,
        j.updated_at
   from upload_pipeline.upload_jobs as j
   join upload_pipeline.documents as d on d.document_id = j.document_id
-  -- Not in the select list: a view with a volatile column is computed as a whole, whatever limit it is read with.
+  -- The clock is not called in the select list. A volatile column there would make Postgres compute the whole view,
+  -- even if a query reads only a few rows.
   cross join (select upload_pipeline.clock() as now) as clock;
 
-comment on view upload_pipeline.job_overview is 'A row a job, with its document: where it is, since when, and why.';
+comment on view upload_pipeline.job_overview is
+  'One row for each job, with its document: its status, since when, and its last error.';
 
 revoke all on upload_pipeline.job_overview from public;
 grant select on upload_pipeline.job_overview to hookline_reader;

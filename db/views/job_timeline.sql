@@ -14,7 +14,8 @@ select e.job_id,
        e.document_id
   from upload_pipeline.events as e;
 
-comment on view upload_pipeline.job_timeline is 'A row an event: what happened to a job, in order of version.';
+comment on view upload_pipeline.job_timeline is
+  'One row for each event: what happened to a job, in order of version.';
 
 revoke all on upload_pipeline.job_timeline from public;
 grant select on upload_pipeline.job_timeline to hookline_reader;

@@ -1,6 +1,6 @@
 create or replace view upload_pipeline.queue_health as
 with recursive source (name) as (
-  -- One step along the index for each source, however many deliveries it has.
+  -- Takes one step along the index for each source, however many deliveries a source has.
   (select min(d.source) from upload_pipeline.webhook_deliveries as d)
   union all
   select (select min(d.source) from upload_pipeline.webhook_deliveries as d where d.source > source.name)
@@ -9,7 +9,7 @@ with recursive source (name) as (
 ), clock as materialized (
   select upload_pipeline.clock() as now
 ), unfinished as materialized (
-  -- Read once, however often it is asked.
+  -- Materialized: read once, although it is used twice.
   select j.status,
          count(*) as jobs,
          count(j.lease_token) as leased,
@@ -74,9 +74,10 @@ select 'source: ' || source.name, waiting.jobs, 0, 0,
  where source.name is not null;
 
 comment on view upload_pipeline.queue_health is
-  'A row for each place where work can wait: how much (held by a worker or not), how much of it '
-  'too long, and how long ago the oldest took its last step. A source waits with the jobs that the provider has; '
-  'oldest is the time since its last delivery, overdue all of them after 15 minutes of silence.';
+  'One row for each place where work can wait: how many wait (leased or not), how many of them are leased, have an '
+  'expired lease or are overdue, and how long ago the oldest took its last step. For a source, waiting is the '
+  'number of jobs that the provider has, oldest is the time since its last delivery, and all its jobs are overdue '
+  'after 15 minutes of silence.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;

@@ -18,7 +18,8 @@ select stay.status,
  group by stay.status;
 
 comment on view upload_pipeline.stage_latency is
-  'How long jobs stayed in a status before they left it, in seconds: percentiles over all history kept.';
+  'How long jobs stayed in a status before they left it, in seconds: percentiles over the whole history that is '
+  'kept.';
 
 revoke all on upload_pipeline.stage_latency from public;
 grant select on upload_pipeline.stage_latency to hookline_reader;

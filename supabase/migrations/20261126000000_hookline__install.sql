@@ -9,8 +9,8 @@
 -- receive_event and receive_content; every way a job can move ends in write_step, along a row of transitions.
 
 -- db/roles.sql
--- Five roles, none of which can log in: a login role of your own is granted one of them.
--- Roles belong to the cluster, so a second database finds them there and takes them as they are.
+-- Five roles that cannot log in. Grant one of them to each login role of your own.
+-- Roles belong to the cluster: a second database finds them and uses them as they are.
 do $$
 declare
   v_role text;
@@ -22,12 +22,12 @@ begin
     begin
       execute format('create role %I nologin', v_role);
     exception
-      -- The second: another database's installation was at it at the same time.
+      -- unique_violation: the installation in another database creates the role at the same time.
       when duplicate_object or unique_violation then null;
     end;
   end loop;
 
-  -- A worker may do what the endpoint may; an operator sees what a reader sees.
+  -- A worker may call what the endpoint may call. An operator may read what a reader may read.
   if not pg_has_role('hookline_worker', 'hookline_ingest', 'member') then
     grant hookline_ingest to hookline_worker;
   end if;
@@ -35,7 +35,8 @@ begin
     grant hookline_reader to hookline_operator;
   end if;
 
-  -- Creating objects for the owner takes `set role`; being its creator does not suffice from 16 on.
+  -- To create objects for the owner, the installer needs `set role`. From Postgres 16 on, it is not enough to have
+  -- created the role.
   begin
     perform set_config('role', 'hookline_owner', true);
     perform set_config('role', v_installer, true);
@@ -48,8 +49,8 @@ end;
 $$;
 
 -- db/as_owner.sql
--- What follows is created as hookline_owner. The installer's own role is remembered, because it may itself be
--- a `set role` (Supabase's CLI does that); as_installer.sql gives it back.
+-- What follows is created as hookline_owner. The current role is remembered, because the installer may have used
+-- `set role` itself (the Supabase CLI does). as_installer.sql returns to it.
 do $$
 begin
   perform set_config('hookline.installer', current_user, true);
@@ -62,7 +63,7 @@ set local role hookline_owner;
 create schema upload_pipeline;
 
 comment on schema upload_pipeline is
-  'Hookline: document-parsing webhooks as durable job state. Call the functions; the tables are theirs.';
+  'Hookline: document-parsing webhooks as durable job state. Call the functions; only they write to the tables.';
 
 grant usage on schema upload_pipeline
   to hookline_ingest, hookline_worker, hookline_operator, hookline_reader;
@@ -75,7 +76,7 @@ create domain upload_pipeline.event_type as text
     value in ('stage_started', 'stage_done', 'stage_error', 'retry', 'finalized', 'operator')
   );
 
-comment on domain upload_pipeline.event_type is 'What kind of step an event is.';
+comment on domain upload_pipeline.event_type is 'Which kind of step an event records.';
 
 -- db/types/severity.sql
 create domain upload_pipeline.severity as text
@@ -90,10 +91,10 @@ create domain upload_pipeline.outcome as text
   );
 
 comment on domain upload_pipeline.outcome is
-  'What a call did. applied: the job moved, or what was asked is done. kept: content is safe here and waits for storage. '
-  'unrecognised: kept, but its shape is unknown and an operator decides. duplicate: this was applied '
-  'before. stale: of an earlier attempt, or the job has moved past it. ignored: nothing to do. '
-  'parked: of a provider job not known yet; record_submission applies it.';
+  'What a call did. applied: the job moved, or the request was carried out. kept: the content is safe here and '
+  'waits for storage. unrecognised: the content is kept, but its shape is unknown and an operator decides. '
+  'duplicate: this was applied before. stale: it belongs to an earlier attempt, or the job has moved past it. '
+  'ignored: there was nothing to do. parked: its provider job is not known yet; record_submission will apply it.';
 
 -- db/types/sha256_hex.sql
 create domain upload_pipeline.sha256_hex as text
@@ -108,7 +109,7 @@ create domain upload_pipeline.correlation_id as text
   );
 
 comment on domain upload_pipeline.correlation_id is
-  'Follows one piece of work through every system: 1 to 200 printable characters.';
+  'An id that follows one piece of work through every system: 1 to 200 printable characters.';
 
 -- db/types/storage_path.sql
 -- What every kind of storage can hold, now and after a move to another: the characters of Supabase Storage
@@ -127,8 +128,9 @@ create domain upload_pipeline.storage_path as text
   );
 
 comment on domain upload_pipeline.storage_path is
-  'Where an object is: storage://bucket/key. Letters and digits of ASCII, blanks and _/!.*''()&$=@;:+,?- only; no part '
-  'between two slashes is empty, `.`, `..` or longer than 255 characters; a bucket has 1 to 100, the whole at most 950.';
+  'Where an object is: storage://bucket/key. Only ASCII letters and digits, blanks and _/!.*''()&$=@;:+,?- are '
+  'allowed. No part between two slashes is empty, `.`, `..` or longer than 255 characters. A bucket has 1 to 100 '
+  'characters, the whole path at most 950.';
 
 -- db/types/receipt.sql
 create type upload_pipeline.receipt as (
@@ -293,20 +295,23 @@ create table upload_pipeline.error_codes (
 );
 
 comment on table upload_pipeline.error_codes is
-  'Hookline''s own SQLSTATEs. A caller branches on them, never on a message. UP003 and UP005 are of the worker functions.';
-comment on column upload_pipeline.error_codes.sqlstate is 'Class UP: I to Z are free for applications.';
+  'Hookline''s own SQLSTATEs. Callers branch on them, and never on a message. UP003 and UP005 are raised by worker '
+  'functions.';
+comment on column upload_pipeline.error_codes.sqlstate is
+  'Class UP: the SQL standard leaves classes that begin with I to Z to applications.';
 
 insert into upload_pipeline.error_codes (sqlstate, name, description) values
   ('UP001', 'unknown_job', 'No job, document or kept content has this id.'),
   ('UP002', 'illegal_transition', 'The state machine has no enabled step of this kind from the job''s status.'),
-  ('UP003', 'stale_lease', 'The lease is another worker''s by now, or has ended.'),
-  ('UP004', 'document_mismatch', 'The ids or the file named together do not belong together.'),
+  ('UP003', 'stale_lease', 'The lease has ended, or another worker holds it.'),
+  ('UP004', 'document_mismatch', 'The ids, or the file and the job, do not belong together.'),
   ('UP005', 'budget_exceeded', 'Submitting would exceed a credit cap.'),
-  ('UP006', 'invalid_argument', 'An argument has a value that no call can accept.'),
+  ('UP006', 'invalid_argument', 'An argument has a value that is never valid.'),
   ('UP007', 'delivery_conflict', 'The id of an applied delivery came again with other content.'),
-  ('UP008', 'unusable_content', 'The content is empty or is not what its sender said it is.'),
+  ('UP008', 'unusable_content', 'The content is empty or differs from what its sender declared.'),
   ('UP009', 'unfinished_job_exists', 'The document has another job that is not finished.'),
-  ('UP010', 'history_protected', 'A status without its event, or an event changed or erased.');
+  ('UP010', 'history_protected',
+   'A status cannot change without its event, and an event cannot be changed or erased.');
 
 grant select on upload_pipeline.error_codes to hookline_reader;
 
@@ -346,22 +351,27 @@ create unique index one_initial_status on upload_pipeline.statuses (initial) whe
 
 comment on table upload_pipeline.statuses is
   'The states of the machine. Add a stage by inserting rows here, in transitions and in event_codes.';
-comment on column upload_pipeline.statuses.initial is 'A job is born here; one status only.';
+comment on column upload_pipeline.statuses.initial is 'True: jobs are born here. Only one status is initial.';
 comment on column upload_pipeline.statuses.terminal is
-  'The job is finished: a new one may be made for its document. A transition may still lead out (a retry, a late success).';
-comment on column upload_pipeline.statuses.failed is 'A dead letter: listed by failed_jobs until retried or cancelled.';
-comment on column upload_pipeline.statuses.claimable is 'Work for whoever claims it.';
-comment on column upload_pipeline.statuses.has_content is 'A job here has parsed content, stored and recorded.';
+  'True: the job is finished, and its document may have a new one. A transition may still lead out (a retry, a '
+  'late success).';
+comment on column upload_pipeline.statuses.failed is
+  'True: a dead letter. failed_jobs lists it until it is retried or cancelled.';
+comment on column upload_pipeline.statuses.claimable is 'True: any worker may claim jobs here and work on them.';
+comment on column upload_pipeline.statuses.has_content is
+  'True: a job here has parsed content that is stored and recorded.';
 comment on column upload_pipeline.statuses.overdue_after is
-  'How long is too long; null: may stay for ever. An overdue job that is not claimable is claimed all the same, to be asked about.';
+  'How long a job may stay here. Null: for ever. Where jobs are not claimable, an overdue one is claimed all the '
+  'same, so that a worker asks the provider about it.';
 comment on column upload_pipeline.statuses.retry_base is
-  'The pause after the first failed try; each later one is twice as long, give or take a quarter.';
-comment on column upload_pipeline.statuses.retry_cap is 'The longest pause, give or take a quarter.';
-comment on column upload_pipeline.statuses.max_tries is 'So many failed tries in a row, and the job fails for good. Three expired leases weigh as one.';
+  'The pause after the first failed try. Each later pause is twice as long; each varies by up to a quarter.';
+comment on column upload_pipeline.statuses.retry_cap is 'The longest pause. It varies by up to a quarter, too.';
+comment on column upload_pipeline.statuses.max_tries is
+  'How many failed tries here end the job. Three expired leases count as one failed try.';
 comment on column upload_pipeline.statuses.failure_code is
-  'The event that ends a job here for good; null: it is tried again for ever.';
-comment on column upload_pipeline.statuses.paused_until is 'No job here is claimed before; null: not paused.';
-comment on column upload_pipeline.statuses.paused_because is 'Why.';
+  'The event that ends a job here for good. Null: the job is tried again for ever.';
+comment on column upload_pipeline.statuses.paused_until is 'Jobs here are not claimed before. Null: not paused.';
+comment on column upload_pipeline.statuses.paused_because is 'Why jobs here are paused.';
 
 grant select on upload_pipeline.statuses to hookline_reader;
 
@@ -376,15 +386,15 @@ create table upload_pipeline.transitions (
   constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status)
 );
 
--- retry_job follows it without being told where to. A disabled way back may have a successor beside it.
+-- retry_job follows this row, so only one may be enabled. A disabled one may have a successor beside it.
 create unique index one_way_back_by_retry on upload_pipeline.transitions (from_status)
   where event_type = 'retry' and to_status <> from_status and enabled;
 
 comment on table upload_pipeline.transitions is
-  'Every legal step. A step that keeps the status (an operator''s release, a confirmed upload) is a self-loop. '
-  'Disable one instead of deleting it: history refers to it.';
+  'Every legal step. A step that keeps the status (a released lease, a confirmed upload) leads from the status to '
+  'itself. Disable a row instead of deleting it, because the history refers to it.';
 comment on column upload_pipeline.transitions.enabled is
-  'False: no job takes this step any more; events that took it stay.';
+  'False: no job takes this step any more. Events of earlier steps stay.';
 
 grant select on upload_pipeline.transitions to hookline_reader;
 
@@ -402,14 +412,14 @@ create table upload_pipeline.event_codes (
 );
 
 comment on table upload_pipeline.event_codes is
-  'What can be said to have happened, and what it means for a job. The functions name a code; type, severity '
-  'and where it leads follow from here.';
+  'What can happen to a job. Functions name a code; its type, its severity and the status it leads to follow from '
+  'its row.';
 comment on column upload_pipeline.event_codes.reported is
-  'A provider may say it: the endpoint takes these codes and no others.';
+  'True: a provider may report it. The endpoint takes these codes and no others.';
 comment on column upload_pipeline.event_codes.to_status is
-  'Where this leads. Null: the job keeps its status, or the function says where (retry_job, by transitions).';
+  'The status it leads to. Null: the job keeps its status, or the function chooses one (retry_job, fail_job).';
 
--- Deferred: a restore loads one of the two tables before the other.
+-- Deferred, because a restore loads one of the two tables before the other.
 alter table upload_pipeline.statuses
   add constraint failure_code_is_known
   foreign key (failure_code) references upload_pipeline.event_codes (code)
@@ -422,14 +432,16 @@ grant select on upload_pipeline.event_codes to hookline_reader;
 insert into upload_pipeline.statuses
   (status, initial, terminal, failed, claimable, has_content, overdue_after, description)
 values
-  ('uploaded', true, false, false, true, false, interval '1 hour', 'The file is there, or on its way; not yet submitted.'),
-  ('parse_queued', false, false, false, false, false, interval '30 minutes', 'The parser has it.'),
-  ('parse_ready', false, false, false, true, false, interval '1 hour', 'The parser has the result; ours to fetch.'),
+  ('uploaded', true, false, false, true, false, interval '1 hour',
+   'The upload of the file is done or under way. It is not submitted yet.'),
+  ('parse_queued', false, false, false, false, false, interval '30 minutes', 'The parser has the file.'),
+  ('parse_ready', false, false, false, true, false, interval '1 hour',
+   'The parser has the result. A worker fetches it.'),
   ('parsed', false, false, false, true, true, null, 'The content is stored and recorded.'),
-  ('complete', false, true, false, false, true, null, 'Nothing more to do.'),
-  ('failed_parse', false, true, true, false, false, null, 'The parser gave up, or we did.'),
-  ('failed_stage', false, true, true, false, true, null, 'A stage after parsing gave up.'),
-  ('cancelled', false, true, false, false, false, null, 'An operator ended it.')
+  ('complete', false, true, false, false, true, null, 'All work is done.'),
+  ('failed_parse', false, true, true, false, false, null, 'Parsing failed for good.'),
+  ('failed_stage', false, true, true, false, true, null, 'A stage after parsing failed for good.'),
+  ('cancelled', false, true, false, false, false, null, 'An operator ended the job.')
 on conflict do nothing;
 
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values
@@ -471,26 +483,31 @@ insert into upload_pipeline.transitions (from_status, to_status, event_type) val
 on conflict do nothing;
 
 insert into upload_pipeline.event_codes (code, event_type, severity, to_status, reported, description) values
-  ('job_created', 'stage_started', 'info', 'uploaded', false, 'The job was born.'),
+  ('job_created', 'stage_started', 'info', 'uploaded', false, 'The job was created.'),
   ('upload_confirmed', 'stage_done', 'info', null, false, 'The raw file is there, with its size and hash.'),
-  ('parse_submitted', 'stage_started', 'info', 'parse_queued', false, 'The provider took it and gave it an id.'),
-  ('parse_started', 'stage_started', 'info', 'parse_queued', true, 'The parser says that it works on it.'),
+  ('parse_submitted', 'stage_started', 'info', 'parse_queued', false,
+   'The provider accepted the file and gave it an id.'),
+  ('parse_started', 'stage_started', 'info', 'parse_queued', true, 'The parser says that it works on the file.'),
   ('parse_ready', 'stage_done', 'info', 'parse_ready', true, 'The parser has the result.'),
-  ('parse_partial', 'stage_done', 'warn', 'parse_ready', true, 'The parser has a result that is not whole.'),
-  ('parse_ended', 'stage_error', 'warn', 'parse_ready', true, 'The parser says that it failed; why is ours to ask.'),
-  ('parse_truncated', 'stage_done', 'warn', null, false, 'A page is as long as the parser cuts them: text may be missing.'),
+  ('parse_partial', 'stage_done', 'warn', 'parse_ready', true, 'The parser has a result, but it is not complete.'),
+  ('parse_ended', 'stage_error', 'warn', 'parse_ready', true,
+   'The parser says that it failed. A worker asks for the reason.'),
+  ('parse_truncated', 'stage_done', 'warn', null, false,
+   'A page is as long as the parser allows, so text may be missing.'),
   ('parse_completed', 'stage_done', 'info', 'parsed', true, 'The content is stored.'),
-  ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse it.'),
+  ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse the file.'),
   ('parse_cancelled', 'stage_error', 'error', 'failed_parse', true, 'The parse was cancelled at the provider.'),
-  ('parse_restarted', 'retry', 'warn', null, false, 'The parse failed in a way that may pass: another attempt.'),
-  ('stage_retried', 'retry', 'warn', null, false, 'A worker failed at it; it comes again after a pause.'),
-  ('stage_deferred', 'retry', 'info', null, false, 'Not now, and nobody failed: a rate limit, a result not readable yet.'),
-  ('lease_expired', 'retry', 'warn', null, false, 'Its worker went silent; the job is anybody''s again.'),
-  ('stage_failed', 'stage_error', 'error', 'failed_stage', false, 'A stage after parsing gave up.'),
-  ('job_completed', 'finalized', 'info', 'complete', false, 'Nothing more to do.'),
-  ('job_retried', 'retry', 'info', null, false, 'An operator sent it back for another attempt.'),
-  ('job_released', 'operator', 'warn', null, false, 'An operator ended its lease.'),
-  ('job_cancelled', 'operator', 'warn', 'cancelled', false, 'An operator ended it.')
+  ('parse_restarted', 'retry', 'warn', null, false, 'Parsing failed in a way that may pass. Another attempt begins.'),
+  ('stage_retried', 'retry', 'warn', null, false, 'A try failed. The job is tried again after a pause.'),
+  ('stage_deferred', 'retry', 'info', null, false,
+   'The job was put off, and nobody failed: a rate limit, a result that cannot be read yet.'),
+  ('lease_expired', 'retry', 'warn', null, false,
+   'The worker sent no heartbeat in time. The job may be claimed again.'),
+  ('stage_failed', 'stage_error', 'error', 'failed_stage', false, 'A stage after parsing failed for good.'),
+  ('job_completed', 'finalized', 'info', 'complete', false, 'All work is done.'),
+  ('job_retried', 'retry', 'info', null, false, 'An operator sent the job back for another attempt.'),
+  ('job_released', 'operator', 'warn', null, false, 'An operator ended the lease of the job.'),
+  ('job_cancelled', 'operator', 'warn', 'cancelled', false, 'An operator ended the job.')
 on conflict do nothing;
 
 update upload_pipeline.statuses as s
@@ -504,7 +521,7 @@ update upload_pipeline.statuses as s
  where s.status = f.status
    and s.failure_code is null;
 
--- No table can be altered while a check of it is pending.
+-- A table cannot be altered while one of its deferred checks is pending.
 set constraints upload_pipeline.failure_code_is_known immediate;
 
 -- Jobs and their history
@@ -533,19 +550,21 @@ create table upload_pipeline.documents (
   constraint raw_path_in_our_storage_is_possible check (
     case when raw_path ~* '^\s*storage:' then raw_path::upload_pipeline.storage_path is not null else true end
   ),
-  -- Or erasing this document would delete another one's content. Some file systems do not tell `Parsed` from `parsed`.
+  -- Otherwise erasing this document could delete the content of another one. Some file systems take `Parsed` for
+  -- `parsed`.
   constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/')
 );
 
 create index documents_by_raw_path on upload_pipeline.documents (raw_path);
 
 comment on table upload_pipeline.documents is
-  'A file of an owner. Two owners with the same file have two documents: nothing leaks between them.';
-comment on column upload_pipeline.documents.raw_path is 'Where the raw file is. storage:// paths are Hookline''s to erase.';
+  'A file of an owner. Two owners with the same file have two documents, so that nothing leaks between them.';
+comment on column upload_pipeline.documents.raw_path is
+  'Where the raw file is. Hookline erases only paths that begin with storage://.';
 comment on column upload_pipeline.documents.purged_paths is
-  'Objects of jobs that were purged: they stay until erase_document.';
+  'Objects of purged jobs. They stay in storage until erase_document.';
 comment on column upload_pipeline.documents.upload_confirmed is
-  'The raw file is there, with this size and hash. Copied into its jobs by key.';
+  'True: the raw file is there, with this size and hash. Foreign keys copy it into the jobs.';
 
 -- db/tables/upload_jobs.sql
 create table upload_pipeline.upload_jobs (
@@ -573,9 +592,10 @@ create table upload_pipeline.upload_jobs (
   created_at timestamptz not null default upload_pipeline.clock(),
   updated_at timestamptz not null default upload_pipeline.clock(),
   constraint upload_jobs_pkey primary key (job_id),
-  -- document_id leads: the index also finds the jobs of a document.
+  -- document_id comes first, so that the index also finds the jobs of a document.
   constraint job_and_document_are_a_pair unique (document_id, job_id),
-  -- A partial index cannot read another table, so what claiming needs stands in the row, kept true by keys.
+  -- A partial index cannot read another table, so the flags that a claim needs are copied here. Foreign keys keep them
+  -- true.
   constraint status_is_known foreign key (status, terminal, failed, claimable, has_content)
     references upload_pipeline.statuses (status, terminal, failed, claimable, has_content)
     on update cascade,
@@ -602,14 +622,14 @@ create table upload_pipeline.upload_jobs (
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
 
--- In-flight, finished and unconfirmed jobs stay out: a claim reads only what it can take.
+-- Leased, finished and unconfirmed jobs are not in this index, so a claim reads only jobs that it can take.
 create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
   where claimable and upload_confirmed and lease_token is null;
 
 create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
--- What waits for somebody else's answer, by the time at which it is asked for.
+-- Jobs that wait for the answer of somebody else, by the time when a worker asks for it.
 create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline_at)
   where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
 
@@ -620,13 +640,16 @@ create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;
 
 comment on table upload_pipeline.upload_jobs is
-  'One run of a document through the pipeline. Moved only by upload_pipeline.write_step; the database refuses '
-  'a status without its event.';
-comment on column upload_pipeline.upload_jobs.version is 'Steps taken; each is the event of the same version.';
-comment on column upload_pipeline.upload_jobs.attempt is 'The attempt under way, from 1. An answer to an earlier one is stale.';
-comment on column upload_pipeline.upload_jobs.run_after is 'Not claimed before.';
-comment on column upload_pipeline.upload_jobs.deadline_at is 'Overdue after; null: no limit.';
-comment on column upload_pipeline.upload_jobs.lease_token is 'The fencing token of the worker that holds the job.';
+  'One run of a document through the pipeline. Only write_step moves it. The database refuses a status without its '
+  'event.';
+comment on column upload_pipeline.upload_jobs.version is
+  'How many steps the job has taken. Each step has the event of the same version.';
+comment on column upload_pipeline.upload_jobs.attempt is
+  'The current attempt, from 1. An answer to an earlier attempt is stale.';
+comment on column upload_pipeline.upload_jobs.run_after is 'The job is not claimed before.';
+comment on column upload_pipeline.upload_jobs.deadline_at is 'The job is overdue after this. Null: no limit.';
+comment on column upload_pipeline.upload_jobs.lease_token is
+  'The fencing token of the worker that holds the job. Null: nobody holds it.';
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';
 comment on column upload_pipeline.upload_jobs.last_error is
   'The last failure: {"code": text, "error": text, ...}. Kept until the next success.';
@@ -651,17 +674,17 @@ create table upload_pipeline.events (
   constraint step_is_a_transition foreign key (from_status, to_status, type)
     references upload_pipeline.transitions (from_status, to_status, event_type),
   constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
-  -- A null from_status would slip past the key to transitions; a birth is the birth trigger's to judge.
+  -- A null from_status escapes the foreign key to transitions. The trigger job_is_born_with_its_history checks births.
   constraint only_a_birth_comes_from_nowhere check ((from_status is null) = (version = 1)),
   constraint version_counts_from_one check (version >= 1),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
 );
 
 comment on table upload_pipeline.events is
-  'The append-only history: one row for each step of a job''s version. Its identity is (job_id, version).';
-comment on column upload_pipeline.events.event_id is 'A UUIDv7 to name the event elsewhere.';
-comment on column upload_pipeline.events.from_status is 'Null at a job''s birth only.';
-comment on column upload_pipeline.events.ts is 'When; never earlier than the event before it.';
+  'The append-only history: one row for each version of a job. (job_id, version) identifies a row.';
+comment on column upload_pipeline.events.event_id is 'A UUIDv7 that names the event in other systems.';
+comment on column upload_pipeline.events.from_status is 'Null only at the birth of a job.';
+comment on column upload_pipeline.events.ts is 'When it happened. Never earlier than the event before it.';
 
 -- db/tables/provider_jobs.sql
 create table upload_pipeline.provider_jobs (
@@ -679,8 +702,8 @@ create table upload_pipeline.provider_jobs (
 create index provider_jobs_by_job on upload_pipeline.provider_jobs (job_id, attempt);
 
 comment on table upload_pipeline.provider_jobs is
-  'The provider''s own ids: which job, and which of its attempts, an answer is for. An attempt may have more '
-  'than one, when a submission was repeated after silence.';
+  'The provider''s own ids, and which attempt of which job each belongs to. An attempt may have several, when a '
+  'submission was repeated because no answer came.';
 
 -- What came in, what waits for storage
 
@@ -718,7 +741,7 @@ create index contents_to_store on upload_pipeline.contents (run_after)
 create index contents_to_decide on upload_pipeline.contents (received_at)
   where path is null and content is not null;
 
--- Deferred: a restore loads one of the two tables before the other.
+-- Deferred, because a restore loads one of the two tables before the other.
 alter table upload_pipeline.upload_jobs
   add constraint parsed_path_is_of_the_jobs_own_content
   foreign key (job_id, parsed_path, parsed_sha256, parsed_bytes)
@@ -726,14 +749,16 @@ alter table upload_pipeline.upload_jobs
   deferrable initially deferred;
 
 comment on table upload_pipeline.contents is
-  'Content received, on disk here before anything else is tried. Once stored, the bytes go and the row stays, '
-  'so that no path is minted twice. Without a path, its shape is unknown and an operator decides.';
-comment on column upload_pipeline.contents.ordinal is 'Counts the contents of a job from 1.';
-comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this answers.';
+  'Received content. It is saved here before anything else is tried. Once its object is stored, the bytes are '
+  'dropped and the row stays, so that no path is given out twice. Content without a path is of unknown shape and '
+  'waits for an operator.';
+comment on column upload_pipeline.contents.ordinal is 'Numbers the contents of a job from 1.';
+comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this content answers.';
 comment on column upload_pipeline.contents.path is
-  'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md: one path for one exact content.';
-comment on column upload_pipeline.contents.details is 'What the parse_completed event will say of it.';
-comment on column upload_pipeline.contents.run_after is 'Not tried by the drain before; leaves the receiver its own try.';
+  'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md. A path belongs to one exact content.';
+comment on column upload_pipeline.contents.details is 'Becomes part of the payload of the parse_completed event.';
+comment on column upload_pipeline.contents.run_after is
+  'The drain does not try it before. At first this leaves the receiver time for its own write.';
 
 -- db/tables/webhook_deliveries.sql
 create table upload_pipeline.webhook_deliveries (
@@ -767,7 +792,7 @@ create table upload_pipeline.webhook_deliveries (
   constraint kept_delivery_names_its_content check (
     outcome not in ('kept', 'unrecognised') or content_ordinal is not null
   ),
-  -- A null job_id would slip past the key to contents.
+  -- A null job_id escapes the foreign key to contents.
   constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
 );
@@ -786,11 +811,12 @@ create index webhook_deliveries_without_a_job on upload_pipeline.webhook_deliver
   where job_id is null;
 
 comment on table upload_pipeline.webhook_deliveries is
-  'Every proven delivery, counted once by (source, delivery_id). Purged with its job; one that never found a '
-  'job (another application on the same key) expires.';
-comment on column upload_pipeline.webhook_deliveries.event_type is 'The sender''s own word for it.';
-comment on column upload_pipeline.webhook_deliveries.code is 'What it means here; null: nothing.';
-comment on column upload_pipeline.webhook_deliveries.payload is 'What it says, without content: the payload of the event it makes.';
+  'Every proven delivery, once for each (source, delivery_id). It is purged with its job. A delivery that never '
+  'found a job (one of another application with the same key) is purged by its age.';
+comment on column upload_pipeline.webhook_deliveries.event_type is 'What the sender calls the event.';
+comment on column upload_pipeline.webhook_deliveries.code is 'What the delivery means here. Null: nothing.';
+comment on column upload_pipeline.webhook_deliveries.payload is
+  'What the delivery says, without content. It becomes the payload of the event.';
 
 -- db/tables/deletions.sql
 create table upload_pipeline.deletions (
@@ -804,9 +830,10 @@ create table upload_pipeline.deletions (
 create index deletions_due on upload_pipeline.deletions (run_after);
 
 comment on table upload_pipeline.deletions is
-  'Objects of erased documents, still to be deleted from storage. A row goes when its object is gone.';
+  'Objects of erased documents that are still to be deleted from storage. A row is deleted when its object is '
+  'gone.';
 comment on column upload_pipeline.deletions.run_after is
-  'Later than any write that was under way when the document was erased.';
+  'Later than any write of the object that was going on when the document was erased.';
 
 -- What parsing may cost
 
@@ -826,17 +853,20 @@ create table upload_pipeline.credit_caps (
   constraint credits_are_not_negative check (credits >= 0),
   constraint used_is_not_negative check (used >= 0)
 )
--- Each reservation and each bill rewrites a sum. With room in its page the new row version needs no index entry.
+-- Each reservation and each bill rewrites a sum. If its page has room, the new row version needs no index entry.
 with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 comment on table upload_pipeline.credit_caps is
   'How many of the provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent '
-  'is kept here, so that a reservation costs the same whatever the history.';
+  'is kept here, so that a reservation costs the same however long the history is.';
 comment on column upload_pipeline.credit_caps.scope is
-  'all: all owners together. owner: this owner. each: every owner who has no cap of their own for this period; the row '
-  'without an owner holds the amount, and each owner who reserves gets a row with that amount and a sum of their own.';
-comment on column upload_pipeline.credit_caps.owner_id is 'Null: all owners together, or the amount for each.';
-comment on column upload_pipeline.credit_caps.used is 'Reserved or billed in the window that began at starts_at.';
+  'all: all owners together. owner: this owner. each: every owner who has no cap of their own for this period; the '
+  'row without owner_id holds the amount, and each owner who reserves gets a row with that amount and a sum of '
+  'their own.';
+comment on column upload_pipeline.credit_caps.owner_id is
+  'Null: all owners together, or the amount for each owner.';
+comment on column upload_pipeline.credit_caps.used is
+  'Credits reserved or billed in the window that began at starts_at.';
 
 alter table upload_pipeline.credit_caps enable row level security;
 
@@ -869,22 +899,24 @@ create index credit_reservations_by_owner on upload_pipeline.credit_reservations
 create index credit_reservations_by_time on upload_pipeline.credit_reservations (reserved_at);
 
 comment on table upload_pipeline.credit_reservations is
-  'One row for each time that an attempt was, or may have been, submitted: what it may cost, then what was billed. '
-  'A row is settled once and never opened again; a later submission of the attempt has a row of its own. '
-  'There is no key to the job: what was spent stays spent when a document is erased. purge deletes old rows.';
-comment on column upload_pipeline.credit_reservations.ordinal is 'Counts the reservations of an attempt from 1.';
+  'One row for each time that an attempt was submitted, or may have been: what it may cost, then what was billed. '
+  'A row is settled once and never opened again; a later submission of the attempt has a row of its own. It has no '
+  'foreign key to the job, because what was spent stays spent when a document is erased. purge deletes old rows.';
+comment on column upload_pipeline.credit_reservations.ordinal is 'Numbers the reservations of an attempt from 1.';
 comment on column upload_pipeline.credit_reservations.owner_id is 'Null: the owner was erased.';
 comment on column upload_pipeline.credit_reservations.reserved_at is
-  'When it counts in a cap. It is before the last call that may have submitted the job: an open row means that the '
-  'provider may know the job.';
-comment on column upload_pipeline.credit_reservations.billed is 'Null: open. 0: never submitted, or free.';
-comment on column upload_pipeline.credit_reservations.check_after is 'When reconciling asks what was billed.';
+  'The time at which it counts in a cap. It is before the last call that may have submitted the job: while the row '
+  'is open, the provider may know the job.';
+comment on column upload_pipeline.credit_reservations.billed is
+  'Null: not settled yet. 0: never submitted, or free.';
+comment on column upload_pipeline.credit_reservations.check_after is
+  'When a worker asks the provider what was billed.';
 
 alter table upload_pipeline.credit_reservations enable row level security;
 
 -- db/tables/row_security.sql
--- Row security on every table, so that a grant by mistake shows nothing. The functions and views are the owner's,
--- whom it does not concern.
+-- Row security is on for every table, so that a mistaken grant shows nothing. It does not apply to hookline_owner, who
+-- owns the functions and views.
 alter table upload_pipeline.contents enable row level security;
 alter table upload_pipeline.deletions enable row level security;
 alter table upload_pipeline.documents enable row level security;
@@ -1778,7 +1810,8 @@ as $$
 declare
   v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
 begin
-  -- Transitions know types, not codes: one that a later stage needs must not let a late report take stored content away.
+  -- Transitions know types and not codes. A transition that a later stage needs must not let a late report take stored
+  -- content away.
   if job.has_content
     or v_step.status is null
     or upload_pipeline.answer_is_stale(job, null, apply_report.parse_job_id, v_step.failed)
@@ -4515,10 +4548,12 @@ select j.job_id,
        j.updated_at
   from upload_pipeline.upload_jobs as j
   join upload_pipeline.documents as d on d.document_id = j.document_id
-  -- Not in the select list: a view with a volatile column is computed as a whole, whatever limit it is read with.
+  -- The clock is not called in the select list. A volatile column there would make Postgres compute the whole view,
+  -- even if a query reads only a few rows.
   cross join (select upload_pipeline.clock() as now) as clock;
 
-comment on view upload_pipeline.job_overview is 'A row a job, with its document: where it is, since when, and why.';
+comment on view upload_pipeline.job_overview is
+  'One row for each job, with its document: its status, since when, and its last error.';
 
 revoke all on upload_pipeline.job_overview from public;
 grant select on upload_pipeline.job_overview to hookline_reader;
@@ -4540,7 +4575,8 @@ select e.job_id,
        e.document_id
   from upload_pipeline.events as e;
 
-comment on view upload_pipeline.job_timeline is 'A row an event: what happened to a job, in order of version.';
+comment on view upload_pipeline.job_timeline is
+  'One row for each event: what happened to a job, in order of version.';
 
 revoke all on upload_pipeline.job_timeline from public;
 grant select on upload_pipeline.job_timeline to hookline_reader;
@@ -4563,7 +4599,7 @@ select j.job_id,
  where j.failed;
 
 comment on view upload_pipeline.failed_jobs is
-  'The dead letters: jobs that failed for good, until retry_job or cancel_job takes them out.';
+  'The dead letters: jobs that failed for good. retry_job or cancel_job takes them out.';
 
 revoke all on upload_pipeline.failed_jobs from public;
 grant select on upload_pipeline.failed_jobs to hookline_reader;
@@ -4571,7 +4607,7 @@ grant select on upload_pipeline.failed_jobs to hookline_reader;
 -- db/views/queue_health.sql
 create or replace view upload_pipeline.queue_health as
 with recursive source (name) as (
-  -- One step along the index for each source, however many deliveries it has.
+  -- Takes one step along the index for each source, however many deliveries a source has.
   (select min(d.source) from upload_pipeline.webhook_deliveries as d)
   union all
   select (select min(d.source) from upload_pipeline.webhook_deliveries as d where d.source > source.name)
@@ -4580,7 +4616,7 @@ with recursive source (name) as (
 ), clock as materialized (
   select upload_pipeline.clock() as now
 ), unfinished as materialized (
-  -- Read once, however often it is asked.
+  -- Materialized: read once, although it is used twice.
   select j.status,
          count(*) as jobs,
          count(j.lease_token) as leased,
@@ -4645,9 +4681,10 @@ select 'source: ' || source.name, waiting.jobs, 0, 0,
  where source.name is not null;
 
 comment on view upload_pipeline.queue_health is
-  'A row for each place where work can wait: how much (held by a worker or not), how much of it '
-  'too long, and how long ago the oldest took its last step. A source waits with the jobs that the provider has; '
-  'oldest is the time since its last delivery, overdue all of them after 15 minutes of silence.';
+  'One row for each place where work can wait: how many wait (leased or not), how many of them are leased, have an '
+  'expired lease or are overdue, and how long ago the oldest took its last step. For a source, waiting is the '
+  'number of jobs that the provider has, oldest is the time since its last delivery, and all its jobs are overdue '
+  'after 15 minutes of silence.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;
@@ -4673,7 +4710,8 @@ select stay.status,
  group by stay.status;
 
 comment on view upload_pipeline.stage_latency is
-  'How long jobs stayed in a status before they left it, in seconds: percentiles over all history kept.';
+  'How long jobs stayed in a status before they left it, in seconds: percentiles over the whole history that is '
+  'kept.';
 
 revoke all on upload_pipeline.stage_latency from public;
 grant select on upload_pipeline.stage_latency to hookline_reader;
@@ -4696,7 +4734,7 @@ select d.source,
        d.correlation_id
   from upload_pipeline.webhook_deliveries as d;
 
-comment on view upload_pipeline.delivery_log is 'A row a delivery: what came, how often, and what it did.';
+comment on view upload_pipeline.delivery_log is 'One row for each delivery: what came, how often, and what it did.';
 
 revoke all on upload_pipeline.delivery_log from public;
 grant select on upload_pipeline.delivery_log to hookline_reader;
@@ -4720,8 +4758,9 @@ select e.path, null, null, null, false
  where e.path like 'storage://parsed/%';
 
 comment on view upload_pipeline.stored_objects is
-  'A row for each object of parsed content that may be in storage: of a job, of a purged job (job_id, bytes and '
-  'sha256 unknown), or still to be deleted. stored: it must be there. What is in storage and not here is orphaned.';
+  'One row for each object of parsed content that may be in storage: of a job, of a purged job (bytes and sha256 '
+  'are null, and so is job_id), or still to be deleted. stored is true if the object must be there. An object in '
+  'storage without a row here is an orphan.';
 
 revoke all on upload_pipeline.stored_objects from public;
 grant select on upload_pipeline.stored_objects to hookline_reader;
@@ -4748,9 +4787,9 @@ select cap.scope,
   ) as cap;
 
 comment on view upload_pipeline.credit_status is
-  'A row a cap: what is used (reserved or billed) and left in its window, and when that ends. scope all: all owners '
-  'together; owner: a cap of an owner''s own; each: the cap of every other owner, with a row of their own once they '
-  'have reserved, and one without owner_id for the amount.';
+  'One row for each cap: what is used (reserved or billed) and left in the current window, and when the window '
+  'ends. scope is all (all owners together), owner (a cap of an owner''s own) or each (the cap of every other '
+  'owner: a row for each owner who has reserved, and one without owner_id for the amount).';
 
 revoke all on upload_pipeline.credit_status from public;
 grant select on upload_pipeline.credit_status to hookline_reader, hookline_worker;
@@ -4773,7 +4812,9 @@ select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at,
  where c.used >= 0.9 * c.credits
 union all
 select 'stage_incomplete', s.status, null,
-       format('There is no enabled step to %s by %s: what fails here is not counted', step.to_status, step.event_type)
+       format(
+         'There is no enabled step to %s by %s, so a failed try here is not counted', step.to_status, step.event_type
+       )
   from upload_pipeline.statuses as s
   cross join lateral (
     select s.status as to_status, 'retry' as event_type
@@ -4789,7 +4830,7 @@ select 'stage_incomplete', s.status, null,
    )
 union all
 select 'lease_unswept', j.leased_by, min(j.leased_until),
-       format('%s leases ran out and no worker took them back: is one running?', count(*))
+       format('%s leases have expired and no worker has swept them: is a worker running?', count(*))
   from clock
   join upload_pipeline.upload_jobs as j
     on j.lease_token is not null
@@ -4805,7 +4846,9 @@ select 'jobs_overdue', j.status, min(j.deadline_at), format('%s jobs are past th
  group by j.status
 union all
 select 'source_silent', q.queue, clock.now - q.oldest,
-       format('%s jobs wait for the provider, and nothing came for %s', q.waiting, date_trunc('second', q.oldest))
+       format(
+         '%s jobs wait for the provider, and its last webhook came %s ago', q.waiting, date_trunc('second', q.oldest)
+       )
   from clock
   cross join upload_pipeline.queue_health as q
  where q.queue like 'source: %'
@@ -4827,13 +4870,13 @@ select 'content_undecided', 'operator', min(c.received_at),
 having count(*) > 0;
 
 comment on view upload_pipeline.alerts is
-  'What needs a person, a row each: empty is well. Dead letters are in failed_jobs.';
+  'One row for each thing that needs a person. No row: all is well. Dead letters are in failed_jobs.';
 
 revoke all on upload_pipeline.alerts from public;
 grant select on upload_pipeline.alerts to hookline_reader;
 
 -- db/as_installer.sql
--- Gives back the role that as_owner.sql took.
+-- Returns to the role that was current before as_owner.sql.
 do $$
 begin
   perform set_config('role', current_setting('hookline.installer'), true);
@@ -4843,17 +4886,17 @@ $$;
 -- At home in Supabase; nothing on a plain Postgres
 
 -- db/supabase/install.sql
--- What Hookline adds where it finds Supabase, and nothing on a plain Postgres: hookline_api.sql decides which it is.
--- Safe to run again, should Supabase or its Realtime come later:
+-- What Hookline adds if the database is Supabase's; on a plain Postgres this adds nothing. hookline_api.sql decides.
+-- Safe to run again, for example when Supabase or its Realtime was added later:
 --
 --   PGOPTIONS='-c lock_timeout=2s' psql -1 -v ON_ERROR_STOP=1 -f db/supabase/install.sql
 --
--- Created as the installer, because hookline_owner may not look into auth and realtime.
+-- Created as the installer, because hookline_owner may not use the schemas auth and realtime.
 
 -- db/supabase/hookline_api.sql
--- The one schema for PostgREST: add hookline_api to api.schemas, and upload_pipeline never.
--- Here it is decided whether this is Supabase; the files after this one ask whether the schema is there. The
--- catalogue is asked, because to_regprocedure() raises where somebody else's schema `auth` may not be used.
+-- The only schema for PostgREST: add hookline_api to api.schemas, and never upload_pipeline.
+-- This file decides whether the database is Supabase's; the files after it check whether the schema exists. It reads
+-- the catalogue, because to_regprocedure() raises an error if the installer may not use an existing schema `auth`.
 do $$
 begin
   if to_regrole('authenticated') is null
@@ -4873,15 +4916,15 @@ begin
   create schema if not exists hookline_api authorization hookline_owner;
 
   comment on schema hookline_api is
-    'Hookline through PostgREST: signed-in users see their own jobs and make new ones; service_role operates.';
+    'Hookline through PostgREST: signed-in users see their own jobs and create new ones; service_role operates.';
 
   grant usage on schema hookline_api to authenticated, service_role;
 end;
 $$;
 
 -- db/supabase/row_security.sql
--- What the views of hookline_api need of the tables, for they read as their caller. A signed-in user cannot name
--- the tables, having no usage of upload_pipeline; should that be granted one day, these policies still hold.
+-- The views of hookline_api read the tables with the rights of their caller, who needs these grants. A signed-in user
+-- cannot name the tables without usage of upload_pipeline. If that is granted by mistake, these policies still hold.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then
@@ -4895,8 +4938,8 @@ begin
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
     on upload_pipeline.events to authenticated;
 
-  -- Dropped first, so that one that was changed or lost comes back. `(select auth.uid())` is asked once a
-  -- statement, not once a row.
+  -- Dropped first, so that a policy that was changed or lost comes back. `(select auth.uid())` is computed once for
+  -- each statement, not once for each row.
   drop policy if exists owner_sees_own_documents on upload_pipeline.documents;
   drop policy if exists owner_sees_own_jobs on upload_pipeline.upload_jobs;
   drop policy if exists owner_sees_own_events on upload_pipeline.events;
@@ -4954,7 +4997,8 @@ begin
    where d.owner_id = (select auth.uid());
 
   comment on view hookline_api.my_jobs is
-    'The jobs of the signed-in user''s own documents: where each is, since when, and the code of its last failure.';
+    'The jobs of the signed-in user''s own documents: the status of each, since when, and the code of its last '
+    'failure.';
 
   alter view hookline_api.my_jobs owner to hookline_owner;
   revoke all on hookline_api.my_jobs from public;
@@ -4969,7 +5013,7 @@ begin
     return;
   end if;
 
-  -- Without payload: it holds what providers, operators and machines say to each other.
+  -- Without payload, because that holds internal texts of providers, operators and workers.
   create or replace view hookline_api.my_events with (security_invoker = true) as
   select e.job_id,
          e.version,
@@ -4986,7 +5030,7 @@ begin
    where d.owner_id = (select auth.uid());
 
   comment on view hookline_api.my_events is
-    'The history of the signed-in user''s own jobs: a row for each step, (job_id, version) in order.';
+    'The history of the signed-in user''s own jobs: one row for each step, ordered by (job_id, version).';
 
   alter view hookline_api.my_events owner to hookline_owner;
   revoke all on hookline_api.my_events from public;
@@ -4995,15 +5039,15 @@ end;
 $$;
 
 -- db/supabase/create_job.sql
--- The owner is who is signed in, and the raw file's place follows from owner and file: a caller who could name it
--- would have another's file parsed and read the result.
+-- The owner is the signed-in user, and raw_path follows from owner and file. A caller who could choose raw_path could
+-- have the file of another user parsed and read the result.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then
     return;
   end if;
 
-  -- A body of parsed statements: auth.uid() is found now, by the installer, and needs no right of hookline_owner.
+  -- `begin atomic` resolves auth.uid() now, with the rights of the installer, so hookline_owner needs no right on auth.
   create or replace function hookline_api.create_job(filename text, mime text, bytes_len bigint, file_sha256 text)
   returns table (outcome text, job_id uuid, document_id uuid, status text, raw_path text)
   language sql
@@ -5014,7 +5058,7 @@ begin
     select r.outcome::text, r.job_id, r.document_id, r.status, p.raw_path
       from (
         select coalesce(
-                 -- Known already: it stays where it is. The backend may be about to confirm it there.
+                 -- A known file stays where it is, because the backend may be about to confirm it there.
                  (select d.raw_path
                     from upload_pipeline.documents as d
                    where d.owner_id = auth.uid()
@@ -5033,9 +5077,9 @@ begin
   end;
 
   comment on function hookline_api.create_job(text, text, bigint, text) is
-    'A job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; the backend '
-    'then calls confirm_upload. The same file again answers its unfinished job. Outcomes: applied, duplicate. '
-    'Raises UP006.';
+    'Creates a job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; then the '
+    'backend calls confirm_upload. For the same file again, the answer names its unfinished job. Outcomes: applied, '
+    'duplicate. Raises UP006.';
 
   alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
   revoke all on function hookline_api.create_job(text, text, bigint, text) from public;
@@ -5044,8 +5088,8 @@ end;
 $$;
 
 -- db/supabase/backend.sql
--- What service_role, the trusted backend, may do through PostgREST. Each door runs as its caller and leads to the
--- function of the same name in upload_pipeline, whose schema service_role has no usage of.
+-- What service_role, the trusted backend, may do through PostgREST. Each function here runs as its caller and calls the
+-- function of the same name in upload_pipeline. service_role itself has no usage of that schema.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then
@@ -5114,8 +5158,9 @@ begin
   end;
 
   comment on function hookline_api.create_job(uuid, text, text, bigint, text, text, text) is
-    'upload_pipeline.create_job for the backend: a job for a file of any owner.';
-  comment on function hookline_api.confirm_upload(uuid, bigint, text) is 'upload_pipeline.confirm_upload for the backend.';
+    'upload_pipeline.create_job for the backend: creates a job for a file of any owner.';
+  comment on function hookline_api.confirm_upload(uuid, bigint, text) is
+    'upload_pipeline.confirm_upload for the backend.';
   comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
   comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';
@@ -5149,7 +5194,8 @@ end;
 $$;
 
 -- db/supabase/broadcast.sql
--- Each event is told to its document's owner: Supabase Realtime, a private topic, in the event's own transaction.
+-- Broadcasts each event to the owner of its document, in the transaction of the event: a private topic of Supabase
+-- Realtime.
 -- Source: https://supabase.com/docs/guides/realtime/broadcast
 do $$
 begin
@@ -5160,8 +5206,8 @@ begin
     return;
   end if;
 
-  -- Its owner stays the installer, who may send. A history is worth more than its announcement: whatever goes
-  -- wrong here is a warning, and a lock on realtime.messages is not waited for any longer.
+  -- The function stays owned by the installer, who may send. The history matters more than its broadcast: every error
+  -- here becomes a warning, and a lock on realtime.messages is waited for only 100 ms.
   create or replace function upload_pipeline.broadcast_event()
   returns trigger
   language plpgsql
@@ -5197,8 +5243,8 @@ begin
   $body$;
 
   comment on function upload_pipeline.broadcast_event() is
-    'Sends the row that my_events shows as `job_event` to the private Realtime topic hookline:<owner_id>. Never '
-    'fails the transaction.';
+    'Sends the row that my_events shows, as `job_event`, to the private Realtime topic hookline:<owner_id>. An error '
+    'becomes a warning and never fails the transaction.';
 
   revoke all on function upload_pipeline.broadcast_event() from public;
 
@@ -5217,7 +5263,7 @@ begin
     return;
   end if;
 
-  -- Restrictive: policies of the application's own are often open to every topic, and these are joined by `or`.
+  -- Restrictive, because permissive policies are joined by `or`, and those of an application often allow every topic.
   drop policy if exists hookline_topics_are_their_owners on realtime.messages;
   create policy hookline_topics_are_their_owners on realtime.messages
     as restrictive
@@ -5229,7 +5275,7 @@ begin
     )
     with check (topic not like 'hookline:%');
 
-  -- The row's own topic too: realtime.topic() is a setting, and a session can set it.
+  -- The topic of the row is checked too, because realtime.topic() is a setting and a session can set it.
   create policy hookline_owner_hears_own_jobs on realtime.messages
     for select
     to authenticated

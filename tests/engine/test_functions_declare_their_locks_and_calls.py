@@ -107,3 +107,13 @@ def test_a_function_without_locks_takes_none(function: Function) -> None:
 def test_the_order_is_the_one_that_lock_job_tells() -> None:
     told = re.sub(r" \(advisory\)", "", FUNCTIONS["lock_job"].comment)
     assert f"in one order: {', '.join(ORDER)}." in told
+
+
+def test_no_line_of_sql_is_longer_than_120_characters() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in sorted(DB.rglob("*.sql"))
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if len(line) > 120
+    ]
+    assert not long

@@ -40,14 +40,14 @@ select is_empty($$select pg_temp.alert('lease_unswept')$$, 'a lease that expired
 select pg_temp.receive_event(delivery_id => 'd1', code => null);
 select pg_temp.set_clock('2026-01-01 12:15:01+00');
 select is(
-  pg_temp.alert('lease_unswept'), 'host-1 since 12:10: 1 leases ran out and no worker took them back: is one running?',
+  pg_temp.alert('lease_unswept'), 'host-1 since 12:10: 1 leases have expired and no worker has swept them: is a worker running?',
   'a lease that expired more than five minutes ago is an alert'
 );
 select pg_temp.set_clock('2026-01-01 12:30+00');
 select is_empty($$select pg_temp.alert('source_silent')$$, 'a source that is silent for 15 minutes is no alert');
 select pg_temp.set_clock('2026-01-01 12:35:01+00');
 select is(
-  pg_temp.alert('source_silent'), 'source: llamaparse since 12:15: 1 jobs wait for the provider, and nothing came for 00:20:01',
+  pg_temp.alert('source_silent'), 'source: llamaparse since 12:15: 1 jobs wait for the provider, and its last webhook came 00:20:01 ago',
   'a source that is silent for longer is an alert'
 );
 create temp table seen on commit drop as select a.alert from upload_pipeline.alerts as a;

@@ -20,7 +20,7 @@ select pg_temp.make_job('other');
 
 select results_eq(
   $$select subject, detail from upload_pipeline.alerts where alert = 'stage_incomplete'$$,
-  $$values ('mine', 'There is no enabled step to mine by retry: what fails here is not counted')$$,
+  $$values ('mine', 'There is no enabled step to mine by retry, so a failed try here is not counted')$$,
   'an alert names the missing retry transition'
 );
 select throws_ok($$select pg_temp.fail('a')$$, 'UP002', null, 'fail_job of such a job is refused');
@@ -40,7 +40,7 @@ insert into upload_pipeline.transitions (from_status, to_status, event_type) val
 update upload_pipeline.statuses set failure_code = 'stage_failed', max_tries = 1 where status = 'mine';
 select is(
   (select detail from upload_pipeline.alerts where alert = 'stage_incomplete'),
-  'There is no enabled step to failed_stage by stage_error: what fails here is not counted',
+  'There is no enabled step to failed_stage by stage_error, so a failed try here is not counted',
   'an alert names the missing failure transition'
 );
 select pg_temp.set_clock('2026-01-01 12:09+00');

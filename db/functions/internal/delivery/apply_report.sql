@@ -14,7 +14,8 @@ as $$
 declare
   v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
 begin
-  -- Transitions know types, not codes: one that a later stage needs must not let a late report take stored content away.
+  -- Transitions know types and not codes. A transition that a later stage needs must not let a late report take stored
+  -- content away.
   if job.has_content
     or v_step.status is null
     or upload_pipeline.answer_is_stale(job, null, apply_report.parse_job_id, v_step.failed)
