@@ -155,6 +155,24 @@ def test_each_statement_of_a_transcript_is_one_that_postgres_can_plan(supabase: 
             connection.execute(f"explain {statement}".encode())
 
 
+def test_each_object_that_a_readme_names_is_in_the_catalogue(supabase: str) -> None:
+    named = {
+        name
+        for page in (ROOT / "README.md", *ROOT.glob("*/README.md"))
+        for name in re.findall(r"\b((?:upload_pipeline|hookline_api)\.\w+)", page.read_text())
+    }
+    assert len(named) > 40
+    with psycopg.connect(supabase) as connection:
+        known = connection.execute(
+            "select n.nspname || '.' || o.name from pg_namespace as n cross join lateral ("
+            " select proname::text as name from pg_proc where pronamespace = n.oid"
+            " union select relname::text from pg_class where relnamespace = n.oid"
+            " union select typname::text from pg_type where typnamespace = n.oid) as o"
+            " where n.nspname in ('upload_pipeline', 'hookline_api')"
+        ).fetchall()
+    assert named - {name for (name,) in known} == set()
+
+
 def test_no_signature_is_wider_than_a_page(entries: dict[str, tuple[str, str, str]]) -> None:
     for name, (arguments, result, _) in entries.items():
         for line in f"{name}({arguments}) → {result}".splitlines():

@@ -93,6 +93,15 @@ def test_every_link_to_a_file_or_a_heading_leads_there(page: Path) -> None:
             assert anchor in anchors(linked.read_text()), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_path_that_is_named_is_there(page: Path) -> None:
+    for path in re.findall(
+        r"(?<![\w/.])((?:db|server|supabase|tests)/[\w./@-]*\w)", page.read_text()
+    ):
+        places = (ROOT / path, page.parent / path, page.parent / "hookline" / path)
+        assert any(place.exists() for place in places), path
+
+
 async def test_picture_of_the_states_is_that_of_a_database(login: Callable[[str], str]) -> None:
     async with open_pool(login("reader"), size=2, prepare_threshold=None, name="docs") as pool:
         views = Views(pool)
