@@ -23,7 +23,7 @@ async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(
 ) -> None:
     async with spawn() as (receiver, sender):
         job = sender.new_job()
-        # finish_content writes an event and receive_content does not: this stops it just there.
+        # Only finish_content writes an event: this lock stops the receiver between the two calls.
         with psycopg.connect(sender.database) as barrier:
             barrier.execute("lock table upload_pipeline.events in share mode")
             sending = asyncio.create_task(sender.send_envelope(envelope_of(job, content="# kept")))
@@ -33,7 +33,7 @@ async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(
             receiver.process.kill()
             with pytest.raises(aiohttp.ClientError):
                 await sending
-            # Its backend would go on and finish; a machine that dies takes both.
+            # The backend of the killed receiver would still finish. If a machine dies, both end.
             sender.query(
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
                 " where application_name = 'hookline-receiver'"
@@ -55,7 +55,7 @@ async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(
 async def durable(
     start: Start, postgres18: Server
 ) -> AsyncIterator[tuple[ThrowawayPostgres, Sender]]:
-    """A receiver over a server that syncs, which a test may kill."""
+    """A receiver on a Postgres of its own with fsync on, which a test may kill."""
     async with over_own_postgres(start, postgres18, {}) as both:
         yield both
 
@@ -106,7 +106,7 @@ async def test_postgres_killed_under_load_keeps_every_acknowledged_delivery(
     await asyncio.to_thread(postgres.start)
     await asyncio.gather(*sending)
 
-    assert refused, "Postgres was away for some of them"
+    assert refused, "Postgres was away for some of the deliveries"
     assert {status for _, status in refused} <= {500, 503}
     assert {outcome for _, outcome in acknowledged} == {"applied"}
     moved = _moved(sender)

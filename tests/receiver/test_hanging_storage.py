@@ -24,7 +24,7 @@ async def test_a_hanging_disk_delays_neither_signature_checks_nor_the_stop(
         "HOOKLINE_STORAGE_DEADLINE": "1",
     }
     async with spawn(**environment) as (receiver, sender):
-        # More than asyncio's own executor would have threads.
+        # More than asyncio's own executor has threads.
         jobs = [sender.new_job() for _ in range(40)]
         answers = await asyncio.gather(*(sender.send_envelope(envelope_of(job)) for job in jobs))
         assert {status for status, _ in answers} == {500}
@@ -35,7 +35,7 @@ async def test_a_hanging_disk_delays_neither_signature_checks_nor_the_stop(
             assert (await sender.send_envelope(envelope_of(sender.new_job())))[0] == 500
 
         kept = receiver.lines("webhook")
-        assert "still hang" in kept[-1]["reason"], "said at once, not after the deadline"
+        assert "still hang" in kept[-1]["reason"], "refused at once, not after the deadline"
         assert {line["outcome"] for line in kept if line["http"] == 500} == {"kept"}
         assert {line.get("job_id") for line in kept} >= {str(job.job_id) for job in jobs}
 

@@ -31,7 +31,7 @@ async def test_a_body_over_its_routes_limit_is_413(start: Start) -> None:
         async with sender.http.post(
             sender.url + ROUTE, data=chunks(), headers={"Content-Type": "application/json"}
         ) as response:
-            assert response.status == 413, "also where no length was announced"
+            assert response.status == 413, "also without a Content-Length"
 
 
 async def test_the_route_of_thin_events_takes_only_small_bodies(sender: Sender) -> None:
@@ -117,7 +117,7 @@ async def test_bodies_in_memory_are_bounded_and_the_next_one_is_429(start: Start
         async with asyncio.timeout(10):
             while await _gauge(sender, "hookline_bodies_bytes") > 0:
                 await asyncio.sleep(0.01)
-        assert (await sender.send_envelope(envelope))[0] == 200, "the place is free again"
+        assert (await sender.send_envelope(envelope))[0] == 200, "the memory is free again"
 
 
 async def test_the_largest_body_fits_into_a_budget_of_its_size(start: Start) -> None:
@@ -143,5 +143,5 @@ async def test_a_connection_without_headers_is_closed(
         reader, writer = await asyncio.open_connection(*host.split(":"))
         writer.write(f"POST {ROUTE} HTTP/1.1\r\nHost: {host}\r\nX-Slow".encode())
         async with asyncio.timeout(5):
-            assert await reader.read() == b"", "hung up"
+            assert await reader.read() == b"", "the server closed the connection"
         writer.close()

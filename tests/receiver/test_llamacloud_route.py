@@ -43,7 +43,7 @@ async def test_a_reported_failure_does_not_fail_the_job_before_the_provider_is_a
     assert (status, answer["outcome"]) == (200, "applied")
     assert sender.job(job)["status"] == "parse_ready"
     assert sender.events(job)[-1]["code"] == "parse_ended"
-    # Content that comes all the same is taken.
+    # Content that arrives after the report is still accepted.
     assert (await sender.push(job, {"md": "# done"}))[1]["outcome"] == "applied"
 
 

@@ -77,7 +77,7 @@ async def test_objects_of_an_erased_document_are_deleted(sender: Sender) -> None
     assert file.exists()
 
     sender.query("select upload_pipeline.erase_document(%s)", job.document_id)
-    assert file.exists(), "not before writes under way are over"
+    assert file.exists(), "deleted only after open writes have ended"
     set_clock(sender, timedelta(minutes=6))
     await until(lambda: not sender.query("select path from upload_pipeline.deletions"))
     assert not file.exists()
@@ -99,7 +99,7 @@ async def test_a_lock_that_a_dba_forgot_is_503_and_changes_nothing(sender: Sende
 async def fragile(
     start: Start, postgres18: Server
 ) -> AsyncIterator[tuple[ThrowawayPostgres, Sender]]:
-    """A receiver over a server of its own, which a test may kill."""
+    """A receiver on a Postgres of its own, which a test may kill."""
     async with over_own_postgres(start, postgres18, {"fsync": "off"}) as both:
         yield both
 

@@ -135,7 +135,7 @@ def pooled(direct: Route, pooler: int) -> Route:
 
 @pytest.fixture(params=["direct", "pooled"])
 def route(request: pytest.FixtureRequest) -> Route:
-    """Each way to Postgres in turn."""
+    """Directly, then through the pooler."""
     found: Route = request.getfixturevalue(request.param)
     return found
 
@@ -213,7 +213,7 @@ async def test_twenty_webhooks_at_once_are_each_applied_once_over_two_connection
         assert [status for status, _ in answers] == [200] * 20
         assert {answer["outcome"] for _, answer in answers} <= {"applied", "duplicate"}
         assert [parsed(sender, job) for job in jobs] == [1] * 10
-        # A call that fails leaves no more behind than one that succeeds.
+        # A call that fails leaves no session state behind either.
         assert (await sender.send_envelope(envelope_of(Job(uuid4(), uuid4()))))[0] == 404
 
         servers, settings = sessions(pooled("receiver"), SERVER_CONNECTIONS)
@@ -249,7 +249,7 @@ async def test_defaults_of_a_login_do_not_matter_behind_a_pooler_either(
 
 
 def sessions(url: str, number: int) -> tuple[set[int], set[tuple[str, ...]]]:
-    """The process ids of so many server connections, and what our functions set in any of them."""
+    """The process ids of so many server connections, and the settings that any of them has."""
     servers, settings = set(), set()
     with ExitStack() as all_at_once:
         for _ in range(number):

@@ -79,7 +79,7 @@ async def test_the_token_is_checked_before_the_body_is_read(sender: Sender) -> N
     )
     async with asyncio.timeout(5):
         answer = await reader.readline()
-    assert b" 401 " in answer, "answered though not one byte of the body was sent"
+    assert b" 401 " in answer, "answered before any byte of the body was sent"
     writer.close()
 
 

@@ -28,7 +28,7 @@ HAS_PROJECT = "SUPABASE_URL" in os.environ and "SUPABASE_SERVICE_ROLE_KEY" in os
 
 @pytest.fixture(params=["file", "imitation", *(["real"] if HAS_PROJECT else [])])
 async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
-    """Each kind of storage, empty; a project of Supabase's if the environment names one."""
+    """Each kind of storage, empty. Supabase is a real project if the environment names one."""
     if request.param == "file":
         async with open_storage(Settings(storage_url=tmp_path.as_uri())) as opened:
             yield opened

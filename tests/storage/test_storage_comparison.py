@@ -103,7 +103,7 @@ async def test_without_differences_it_says_how_much_was_compared(
             "3 objects in storage compared with 3 in the database: no difference.",
         )
     ]
-    assert len(supabase.objects) == 3, "the probe is gone"
+    assert len(supabase.objects) == 3, "the probe was deleted"
 
 
 async def test_an_object_of_no_job_is_a_warning(jobs: Jobs, examined: Any) -> None:
@@ -187,7 +187,7 @@ async def test_an_object_stored_or_erased_during_the_comparison_is_no_difference
     jobs: Jobs, supabase: SupabaseImitation, login: Callable[[str], str]
 ) -> None:
     class Meanwhile(Views):
-        """The database of a busy receiver: what it has was not there for the listing."""
+        """The database of a busy receiver: it changes after the storage was listed."""
 
         async def stored_after(self, path: str, *, limit: int) -> list[KnownObject]:
             if path:
@@ -253,7 +253,7 @@ async def test_the_storage_row_shows_what_the_storage_check_found(
     assert told.state == "fault"
     assert told.sentence.startswith("An object cannot be written to supabase://parsed and deleted:")
     assert "is a key of role anon" in told.sentence
-    assert "comparison" not in checks, "it would only say the same"
+    assert "comparison" not in checks, "it would repeat the same error"
 
     supabase.buckets["parsed"] = Bucket(["image/png"])
     [told] = (await examined())["storage"]

@@ -271,7 +271,7 @@ async def test_more_uploads_at_once_than_connections_all_arrive(
     async def write(storage: Storage, number: int) -> None:
         await storage.write(f"storage://parsed/{number}/job.md", b"%d" % number)
 
-    # More than the HTTP client has connections; on a busy machine that takes its time.
+    # More uploads than the HTTP client has connections, which is slow on a busy machine.
     async with open_storage(supabase.settings(storage_deadline=25)) as storage:
         await asyncio.gather(*(write(storage, number) for number in range(120)))
     assert len(supabase.objects) == 120
