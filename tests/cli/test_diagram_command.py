@@ -1,4 +1,4 @@
-"""`hookline diagram` draws the machine that the database holds."""
+"""`hookline diagram` draws the statuses and transitions of the database."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_default_pipeline_is_drawn(cli: Cli, reader: str) -> None:
     assert done.stdout == DEFAULT
 
 
-def test_a_stage_that_was_added_is_drawn_and_a_closed_way_is_not(
+def test_added_statuses_are_drawn_and_disabled_transitions_are_not(
     cli: Cli, db: Database, reader: str
 ) -> None:
     db.run((ROOT / "db/pipelines/rag.sql").read_text())
@@ -67,7 +67,7 @@ def test_a_stage_that_was_added_is_drawn_and_a_closed_way_is_not(
     assert "  parsed --> parsed: " not in drawn
 
 
-def test_the_order_of_the_rows_does_not_show() -> None:
+def test_the_diagram_does_not_depend_on_the_order_of_the_rows() -> None:
     seed = random.randrange(2**32)
     shuffled = random.Random(seed)
     names = ["a", "b", "c", "d"]

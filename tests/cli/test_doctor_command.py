@@ -1,4 +1,4 @@
-"""`hookline doctor` finds what is wrong, and says what to do."""
+"""`hookline doctor` finds what is wrong, and says what to do about it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def storage(tmp_path: Path) -> str:
 
 @pytest.fixture
 def examine(cli: Cli, db: Database, storage: str) -> Examine:
-    """Run `hookline doctor --json`; an operator may read the history of migrations."""
+    """Runs `hookline doctor --json`. An operator may read the migration history."""
     db.run((ROOT / "db/history.sql").read_text())
     db.run("grant usage on schema supabase_migrations to hookline_operator")
     db.run("grant select on supabase_migrations.schema_migrations to hookline_operator")
@@ -72,7 +72,9 @@ def test_a_healthy_installation_has_no_fault(examine: Examine, operator: str) ->
     assert "test_operator is in hookline_operator only: right for an operator" in told
 
 
-def test_it_is_a_table_for_people(cli: Cli, db: Database, operator: str, storage: str) -> None:
+def test_the_report_is_a_table_for_people(
+    cli: Cli, db: Database, operator: str, storage: str
+) -> None:
     done = cli("doctor", DATABASE_URL=operator, HOOKLINE_STORAGE_URL=storage)
     header, first, *_ = done.stdout.splitlines()
     assert header.split() == ["check", "state"]
@@ -80,7 +82,7 @@ def test_it_is_a_table_for_people(cli: Cli, db: Database, operator: str, storage
     assert done.stderr == ""
 
 
-def test_whoever_reads_may_stop_reading(cli: Cli, operator: str) -> None:
+def test_a_reader_of_the_output_may_stop_reading(cli: Cli, operator: str) -> None:
     with cli.start("doctor", "--json", DATABASE_URL=operator) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -90,7 +92,7 @@ def test_whoever_reads_may_stop_reading(cli: Cli, operator: str) -> None:
         assert process.wait(30) != 0
 
 
-def test_what_a_receivers_role_does_not_see_is_no_warning(
+def test_checks_that_a_receivers_role_may_not_do_are_no_warnings(
     examine: Examine, login: Callable[[str], str]
 ) -> None:
     code, checks = examine(login("ingest"), HOOKLINE_LLAMAPARSE_SECRETS=SECRET)
@@ -111,7 +113,7 @@ def test_what_a_receivers_role_does_not_see_is_no_warning(
         assert told.endswith(f"run `hookline doctor` as a login role in hookline_{role}.")
 
 
-def test_a_workers_role_is_right_for_work_and_need_not_look(
+def test_checks_that_a_workers_role_may_not_do_are_no_warnings(
     examine: Examine, login: Callable[[str], str]
 ) -> None:
     code, checks = examine(login("worker"), HOOKLINE_LLAMAPARSE_SECRETS=SECRET)
@@ -129,7 +131,7 @@ def test_a_workers_role_is_right_for_work_and_need_not_look(
         assert told.startswith("Not checked: hookline_worker may not read this, and need not.")
 
 
-def test_a_parser_that_cannot_be_is_a_fault(examine: Examine, operator: str) -> None:
+def test_a_parser_that_lacks_a_setting_is_a_fault(examine: Examine, operator: str) -> None:
     code, checks = examine(operator, HOOKLINE_PARSER="local")
     assert code == 1
     [(state, told)] = rows(checks, "parser")
@@ -142,7 +144,7 @@ def test_a_parser_that_cannot_be_is_a_fault(examine: Examine, operator: str) -> 
     assert rows(checks, "parser") == [("ok", "LlamaCloud parses: LLAMA_CLOUD_API_KEY is set.")]
 
 
-def test_a_key_without_the_package_for_it_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_key_without_its_package_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llama_cloud", None)
     given: dict[str, Any] = {"llama_cloud_api_key": SecretStr(SECRET)}
     check = configuration.check_parser(Settings(**given))
@@ -153,7 +155,7 @@ def test_a_key_without_the_package_for_it_is_a_fault(monkeypatch: pytest.MonkeyP
     )
 
 
-def test_what_another_role_does_not_see_is_a_warning(
+def test_checks_that_another_role_may_not_do_are_warnings(
     examine: Examine, login: Callable[[str], str]
 ) -> None:
     _, checks = examine(login("reader"))
@@ -166,7 +168,9 @@ def test_what_another_role_does_not_see_is_a_warning(
         assert told in sentence
 
 
-def test_rights_in_excess_are_named(examine: Examine, db: Database, postgres18: Server) -> None:
+def test_a_role_with_more_rights_than_it_needs_is_a_warning(
+    examine: Examine, db: Database, postgres18: Server
+) -> None:
     code, checks = examine(db.url)
     assert code == 0
     [(state, told)] = rows(checks, "rights")
@@ -190,7 +194,7 @@ def test_rights_in_excess_are_named(examine: Examine, db: Database, postgres18: 
         db.run("drop role much")
 
 
-def test_a_role_without_rights_is_a_fault(
+def test_a_role_in_no_hookline_role_is_a_fault(
     examine: Examine, db: Database, postgres18: Server
 ) -> None:
     db.run("create role little login password 'little'")
@@ -217,7 +221,9 @@ def test_a_database_without_hookline_is_a_fault(examine: Examine, postgres18: Se
     assert states(checks)["storage"] == "ok"
 
 
-def test_a_migration_to_apply_is_a_fault(examine: Examine, db: Database, operator: str) -> None:
+def test_a_migration_that_is_not_applied_is_a_fault(
+    examine: Examine, db: Database, operator: str
+) -> None:
     db.run("delete from supabase_migrations.schema_migrations")
     code, checks = examine(operator)
     assert code == 1
@@ -239,7 +245,7 @@ def test_a_newer_database_is_a_fault(examine: Examine, db: Database, operator: s
     assert "upgrade the hookline package" in told
 
 
-def test_postgres_that_is_away_is_a_fault_and_the_rest_is_examined(examine: Examine) -> None:
+def test_an_unreachable_postgres_is_a_fault_and_the_other_checks_run(examine: Examine) -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
@@ -254,7 +260,7 @@ def test_postgres_that_is_away_is_a_fault_and_the_rest_is_examined(examine: Exam
     }
 
 
-def test_a_configuration_that_is_wrong_is_a_fault(cli: Cli) -> None:
+def test_a_wrong_configuration_value_is_a_fault(cli: Cli) -> None:
     done = cli("doctor", "--json", HOOKLINE_PORT="many")
     assert done.returncode == 1
     [check] = objects(done)
@@ -262,7 +268,7 @@ def test_a_configuration_that_is_wrong_is_a_fault(cli: Cli) -> None:
     assert check["sentence"].startswith("HOOKLINE_PORT is wrong: ")
 
 
-def test_without_any_configuration_the_database_is_asked_for(cli: Cli) -> None:
+def test_a_missing_database_url_is_a_fault(cli: Cli) -> None:
     done = cli("doctor", "--json")
     assert done.returncode == 1
     checks = objects(done)
@@ -277,7 +283,9 @@ def test_without_any_configuration_the_database_is_asked_for(cli: Cli) -> None:
     assert told.startswith("DATABASE_URL is not set: ")
 
 
-def test_a_misspelled_variable_is_named(examine: Examine, operator: str) -> None:
+def test_a_misspelled_variable_is_a_warning_with_the_right_name(
+    examine: Examine, operator: str
+) -> None:
     code, checks = examine(operator, HOOKLINE_LLAMAPARSE_SECRET=SECRET)
     assert code == 0
     assert rows(checks, "configuration")[0] == (
@@ -298,12 +306,14 @@ def test_a_storage_that_cannot_be_written_is_a_fault(
         assert told.startswith(f"An object cannot be written to {where.as_uri()} and deleted: ")
 
 
-def test_the_probe_leaves_no_object(examine: Examine, operator: str, tmp_path: Path) -> None:
+def test_the_storage_check_leaves_no_object(
+    examine: Examine, operator: str, tmp_path: Path
+) -> None:
     examine(operator)
     assert [path for path in (tmp_path / "objects").rglob("*") if path.is_file()] == []
 
 
-def test_damage_is_a_fault_with_the_job_it_is_in(
+def test_a_violated_invariant_is_a_fault_that_names_the_job(
     examine: Examine, db: Database, operator: str
 ) -> None:
     job_id = db.make_job()

@@ -1,4 +1,4 @@
-"""With many jobs, what is shown of them is still found by indexes."""
+"""With many jobs, the commands still find theirs by indexes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def many(postgres18: Server) -> Iterator[Database]:
 
 @contextmanager
 def reading_few(db: Database) -> Iterator[None]:
-    """No scan of a whole table, and not many rows."""
+    """Fails if the block scans a whole table, or reads many rows."""
 
     def read() -> tuple[int, int]:
         # A session that has ended has told all.
@@ -93,7 +93,7 @@ def reading_few(db: Database) -> Iterator[None]:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_list_reads_what_it_shows_and_little_more(
+def test_a_list_reads_few_rows_more_than_it_prints(
     tmp_path: Path, many: Database, postgres18: Server, arguments: list[str], found: int
 ) -> None:
     cli = Cli(tmp_path)
@@ -103,7 +103,9 @@ def test_a_list_reads_what_it_shows_and_little_more(
     assert len(objects(done)) == found
 
 
-def test_one_job_is_found_by_its_id(tmp_path: Path, many: Database, postgres18: Server) -> None:
+def test_one_job_is_found_by_the_index_of_its_id(
+    tmp_path: Path, many: Database, postgres18: Server
+) -> None:
     [(job_id,)] = many.run("select job_id from upload_pipeline.upload_jobs limit 1")
     with reading_few(many):
         done = Cli(tmp_path)(

@@ -1,4 +1,4 @@
-"""`hookline jobs` and `hookline job` show what the reader's views hold."""
+"""`hookline jobs` and `hookline job` print what the views for readers hold."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def test_a_failed_job_is_listed_with_its_reason(cli: Cli, db: Database, reader: 
     assert "parse_failed: PDF_IS_BROKEN" in cli("jobs", DATABASE_URL=reader).stdout
 
 
-def test_json_is_a_whole_row_of_the_view_a_line(cli: Cli, db: Database, reader: str) -> None:
+def test_json_is_one_whole_row_of_the_view_for_each_line(
+    cli: Cli, db: Database, reader: str
+) -> None:
     job_id = db.make_failed_job("Ünï.pdf")
     [row] = objects(cli("jobs", "--json", DATABASE_URL=reader))
     assert list(row) == [field.name for field in fields(JobOverview)]
@@ -47,7 +49,7 @@ def test_json_is_a_whole_row_of_the_view_a_line(cli: Cli, db: Database, reader: 
     assert row["created_at"].endswith("+00:00")
 
 
-def test_a_filter_keeps_only_its_jobs(cli: Cli, db: Database, reader: str) -> None:
+def test_each_filter_lists_only_its_jobs(cli: Cli, db: Database, reader: str) -> None:
     owner = uuid4()
     failed, owned, late = db.make_failed_job(), db.make_job(owner=owner), db.make_job()
     db.run(
@@ -86,7 +88,7 @@ def test_since_is_a_time_or_how_long_ago_it_is(cli: Cli, db: Database, reader: s
     assert listed("0s") == []
 
 
-def test_jobs_are_followed_a_line_for_each_that_moves(cli: Cli, db: Database, reader: str) -> None:
+def test_follow_prints_a_line_for_each_job_that_moves(cli: Cli, db: Database, reader: str) -> None:
     job_id = db.make_job("moves.pdf")
     with cli.start("jobs", "--follow", DATABASE_URL=reader) as process:
         assert process.stdout is not None
@@ -104,7 +106,9 @@ def test_jobs_are_followed_a_line_for_each_that_moves(cli: Cli, db: Database, re
     assert process.returncode == 130
 
 
-def test_a_job_is_followed_step_by_step_to_its_end(cli: Cli, db: Database, reader: str) -> None:
+def test_follow_prints_each_event_of_a_job_until_it_ends(
+    cli: Cli, db: Database, reader: str
+) -> None:
     job_id = db.make_job()
     with cli.start("job", job_id, "--follow", DATABASE_URL=reader) as process:
         assert process.stdout is not None
@@ -123,7 +127,7 @@ def test_a_job_is_followed_step_by_step_to_its_end(cli: Cli, db: Database, reade
     assert process.returncode == 1
 
 
-def test_a_job_that_stays_where_it_is_is_not_followed_for_ever(
+def test_follow_ends_when_a_job_stays_in_a_status_without_deadline(
     cli: Cli, db: Database, reader: str
 ) -> None:
     job_id = db.make_job()
@@ -131,22 +135,22 @@ def test_a_job_that_stays_where_it_is_is_not_followed_for_ever(
     done = cli("job", job_id, "--follow", "--json", DATABASE_URL=reader)
     assert done.returncode == 0
     assert [row["code"] for row in objects(done)] == ["job_created", "parse_completed"]
-    assert done.stderr == "It stays parsed, unless a stage of yours works on it.\n"
+    assert done.stderr == "The job stays parsed, unless a stage of your own works on it.\n"
 
 
-def test_a_limit_that_is_reached_is_told_of(cli: Cli, db: Database, reader: str) -> None:
+def test_reaching_the_limit_is_reported(cli: Cli, db: Database, reader: str) -> None:
     db.make_job(), db.make_job()
-    assert "--limit shows more" in cli("jobs", "--limit", 2, DATABASE_URL=reader).stderr
+    assert "--limit lists more" in cli("jobs", "--limit", 2, DATABASE_URL=reader).stderr
     assert cli("jobs", "--limit", 3, DATABASE_URL=reader).stderr == ""
 
 
-def test_a_status_that_is_none_is_refused_with_those_there_are(cli: Cli, reader: str) -> None:
+def test_an_unknown_status_is_refused_with_a_list_of_all(cli: Cli, reader: str) -> None:
     done = cli("jobs", "--status", "pasred", DATABASE_URL=reader)
     assert done.returncode == 2
-    assert "pasred is not a status: there are cancelled, complete," in sentence_of(done)
+    assert "pasred is not a status. The statuses are cancelled, complete," in sentence_of(done)
 
 
-def test_no_jobs_is_no_failure(cli: Cli, reader: str) -> None:
+def test_an_empty_list_is_no_failure(cli: Cli, reader: str) -> None:
     done = cli("jobs", DATABASE_URL=reader)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "No such jobs.\n")
     done = cli("jobs", "--json", DATABASE_URL=reader)
@@ -162,7 +166,7 @@ def test_a_filename_cannot_steer_the_terminal(cli: Cli, db: Database, reader: st
         assert "[red]" in shown
 
 
-def test_a_job_is_shown_with_every_step(cli: Cli, db: Database, reader: str) -> None:
+def test_a_job_is_shown_with_every_event(cli: Cli, db: Database, reader: str) -> None:
     job_id = db.make_failed_job()
     done = cli("job", job_id, DATABASE_URL=reader)
     assert (done.returncode, done.stderr) == (0, "")
@@ -190,19 +194,19 @@ def test_json_of_a_job_holds_its_timeline(cli: Cli, db: Database, reader: str) -
     assert 0 < second < 60
 
 
-def test_a_beginning_that_one_id_has_is_enough(cli: Cli, db: Database, reader: str) -> None:
+def test_the_first_digits_of_one_id_are_enough(cli: Cli, db: Database, reader: str) -> None:
     job_id = db.make_job()
     for beginning in (str(job_id)[:4], str(job_id)[:13].upper(), job_id.hex[:20], job_id):
         [shown] = objects(cli("job", beginning, "--json", DATABASE_URL=reader))
         assert shown["job_id"] == str(job_id)
 
 
-def test_a_beginning_that_several_ids_have_is_refused(cli: Cli, db: Database, reader: str) -> None:
+def test_the_first_digits_of_several_ids_are_refused(cli: Cli, db: Database, reader: str) -> None:
     made = {db.make_job(f"{name}.pdf"): f"{name}.pdf" for name in "abcde"}
     done = cli("job", str(min(made))[:4], DATABASE_URL=reader)
     assert done.returncode == 2
     told = sentence_of(done)
-    assert "is the beginning of more than one job id: give " in told
+    assert "is the beginning of more than one job id. Give " in told
     choices = re.findall(r"([0-9a-f-]+) for (\w\.pdf)", told)
     assert len(choices) == len(made)
     for beginning, filename in choices:
@@ -214,30 +218,32 @@ def test_a_beginning_that_several_ids_have_is_refused(cli: Cli, db: Database, re
 
     db.make_job("f.pdf")
     assert sentence_of(cli("job", str(min(made))[:4], DATABASE_URL=reader)).endswith(
-        ", or more of another."
+        ", or more digits of another one."
     )
 
 
-def test_an_id_that_nothing_has_says_so(cli: Cli, reader: str) -> None:
+def test_an_id_that_no_job_has_is_an_error(cli: Cli, reader: str) -> None:
     done = cli("job", uuid4(), DATABASE_URL=reader)
     assert done.returncode == 1
-    assert "no job's id is or starts with" in sentence_of(done)
+    assert "no job has an id that is or begins with" in sentence_of(done)
 
 
-def test_what_is_no_id_says_what_is_one(cli: Cli, reader: str) -> None:
+def test_text_that_is_not_an_id_is_refused(cli: Cli, reader: str) -> None:
     for text in ("123", "nonsense", f"{uuid4()}0", "%", "00000000\x1b"):
         done = cli("job", text, DATABASE_URL=reader)
         assert done.returncode == 2
-        assert "is no job id: give at least its first 4 hex digits" in sentence_of(done)
+        assert "is not a job id: give at least the first 4 hex digits" in sentence_of(done)
 
 
-def test_a_role_that_may_not_look_is_told_which_may(cli: Cli, login: Callable[[str], str]) -> None:
+def test_a_role_that_may_not_read_is_told_which_role_may(
+    cli: Cli, login: Callable[[str], str]
+) -> None:
     done = cli("jobs", DATABASE_URL=login("ingest"))
     assert done.returncode == 2
-    assert "use one in hookline_reader to look" in sentence_of(done)
+    assert "Use a login role in hookline_reader to read" in sentence_of(done)
 
 
-def test_whoever_reads_may_stop_reading(cli: Cli, db: Database, reader: str) -> None:
+def test_a_reader_of_the_output_may_stop_reading(cli: Cli, db: Database, reader: str) -> None:
     db.run(
         "select upload_pipeline.create_job(gen_random_uuid(), repeat('x', 400), 'a/b', 1,"
         " repeat('0', 64), 'storage://raw/a') from generate_series(1, 500)"

@@ -1,4 +1,4 @@
-"""`hookline migrate` makes a database Hookline's, and says what it did."""
+"""`hookline migrate` applies the migrations to a database, and lists them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ def empty(postgres18: Server) -> Iterator[str]:
         yield url
 
 
-def test_what_is_applied_is_listed_and_then_there_is_nothing_to_do(cli: Cli, empty: str) -> None:
+def test_applied_migrations_are_listed_and_a_second_run_has_nothing_to_do(
+    cli: Cli, empty: str
+) -> None:
     done = cli("migrate", DATABASE_URL=empty)
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -34,7 +36,7 @@ def test_what_is_applied_is_listed_and_then_there_is_nothing_to_do(cli: Cli, emp
     assert cli("jobs", DATABASE_URL=empty).stderr == "No such jobs.\n"
 
 
-def test_json_is_a_migration_a_line(cli: Cli, empty: str) -> None:
+def test_json_is_one_migration_for_each_line(cli: Cli, empty: str) -> None:
     assert objects(cli("migrate", "--json", DATABASE_URL=empty)) == [
         {"version": one.version, "name": one.name} for one in migrations.available()
     ]
@@ -42,7 +44,7 @@ def test_json_is_a_migration_a_line(cli: Cli, empty: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_role_that_may_not_install_is_told_what_it_lacks(
+def test_a_role_that_may_not_install_is_told_which_rights_it_needs(
     cli: Cli, empty: str, postgres18: Server
 ) -> None:
     assert postgres18.template  # makes the login roles

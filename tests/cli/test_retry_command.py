@@ -1,4 +1,4 @@
-"""`hookline retry` sends jobs back, and tells of those that cannot be."""
+"""`hookline retry` gives jobs another attempt, and names those that cannot have one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import uuid4
 from support.commands import Cli, Database, objects, sentence_of
 
 
-def test_several_jobs_are_retried_each_once(cli: Cli, db: Database, operator: str) -> None:
+def test_several_jobs_are_retried_once_each(cli: Cli, db: Database, operator: str) -> None:
     first, second = db.make_failed_job(), db.make_failed_job()
     done = cli("retry", first, second, first.hex, "--reason", "again", DATABASE_URL=operator)
     assert (done.returncode, done.stderr) == (0, "")
@@ -25,7 +25,7 @@ def test_several_jobs_are_retried_each_once(cli: Cli, db: Database, operator: st
     )
 
 
-def test_all_that_failed_are_retried(cli: Cli, db: Database, operator: str) -> None:
+def test_all_failed_jobs_are_retried(cli: Cli, db: Database, operator: str) -> None:
     failed = [db.make_failed_job(), db.make_failed_job()]
     db.make_job()
     rows = objects(cli("retry", "--failed", "--json", DATABASE_URL=operator))
@@ -47,17 +47,15 @@ def test_a_job_that_cannot_be_retried_does_not_stop_the_others(
     assert "See upload_pipeline.job_timeline" in done.stderr
 
 
-def test_an_id_that_nothing_has_leaves_all_as_they_are(
-    cli: Cli, db: Database, operator: str
-) -> None:
+def test_an_unknown_id_leaves_all_jobs_as_they_are(cli: Cli, db: Database, operator: str) -> None:
     failed = db.make_failed_job()
     done = cli("retry", failed, uuid4(), DATABASE_URL=operator)
     assert done.returncode == 1
-    assert "no job's id is or starts with" in sentence_of(done)
+    assert "no job has an id that is or begins with" in sentence_of(done)
     assert db.run("select status from upload_pipeline.upload_jobs") == [("failed_parse",)]
 
 
-def test_which_jobs_is_said_in_one_way(cli: Cli, operator: str) -> None:
+def test_jobs_are_chosen_by_ids_or_by_filters_but_not_both(cli: Cli, operator: str) -> None:
     for arguments in (
         [],
         ["--limit", 3],
@@ -67,10 +65,10 @@ def test_which_jobs_is_said_in_one_way(cli: Cli, operator: str) -> None:
     ):
         done = cli("retry", *arguments, DATABASE_URL=operator)
         assert done.returncode == 2
-        assert "Name the jobs to retry, or say which of those that failed" in sentence_of(done)
+        assert "Give the ids of the jobs to retry, or choose failed jobs" in sentence_of(done)
 
 
-def test_those_that_failed_are_chosen_by_code_status_and_number(
+def test_failed_jobs_are_chosen_by_code_status_and_limit(
     cli: Cli, db: Database, operator: str
 ) -> None:
     broken = [db.make_failed_job(f"{number}.pdf") for number in range(3)]
@@ -93,7 +91,7 @@ def test_those_that_failed_are_chosen_by_code_status_and_number(
     assert would("--code", "parse_failed", "--limit", 2) == [str(one) for one in broken[:2]]
     assert would("--code", "INDEX_AWAY", "--status", "failed_parse") == []
     assert would(broken[0]) == [str(broken[0])]
-    # Not a word of it was done.
+    # The dry runs changed nothing.
     assert db.run("select count(*) from upload_pipeline.failed_jobs") == [(4,)]
 
     done = cli("retry", "--code", "INDEX_AWAY", DATABASE_URL=operator)
@@ -103,13 +101,13 @@ def test_those_that_failed_are_chosen_by_code_status_and_number(
     assert [row["job_id"] for row in objects(done)] == [str(one) for one in broken[:2]]
     assert db.run("select job_id from upload_pipeline.failed_jobs") == [(broken[2],)]
     done = cli("retry", "--code", "NONE", DATABASE_URL=operator)
-    assert (done.returncode, done.stderr) == (0, "No such job has failed.\n")
+    assert (done.returncode, done.stderr) == (0, "No such failed job.\n")
     done = cli("retry", "--status", "failed", DATABASE_URL=operator)
     assert done.returncode == 2
-    assert "failed is not a status: there are cancelled," in sentence_of(done)
+    assert "failed is not a status. The statuses are cancelled," in sentence_of(done)
 
 
-def test_more_than_a_page_of_failed_jobs_is_retried_each_once(
+def test_failed_jobs_of_several_pages_are_retried_once_each(
     cli: Cli, db: Database, operator: str
 ) -> None:
     db.run(
@@ -139,7 +137,7 @@ def test_content_that_waits_for_storage_is_not_parsed_again(
     )
     done = cli("retry", job_id, DATABASE_URL=operator)
     assert done.returncode == 0
-    assert f"job {job_id} was not retried: its content is here and waits" in done.stderr
+    assert f"job {job_id} was not retried: its result has arrived" in done.stderr
 
 
 def test_a_reader_may_not_retry(cli: Cli, db: Database, reader: str) -> None:

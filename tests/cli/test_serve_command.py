@@ -1,4 +1,4 @@
-"""`hookline serve` takes deliveries until it is told to stop, and finishes what it has begun."""
+"""`hookline serve` takes deliveries until a signal, and finishes those that have arrived."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECRET = "the-secret-of-the-sender"
 
 @dataclass
 class Serving:
-    """A process that serves; `lines` are what it logged so far."""
+    """A receiver's process. `lines` are what it has logged so far."""
 
     process: subprocess.Popen[str]
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -93,7 +93,7 @@ def get(address: str, path: str) -> tuple[int, Any]:
 
 
 class Slow:
-    """A delivery whose body comes in two halves."""
+    """A delivery whose body is sent in two halves."""
 
     def __init__(self, address: str, body: bytes) -> None:
         self._rest = body[len(body) // 2 :]
@@ -139,7 +139,7 @@ def envelope(db: Database, job_id: UUID) -> bytes:
     ).encode()
 
 
-def test_it_starts_and_answers_for_its_health(cli: Cli, variables: dict[str, str]) -> None:
+def test_a_receiver_answers_healthz_and_readyz(cli: Cli, variables: dict[str, str]) -> None:
     with serving(cli, variables) as (served, address, admin):
         assert get(address, "/healthz") == (200, {"alive": True})
         assert get(address, "/readyz") == (200, {"ready": True, "fault": None})
@@ -150,7 +150,7 @@ def test_it_starts_and_answers_for_its_health(cli: Cli, variables: dict[str, str
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_a_delivery_finish_and_takes_no_other(
+def test_after_a_signal_the_current_delivery_is_finished_and_no_other_is_taken(
     cli: Cli, db: Database, variables: dict[str, str], number: signal.Signals
 ) -> None:
     job_id = db.make_job()
@@ -181,7 +181,7 @@ def wait_until_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_stops_at_once(
+def test_a_second_signal_stops_the_receiver_at_once(
     cli: Cli, db: Database, variables: dict[str, str], number: signal.Signals
 ) -> None:
     job_id = db.make_job()
@@ -196,7 +196,7 @@ def test_a_second_signal_stops_at_once(
     assert db.run("select status from upload_pipeline.upload_jobs") == [("uploaded",)]
 
 
-def test_it_starts_without_postgres_and_says_that_it_is_not_ready(
+def test_a_receiver_starts_without_postgres_and_is_not_ready(
     cli: Cli, variables: dict[str, str]
 ) -> None:
     with socket.socket() as bound:
@@ -223,7 +223,7 @@ def test_a_taken_port_is_named(cli: Cli, variables: dict[str, str], variable: st
 
 
 @pytest.mark.parametrize("variable", ["HOOKLINE_HOST", "HOOKLINE_ADMIN_HOST"])
-def test_an_address_that_is_none_of_ours_is_named(
+def test_an_address_of_another_machine_is_named(
     cli: Cli, variables: dict[str, str], variable: str
 ) -> None:
     for host in ("192.0.2.1", "nowhere.invalid"):
@@ -234,7 +234,7 @@ def test_an_address_that_is_none_of_ours_is_named(
 @pytest.mark.parametrize(
     "variable", ["DATABASE_URL", "HOOKLINE_STORAGE_URL", "HOOKLINE_LLAMAPARSE_SECRETS"]
 )
-def test_what_it_needs_is_asked_for(cli: Cli, variables: dict[str, str], variable: str) -> None:
+def test_a_missing_setting_is_named(cli: Cli, variables: dict[str, str], variable: str) -> None:
     del variables[variable]
     done = cli("serve", **variables)
     assert done.returncode == 2
@@ -242,7 +242,7 @@ def test_what_it_needs_is_asked_for(cli: Cli, variables: dict[str, str], variabl
 
 
 def without_logs(cli: Cli, variables: dict[str, str]) -> Sequence[str]:
-    """The sentences of a `serve` that does not start."""
+    """What a `serve` that does not start prints on standard error."""
     done = cli("serve", **variables)
     assert (done.returncode, done.stdout) == (2, "")
     return [line for line in done.stderr.splitlines() if not line.startswith("{")]

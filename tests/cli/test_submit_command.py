@@ -1,4 +1,4 @@
-"""`hookline submit` stores files and folders, and says what became of each."""
+"""`hookline submit` stores files and folders, and prints the result of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def given(tmp_path: Path, operator: str) -> dict[str, str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three PDFs, one of them below, and what is none."""
+    """Three PDFs, one of them in a folder below, and a file that is not a PDF."""
     folder = tmp_path / "docs"
     (folder / "more").mkdir(parents=True)
     for name in ("a.pdf", "b.pdf", "more/c.pdf"):
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Parser:
-    """Ends every job that is uploaded: those of `b.pdf` badly."""
+    """Ends every uploaded job: those of `b.pdf` fail, the others are parsed."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -72,7 +72,7 @@ def parser(db: Database) -> Iterator[Parser]:
 
 
 @pytest.mark.usefixtures("parser")
-def test_a_folder_is_submitted_and_one_bad_file_stops_no_other(
+def test_a_bad_file_does_not_stop_the_other_files_of_a_folder(
     cli: Cli, folder: Path, given: dict[str, str]
 ) -> None:
     missing = folder / "missing.pdf"
@@ -91,7 +91,7 @@ def test_a_folder_is_submitted_and_one_bad_file_stops_no_other(
 
 
 @pytest.mark.usefixtures("parser")
-def test_json_is_an_object_for_each_file(
+def test_json_is_one_object_for_each_file(
     cli: Cli, db: Database, folder: Path, given: dict[str, str]
 ) -> None:
     owner = uuid4()
@@ -113,7 +113,7 @@ def test_json_is_an_object_for_each_file(
     assert (again["outcome"], again["job_id"]) == ("duplicate", good["job_id"])
 
 
-def test_who_does_not_follow_is_done_once_the_files_are_stored(
+def test_without_follow_the_command_ends_once_the_files_are_stored(
     cli: Cli, db: Database, folder: Path, given: dict[str, str]
 ) -> None:
     done = cli("submit", "docs", "--no-follow", **given)
@@ -130,7 +130,7 @@ def test_who_does_not_follow_is_done_once_the_files_are_stored(
     ]
 
 
-def test_without_a_worker_that_is_said_and_an_interrupt_leaves_the_jobs(
+def test_a_missing_worker_is_reported_and_ctrl_c_leaves_the_jobs(
     cli: Cli, db: Database, folder: Path, given: dict[str, str]
 ) -> None:
     process = cli.start("submit", "docs", **given)
@@ -151,7 +151,7 @@ def test_without_a_worker_that_is_said_and_an_interrupt_leaves_the_jobs(
 
 
 @pytest.mark.usefixtures("parser")
-def test_a_terminal_shows_a_bar_with_what_is_uploaded_parsed_and_failed(
+def test_a_terminal_shows_a_progress_bar_with_the_totals(
     cli: Cli, folder: Path, given: dict[str, str]
 ) -> None:
     ours, theirs = pty.openpty()
@@ -173,9 +173,7 @@ def test_a_terminal_shows_a_bar_with_what_is_uploaded_parsed_and_failed(
     assert "docs/a.pdf" in shown
 
 
-def test_a_folder_without_a_pdf_is_said_to_be_one(
-    cli: Cli, folder: Path, given: dict[str, str]
-) -> None:
+def test_a_folder_without_a_pdf_is_an_error(cli: Cli, folder: Path, given: dict[str, str]) -> None:
     (folder / "none").mkdir()
     done = cli("submit", "docs/none", **given)
     assert done.returncode == 1
@@ -184,7 +182,7 @@ def test_a_folder_without_a_pdf_is_said_to_be_one(
     )
 
 
-def test_a_role_that_may_not_submit_is_told_once(
+def test_a_role_that_may_not_submit_gets_one_error(
     cli: Cli, folder: Path, given: dict[str, str], reader: str
 ) -> None:
     done = cli("submit", "docs", "--no-follow", **{**given, "DATABASE_URL": reader})
@@ -192,7 +190,7 @@ def test_a_role_that_may_not_submit_is_told_once(
     assert "permission denied for function create_job" in sentence_of(done)
 
 
-def test_without_a_storage_no_job_is_made(
+def test_without_a_storage_no_job_is_created(
     cli: Cli, db: Database, folder: Path, operator: str
 ) -> None:
     done = cli("submit", "docs", DATABASE_URL=operator)

@@ -1,4 +1,4 @@
-"""`hookline url` gives out the one address at which a job's attempt can be answered."""
+"""`hookline url` prints the URL that accepts the result of a job's current attempt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ NEW, OLD = "the-new-secret-0123456789", "the-old-secret-0123456789"
 PUBLIC = "https://hooks.example.com/base/"
 
 
-def test_the_url_proves_the_current_attempt(cli: Cli, db: Database, operator: str) -> None:
+def test_the_url_is_valid_for_the_current_attempt_only(
+    cli: Cli, db: Database, operator: str
+) -> None:
     job_id = db.make_failed_job()
     db.run("select upload_pipeline.retry_job(%(job_id)s)", job_id=job_id)
     done = cli(
@@ -25,7 +27,9 @@ def test_the_url_proves_the_current_attempt(cli: Cli, db: Database, operator: st
         HOOKLINE_PUSH_SECRETS=f"{NEW},{OLD}",
     )
     assert done.returncode == 0
-    assert done.stderr == "This URL is a secret: whoever has it can answer for the job.\n"
+    assert (
+        done.stderr == "This URL is a secret: everybody who has it can send a result for the job.\n"
+    )
     url = done.stdout.removesuffix("\n")
     assert url.startswith(f"https://hooks.example.com/base/webhooks/llamaparse/{job_id}/2.")
     token = urlsplit(url).path.rpartition("/")[2]
@@ -56,7 +60,7 @@ def test_a_url_of_200_characters_is_refused(cli: Cli, db: Database, reader: str)
     assert (code, len(url)) == (0, 199)
     code, url, told = run(200)
     assert (code, url) == (2, "")
-    assert "would have 200 characters and LlamaParse takes fewer than 200" in told
+    assert "would have 200 characters, and LlamaParse takes fewer than 200" in told
 
 
 @pytest.mark.parametrize("missing", ["HOOKLINE_PUBLIC_URL", "HOOKLINE_PUSH_SECRETS"])

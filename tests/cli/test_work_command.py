@@ -1,4 +1,4 @@
-"""`hookline work` says what it works on, or why it cannot."""
+"""`hookline work` logs who parses, or ends with the reason why it cannot start."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def given(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_who_parses_is_said_at_the_start(cli: Cli, operator: str, given: dict[str, str]) -> None:
+def test_the_parser_is_logged_at_the_start(cli: Cli, operator: str, given: dict[str, str]) -> None:
     done = cli("work", DATABASE_URL=operator, **given)
     [line] = [json.loads(one) for one in done.stderr.splitlines() if '"event": "parser"' in one]
     assert line["parser"] == "local"
     assert line["reason"].endswith("parses on this machine: LLAMA_CLOUD_API_KEY is not set.")
 
 
-def test_a_role_that_may_not_claim_is_told_which_may(
+def test_a_role_that_may_not_claim_is_told_which_role_may(
     cli: Cli, operator: str, given: dict[str, str]
 ) -> None:
     done = cli("work", DATABASE_URL=operator, **given)
@@ -38,19 +38,21 @@ def test_a_role_that_may_not_claim_is_told_which_may(
     assert last.endswith("a worker needs a login that is a member of hookline_worker.")
 
 
-def test_with_nothing_to_do_it_is_said_why(cli: Cli, operator: str, given: dict[str, str]) -> None:
+def test_a_worker_without_stages_ends_and_says_why(
+    cli: Cli, operator: str, given: dict[str, str]
+) -> None:
     done = cli("work", DATABASE_URL=operator, HOOKLINE_PARSER="none", **given)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(
-        "hookline: There is no stage to work on. Nothing is parsed by this worker: HOOKLINE_PARSER"
-        " says so. For stages of your own set HOOKLINE_STAGES"
+        "hookline: There is no stage to run. Nothing is parsed by this worker: HOOKLINE_PARSER"
+        " says so. To run stages of your own, set HOOKLINE_STAGES"
     )
     del given["HOOKLINE_LLAMAPARSE_SECRETS"]
     done = cli("work", DATABASE_URL=operator, **given)
     assert "HOOKLINE_LLAMAPARSE_SECRETS, to sign with, is not set." in done.stderr
 
 
-def test_a_second_handler_for_uploads_is_told_how_to_leave_ours_out(
+def test_a_second_handler_for_a_status_is_told_how_to_leave_out_the_built_in_one(
     cli: Cli, operator: str, given: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(

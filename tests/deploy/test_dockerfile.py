@@ -1,4 +1,4 @@
-"""The image is built of what the checkout has, and its command runs, is healthy and stops in time.
+"""The image is built from files of the checkout; its command runs, is healthy and stops in time.
 
 There is no container engine here: what would be run in a container is run without one.
 """
@@ -58,7 +58,7 @@ def is_within(path: str, parents: list[str]) -> bool:
     return any(Path(path).is_relative_to(parent) for parent in parents)
 
 
-def test_the_linter_finds_nothing() -> None:
+def test_hadolint_finds_nothing() -> None:
     if HADOLINT is None and "CI" not in os.environ:
         pytest.skip("needs hadolint, which pip has for Linux on x86-64 only")
     assert HADOLINT is not None
@@ -69,7 +69,7 @@ def test_the_linter_finds_nothing() -> None:
 
 
 @pytest.mark.parametrize("path", copied())
-def test_what_is_copied_is_in_every_checkout_and_in_the_context(path: str) -> None:
+def test_copied_paths_are_in_every_checkout_and_in_the_build_context(path: str) -> None:
     assert (ROOT / path).exists()
     ignored = subprocess.run(["git", "check-ignore", "--quiet", path], cwd=ROOT, check=False)
     assert ignored.returncode == 1
@@ -77,7 +77,7 @@ def test_what_is_copied_is_in_every_checkout_and_in_the_context(path: str) -> No
     assert is_within(path, [line.removeprefix("!") for line in context if line.startswith("!")])
 
 
-def test_everything_that_the_wheel_is_made_of_is_copied() -> None:
+def test_every_file_that_the_wheel_needs_is_copied() -> None:
     project, wheel = PROJECT["project"], PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = ["pyproject.toml", project["readme"], *project["license-files"]]
     needed += [*wheel["packages"], *wheel["force-include"]]
@@ -91,7 +91,7 @@ def test_only_extras_that_exist_are_installed() -> None:
     assert {*extras[0].split(",")} <= {*PROJECT["project"]["optional-dependencies"]}
 
 
-def test_its_python_is_one_that_is_tested_and_the_same_in_both_stages() -> None:
+def test_both_stages_have_the_same_supported_python() -> None:
     images = {image.split()[0] for image in instructions("FROM")}
     assert len(images) == 1
     version = re.match(r"python:(\d+\.\d+)\.\d+-slim-", images.pop())
@@ -100,13 +100,13 @@ def test_its_python_is_one_that_is_tested_and_the_same_in_both_stages() -> None:
     assert f"Programming Language :: Python :: {version[1]}" in classifiers
 
 
-def test_it_runs_as_a_fixed_number_that_is_not_root() -> None:
+def test_the_image_runs_as_a_numeric_user_that_is_not_root() -> None:
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", instruction("USER"))
 
 
 @contextmanager
 def running(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
-    """ENTRYPOINT and CMD in the environment of ENV, in a directory that is not to be written to."""
+    """Runs ENTRYPOINT and CMD with the variables of ENV, and fails if a file is written there."""
     (program,) = json.loads(instruction("ENTRYPOINT"))
     assert program in PROJECT["project"]["scripts"]
     (objects := tmp_path / "objects").mkdir()
@@ -145,7 +145,7 @@ def is_healthy(variables: dict[str, str]) -> bool:
     return done.returncode == 0
 
 
-def test_its_command_is_healthy_without_postgres_until_its_signal_stops_it(tmp_path: Path) -> None:
+def test_the_command_is_healthy_without_postgres_until_its_stop_signal(tmp_path: Path) -> None:
     with running(tmp_path) as (process, variables):
         assert not is_healthy({**variables, "HOOKLINE_PORT": str(free_port())})
         deadline = time.monotonic() + 15
@@ -157,6 +157,6 @@ def test_its_command_is_healthy_without_postgres_until_its_signal_stops_it(tmp_p
         assert not is_healthy(variables)
 
 
-def test_it_stops_before_docker_kills_it() -> None:
+def test_the_command_stops_before_docker_kills_it() -> None:
     # Docker gives 10 seconds; 5 are for what follows HOOKLINE_STOP_TIMEOUT.
     assert float(environment()["HOOKLINE_STOP_TIMEOUT"]) <= 10 - 5

@@ -1,4 +1,4 @@
-"""The unit is one that systemd understands, that confines, and that lets a stop finish."""
+"""The unit is valid, confines the process, and gives it time to stop."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def value(name: str) -> str:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """The root directory of a machine that has the unit, the program, and hardly anything else."""
+    """The root directory of a machine that has the unit, the program, and little else."""
     program, _ = value("ExecStart").split()
     executable = tmp_path / program.removeprefix("/")
     executable.parent.mkdir(parents=True)
@@ -50,14 +50,14 @@ def installed(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_systemd_finds_nothing_to_say(installed: Path) -> None:
+def test_systemd_analyze_verify_finds_nothing(installed: Path) -> None:
     done = analyze(
         "verify", f"--root={installed}", "--recursive-errors=one", "hookline@serve.service"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_it_is_confined(installed: Path) -> None:
+def test_the_process_is_confined(installed: Path) -> None:
     # The threshold is a whole number, in tenths.
     done = analyze(
         "security",
@@ -68,13 +68,13 @@ def test_it_is_confined(installed: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_stop_may_take_as_long_as_deliveries_are_given() -> None:
+def test_systemd_waits_longer_than_the_stop_timeout() -> None:
     # And what follows: a last moment for connections, the drain's write, the pool.
     stop_timeout: float = Settings.model_fields["stop_timeout"].default
     assert float(value("TimeoutStopSec").removesuffix("s")) >= stop_timeout + 10
 
 
-def test_it_comes_back_whatever_ended_it() -> None:
+def test_the_unit_restarts_whatever_ended_it() -> None:
     assert value("Restart") == "always"
     assert float(value("RestartSec").removesuffix("s")) > 0
     assert value("StartLimitIntervalSec") == "0"

@@ -1,4 +1,4 @@
-"""The demo does what it says, as often as it is asked."""
+"""The demo processes a document with every part, each time it runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def markdown_in(output: str, directory: Path) -> Path:
     return directory / found[1]
 
 
-async def test_the_demo_does_the_whole_job_each_time(project: Path, hookline: Hookline) -> None:
+async def test_each_demo_processes_a_new_document(project: Path, hookline: Hookline) -> None:
     documents = set()
     for joined in (False, True):
         if joined:
@@ -54,8 +54,8 @@ async def test_the_demo_does_the_whole_job_each_time(project: Path, hookline: Ho
     assert len(documents) == 2
 
 
-def test_two_demos_at_once_both_do_the_whole_job(other_project: Path, hookline: Hookline) -> None:
-    for _ in ("no settings are there", "those of the last time are"):
+def test_demos_at_the_same_time_all_succeed(other_project: Path, hookline: Hookline) -> None:
+    for _ in ("without a settings file", "with that of the last start"):
         demos = [hookline(other_project, "demo", **ANY_PORT) for _ in range(3)]
         for run in demos:
             output, errors = run.communicate(timeout=60)
@@ -63,7 +63,7 @@ def test_two_demos_at_once_both_do_the_whole_job(other_project: Path, hookline: 
             assert output.count("✓") == 7
 
 
-async def test_whoever_joins_is_waited_for(project: Path) -> None:
+async def test_the_starter_waits_until_joiners_have_left(project: Path) -> None:
     ended = asyncio.Event()
 
     async def first() -> None:
@@ -85,7 +85,7 @@ async def test_whoever_joins_is_waited_for(project: Path) -> None:
     await running
 
 
-async def test_a_start_that_never_ends_is_not_waited_for_for_ever(
+async def test_a_joiner_gives_up_on_a_start_that_never_ends(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stack, "_OTHER_PROCESS_TIMEOUT", 0.2)
@@ -107,7 +107,7 @@ async def test_the_demo_fails_if_the_parser_does(
     assert await run_here(project, monkeypatch) == (False, "no luck")
 
 
-async def test_the_demo_fails_if_no_worker_takes_it(
+async def test_the_demo_fails_if_no_worker_claims_the_job(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(*given: object, **options: object) -> None:
@@ -119,7 +119,7 @@ async def test_the_demo_fails_if_no_worker_takes_it(
     assert await run_here(project, monkeypatch) == (False, "No worker has done it")
 
 
-async def test_the_demo_fails_if_the_file_is_not_what_the_database_says(
+async def test_the_demo_fails_if_the_stored_file_has_another_hash(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def deliver_and_damage(*given: object) -> Answer:
@@ -132,7 +132,7 @@ async def test_the_demo_fails_if_the_file_is_not_what_the_database_says(
     assert await run_here(project, monkeypatch) == (False, "the hash of the database")
 
 
-async def test_the_demo_never_sends_its_document_to_a_parser_that_costs(
+async def test_the_demo_always_uses_the_local_parser(
     project: Path, hookline: Hookline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running_stack(project, parser="none"):

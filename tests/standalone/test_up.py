@@ -1,4 +1,4 @@
-"""`hookline up` keeps what it was given, whatever ends it, and keeps its secrets to itself."""
+"""`hookline up` keeps its data however it ends, and shows its secrets to nobody."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from support.submissions import jobs_of, submitted, written
 
 Hookline = Callable[..., subprocess.Popen[str]]
 
-# Fresh projects would all begin with the same one, at the same time.
+# New projects would all try the same default port at the same time.
 ANY_PORT = {"HOOKLINE_PORT": "0", "HOOKLINE_ADMIN_PORT": "0"}
 
 
@@ -85,7 +85,7 @@ async def test_data_survives_kill_9(project: Path, tmp_path: Path, hookline: Hoo
     assert not (home / "data" / "postmaster.pid").exists()
 
 
-async def test_kill_9_at_any_time_leaves_what_the_next_start_can_use(
+async def test_after_kill_9_at_any_moment_the_next_start_works(
     project: Path, tmp_path: Path, hookline: Hookline
 ) -> None:
     seed = random.randrange(2**32)
@@ -97,12 +97,12 @@ async def test_kill_9_at_any_time_leaves_what_the_next_start_can_use(
         files[-1].write_bytes(pdf([text(f"File {number}", y=700)]))
     owner_id = uuid4()
 
-    for _ in range(2):  # While it starts.
+    for _ in range(2):  # During a start.
         up = hookline(project, "up")
         await asyncio.sleep(chance.uniform(0.2, 1.2))
         up.kill()
         up.wait()
-    up = hookline(project, "up")  # While it works.
+    up = hookline(project, "up")  # During the work.
     assert "Hookline is up" in first_line(up)
     submitting = hookline(project, "submit", "--owner", str(owner_id), *map(str, files))
     await asyncio.sleep(chance.uniform(0.8, 2.0))
@@ -119,7 +119,7 @@ async def test_kill_9_at_any_time_leaves_what_the_next_start_can_use(
             assert [event.code for event in events].count("parse_completed") == 1
 
 
-# A parser that waits for a file `go` beside itself, and then is the real one.
+# A parser that waits for a file `go` beside itself, and then becomes the real one.
 SLOW_PARSER = """
 import sys, time, pathlib
 here = pathlib.Path(__file__).parent
@@ -133,7 +133,7 @@ sys.modules["liteparse"].__dict__.update(globals())
 """
 
 
-async def test_a_document_is_parsed_once_if_up_is_killed_in_the_middle_of_it(
+async def test_a_document_is_parsed_once_if_up_is_killed_during_its_parsing(
     project: Path, tmp_path: Path, hookline: Hookline
 ) -> None:
     good, owner_id = written(tmp_path, "good.pdf", pdf([text("Killed", y=700)])), uuid4()
@@ -155,7 +155,7 @@ async def test_a_document_is_parsed_once_if_up_is_killed_in_the_middle_of_it(
     assert "Hookline is up" in first_line(again)
     settings = settings_in(project)
     async with asyncio.timeout(30):
-        # It is its job that goes on.
+        # The submission finds the job of the killed `up`.
         assert await submit(settings, owner_id, good) == ["parsed"]
     [(job, events)] = await jobs_of(settings, owner_id)
     assert [event.code for event in events] == [
@@ -168,7 +168,7 @@ async def test_a_document_is_parsed_once_if_up_is_killed_in_the_middle_of_it(
     assert again.returncode == 0
 
 
-async def test_stages_of_ones_own_are_worked_on(
+async def test_stages_of_the_user_are_run(
     project: Path, tmp_path: Path, hookline: Hookline
 ) -> None:
     stages = tmp_path / "my_stages.py"
@@ -192,13 +192,13 @@ async def test_stages_of_ones_own_are_worked_on(
     assert "parsed -> complete" in output.splitlines()[-1]
     up.send_signal(signal.SIGTERM)
     assert up.stdout is not None
-    # Not by communicate, which does not know of what readline has read ahead.
+    # Not by communicate: readline has read ahead, and communicate would miss that.
     summary = await asyncio.to_thread(up.stdout.read)
     assert "worker    uploaded, parsed; http://127.0.0.1:" in summary
     assert "parses on this machine: LLAMA_CLOUD_API_KEY is not set." in summary
 
 
-async def test_a_stage_that_cannot_be_ends_up_with_a_sentence(
+async def test_a_stage_for_an_unknown_status_ends_up_with_one_sentence(
     project: Path, tmp_path: Path, hookline: Hookline
 ) -> None:
     stages = tmp_path / "none.py"
@@ -214,7 +214,7 @@ async def test_a_stage_that_cannot_be_ends_up_with_a_sentence(
     assert "hookline: There is no stage for the status chunking" in errors.splitlines()[-1]
 
 
-async def test_work_in_a_directory_of_up_says_who_works_there(
+async def test_work_in_a_directory_of_up_says_that_up_runs_the_worker(
     project: Path, hookline: Hookline
 ) -> None:
     async with running_stack(project):
@@ -223,10 +223,10 @@ async def test_work_in_a_directory_of_up_says_who_works_there(
     _, errors = work.communicate(timeout=20)
     assert work.returncode == 2
     assert errors.count("\n") == 1
-    assert "`hookline up` is the worker, too, and takes your stages with --stages" in errors
+    assert "`hookline up` also runs the worker: give it your stages with --stages" in errors
 
 
-async def test_the_settings_are_private_and_hold_no_superuser(project: Path) -> None:
+async def test_the_settings_file_is_private_and_has_no_superuser(project: Path) -> None:
     async with running_stack(project) as up:
         file = project / ".hookline" / "env"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -258,7 +258,7 @@ async def test_the_settings_are_private_and_hold_no_superuser(project: Path) -> 
         assert {one.name for one in file.parent.glob("env*")} == {"env"}
 
 
-async def test_lines_of_the_users_own_are_kept_and_the_environment_wins(
+async def test_lines_of_the_user_are_kept_and_the_environment_wins(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = project / ".hookline" / "env"
@@ -283,7 +283,7 @@ async def test_lines_of_the_users_own_are_kept_and_the_environment_wins(
         environment.setenv("HOOKLINE_LLAMAPARSE_SECRETS", secret)
         async with running_stack(project) as up:
             assert [one.get_secret_value() for one in up.settings.llamaparse_secrets] == [secret]
-    # What the file says is what runs: the other commands sign with it.
+    # The file has it, too: the other commands sign with it.
     assert [one.get_secret_value() for one in settings_in(project).llamaparse_secrets] == [secret]
     with monkeypatch.context() as environment:
         environment.setenv("HOOKLINE_PUSH_SECRETS", "a-secret-with-${HOME}-in-it")
@@ -331,7 +331,7 @@ async def test_two_directories_are_up_at_once(project: Path, other_project: Path
                         assert response.status == 200, await response.text()
 
 
-async def test_a_directory_is_up_once(
+async def test_only_one_up_runs_in_a_directory(
     project: Path, hookline: Hookline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running_stack(project) as first:
@@ -352,7 +352,7 @@ async def test_a_directory_is_up_once(
             assert ready.status == 200
 
 
-async def test_a_port_is_kept_if_free_and_never_changed_if_it_was_asked_for(
+async def test_a_port_is_used_again_if_free_and_a_configured_port_is_never_changed(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running_stack(project) as up:
@@ -370,7 +370,7 @@ async def test_a_port_is_kept_if_free_and_never_changed_if_it_was_asked_for(
         assert up.settings.port == moved
 
 
-async def test_the_commands_go_where_it_listens_and_an_exposed_address_does_not_stick(
+async def test_commands_use_the_address_of_up_and_the_next_start_does_not(
     project: Path, tmp_path: Path, hookline: Hookline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "a.pdf"
@@ -382,12 +382,14 @@ async def test_the_commands_go_where_it_listens_and_an_exposed_address_does_not_
         monkeypatch.delenv("HOOKLINE_ADMIN_HOST")
         assert up.url.startswith("http://127.0.0.2:")
         assert up.admin_url.startswith("http://127.0.0.3:")
-        with socket.create_server(("127.0.0.1", up.settings.port)):  # Another's receiver.
+        with socket.create_server(
+            ("127.0.0.1", up.settings.port)
+        ):  # Another program at the default address.
             assert await submit(settings_in(project), uuid4(), file) == ["parsed"]
             async with running_stack(project, join=True) as joined:
                 assert (joined.url, joined.admin_url) == (up.url, up.admin_url)
 
-    monkeypatch.setenv("HOOKLINE_HOST", "0.0.0.0")  # noqa: S104 - to see that it does not stick
+    monkeypatch.setenv("HOOKLINE_HOST", "0.0.0.0")  # noqa: S104 - the next start must not use it
     async with running_stack(project) as up:
         assert up.url == f"http://127.0.0.1:{up.settings.port}"
         with pytest.raises(OSError, match="in use"):
@@ -398,7 +400,7 @@ async def test_the_commands_go_where_it_listens_and_an_exposed_address_does_not_
         socket.create_server(("127.0.0.4", up.settings.port)).close()
 
 
-def test_up_ends_with_its_postgres(other_project: Path, hookline: Hookline) -> None:
+def test_up_ends_when_its_postgres_ends(other_project: Path, hookline: Hookline) -> None:
     up = hookline(other_project, "up", **ANY_PORT)
     assert "Hookline is up" in first_line(up)
     home = ProjectPostgres(other_project / ".hookline").home

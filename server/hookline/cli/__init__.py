@@ -1,9 +1,9 @@
-"""The command `hookline`. It ends with
+"""The command `hookline`. Its exit code is
 
 0 done; 1 the work failed, or `doctor` found a fault; 2 wrong usage or configuration; 3 the
 database or the storage is away, and the same command may succeed later; 130 interrupted.
 
-What went wrong is one sentence on standard error. A traceback is a bug of ours.
+Every expected error is one sentence on standard error. A traceback is a bug in Hookline.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="hookline",
-    help="Document-parsing webhooks become durable job state, inside Postgres.",
-    epilog="Exit codes: 0 done; 1 failed, or unhealthy; 2 wrong usage or configuration; "
-    "3 the database or the storage is away; 130 interrupted.",
+    help="Turn document-parsing webhooks into durable job state inside Postgres.",
+    epilog="Exit codes: 0 done; 1 the work failed, or doctor found a fault; 2 wrong usage or "
+    "configuration; 3 the database or the storage is away, try again later; 130 interrupted.",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -50,7 +50,7 @@ for group, commands in {
     "On this machine": (up.up, demo.demo),
     "Run": (serve.serve, work.work, migrate.migrate, doctor.doctor),
     "Jobs": (submit.submit, jobs.jobs, job.job, retry.retry, url.url),
-    "The machine": (diagram.diagram,),
+    "The state machine": (diagram.diagram,),
 }.items():
     for command in commands:
         app.command(rich_help_panel=group)(command)
@@ -67,7 +67,9 @@ def _start(
     context: typer.Context,
     version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_show_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
@@ -75,12 +77,12 @@ def _start(
 
 
 def main() -> None:
-    """Run the command line of this process, and end it."""
+    """Run the command line of this process, and end the process with its exit code."""
     code = _run()
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads on: the interpreter must not try again, and complain, at its end.
+        # The reader has gone. At its end the interpreter would flush again, and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = code or FAILED
     sys.exit(code)

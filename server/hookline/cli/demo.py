@@ -1,4 +1,4 @@
-"""`hookline demo`: one PDF through all of it."""
+"""`hookline demo`: process one PDF with every part of Hookline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _LONGEST_LINE = 96
 
 
 def demo(directory: Directory = Path()) -> None:
-    """Take a PDF through all of it: worker, parser, signed webhook, markdown on disk.
+    """Process a PDF with every part: worker, parser, signed webhook, markdown on disk.
+
+    It needs no account and sends nothing to another machine. It uses the `hookline up` that runs in
+    the directory, or starts one for as long as it needs it.
 
     Example: hookline demo
     """
@@ -51,7 +54,7 @@ def _print_outcome(outcome: Outcome) -> None:
         cut = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
         screen.print(Text(f"  {cut}", style="dim"))
 
-    screen.print(Text("\nThe receiver's answer to the repetition:", style="bold"))
+    screen.print(Text("\nThe receiver's answer to the repeated webhook:", style="bold"))
     for name, value in outcome.answer.body.items():
         screen.print(Text(f"  {name}: {json.dumps(value)}"))
 

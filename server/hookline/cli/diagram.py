@@ -1,4 +1,4 @@
-"""`hookline diagram`: the state machine of a database, as Mermaid."""
+"""`hookline diagram`: the state machine of a database as a Mermaid diagram."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _CLASSES = {
 def diagram(
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Also steps that keep the status, and those that are disabled."),
+        typer.Option("--all", help="Also draw steps that keep the status, and disabled steps."),
     ] = False,
 ) -> None:
-    """Print the state machine that the database holds, as a Mermaid diagram.
+    """Print the statuses and steps in the database as a Mermaid state diagram.
 
-    Example: hookline diagram > machine.mmd
+    Example: hookline diagram > states.mmd
     """
     statuses, transitions = asyncio.run(_read(load()))
     sys.stdout.write(draw(statuses, transitions, everything=everything))
@@ -39,10 +39,10 @@ def diagram(
 def draw(
     statuses: Sequence[Status], transitions: Sequence[Transition], *, everything: bool = False
 ) -> str:
-    """A stateDiagram-v2: the same rows, in whatever order, give the same text.
+    """A Mermaid stateDiagram-v2. The text does not depend on the order of the rows.
 
-    An arrow stands for all steps between two statuses. State diagrams have no dashed arrows, so
-    that the steps which are disabled say so, with `everything`.
+    One arrow stands for all steps between two statuses, and is labelled with their event types.
+    `everything` adds steps that keep the status, and disabled ones, which are marked as such.
     """
     lines = ["stateDiagram-v2"]
     lines += [f"  classDef {name} {style}" for name, style in _CLASSES.items()]

@@ -22,28 +22,34 @@ from hookline.settings import ConfigurationError, load
 
 __all__ = ["doctor"]
 
-# Of one check; thousands of lines would hide the rest.
+# Rows of one check in the table: thousands would hide the other checks.
 _SHOWN = 20
 _STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 
 
 def doctor(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out integrity, which reads every job and event.")
+        bool,
+        typer.Option("--quick", help="Skip the integrity check, which reads every job and event."),
     ] = False,
     compare: Annotated[
         bool,
-        typer.Option("--storage", help="Compare storage with the database: reads every object."),
+        typer.Option(
+            "--storage", help="Also compare storage with the database. This reads every object."
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a check.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object for each check.")
+    ] = False,
 ) -> None:
     """Check configuration, database, migrations, rights, storage, queues and integrity.
 
-    With --storage, also: objects that no job knows, and objects of jobs that are missing or not
-    what was stored, by size and SHA-256. It takes a login role in hookline_reader.
+    With --storage it also finds objects that belong to no job, and objects of jobs that are missing
+    or have another size or SHA-256 than the database says. That needs a login role in
+    hookline_reader.
 
-    Ends with 1 if there is a fault; a warning is none. Run it with the environment of the process
-    that you ask about.
+    The exit code is 1 if there is a fault. Warnings do not count. Run it with the environment of
+    the process that you want to examine.
 
     Example: hookline doctor --json | jq -r 'select(.state != "ok") | .sentence'
     """
@@ -91,7 +97,7 @@ async def _examine(*, quick: bool, compare: bool, as_json: bool) -> bool:
             for one in shown
         ]
         rows += [
-            (name, Text(""), f"{count - _SHOWN:,} more: `hookline doctor --json` names all.")
+            (name, Text(""), f"{count - _SHOWN:,} more: `hookline doctor --json` prints all.")
             for name, count in counts.items()
             if count > _SHOWN
         ]

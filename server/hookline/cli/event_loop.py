@@ -1,4 +1,4 @@
-"""The event loop of a command that runs for long."""
+"""The event loop of the commands that run until a signal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["loop_factory"]
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where there is one."""
+    """What makes the event loop: uvloop, or None on Windows, which does not have it."""
     if sys.platform == "win32":
         return None
     import uvloop

@@ -1,4 +1,4 @@
-"""What a command that could not do its work says, and the number that it ends with."""
+"""The exit codes of the commands, and the sentence that explains each expected error."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _NOT_ALLOWED = "42501"
 
 
 class WrongUsage(Exception):
-    """The arguments do not suffice or contradict each other; `str()` of it is a sentence."""
+    """Arguments are missing or contradict each other. The message is a sentence."""
 
 
 def explain(error: Exception) -> tuple[int, str] | None:
-    """The exit code and the sentence for an error that is expected, None for a bug of ours."""
+    """The exit code and the sentence of an expected error. None for any other: that is a bug."""
     match error:
         case ConfigurationError() | WrongUsage():
             return WRONG, str(error)
@@ -36,12 +36,12 @@ def explain(error: Exception) -> tuple[int, str] | None:
             return AWAY, f"Postgres is away or busy: {error}."
         case DatabaseError(sqlstate=state) if state == _NOT_ALLOWED:
             return WRONG, (
-                f"The login role of DATABASE_URL may not do this ({error}): use one in"
-                " hookline_reader to look, in hookline_operator to change something."
+                f"The login role of DATABASE_URL may not do this ({error}). Use a login role in"
+                " hookline_reader to read, in hookline_operator to change something."
             )
         case DatabaseError(sqlstate=state) if state in _NOT_INSTALLED:
             return WRONG, (
-                f"This database does not have Hookline, or another version of it ({error}):"
+                f"This database does not have Hookline, or has another version of it ({error}):"
                 " run `hookline migrate`."
             )
         case DatabaseError():

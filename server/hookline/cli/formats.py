@@ -1,4 +1,4 @@
-"""Values as people read them: times, durations, JSON objects, text of others."""
+"""Values as people read them: times, durations, JSON objects, text that we did not write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 __all__ = ["duration", "printable", "summary", "timestamp"]
 
+# Characters of a summary, so that a table row stays on one line.
 _SUMMARY = 60
 
 
@@ -27,7 +28,7 @@ def duration(span: timedelta | float | None) -> str:
 
 
 def summary(payload: dict[str, Any], at_most: int | None = _SUMMARY) -> str:
-    """A JSON object as `key=value` words, as many characters as fit beside other columns."""
+    """A JSON object as `key=value` words, cut to `at_most` characters. None: not cut."""
     words = " ".join(
         f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in payload.items()
@@ -37,12 +38,12 @@ def summary(payload: dict[str, Any], at_most: int | None = _SUMMARY) -> str:
 
 
 def printable(text: str) -> str:
-    """Text of others with its control characters spelled out: it must not steer a terminal."""
+    """The text with control characters as escapes, so that it cannot control the terminal."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
 
 
 def timestamp(time: datetime | None) -> str:
-    """In UTC, to the second; empty for None."""
+    """A time in UTC, to the second. Empty for None."""
     return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

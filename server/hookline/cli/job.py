@@ -1,4 +1,4 @@
-"""`hookline job`: one job and its steps, those so far or each as it comes."""
+"""`hookline job`: show one job and its timeline, once or as it grows."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ from hookline.settings import Settings, load
 
 __all__ = ["job"]
 
-_LOOKS_AT_ONE_EVERY = 0.2
-# Where a job may stay for ever, its next worker has so many seconds to take it.
-_RESTS = 2.0
+# Poll interval of --follow, in seconds.
+_POLL_INTERVAL = 0.2
+# How long a worker may take to claim a job in a status where it may also stay, in seconds.
+_REST_TIMEOUT = 2.0
 
 
 def job(
     job_id: Id,
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="Go on with each step as it comes, to the last."),
+        typer.Option("--follow", help="Also print each new event, until the job ends."),
     ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Print one JSON object: the job, with its timeline; with --follow one a step.",
+            help="Print one JSON object with the job and its timeline; with --follow one for each"
+            " event.",
         ),
     ] = False,
 ) -> None:
-    """Show a job and its timeline: every step, when, how long after the one before, and why.
+    """Show a job and its timeline: each event, its time, and how long after the one before.
 
     With --follow the exit code is 1 if the job fails.
 
@@ -67,14 +69,15 @@ async def _find_timeline(settings: Settings, text: str) -> tuple[JobOverview, li
 
 
 async def _follow_job(settings: Settings, text: str, *, as_json: bool) -> JobOverview:
-    """Print a job's steps, those of before too, until it is finished; the job as it is then.
+    """Print the events of a job, old and new, until it ends. Returns the job at its end.
 
-    Raises WrongUsage, UnknownJob; the latter also where it is erased meanwhile.
+    A job also ends in a status where it may stay, if no worker claims it. Raises WrongUsage, and
+    UnknownJob, also when the job is erased meanwhile.
     """
     async with connected(settings) as pool:
         views = Views(pool)
         job = await find_job(views, text)
-        # Where a job may stay for ever, and does unless somebody's own stage takes it.
+        # A status without a deadline: a job stays there unless a stage of the user takes it.
         resting = {one.status for one in await views.statuses() if one.overdue_after is None}
         if not as_json:
             print_overview(job)
@@ -82,7 +85,7 @@ async def _follow_job(settings: Settings, text: str, *, as_json: bool) -> JobOve
         version = 0
         moved_at = time.monotonic()
         while True:
-            # The job first: what it says has happened is in the steps that are read after it.
+            # The job before its events: so they include the one that led to its status.
             [job] = await views.jobs_of([job.job_id]) or [_gone(job)]
             for event in await views.timeline(job.job_id, after=version):
                 _print_event(event, as_json=as_json)
@@ -91,14 +94,14 @@ async def _follow_job(settings: Settings, text: str, *, as_json: bool) -> JobOve
             if job.terminal:
                 return job
             quiet = time.monotonic() - moved_at
-            if job.status in resting and job.leased_by is None and quiet > _RESTS:
-                say(f"It stays {job.status}, unless a stage of yours works on it.")
+            if job.status in resting and job.leased_by is None and quiet > _REST_TIMEOUT:
+                say(f"The job stays {job.status}, unless a stage of your own works on it.")
                 return job
-            await asyncio.sleep(_LOOKS_AT_ONE_EVERY)
+            await asyncio.sleep(_POLL_INTERVAL)
 
 
 def _gone(job: JobOverview) -> JobOverview:
-    raise UnknownJob(f"job {job.job_id} is gone, it was erased or purged")
+    raise UnknownJob(f"job {job.job_id} does not exist any more: it was erased or purged")
 
 
 def _print_event(event: TimelineEvent, *, as_json: bool) -> None:

@@ -10,12 +10,12 @@ from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import printable
 from hookline.postgres.views import JobOverview, Views
 
-__all__ = ["Wanted", "require_status"]
+__all__ = ["JobFilters", "require_status"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Filters, all of which hold."""
+class JobFilters:
+    """The filters of one command. A job is listed if every filter that is set holds."""
 
     status: str | None
     failed: bool
@@ -37,7 +37,9 @@ class Wanted:
 
 
 async def require_status(views: Views, status: str) -> None:
-    """Raise WrongUsage for one that the machine does not have."""
+    """Raise WrongUsage if the database has no such status."""
     known = [one.status for one in await views.statuses()]
     if status not in known:
-        raise WrongUsage(f"{printable(status)} is not a status: there are {', '.join(known)}.")
+        raise WrongUsage(
+            f"{printable(status)} is not a status. The statuses are {', '.join(known)}."
+        )

@@ -1,4 +1,4 @@
-"""The argument ID of a command: a job by its id, or by the beginning of it."""
+"""The argument ID of a command: the id of a job, or its first digits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from hookline.postgres.views import JobOverview, Views
 
 __all__ = ["Id", "find_job"]
 
-# Of ids with the same beginning.
+# How many jobs an error names whose ids begin alike.
 _SHOWN = 5
 _PREFIX = re.compile(r"[0-9a-f]{4,32}")
 Id = Annotated[
     str,
-    typer.Argument(metavar="ID", help="A job's id, or its beginning: at least 4 hex digits."),
+    typer.Argument(
+        metavar="ID", help="The id of a job, or its first digits: at least 4 hex digits."
+    ),
 ]
 
 
@@ -30,28 +32,29 @@ async def find_job(views: Views, text: str) -> JobOverview:
     digits = text.strip().lower().replace("-", "")
     if not _PREFIX.fullmatch(digits):
         raise WrongUsage(
-            f"{printable(text)} is no job id: give at least its first 4 hex digits, as"
-            " `hookline jobs` shows them."
+            f"{printable(text)} is not a job id: give at least the first 4 hex digits of an id that"
+            " `hookline jobs` shows."
         )
     first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
     found = await views.jobs_between(first, last, limit=_SHOWN + 1)
     if not found:
         raise UnknownJob(
-            f"no job's id is or starts with {text}", hint="See `hookline jobs` for those there are."
+            f"no job has an id that is or begins with {text}", hint="`hookline jobs` lists the ids."
         )
     if len(found) > 1:
         raise WrongUsage(
-            f"{text} is the beginning of more than one job id: give"
+            f"{text} is the beginning of more than one job id. Give"
             f" {', '.join(_choices(found)[:_SHOWN])}"
-            f"{', or more of another' if len(found) > _SHOWN else ''}."
+            f"{', or more digits of another one' if len(found) > _SHOWN else ''}."
         )
     return found[0]
 
 
 def _choices(found: list[JobOverview]) -> list[str]:
-    """The shortest beginning that only this one has, and its file, of jobs in order of their ids.
+    """For each job: the shortest beginning that no other one has, and its file.
 
-    Ids begin with the time, so that jobs of one second share most of what people look at first.
+    `found` is in the order of the ids. An id begins with the time, so jobs of the same second
+    share most of the digits that people read first.
     """
     ids = [str(one.job_id) for one in found]
     shared = [

@@ -1,4 +1,4 @@
-"""One job in full, a line for each thing that is known of it."""
+"""Print one job in full, one value a line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ __all__ = ["print_overview"]
 
 
 def print_overview(one: JobOverview) -> None:
+    """Print every value that the job has."""
     status = one.status + (" (overdue)" if one.overdue else "")
     rows = {
         "job": str(one.job_id),

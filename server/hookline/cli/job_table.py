@@ -1,4 +1,4 @@
-"""A job as a row of a table."""
+"""Jobs as rows of a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ JOB_COLUMNS = ("job", "file", "status", ">attempt", "created (UTC)", "moved (UTC
 
 
 def job_row(one: JobOverview) -> list[str | Text]:
+    """The cells under JOB_COLUMNS."""
     return [
         str(one.job_id),
         one.filename,
@@ -34,6 +35,6 @@ def _remark(one: JobOverview) -> Text:
         return Text(printable(f"leased by {one.leased_by}"))
     if one.last_error is not None and not one.terminal:
         error = one.last_error
-        text = printable(f"comes again, {error.get('code', '')}: {error.get('error', '')}")
+        text = printable(f"to be tried again, {error.get('code', '')}: {error.get('error', '')}")
         return Text(text, style="yellow")
     return Text("" if one.upload_confirmed else "waits for its upload")

@@ -1,4 +1,4 @@
-"""`hookline jobs`: where jobs are, once or for as long as somebody looks."""
+"""`hookline jobs`: list jobs, once or again and again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.live import Live
 
 from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import printable
-from hookline.cli.job_filters import Wanted, require_status
+from hookline.cli.job_filters import JobFilters, require_status
 from hookline.cli.job_table import JOB_COLUMNS, job_row
 from hookline.cli.output import console, print_json, print_table, say, table_of
 from hookline.postgres.connecting import connected
@@ -23,45 +23,49 @@ from hookline.settings import Settings, load
 
 __all__ = ["jobs"]
 
-_LOOKS_EVERY = 1.0
+# Poll interval of --follow, in seconds.
+_POLL_INTERVAL = 1.0
 _AGO = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def jobs(
-    status: Annotated[str | None, typer.Option(help="Only jobs in this status.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only the dead letters.")] = False,
+    status: Annotated[str | None, typer.Option(help="List only jobs in this status.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="List only failed jobs.")] = False,
     overdue: Annotated[
-        bool, typer.Option("--overdue", help="Only jobs that are past their deadline.")
+        bool, typer.Option("--overdue", help="List only jobs past their deadline.")
     ] = False,
-    owner: Annotated[UUID | None, typer.Option(help="Only jobs of this owner's documents.")] = None,
+    owner: Annotated[UUID | None, typer.Option(help="List only jobs of this owner.")] = None,
     since: Annotated[
         str | None,
         typer.Option(
             metavar="WHEN",
-            help="Only jobs made since then: 90s, 30m, 12h, 7d ago, or a date and time, in UTC.",
+            help="List only jobs created since then: 90s, 30m, 12h or 7d ago, or a date and time,"
+            " in UTC.",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="List at most so many.")] = 50,
     follow: Annotated[
         bool,
         typer.Option(
-            "--follow", help="Go on, until Ctrl-C: a live table, or elsewhere each job that moves."
+            "--follow",
+            help="Repeat until Ctrl-C: a live table on a terminal, else a line for each job that"
+            " moves.",
         ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object a line: a row of job_overview.")
+        bool, typer.Option("--json", help="Print one JSON object for each job.")
     ] = False,
 ) -> None:
     """List jobs, the newest first.
 
     Example: hookline jobs --failed --since 7d --json | jq -r .job_id
     """
-    wanted = Wanted(status, failed, overdue, owner, _moment(since) if since else None, limit)
+    filters = JobFilters(status, failed, overdue, owner, _moment(since) if since else None, limit)
     if follow:
-        asyncio.run(_follow_jobs(load(), wanted, as_json=as_json))
+        asyncio.run(_follow_jobs(load(), filters, as_json=as_json))
         return
-    found = asyncio.run(_find_jobs(load(), wanted))
+    found = asyncio.run(_find_jobs(load(), filters))
     if as_json:
         for one in found:
             print_json(one)
@@ -71,55 +75,55 @@ def jobs(
         return
     print_table(JOB_COLUMNS, map(job_row, found))
     if len(found) == limit:
-        say(f"These are the newest {limit}: --limit shows more.")
+        say(f"These are the newest {limit}: --limit lists more.")
 
 
 def _moment(text: str) -> datetime:
-    """A time in the past by how long ago it is, or by itself, in UTC unless it says otherwise."""
+    """A time, or how long ago it is. A time without a zone is in UTC. Raises WrongUsage."""
     try:
         if ago := _AGO.fullmatch(text.strip()):
             return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         moment = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise WrongUsage(
-            f"--since {printable(text)} is wrong: it is 90s, 30m, 12h or 7d ago, or a time like"
-            " 2026-11-25 or 2026-11-25T08:30."
+            f"--since {printable(text)} is wrong. Right values: 90s, 30m, 12h or 7d for a time ago,"
+            " or a time like 2026-11-25 or 2026-11-25T08:30."
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-async def _find_jobs(settings: Settings, wanted: Wanted) -> list[JobOverview]:
+async def _find_jobs(settings: Settings, filters: JobFilters) -> list[JobOverview]:
     async with connected(settings) as pool:
         views = Views(pool)
-        if wanted.status is not None:
-            await require_status(views, wanted.status)
-        return await wanted.find(views)
+        if filters.status is not None:
+            await require_status(views, filters.status)
+        return await filters.find(views)
 
 
-async def _follow_jobs(settings: Settings, wanted: Wanted, *, as_json: bool) -> None:
-    """Until it is cancelled. On a terminal a table, else a line for each job that moved."""
+async def _follow_jobs(settings: Settings, filters: JobFilters, *, as_json: bool) -> None:
+    """Repeat until it is cancelled: a live table on a terminal, else a line for each move."""
     async with connected(settings) as pool:
         views = Views(pool)
-        if wanted.status is not None:
-            await require_status(views, wanted.status)
+        if filters.status is not None:
+            await require_status(views, filters.status)
         if as_json or not sys.stdout.isatty():
-            await _print_moves(views, wanted, as_json=as_json)
+            await _print_moves(views, filters, as_json=as_json)
         with Live(console=console(), auto_refresh=False) as live:
             while True:
-                rows = map(job_row, await wanted.find(views))
+                rows = map(job_row, await filters.find(views))
                 live.update(table_of(JOB_COLUMNS, rows), refresh=True)
-                await asyncio.sleep(_LOOKS_EVERY)
+                await asyncio.sleep(_POLL_INTERVAL)
 
 
-async def _print_moves(views: Views, wanted: Wanted, *, as_json: bool) -> None:
+async def _print_moves(views: Views, filters: JobFilters, *, as_json: bool) -> None:
     seen: dict[UUID, tuple[int, str | None]] = {}
     while True:
-        found = await wanted.find(views)
+        found = await filters.find(views)
         for one in sorted(found, key=lambda job: job.updated_at):
             if seen.get(one.job_id) != (one.version, one.leased_by):
                 _print_job(one, as_json=as_json)
         seen = {one.job_id: (one.version, one.leased_by) for one in found}
-        await asyncio.sleep(_LOOKS_EVERY)
+        await asyncio.sleep(_POLL_INTERVAL)
 
 
 def _print_job(one: JobOverview, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`hookline migrate`: bring a database to this version."""
+"""`hookline migrate`: apply the migrations of this version to a database."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ __all__ = ["migrate"]
 
 def migrate(
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object for each migration applied.")
+        bool, typer.Option("--json", help="Print one JSON object for each migration applied.")
     ] = False,
 ) -> None:
     """Apply the migrations that the database does not have yet.
 
-    Needs a role with CREATE on the database and CREATEROLE. Safe to repeat, and at the same time.
+    It needs a login role with CREATE on the database and CREATEROLE. Running it twice, or two at
+    the same time, does no harm.
 
     Example: DATABASE_URL=postgresql://postgres:password@localhost/app hookline migrate
     """

@@ -1,4 +1,4 @@
-"""`hookline retry`: another attempt for failed jobs."""
+"""`hookline retry`: give failed jobs another attempt."""
 
 from __future__ import annotations
 
@@ -24,55 +24,61 @@ from hookline.settings import Settings, load
 
 __all__ = ["retry"]
 
+# Failed jobs that one query reads.
 _PAGE = 500
 
 
 def retry(
     job_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Jobs, by id or by the beginning of one."),
+        typer.Argument(metavar="[ID]...", help="The ids of jobs, or their first digits."),
     ] = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Retry failed jobs, the oldest failure first.")
+        bool, typer.Option("--failed", help="Retry all failed jobs, the oldest failure first.")
     ] = False,
-    status: Annotated[str | None, typer.Option(help="Those that failed into this status.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Retry the failed jobs that are in this status.")
+    ] = None,
     code: Annotated[
-        str | None, typer.Option(help="Those whose last error has this code, like TIMEOUT.")
+        str | None, typer.Option(help="Retry the failed jobs whose last error has this code.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many of those that failed.")
+        int | None, typer.Option(min=1, help="Retry at most so many.", show_default="all")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show which jobs would be retried.")
+        bool, typer.Option("--dry-run", help="Only print which jobs would be retried.")
     ] = False,
-    reason: Annotated[str | None, typer.Option(help="Is written into the job's history.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="Why; it is written to the job's timeline.")
+    ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object for each job retried.")
+        bool, typer.Option("--json", help="Print one JSON object for each job retried.")
     ] = False,
 ) -> None:
-    """Send jobs back for another attempt, at once.
+    """Give jobs another attempt, which starts at once.
 
-    A job that cannot be retried is told of on standard error, the others are retried; then the
-    exit code is 1. Needs a role in hookline_operator.
+    Name the jobs by their ids, or choose failed jobs with --failed, --status or --code. A job that
+    cannot be retried is named on standard error, the others are retried, and the exit code is
+    then 1. The command needs a login role in hookline_operator.
 
     Example: hookline retry --code TIMEOUT --limit 100 --reason "the parser is back"
     """
     in_bulk = failed or status is not None or code is not None
     if bool(job_ids) == in_bulk or (limit is not None and not in_bulk):
         raise WrongUsage(
-            "Name the jobs to retry, or say which of those that failed with --failed, --status or"
+            "Give the ids of the jobs to retry, or choose failed jobs with --failed, --status or"
             " --code."
         )
     retrying = _Retrying(reason, dry_run)
     try:
         asyncio.run(_retry_all(load(), job_ids or [], _Bulk(status, code, limit), retrying))
     finally:
-        # What was done before Postgres went away, or Ctrl-C, was done.
+        # Also after Ctrl-C, or if Postgres goes away: some jobs are retried.
         retrying.print(as_json)
     if retrying.refused:
         raise typer.Exit(FAILED)
     if in_bulk and not retrying.found:
-        say("No job has failed." if status is None and code is None else "No such job has failed.")
+        say("No job has failed." if status is None and code is None else "No such failed job.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class _Bulk:
 
 
 class _Retrying:
-    """What was found, and what became of it."""
+    """The jobs that were found, and the result of each."""
 
     def __init__(self, reason: str | None, dry_run: bool) -> None:
         self._reason = reason
@@ -92,8 +98,8 @@ class _Retrying:
         self.retried: list[Receipt] = []
         self.refused: list[str] = []
 
-    async def take(self, engine: Engine, job: JobOverview | FailedJob) -> None:
-        """Retry one. Raises Unavailable."""
+    async def retry(self, engine: Engine, job: JobOverview | FailedJob) -> None:
+        """Retry a job, or only note it in a dry run. Raises Unavailable."""
         self.found.append(job)
         if self._dry_run:
             return
@@ -110,15 +116,15 @@ class _Retrying:
             _print_found(self.found, as_json)
         elif as_json:
             for receipt in self.retried:
-                print_json(_of_interest(receipt))
+                print_json(_fields(receipt))
         elif self.retried:
             rows = [(str(r.job_id), r.status or "", str(r.version)) for r in self.retried]
             print_table(["job", "status", ">version"], rows)
         for receipt in self.retried:
             if receipt.outcome == "kept":
                 say(
-                    f"hookline: job {receipt.job_id} was not retried: its content is here and waits"
-                    " for storage, the drain will finish it."
+                    f"hookline: job {receipt.job_id} was not retried: its result has arrived and"
+                    " waits for the storage. The receiver stores it once that works."
                 )
         for sentence in self.refused:
             say(f"hookline: {sentence}")
@@ -127,25 +133,25 @@ class _Retrying:
 async def _retry_all(
     settings: Settings, named: list[str], bulk: _Bulk, retrying: _Retrying
 ) -> None:
-    """Every id is found before any job is retried."""
+    """Retry the named jobs, or the failed ones. Every id is found before any job is retried."""
     async with connected(settings) as pool:
         views, engine = Views(pool), Engine(pool)
         if named:
-            # Twice the same id would be two attempts.
+            # By id: a job that is named twice is retried once.
             jobs = {job.job_id: job for job in [await find_job(views, text) for text in named]}
             for job in jobs.values():
-                await retrying.take(engine, job)
+                await retrying.retry(engine, job)
             return
         if bulk.status is not None:
             await require_status(views, bulk.status)
         with _counting() as count:
             async for failed in _failed(views, bulk):
-                await retrying.take(engine, failed)
+                await retrying.retry(engine, failed)
                 count(len(retrying.found))
 
 
 async def _failed(views: Views, bulk: _Bulk) -> AsyncIterator[FailedJob]:
-    """Page by page: what is retried leaves them, and what fails once more comes last again."""
+    """The failed jobs, page by page. A retried job leaves the list, and comes last if it fails."""
     seen: set[UUID] = set()
     last: FailedJob | None = None
     while page := await views.failed(status=bulk.status, code=bulk.code, after=last, limit=_PAGE):
@@ -164,7 +170,7 @@ def _counting() -> Iterator[Callable[[int], None]]:
     if not screen.is_terminal:
         yield lambda number: None
         return
-    with screen.status("Looking for jobs that failed") as status:
+    with screen.status("Looking for failed jobs") as status:
         yield lambda number: status.update(f"{number:,} jobs")
 
 
@@ -190,7 +196,7 @@ def _print_found(found: list[JobOverview | FailedJob], as_json: bool) -> None:
                 for one, (code, error) in errors_of
             ],
         )
-        say(f"{len(found):,} would be retried.")
+        say(f"{len(found):,} jobs would be retried.")
 
 
 def _error_of(job: JobOverview | FailedJob) -> tuple[str | None, str | None]:
@@ -200,7 +206,7 @@ def _error_of(job: JobOverview | FailedJob) -> tuple[str | None, str | None]:
     return error.get("code"), error.get("error")
 
 
-def _of_interest(receipt: Receipt) -> dict[str, object]:
+def _fields(receipt: Receipt) -> dict[str, object]:
     return {
         "job_id": receipt.job_id,
         "document_id": receipt.document_id,

@@ -1,4 +1,4 @@
-"""`hookline serve`: the receiver, until a signal."""
+"""`hookline serve`: run the receiver until a signal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["serve"]
 def serve() -> None:
     """Receive webhooks until SIGTERM or SIGINT.
 
-    Deliveries under way are then finished (HOOKLINE_STOP_TIMEOUT); a second signal stops at once.
-    Logs are JSON lines on standard error.
+    After the first signal it finishes the deliveries that have arrived, within
+    HOOKLINE_STOP_TIMEOUT. A second signal stops it at once. Logs go to standard error.
 
     Example: DATABASE_URL=postgresql://receiver:password@db.example.com/app
     HOOKLINE_STORAGE_URL=file:///var/lib/hookline/objects
     HOOKLINE_LLAMAPARSE_SECRETS=a-long-random-secret hookline serve
     """
-    # What the other commands do not need takes longer to import than they take to run.
+    # Imported here: the other commands do not need it, and the import takes longer than they do.
     from hookline.process import logs
 
     settings = load()

@@ -1,4 +1,4 @@
-"""`hookline submit`: files and folders become jobs, and are waited for."""
+"""`hookline submit`: make jobs of files and folders, and wait for them."""
 
 from __future__ import annotations
 
@@ -24,34 +24,38 @@ if TYPE_CHECKING:
 
 __all__ = ["submit"]
 
-# Whose documents they are, where nobody says.
+# The owner of documents that are submitted without --owner.
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
 def submit(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", help="Documents, and folders of PDFs.", allow_dash=False),
+        typer.Argument(metavar="PATH...", help="Files, and folders with PDFs.", allow_dash=False),
     ],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Also the folders below.")
+        bool, typer.Option("--recursive", "-r", help="Also submit the PDFs in the folders below.")
     ] = False,
-    owner: Annotated[UUID, typer.Option(help="Whose documents they are.")] = UUID(_NOBODY),  # noqa: B008
+    owner: Annotated[
+        UUID, typer.Option(help="The owner of the documents, a UUID.", show_default="all zeros")
+    ] = UUID(_NOBODY),  # noqa: B008
     follow: Annotated[
         bool,
         typer.Option(
-            "--follow/--no-follow", help="Wait until each is parsed, or only until it is stored."
+            "--follow/--no-follow",
+            help="Wait until each file is parsed, or only until it is stored.",
         ),
     ] = True,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object for each file, as it is done.")
+        bool,
+        typer.Option("--json", help="Print one JSON object for each file, as soon as it is done."),
     ] = False,
 ) -> None:
-    """Store files, make a job of each, and wait until workers have them parsed.
+    """Store files, make a job of each, and wait until they are parsed.
 
-    The same file again is the same document: a job that goes on is waited for, not made twice. A
-    file that fails does not stop the others; then the exit code is 1. It needs a worker
-    (`hookline up`, or `hookline work`), and a login role in hookline_operator.
+    A file that was submitted before and has an unfinished job gets no second one: the command waits
+    for that job. A file that fails does not stop the others, and the exit code is then 1. The
+    command needs a login role in hookline_operator, and a worker: `hookline up` or `hookline work`.
 
     Example: hookline submit report.pdf invoices/
     """
@@ -63,7 +67,7 @@ def submit(
         with board:
             asyncio.run(_submit(load(), entries, owner, follow, board))
     finally:
-        # What was done before Postgres went away, or Ctrl-C, was done.
+        # Also after Ctrl-C, or if Postgres goes away: some files are done.
         board.sum_up()
     if board.failed:
         raise typer.Exit(FAILED)
@@ -93,7 +97,7 @@ async def _submit(
 
 
 class _Board:
-    """What people see: a line for each file, and on a terminal a bar below the lines."""
+    """What people see: a line for each file and, on a terminal, a progress bar below."""
 
     def __init__(self, total: int, *, as_json: bool, follow: bool) -> None:
         self._total = total
@@ -112,7 +116,7 @@ class _Board:
             console=screen,
             disable=not screen.is_terminal,
             transient=True,
-            # Else lines that go into a file would be taken for the terminal's.
+            # Only if it is a terminal, too: lines that go to a file must not pass through Rich.
             redirect_stdout=sys.stdout.isatty(),
         )
         self._task = self._progress.add_task(self._counts(), total=total)
@@ -152,11 +156,11 @@ class _Board:
         say(f"hookline: {printable(sentence)}")
 
     def sum_up(self) -> None:
-        """The last line, for people."""
+        """Print the totals on standard error."""
         if self._well + self.failed + self._uploads and self._total > 1:
             say(f"{self._total:,} files: {self._counts()}.")
         if self._follow and self._uploads > self._well + self._failed_jobs:
-            say("The jobs that are left go on without us: see `hookline jobs`.")
+            say("The other jobs go on without this command: see `hookline jobs`.")
 
     def _show(self) -> None:
         self._progress.update(

@@ -1,4 +1,4 @@
-"""`hookline url`: where the provider may push a job's result."""
+"""`hookline url`: the URL to which the provider may push the result of a job."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from hookline.sources.routes import push_path
 
 __all__ = ["push_url", "url"]
 
-# LlamaParse v1 takes a `webhook_url` of fewer characters.
+# LlamaParse v1 takes a `webhook_url` that is shorter than this.
 _TOO_LONG = 200
 
 
 def url(job_id: Id) -> None:
-    """Print the push URL of a job's current attempt: the `webhook_url` to give to LlamaParse.
+    """Print the push URL of a job's current attempt, to give to LlamaParse as `webhook_url`.
 
-    Whoever has the URL can answer for the job. A retry makes it invalid.
+    The URL is a secret: everybody who has it can send a result for the job. A retry makes it
+    invalid.
 
     Example: hookline url 0193a1b2-5c3d-7e4f-8a9b-0c1d2e3f4a5b
     """
@@ -40,7 +41,7 @@ def url(job_id: Id) -> None:
         )
     address = push_url(settings, asyncio.run(_find(settings, job_id)))
     sys.stdout.write(f"{address}\n")
-    say("This URL is a secret: whoever has it can answer for the job.")
+    say("This URL is a secret: everybody who has it can send a result for the job.")
 
 
 def push_url(settings: Settings, job: JobOverview) -> str:
@@ -53,9 +54,9 @@ def push_url(settings: Settings, job: JobOverview) -> str:
     address = f"{settings.public_url}{push_path(job.job_id, token)}"
     if len(address) >= _TOO_LONG:
         raise WrongUsage(
-            f"The push URL would have {len(address)} characters and LlamaParse takes fewer than"
-            f" {_TOO_LONG}: HOOKLINE_PUBLIC_URL has {len(settings.public_url or '')}, use a shorter"
-            " one."
+            f"The push URL would have {len(address)} characters, and LlamaParse takes fewer than"
+            f" {_TOO_LONG}. HOOKLINE_PUBLIC_URL has {len(settings.public_url or '')} of them: use a"
+            " shorter one."
         )
     return address
 

@@ -1,4 +1,4 @@
-"""`hookline work`: a worker, until a signal."""
+"""`hookline work`: run a worker until a signal."""
 
 from __future__ import annotations
 
@@ -24,44 +24,46 @@ def work(
     stages: Annotated[
         list[str] | None,
         typer.Option(
-            help="Module or .py file with stages of yours; may be repeated."
-            " Default: HOOKLINE_STAGES.",
+            help="Module or .py file with stages of your own. May be repeated.",
             metavar="MODULE",
+            show_default="HOOKLINE_STAGES",
         ),
     ] = None,
     concurrency: Annotated[
         list[str] | None,
         typer.Option(
-            help="How many jobs of a status to work on at once; may be repeated.",
+            help="Work on N jobs of this status at once. May be repeated.",
             metavar="STATUS=N",
+            show_default="what each stage declares",
         ),
     ] = None,
 ) -> None:
     """Work on jobs until SIGTERM or SIGINT.
 
-    Handlers under way are then given HOOKLINE_STOP_TIMEOUT to end, and what they do not get done is
-    anybody's again; a second signal stops at once. Logs are JSON lines on standard error. The admin
-    side takes any free port, which the first log line names, unless HOOKLINE_ADMIN_PORT is in the
-    environment.
+    After the first signal, handlers have HOOKLINE_STOP_TIMEOUT to end. Then they are cancelled, and
+    other workers may take their jobs. A second signal stops it at once. Logs go to standard error.
+    The admin side (metrics, readiness) listens on any free port unless HOOKLINE_ADMIN_PORT is set;
+    the first log line names the port.
 
-    It parses, too: with LLAMA_CLOUD_API_KEY by LlamaCloud, else, where liteparse is installed and
-    HOOKLINE_LLAMAPARSE_SECRETS set, on this machine; HOOKLINE_PARSER decides otherwise.
+    The worker also parses documents: with LlamaCloud if LLAMA_CLOUD_API_KEY is set, else on this
+    machine if liteparse is installed and HOOKLINE_LLAMAPARSE_SECRETS is set. HOOKLINE_PARSER
+    overrides this.
 
     Example: DATABASE_URL=postgresql://worker:password@db.example.com/app
     HOOKLINE_STORAGE_URL=file:///var/lib/hookline/objects hookline work --stages my_stages
     """
-    # What the other commands do not need takes longer to import than they take to run.
+    # Imported here: the other commands do not need it, and the import takes longer than they do.
     from hookline.process import logs
     from hookline.worker.loading import load_stages
 
     settings = load()
     if "DATABASE_URL" not in os.environ and ENV_FILE.with_name("up.lock").exists():
         raise ConfigurationError(
-            f"DATABASE_URL is not set, and that of {ENV_FILE} is an operator's: in this directory"
-            " `hookline up` is the worker, too, and takes your stages with --stages or from"
-            " HOOKLINE_STAGES."
+            f"DATABASE_URL is not set, and the one in {ENV_FILE} is the operator's, which may not"
+            " work on jobs. In this directory `hookline up` also runs the worker: give it your"
+            " stages with --stages or HOOKLINE_STAGES."
         )
-    # Many workers share a machine, and `hookline up` writes its own receiver's port to the file.
+    # Many workers share a machine, and the port in the file is the receiver's of `hookline up`.
     if "HOOKLINE_ADMIN_PORT" not in os.environ:
         settings = settings.model_copy(update={"admin_port": 0})
     chosen = _numbers(concurrency or [])
@@ -76,7 +78,7 @@ def _numbers(options: list[str]) -> dict[str, int]:
     for option in options:
         status, _, number = option.partition("=")
         if not status or not number.isascii() or not number.isdecimal():
-            raise WrongUsage(f"--concurrency {option} is wrong: it is STATUS=N, like parsed=8.")
+            raise WrongUsage(f"--concurrency {option} is wrong. A right value: parsed=8.")
         numbers[status] = int(number)
     return numbers
 
@@ -92,9 +94,8 @@ async def _work_until_signal(
         stages = _with_numbers((*builtin.stages, *own), numbers)
         if not stages:
             raise ConfigurationError(
-                f"There is no stage to work on. {choose_parser(settings).sentence} For stages of"
-                " your own set HOOKLINE_STAGES, for example to my_stages, or name them with"
-                " --stages."
+                f"There is no stage to run. {choose_parser(settings).sentence} To run stages of"
+                " your own, set HOOKLINE_STAGES, for example to my_stages, or use --stages."
             )
         async with working(settings, stages, builtin.periodic) as worker:
             await worker.until(stop)

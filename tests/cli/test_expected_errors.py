@@ -1,4 +1,4 @@
-"""What goes wrong is one sentence and an exit code; never a traceback, never a secret."""
+"""An expected error is one sentence and an exit code, never a traceback or a secret."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_wrong_url_is_named_and_not_shown(cli: Cli, url: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", NEEDS_A_DATABASE, ids=" ".join)
-def test_postgres_that_is_away_is_told_with_its_address(
+def test_an_unreachable_postgres_is_named_by_its_address(
     cli: Cli, arguments: list[str], nobody: int
 ) -> None:
     url = f"postgresql://app:{PASSWORD}@127.0.0.1:{nobody}/app"
@@ -78,14 +78,14 @@ def test_postgres_that_is_away_is_told_with_its_address(
     )
 
 
-def test_a_host_that_is_none_is_told(cli: Cli) -> None:
+def test_a_host_that_does_not_exist_is_named(cli: Cli) -> None:
     done = cli("jobs", DATABASE_URL=f"postgresql://app:{PASSWORD}@nowhere.invalid/app")
     assert done.returncode == 3
     assert "no connection to Postgres at nowhere.invalid:5432: " in sentence_of(done)
     assert PASSWORD not in done.stderr
 
 
-def test_a_wrong_password_is_told_and_not_shown(cli: Cli, database: str) -> None:
+def test_a_wrong_password_is_reported_and_not_shown(cli: Cli, database: str) -> None:
     parts = urlsplit(database)
     url = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{parts.port}{parts.path}"
     for command in ("jobs", "migrate"):
@@ -96,7 +96,7 @@ def test_a_wrong_password_is_told_and_not_shown(cli: Cli, database: str) -> None
 
 
 @pytest.mark.parametrize("arguments", READS, ids=" ".join)
-def test_a_database_without_hookline_is_told_what_to_run(
+def test_without_hookline_in_the_database_the_error_says_what_to_run(
     cli: Cli, arguments: list[str], postgres18: Server
 ) -> None:
     with postgres18.create() as url:
@@ -115,7 +115,7 @@ def test_a_database_without_hookline_is_told_what_to_run(
         (["jobs", "--limit", "0"], "greater than or equal to 1: see `hookline jobs --help`."),
         (["job"], "Missing argument 'ID': see `hookline job --help`."),
         (["submit"], "Missing argument 'PATH...': see `hookline submit --help`."),
-        (["jobs", "--since", "yesterday"], "it is 90s, 30m, 12h or 7d ago, or a time like"),
+        (["jobs", "--since", "yesterday"], "90s, 30m, 12h or 7d for a time ago, or a time like"),
     ],
 )
 def test_wrong_usage_is_one_sentence(cli: Cli, arguments: list[str], told: str) -> None:
@@ -137,7 +137,7 @@ def test_the_help_lists_every_command_and_the_exit_codes(cli: Cli) -> None:
     done = cli(COLUMNS="200")
     assert done.returncode == 0
     assert set(COMMANDS) <= set(re.findall(r"^│ (\w+) ", done.stdout, re.MULTILINE))
-    assert "3 the database or the storage is away" in done.stdout
+    assert "3 the database or the storage is away, try again later" in done.stdout
 
 
 def test_the_version_is_shown(cli: Cli) -> None:
@@ -145,7 +145,7 @@ def test_the_version_is_shown(cli: Cli) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"hookline {__version__}\n", "")
 
 
-def test_an_interrupt_is_quiet(cli: Cli) -> None:
+def test_ctrl_c_prints_nothing(cli: Cli) -> None:
     # A server that takes connections and says nothing.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -157,7 +157,7 @@ def test_an_interrupt_is_quiet(cli: Cli) -> None:
     assert (process.returncode, out, told) == (130, "", "")
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(cli: Cli) -> None:
+def test_a_server_that_never_answers_is_given_up(cli: Cli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://a:b@127.0.0.1:{silent.getsockname()[1]}/app"
         started = time.monotonic()
