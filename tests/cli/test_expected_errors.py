@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from hookline import __version__
-from support.commands import Cli, sentence_of
+from support.commands import Cli, Database, objects, sentence_of
 from support.servers import Server
 
 READS = (
@@ -143,6 +143,34 @@ def test_the_help_lists_every_command_and_the_exit_codes(cli: Cli) -> None:
 def test_the_version_is_shown(cli: Cli) -> None:
     done = cli("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"hookline {__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["doctor", "--json"]])
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")],
+)
+def test_output_that_cannot_be_written_is_one_sentence(
+    cli: Cli, arguments: list[str], redirection: str, reason: str
+) -> None:
+    done = cli.redirected(redirection, *arguments)
+    assert done.returncode == 1
+    assert done.stderr == f"hookline: The output could not be written: {reason}.\n"
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "<&-"])
+def test_a_closed_or_full_stream_beside_the_output_does_no_harm(cli: Cli, redirection: str) -> None:
+    done = cli.redirected(redirection, "doctor", "--json")
+    assert done.returncode == 1  # There is no DATABASE_URL.
+    assert {row["name"] for row in objects(done)} >= {"configuration", "database"}
+    assert cli.redirected(redirection, "jobs").returncode == 2
+
+
+def test_characters_that_the_output_lacks_are_replaced(cli: Cli, db: Database, reader: str) -> None:
+    db.make_job("報告…✓.pdf")
+    done = cli("jobs", DATABASE_URL=reader, PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0
+    assert r"\u5831\u544a...ok.pdf" in done.stdout
 
 
 def test_ctrl_c_prints_nothing(cli: Cli) -> None:

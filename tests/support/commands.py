@@ -38,6 +38,18 @@ class Cli:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
+    def redirected(self, redirection: str, *arguments: object, **environment: str) -> Done:
+        """Run it with a redirection as a shell writes it, such as `>/dev/full`."""
+        return subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirection}', "sh", *self._command(arguments)],
+            cwd=self.directory,
+            env=self._environment(environment),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self._command(arguments),

@@ -31,6 +31,7 @@ from hookline.cli import (
 )
 from hookline.cli.exit_codes import FAILED, INTERRUPTED, WRONG, explain
 from hookline.cli.output import say
+from hookline.cli.standard_streams import OutputLost, discard_unwritten, prepare_streams
 from hookline.standalone.libpq_variables import remove_libpq_variables
 
 __all__ = ["app", "main"]
@@ -78,13 +79,15 @@ def _start(
 
 def main() -> None:
     """Run the command line of this process, and end the process with its exit code."""
-    code = _run()
+    prepare_streams()
     try:
+        code = _run()
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone. At its end the interpreter would flush again, and print an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = code or FAILED
+    except OutputLost as error:
+        if not error.reader_is_gone:
+            say(f"hookline: The output could not be written: {error.strerror}.")
+        code = FAILED
+    discard_unwritten()
     sys.exit(code)
 
 
@@ -101,7 +104,7 @@ def _run() -> int:
         path = context.command_path if context else "hookline"
         say(f"hookline: {error.format_message().rstrip('.')}: see `{path} --help`.")
         return WRONG
-    except SystemExit:
+    except (SystemExit, OutputLost):
         raise
     except Exception as error:
         known = explain(error)

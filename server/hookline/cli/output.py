@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hookline.cli.formats import printable
+from hookline.cli.standard_streams import OutputLost
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -36,8 +38,10 @@ def errors() -> Console:
 
 def say(sentence: str) -> None:
     """Tell a person something on standard error, apart from the command's output."""
-    sys.stdout.flush()
-    sys.stderr.write(f"{sentence}\n")
+    with suppress(OutputLost):
+        sys.stdout.flush()
+    with suppress(OSError):
+        sys.stderr.write(f"{sentence}\n")
 
 
 def print_line(text: str) -> None:
