@@ -24,6 +24,7 @@ from hookline.postgres import migrations
 from hookline.postgres.migrations import Migration, MigrationError, migrate
 from support.hosted import hosted_server
 from support.servers import MAJORS, ROOT, Server
+from support.source_tree import SourceTree
 
 
 @pytest.fixture(scope="module", params=MAJORS, ids=lambda major: f"pg{major}")
@@ -60,7 +61,6 @@ def execute(url: str, statement: str) -> None:
         conn.execute(statement.encode())
 
 
-RELEASED = ROOT / "db/released.sha256"
 EVERY = [path.stem for path in sorted((ROOT / "supabase/migrations").glob("*.sql"))]
 
 
@@ -196,35 +196,9 @@ def test_a_wheel_holds_the_migrations_where_they_are_looked_for(tmp_path: Path) 
     assert int(done.stdout) == len(EVERY)
 
 
-class Tree:
-    """A copy of what db/build.py reads and writes, as it was before the first release."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        shutil.copytree(ROOT / "db", root / "db", ignore=shutil.ignore_patterns(RELEASED.name))
-        shutil.copytree(ROOT / "supabase/migrations", root / "supabase/migrations")
-
-    def build(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, self.root / "db/build.py", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def append(self, path: str, text: str) -> None:
-        (self.root / path).parent.mkdir(exist_ok=True)
-        with (self.root / path).open("a") as file:
-            file.write(text)
-
-    def migrations(self) -> dict[str, str]:
-        paths = sorted((self.root / "supabase/migrations").glob("*.sql"))
-        return {path.stem: path.read_text() for path in paths}
-
-
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
-    found = Tree(tmp_path)
+def tree(tmp_path: Path) -> SourceTree:
+    found = SourceTree(tmp_path)
     assert found.build().returncode == 0
     return found
 
@@ -240,7 +214,7 @@ def test_the_generated_files_are_what_the_sources_give() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_gate_names_a_file_that_was_not_generated_again(tree: Tree) -> None:
+def test_the_gate_names_a_file_that_was_not_generated_again(tree: SourceTree) -> None:
     tree.append("db/functions/internal/clock.sql", "select 'edited';\n")
     done = tree.build("--check")
     assert done.returncode == 1
@@ -249,19 +223,19 @@ def test_the_gate_names_a_file_that_was_not_generated_again(tree: Tree) -> None:
     assert tree.build("--check").returncode == 0
 
 
-def test_a_released_migration_stays_as_it_was(tree: Tree) -> None:
+def test_a_released_migration_stays_as_it_was(tree: SourceTree) -> None:
     assert tree.build("--release").returncode == 0
-    before = tree.migrations()
+    before = tree.texts()
     tree.append("db/functions/internal/clock.sql", "select 'edited';\n")
     assert tree.build().returncode == 0
-    assert tree.migrations() == before
+    assert tree.texts() == before
     tree.append(f"supabase/migrations/{EVERY[0]}.sql", "select 'tampered';\n")
     done = tree.build("--check")
     assert done.returncode == 1
     assert f"{EVERY[0]}.sql is released and must stay as it was" in done.stderr
 
 
-def test_a_change_becomes_a_migration_of_its_own(tree: Tree) -> None:
+def test_a_change_becomes_a_migration_of_its_own(tree: SourceTree) -> None:
     tree.build("--release")
     change = "99990101000000_hookline__change"
     tree.append(
@@ -269,9 +243,9 @@ def test_a_change_becomes_a_migration_of_its_own(tree: Tree) -> None:
     )
     assert tree.build("--check").returncode == 1
     assert tree.build().returncode == 0
-    assert list(tree.migrations()) == [*EVERY, change]
+    assert list(tree.texts()) == [*EVERY, change]
     clock = (tree.root / "db/functions/internal/clock.sql").read_text().strip()
-    assert f"{clock}\n\nselect 'last';\n" in tree.migrations()[change]
+    assert f"{clock}\n\nselect 'last';\n" in tree.texts()[change]
     assert f"('{change[:14]}', '{change[15:]}')" in (tree.root / "db/history.sql").read_text()
 
 
@@ -291,7 +265,7 @@ def test_a_change_becomes_a_migration_of_its_own(tree: Tree) -> None:
     ],
 )
 def test_what_cannot_become_a_migration_is_refused(
-    tree: Tree, path: str, text: str, sentence: str
+    tree: SourceTree, path: str, text: str, sentence: str
 ) -> None:
     tree.append(path, text)
     done = tree.build()
@@ -299,10 +273,21 @@ def test_what_cannot_become_a_migration_is_refused(
     assert re.search(sentence, done.stderr), done.stderr
 
 
-def test_no_change_slips_in_before_a_released_one(tree: Tree) -> None:
+def test_no_change_slips_in_before_a_released_one(tree: SourceTree) -> None:
     tree.append("db/changes/99990101000000_hookline__x.sql", "select 1;\n")
     tree.build("--release")
     tree.append("db/changes/99980101000000_hookline__y.sql", "select 1;\n")
     done = tree.build()
     assert done.returncode == 1
     assert "99980101000000_hookline__y comes before" in done.stderr
+
+
+def test_a_change_locks_every_table() -> None:
+    tables = {
+        f"upload_pipeline.{name}"
+        for path in (ROOT / "db/tables").glob("*.sql")
+        for name in re.findall(r"(?m)^create table upload_pipeline\.(\w+)", path.read_text())
+    }
+    assert tables == set(
+        re.findall(r"upload_pipeline\.\w+", (ROOT / "db/lock_tables.sql").read_text())
+    )

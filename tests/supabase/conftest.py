@@ -1,4 +1,4 @@
-"""Projects on servers like Supabase's, and the Supabase CLI."""
+"""Projects on servers like Supabase's, the Supabase CLI, and two versions of Hookline."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from versions import Hookline, next_source
 
 from support.servers import MAJORS, skip_reason
+from support.source_tree import SourceTree
 from support.supabase_cli import SupabaseCli
 from support.supabase_project import SupabaseLike
 
@@ -49,3 +51,19 @@ def project(server: SupabaseLike) -> Iterator[str]:
 @pytest.fixture
 def cli(tmp_path: Path) -> SupabaseCli:
     return SupabaseCli(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def this_version(tmp_path_factory: pytest.TempPathFactory) -> Hookline:
+    return Hookline.of_this_version(tmp_path_factory.mktemp("this_version"))
+
+
+@pytest.fixture(scope="session")
+def next_tree(tmp_path_factory: pytest.TempPathFactory) -> SourceTree:
+    """The sources of the invented next version."""
+    return next_source(tmp_path_factory.mktemp("next_tree"))
+
+
+@pytest.fixture(scope="session")
+def next_version(next_tree: SourceTree, tmp_path_factory: pytest.TempPathFactory) -> Hookline:
+    return Hookline.of_the_next_version(next_tree, tmp_path_factory.mktemp("next_version"))

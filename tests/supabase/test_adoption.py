@@ -10,7 +10,7 @@ from time import perf_counter
 
 import psycopg
 import pytest
-from package import Hookline
+from versions import Hookline
 
 from support.sender import envelope_of
 from support.servers import ROOT

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from difflib import unified_diff
+from functools import partial
+from pathlib import Path
 
 import psycopg
+from versions import CHANGE, Hookline
 
 from hookline.postgres.migrations import migrate
 from support.servers import MAJORS, ROOT
+from support.source_tree import SourceTree
 from support.supabase_cli import SupabaseCli
 from support.supabase_project import SupabaseLike
 
@@ -29,10 +33,10 @@ def history(url: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def made_by(way: list[Way], url: str) -> str:
+def made_by(way: list[Way], url: str, versions: list[str] = EVERY) -> str:
     for step in way:
         step(url)
-    assert history(url) == EVERY
+    assert history(url) == versions
     return url
 
 
@@ -74,6 +78,42 @@ def test_every_way_makes_the_same_plain_database(server: SupabaseLike, cli: Supa
             dumps[name] = server.dump(made_by(way, url))
     same(dumps, "CREATE TABLE upload_pipeline.upload_jobs", "REVOKE ALL ON FUNCTION")
     assert "hookline_api" not in dumps["hookline migrate"]
+
+
+def test_every_way_goes_on_where_another_was(
+    server: SupabaseLike,
+    cli: SupabaseCli,
+    this_version: Hookline,
+    next_version: Hookline,
+    next_tree: SourceTree,
+    tmp_path: Path,
+) -> None:
+    installed = partial(server.install, root=next_tree.root)
+    ways: dict[str, list[Way]] = {
+        "psql -f db/install.sql of the next version": [installed],
+        "the next version's hookline migrate": [next_version.migrate],
+        "hookline migrate, then the next version's": [this_version.migrate, next_version.migrate],
+        "psql -f db/install.sql, then the next version's hookline migrate": [
+            *(server.install, next_version.migrate)
+        ],
+    }
+    if server.major == max(MAJORS):
+        push, push_next = (
+            pushed_by(cli),
+            pushed_by(SupabaseCli(tmp_path / "next", next_tree.migrations)),
+        )
+        ways["hookline migrate, then the next version's db push"] = [
+            this_version.migrate,
+            push_next,
+        ]
+        ways["supabase db push, then the next version's hookline migrate"] = [
+            *(push, next_version.migrate)
+        ]
+    dumps = {}
+    for name, way in ways.items():
+        with server.project() as url:
+            dumps[name] = server.dump(made_by(way, url, [*EVERY, CHANGE]))
+    same(dumps, "moves integer DEFAULT 0 NOT NULL", "REVOKE ALL ON FUNCTION")
 
 
 def pushed_by(project: SupabaseCli) -> Way:

@@ -107,9 +107,9 @@ class Server:
             check=False,
         )
 
-    def install(self, database_url: str) -> None:
+    def install(self, database_url: str, root: Path = ROOT) -> None:
         """Install Hookline as the handbook says: psql -f db/install.sql."""
-        done = self.run("psql", "-X", "-q", "-f", "db/install.sql", database_url)
+        done = self.run("psql", "-X", "-q", "-f", root / "db/install.sql", database_url)
         if done.returncode != 0:
             raise RuntimeError(f"db/install.sql fails on PostgreSQL {self.major}:\n{done.stderr}")
 

@@ -1,9 +1,14 @@
-"""A hookline package in a directory of its own, run as its users run it."""
+"""This version of Hookline and an invented next one, each run as its users run it.
+
+The next version adds a column, replaces a function and a view, and is made by db/build.py as a
+developer would make it: this version is released, then there is a file in db/changes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +20,21 @@ import aiohttp
 
 from support.receiver_process import Spawned
 from support.sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender
+from support.servers import ROOT
+from support.source_tree import SourceTree
+
+CHANGE = "99990101000000_hookline__moves"
+
+_CHANGE = """\
+-- How often a job has moved, counted in its row.
+\\ir ../as_owner.sql
+\\ir ../lock_tables.sql
+alter table upload_pipeline.upload_jobs add column moves integer not null default 0;
+comment on column upload_pipeline.upload_jobs.moves is 'Steps since the column was added.';
+\\ir ../functions/internal/step/write_step.sql
+\\ir ../views/job_overview.sql
+\\ir ../as_installer.sql
+"""
 
 
 class Hookline:
@@ -23,6 +43,30 @@ class Hookline:
     def __init__(self, package: Path, directory: Path) -> None:
         self.package = package
         self.directory = directory
+
+    @classmethod
+    def of_this_version(cls, directory: Path) -> Hookline:
+        return cls._installed(ROOT / "supabase/migrations", directory / "this")
+
+    @classmethod
+    def of_the_next_version(cls, tree: SourceTree, directory: Path) -> Hookline:
+        return cls._installed(tree.migrations, directory / "next")
+
+    @classmethod
+    def _installed(cls, migrations: Path, directory: Path) -> Hookline:
+        """The package as a wheel has it, with these migrations inside."""
+        package = directory / "package"
+        shutil.copytree(
+            ROOT / "server/hookline",
+            package / "hookline",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+        shutil.copytree(migrations, package / "hookline/migrations")
+        return cls(package, directory)
+
+    @property
+    def migrations(self) -> Path:
+        return self.package / "hookline/migrations"
 
     def attempt(self, *arguments: str, url: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -83,3 +127,38 @@ class Hookline:
             "PYTHONPATH": str(self.package),
             "DATABASE_URL": url,
         }
+
+
+def next_source(directory: Path) -> SourceTree:
+    """The sources of the next version, after this one was released."""
+    tree = SourceTree(directory)
+    _done(tree.build("--release"))
+    tree.replace(
+        "db/tables/upload_jobs.sql",
+        "  updated_at timestamptz not null default upload_pipeline.clock(),\n",
+        "  updated_at timestamptz not null default upload_pipeline.clock(),\n"
+        "  moves integer not null default 0,\n",
+    )
+    tree.append(
+        "db/tables/upload_jobs.sql",
+        "comment on column upload_pipeline.upload_jobs.moves is"
+        " 'Steps since the column was added.';\n",
+    )
+    tree.replace(
+        "db/functions/internal/step/write_step.sql",
+        "         updated_at = v_now\n",
+        "         updated_at = v_now,\n         moves = j.moves + 1\n",
+    )
+    tree.replace(
+        "db/views/job_overview.sql",
+        "       j.updated_at\n",
+        "       j.updated_at,\n       j.moves\n",
+    )
+    tree.append(f"db/changes/{CHANGE}.sql", _CHANGE)
+    _done(tree.build())
+    _done(tree.build("--check"))
+    return tree
+
+
+def _done(build: subprocess.CompletedProcess[str]) -> None:
+    assert build.returncode == 0, build.stderr
