@@ -128,6 +128,31 @@ def test_every_variable_of_the_settings_is_in_the_table_and_no_other() -> None:
     assert sorted(described) == sorted(str(field.alias) for field in fields.values())
 
 
+def _written(default: object) -> str:
+    """A default as the table has it: large sizes in MiB, and 60.0 as 60."""
+    if not isinstance(default, (int, float)):
+        return str(default)
+    return f"{default:g}" if default < 2**20 else f"{default / 2**20:g} MiB"
+
+
+def test_every_default_in_the_table_is_that_of_the_settings() -> None:
+    table = section(SERVER, "## Configuration")
+    rows = re.findall(r"^\| (`.*?) \| .* \| (.*?) ?\|$", table, re.MULTILINE)
+    told = {
+        name: {part.strip(" `") for part in re.split("[,;]", cell)}
+        for names, cell in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    defaults = {
+        str(field.alias): _written(field.default)
+        for field in Settings.model_fields.values()
+        if field.default not in (None, ())
+    }
+    assert len(defaults) > 10
+    for variable, default in defaults.items():
+        assert default in told[variable], variable
+
+
 def test_every_command_is_in_the_table_with_options_that_it_has() -> None:
     command = get_command(app)
     assert isinstance(command, typer.core.TyperGroup)
