@@ -1,12 +1,12 @@
 """Flatten db/ into supabase/migrations/, and list the migrations in db/history.sql.
 
-db/install.sql becomes the first migration, each db/changes/<version>_hookline__<what>.sql a later
-one. A migration is written anew until it is released; from then on db/released.sha256 holds its
-hash, and only the hash is compared, because the files it was made of move on.
+db/install.sql becomes the first migration, and each db/changes/<version>_hookline__<what>.sql a
+later one. A migration is generated again until it is released. From then on db/released.sha256
+holds its hash, and only the hash is compared, because the files that it was made of change.
 
     python db/build.py             write what the sources give
-    python db/build.py --check     the gate: exit 1, with a sentence, when that is not what is there
-    python db/build.py --release   write, then add the hashes of what is not released yet
+    python db/build.py --check     write nothing; exit 1 and say why if a file differs from that
+    python db/build.py --release   write, then add the hash of each migration not yet released
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ RELEASED = DB / "released.sha256"
 
 FIRST = "20261126000000_hookline__install"
 
-# The prefix tells Hookline's rows from the application's in a history they share. Two underscores,
-# because an application may well have a migration called hookline_grants.
+# Hookline and the application may share a migration history; the prefix marks Hookline's rows. It
+# has two underscores, because an application may have a migration called hookline_grants.
 NAME = re.compile(r"\d{14}_hookline__[a-z0-9_]+")
 
 INCLUDE = re.compile(r"\\ir\s+(\S+)\s*")
@@ -49,7 +49,7 @@ values
 
 
 class BuildError(Exception):
-    """The sources cannot become a migration; the message is for the person who edits them."""
+    """The sources cannot become a migration. The message is for the person who edits them."""
 
 
 def relative(path: Path) -> str:
@@ -57,7 +57,7 @@ def relative(path: Path) -> str:
 
 
 def flatten(path: Path, within: tuple[Path, ...] = ()) -> str:
-    """The SQL of a psql file and all that it includes, without psql's commands and transaction."""
+    """The SQL of a psql file and of all files that it includes, without psql's commands."""
     if path in within:
         raise BuildError(f"{relative(path)} includes itself")
     try:
@@ -96,7 +96,7 @@ def sha256(path: Path) -> str:
 
 
 def read_released() -> dict[str, str]:
-    """Migration name -> hash, from a file that `sha256sum -c` reads too."""
+    """Migration name -> hash. `sha256sum -c` can read the same file."""
     if not RELEASED.exists():
         return {}
     lines = RELEASED.read_text(encoding="utf-8").splitlines()
@@ -104,7 +104,7 @@ def read_released() -> dict[str, str]:
 
 
 def read_sources(released: dict[str, str]) -> dict[str, Path]:
-    """Migration name -> the file it is made of, in the order of application."""
+    """Migration name -> the file that it is made of, in the order in which they are applied."""
     changes = sorted((DB / "changes").glob("*.sql"))
     for change in changes:
         if not NAME.fullmatch(change.stem):
@@ -167,7 +167,7 @@ def release(sources: dict[str, Path], released: dict[str, str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Flatten db/ into supabase/migrations/.")
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--check", action="store_true", help="write nothing, exit 1 on a difference")
+    mode.add_argument("--check", action="store_true", help="write nothing; exit 1 on a difference")
     mode.add_argument("--release", action="store_true", help="from now on these never change")
     arguments = parser.parse_args()
     try:

@@ -1,19 +1,21 @@
--- Hookline in a fresh database, Postgres 15 or later:
+-- Installs Hookline in a fresh database, Postgres 15 or later:
 --
 --   psql -v ON_ERROR_STOP=1 -f db/install.sql
 --
--- This is the table of contents; read it from top to bottom. A document has jobs, a job has events: each
--- event is one step of the job's version, and the triggers refuse one without the other. Webhooks enter by
--- receive_event and receive_content; every way a job can move ends in write_step, along a row of transitions.
+-- This is the table of contents; read it from top to bottom. A document has jobs, and a job has events. Each event is
+-- one step: it raises the version of its job by one, and triggers refuse a step without its event. Webhooks enter by
+-- receive_event and receive_content. Workers claim jobs with claim_jobs and end each try with advance_job, fail_job or
+-- defer_job. Whoever moves a job asks resolve_step, which reads the transitions, and write_step carries it out.
 
 \set ON_ERROR_STOP on
 begin;
 
+-- Roles, and a schema that hookline_owner owns
 \ir roles.sql
 \ir as_owner.sql
 \ir schema.sql
 
--- Words
+-- Types that columns and functions share
 \ir types/event_type.sql
 \ir types/severity.sql
 \ir types/outcome.sql
@@ -23,12 +25,11 @@ begin;
 \ir types/receipt.sql
 \ir types/step.sql
 
--- Time and ids
+-- Time, ids and checks that all the others use
 \ir functions/internal/clock.sql
 \ir functions/internal/in_utc.sql
 \ir functions/internal/uuid7.sql
 \ir functions/internal/check_correlation_id.sql
-\ir functions/internal/lease/backoff.sql
 
 -- The state machine, as data
 \ir tables/error_codes.sql
@@ -37,54 +38,72 @@ begin;
 \ir tables/event_codes.sql
 \ir pipelines/parse.sql
 
--- Jobs and their history
+-- Documents, their jobs, and the history of each job
 \ir tables/documents.sql
 \ir tables/upload_jobs.sql
 \ir tables/events.sql
 \ir tables/provider_jobs.sql
 
--- What came in, what waits for storage
+-- Content that was received, webhooks that were received, objects to delete
 \ir tables/contents.sql
 \ir tables/webhook_deliveries.sql
 \ir tables/deletions.sql
 
--- What parsing may cost
+-- Credits: what parsing may cost, and what it did cost
 \ir tables/credit_caps.sql
 \ir tables/credit_reservations.sql
 
+-- Row security for all tables
 \ir tables/row_security.sql
 
--- A status and its event are one
+-- Triggers: a status never changes without its event, and history never changes
 \ir triggers/job_moves_by_events.sql
 \ir triggers/job_is_born_with_its_history.sql
 \ir triggers/event_moves_its_job.sql
 \ir triggers/events_are_append_only.sql
 
--- Private: one job, one step
+-- Internal: one step of one job
 \ir functions/internal/step/lock_job.sql
-\ir functions/internal/lease/end_lease.sql
 \ir functions/internal/step/resolve_step.sql
 \ir functions/internal/step/write_step.sql
 \ir functions/internal/step/move_job.sql
 \ir functions/internal/step/move_job_or_raise.sql
 \ir functions/internal/step/receipt_of.sql
 
--- Private: what a delivery says, and of whom
+-- Internal: leases, tries and backoff
+\ir functions/internal/lease/lock_leased_job.sql
+\ir functions/internal/lease/end_lease.sql
+\ir functions/internal/lease/backoff.sql
+\ir functions/internal/lease/tries_since_arrival.sql
+\ir functions/internal/lease/check_error_argument.sql
+\ir functions/internal/lease/reschedule_in_place.sql
+\ir functions/internal/lease/retry_or_fail.sql
+\ir functions/internal/lease/sweep_leases.sql
+
+-- Internal: what a delivery says, and which job it is about
 \ir functions/internal/delivery/check_delivery_arguments.sql
 \ir functions/internal/delivery/lock_provider_job.sql
 \ir functions/internal/delivery/lock_answered_job.sql
-\ir functions/internal/delivery/link_provider_job.sql
 \ir functions/internal/delivery/answer_is_stale.sql
 \ir functions/internal/delivery/touch_applied_delivery.sql
 \ir functions/internal/delivery/record_delivery.sql
 \ir functions/internal/delivery/apply_report.sql
+\ir functions/internal/delivery/link_provider_job.sql
 \ir functions/internal/delivery/apply_parked_reports.sql
+
+-- Internal: content that is kept until it is stored
 \ir functions/internal/content/content_still_wanted.sql
 \ir functions/internal/content/keep_content.sql
 \ir functions/internal/content/drop_unrecognised_content.sql
 \ir functions/internal/content/queue_deletion.sql
 
--- hookline_ingest
+-- Internal: credits
+\ir functions/internal/credit/check_credits_argument.sql
+\ir functions/internal/credit/sum_credits.sql
+\ir functions/internal/credit/copy_default_caps.sql
+\ir functions/internal/credit/charge_caps.sql
+
+-- Functions of hookline_ingest, for the receiver
 \ir functions/ingest/receive_event.sql
 \ir functions/ingest/receive_content.sql
 \ir functions/ingest/finish_content.sql
@@ -92,19 +111,7 @@ begin;
 \ir functions/ingest/claim_deletions.sql
 \ir functions/ingest/finish_deletion.sql
 
--- Private: leases and tries
-\ir functions/internal/lease/lock_leased_job.sql
-\ir functions/internal/lease/check_error_argument.sql
-\ir functions/internal/lease/tries_since_arrival.sql
-\ir functions/internal/lease/reschedule_in_place.sql
-\ir functions/internal/lease/retry_or_fail.sql
-\ir functions/internal/lease/sweep_leases.sql
-\ir functions/internal/credit/check_credits_argument.sql
-\ir functions/internal/credit/sum_credits.sql
-\ir functions/internal/credit/copy_default_caps.sql
-\ir functions/internal/credit/charge_caps.sql
-
--- hookline_worker
+-- Functions of hookline_worker
 \ir functions/worker/claim_jobs.sql
 \ir functions/worker/heartbeat.sql
 \ir functions/worker/release_lease.sql
@@ -118,7 +125,7 @@ begin;
 \ir functions/worker/claim_reservations.sql
 \ir functions/worker/record_submission.sql
 
--- hookline_operator
+-- Functions of hookline_operator
 \ir functions/operator/create_job.sql
 \ir functions/operator/confirm_upload.sql
 \ir functions/operator/retry_job.sql
@@ -133,7 +140,7 @@ begin;
 \ir functions/operator/resume_stage.sql
 \ir functions/operator/set_credit_cap.sql
 
--- hookline_reader
+-- Views of hookline_reader
 \ir views/job_overview.sql
 \ir views/job_timeline.sql
 \ir views/failed_jobs.sql
@@ -146,10 +153,10 @@ begin;
 
 \ir as_installer.sql
 
--- At home in Supabase; nothing on a plain Postgres
+-- Supabase: adds nothing on a plain Postgres
 \ir supabase/install.sql
 
--- What the Supabase CLI and `hookline migrate` look at
+-- The migration history, from which the Supabase CLI and `hookline migrate` continue
 \ir history.sql
 
 commit;

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused, Tools, stage
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
 
 __all__ = [
     "Advance",
