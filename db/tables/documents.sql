@@ -16,8 +16,8 @@ create table upload_pipeline.documents (
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),
   constraint raw_path_is_1_to_1000_bytes check (octet_length(raw_path) between 1 and 1000),
-  -- The cast raises where the path is in our storage and cannot be. The scheme in capitals, or after a blank, is meant
-  -- for our storage too.
+  -- The cast raises an error if the path is in our storage and storage cannot hold it. A scheme in capitals, or after a
+  -- blank, means our storage too.
   constraint raw_path_in_our_storage_is_possible check (
     case when raw_path ~* '^\s*storage:' then raw_path::upload_pipeline.storage_path is not null else true end
   ),

@@ -1,7 +1,8 @@
--- What every kind of storage can hold, now and after a move to another: the characters of Supabase Storage
--- (https://github.com/supabase/storage, src/storage/limits.ts) and the names of a Linux file system, which ends at 255
--- bytes a name. S3, where Supabase keeps its objects, ends at 1,024 bytes with the project and the version that
--- Supabase adds, hence 950 for all. server/hookline/storage/objects.py has the same rule; a test compares the two.
+-- The paths that every kind of storage can hold, so that objects can move from one to another. The characters are
+-- those of Supabase Storage (https://github.com/supabase/storage, src/storage/limits.ts). A Linux file system allows
+-- 255 bytes for a name. S3, where Supabase keeps its objects, allows 1,024 bytes for a key, to which Supabase adds
+-- the project and the version; hence 950. server/hookline/storage/objects.py has the same rule, and a test compares
+-- the two.
 create domain upload_pipeline.storage_path as text
   constraint storage_path_has_a_bucket_and_a_name check (
     value like 'storage://_%/_%'

@@ -115,10 +115,11 @@ comment on domain upload_pipeline.correlation_id is
   'An id that follows one piece of work through every system: 1 to 200 printable characters.';
 
 -- db/types/storage_path.sql
--- What every kind of storage can hold, now and after a move to another: the characters of Supabase Storage
--- (https://github.com/supabase/storage, src/storage/limits.ts) and the names of a Linux file system, which ends at 255
--- bytes a name. S3, where Supabase keeps its objects, ends at 1,024 bytes with the project and the version that
--- Supabase adds, hence 950 for all. server/hookline/storage/objects.py has the same rule; a test compares the two.
+-- The paths that every kind of storage can hold, so that objects can move from one to another. The characters are
+-- those of Supabase Storage (https://github.com/supabase/storage, src/storage/limits.ts). A Linux file system allows
+-- 255 bytes for a name. S3, where Supabase keeps its objects, allows 1,024 bytes for a key, to which Supabase adds
+-- the project and the version; hence 950. server/hookline/storage/objects.py has the same rule, and a test compares
+-- the two.
 create domain upload_pipeline.storage_path as text
   constraint storage_path_has_a_bucket_and_a_name check (
     value like 'storage://_%/_%'
@@ -190,7 +191,8 @@ revoke all on function upload_pipeline.clock() from public;
 grant execute on function upload_pipeline.clock() to hookline_reader, hookline_worker;
 
 -- db/functions/internal/in_utc.sql
--- People in other time zones and programs read the times in texts, so no setting of the session may change them.
+-- Changes nothing. People in other time zones, and programs, read the times in texts, so no setting of the session
+-- may change how they look.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.in_utc(at timestamptz)
 returns text
@@ -212,8 +214,8 @@ revoke all on function upload_pipeline.in_utc(timestamptz) from public;
 grant execute on function upload_pipeline.in_utc(timestamptz) to hookline_reader;
 
 -- db/functions/internal/uuid7.sql
--- Ids in time order keep inserts at the right edge of the primary key's index. uuidv7() exists only from Postgres 18
--- on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, variant, 74 random bits.
+-- Changes nothing. Ids in time order keep inserts at the right edge of the primary key's index. uuidv7() exists only
+-- from Postgres 18 on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, variant, 74 random bits.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.uuid7()
 returns uuid
@@ -242,7 +244,8 @@ comment on function upload_pipeline.uuid7() is 'A new UUIDv7 (RFC 9562, section 
 revoke all on function upload_pipeline.uuid7() from public;
 
 -- db/functions/internal/check_correlation_id.sql
--- The domain would refuse it too, but with an SQLSTATE that is not ours and without saying what to do.
+-- Changes nothing. The domain would refuse a wrong correlation_id too, but with an SQLSTATE that is not ours, and
+-- without saying what to do.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_correlation_id(correlation_id text)
 returns void
@@ -527,8 +530,8 @@ create table upload_pipeline.documents (
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),
   constraint raw_path_is_1_to_1000_bytes check (octet_length(raw_path) between 1 and 1000),
-  -- The cast raises where the path is in our storage and cannot be. The scheme in capitals, or after a blank, is meant
-  -- for our storage too.
+  -- The cast raises an error if the path is in our storage and storage cannot hold it. A scheme in capitals, or after a
+  -- blank, means our storage too.
   constraint raw_path_in_our_storage_is_possible check (
     case when raw_path ~* '^\s*storage:' then raw_path::upload_pipeline.storage_path is not null else true end
   ),
@@ -1122,8 +1125,8 @@ alter table upload_pipeline.events enable always trigger events_are_never_trunca
 -- Internal: one step of one job
 
 -- db/functions/internal/step/lock_job.sql
--- Every function takes its locks in one order: provider job (advisory), document, job, raw path (advisory), deletion,
--- content, delivery, reservation, cap, status.
+-- Changes nothing. Every function takes its locks in one order: provider job (advisory), document, job, raw path
+-- (advisory), deletion, content, delivery, reservation, cap, status.
 -- Locks: job. Calls: none.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -1154,7 +1157,8 @@ comment on function upload_pipeline.lock_job(uuid) is
 revoke all on function upload_pipeline.lock_job(uuid) from public;
 
 -- db/functions/internal/step/resolve_step.sql
--- A code with a to_status never applies to a job already in that status. Only codes without one keep the status.
+-- Changes nothing. A code with a to_status never applies to a job already in that status. Only codes without one keep
+-- the status.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.resolve_step(from_status text, code text, to_status text default null)
 returns upload_pipeline.step
@@ -1189,9 +1193,10 @@ comment on function upload_pipeline.resolve_step(text, text, text) is
 revoke all on function upload_pipeline.resolve_step(text, text, text) from public;
 
 -- db/functions/internal/step/write_step.sql
--- The only place where a job moves. The caller has locked the job and passes the row with the columns it wants
--- changed (attempt, max_attempts, run_after, parsed_*, last_error). The event goes in first, because a trigger on
--- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
+-- Inserts the event and moves the job. This is the only place where a job moves. The caller has locked the job and
+-- passes the row with the columns it wants changed (attempt, max_attempts, run_after, parsed_*, last_error). The
+-- event goes in first, because a trigger on upload_jobs looks for it. Every step ends the lease: its holder is
+-- refused with UP003 from then on.
 -- Locks: job. Calls: clock, end_lease.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
@@ -1261,8 +1266,9 @@ revoke all on function upload_pipeline.write_step(upload_pipeline.upload_jobs, u
   from public;
 
 -- db/functions/internal/step/move_job.sql
--- A step out of a finished status (a late success, a retry) may meet a newer unfinished job of the same document.
--- The unique index decides, even between two transactions at once. Only such a step needs a subtransaction.
+-- Moves the job, if the step is legal. A step out of a finished status (a late success, a retry) may meet a newer
+-- unfinished job of the same document. The unique index decides, even between two transactions at the same time. Only
+-- such a step needs a subtransaction.
 -- Locks: job. Calls: write_step.
 create or replace function upload_pipeline.move_job(
   job upload_pipeline.upload_jobs,
@@ -1300,7 +1306,7 @@ revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upl
   from public;
 
 -- db/functions/internal/step/move_job_or_raise.sql
--- The same as move_job, for callers to whom a refusal is an error.
+-- Moves the job as move_job does, for callers to whom a refusal is an error.
 -- Locks: job. Calls: move_job.
 create or replace function upload_pipeline.move_job_or_raise(
   job upload_pipeline.upload_jobs,
@@ -1351,6 +1357,7 @@ revoke all on function upload_pipeline.move_job_or_raise(upload_pipeline.upload_
   from public;
 
 -- db/functions/internal/step/receipt_of.sql
+-- Changes nothing.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.receipt_of(
   outcome text,
@@ -1388,8 +1395,8 @@ revoke all on function upload_pipeline.receipt_of(
 -- Internal: leases, tries and backoff
 
 -- db/functions/internal/lease/lock_leased_job.sql
--- The fencing. A worker that lost its lease to a webhook, an operator or another worker gets no further than this. An
--- expired lease still belongs to its holder until it is swept.
+-- Changes nothing. This is the fencing: a worker that lost its lease to a webhook, an operator or another worker is
+-- refused here. An expired lease still belongs to its holder until it is swept.
 -- Locks: job. Calls: lock_job.
 create or replace function upload_pipeline.lock_leased_job(job_id uuid, lease_token uuid)
 returns upload_pipeline.upload_jobs
@@ -1419,8 +1426,9 @@ comment on function upload_pipeline.lock_leased_job(uuid, uuid) is
 revoke all on function upload_pipeline.lock_leased_job(uuid, uuid) from public;
 
 -- db/functions/internal/lease/end_lease.sql
--- Whatever ends a lease in place goes through here. A job of a claimable status is claimed from run_after on; a job of
--- another status is claimed past its deadline, so that is what moves.
+-- Changes no table: it answers the row of a job without its lease, and the caller writes it. Everything that ends a
+-- lease in place uses it. A job of a claimable status is claimed from run_after on. A job of another status is
+-- claimed past its deadline, so there the deadline moves.
 -- Locks: none. Calls: clock.
 create or replace function upload_pipeline.end_lease(job upload_pipeline.upload_jobs)
 returns upload_pipeline.upload_jobs
@@ -1446,7 +1454,7 @@ comment on function upload_pipeline.end_lease(upload_pipeline.upload_jobs) is
 revoke all on function upload_pipeline.end_lease(upload_pipeline.upload_jobs) from public;
 
 -- db/functions/internal/lease/backoff.sql
--- The random quarter keeps many jobs that failed together from coming back together.
+-- Changes nothing. Pauses vary at random, so that many jobs that failed together do not come back together.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.backoff(
   tries integer,
@@ -1467,8 +1475,8 @@ comment on function upload_pipeline.backoff(integer, interval, interval) is
 revoke all on function upload_pipeline.backoff(integer, interval, interval) from public;
 
 -- db/functions/internal/lease/tries_since_arrival.sql
--- The history is the counter, so no column can differ from it. Every change of status starts the count again, and so
--- does an operator's retry.
+-- Changes nothing. The history is the counter, so no column can differ from it. Every change of status starts the
+-- count again, and so does an operator's retry.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.tries_since_arrival(job upload_pipeline.upload_jobs, codes text[])
 returns integer
@@ -1494,6 +1502,7 @@ comment on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_j
 revoke all on function upload_pipeline.tries_since_arrival(upload_pipeline.upload_jobs, text[]) from public;
 
 -- db/functions/internal/lease/check_error_argument.sql
+-- Changes nothing.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_error_argument(error jsonb)
 returns jsonb
@@ -1524,7 +1533,8 @@ comment on function upload_pipeline.check_error_argument(jsonb) is
 revoke all on function upload_pipeline.check_error_argument(jsonb) from public;
 
 -- db/functions/internal/lease/reschedule_in_place.sql
--- The step ends the lease, which makes run_after count in every status (end_lease).
+-- Moves the job from its status to the same status. The step ends the lease, and run_after counts in every status
+-- (see end_lease).
 -- Locks: job. Calls: move_job_or_raise, resolve_step.
 create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,
@@ -1558,9 +1568,9 @@ revoke all on function upload_pipeline.reschedule_in_place(upload_pipeline.uploa
   from public;
 
 -- db/functions/internal/lease/retry_or_fail.sql
--- A worker reports a failed try, or sweep_leases finds its lease expired. Three expired leases count as one failed
--- try: a worker that dies takes many innocent jobs with it, but a document that kills its worker must not kill one
--- worker after another for ever.
+-- Moves the job: to the same status for another try, or to its failure. A worker reports the failed try, or
+-- sweep_leases finds an expired lease. Three expired leases count as one failed try, because a worker that dies takes
+-- many innocent jobs with it. They do count, because a document may kill every worker that takes it.
 -- Locks: job. Calls: backoff, clock, move_job_or_raise, reschedule_in_place, resolve_step, tries_since_arrival.
 create or replace function upload_pipeline.retry_or_fail(
   job upload_pipeline.upload_jobs,
@@ -1608,7 +1618,7 @@ comment on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, t
 revoke all on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;
 
 -- db/functions/internal/lease/sweep_leases.sql
--- Ends expired leases of any status, so that no process of its own has to look for them.
+-- Ends expired leases of any status, so that no other process has to look for them.
 -- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
@@ -1666,7 +1676,8 @@ revoke all on function upload_pipeline.sweep_leases(integer) from public;
 -- Internal: what a delivery says, and which job it is about
 
 -- db/functions/internal/delivery/check_delivery_arguments.sql
--- The constraints of webhook_deliveries would refuse most of these too, but without saying what to do.
+-- Changes nothing. The constraints of webhook_deliveries would refuse most of these values too, but without saying
+-- what to do.
 -- Locks: none. Calls: check_correlation_id.
 create or replace function upload_pipeline.check_delivery_arguments(
   source text,
@@ -1697,7 +1708,7 @@ declare
     when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
     when attempt < 1 then 'attempt'
     when code is null then null
-    -- An operator's or a worker's code is no report. A success without its content would be half of one.
+    -- A provider may not report the codes of operators and workers, nor a success without its content.
     when code = 'parse_completed' and not with_content or not exists (
       select
         from upload_pipeline.event_codes as c
@@ -1741,8 +1752,9 @@ revoke all on function upload_pipeline.check_delivery_arguments(
 ) from public;
 
 -- db/functions/internal/delivery/lock_provider_job.sql
--- A delivery may be parked while the submission commits its provider id. Each would look for the other's row and miss
--- it. This advisory lock puts one before the other. It is the first lock that any function takes.
+-- Changes nothing. A delivery may be parked while the submission commits its provider id: each would look for the row
+-- of the other and miss it. This advisory lock puts one before the other. It is the first lock that any function
+-- takes.
 -- Locks: provider job (advisory). Calls: none.
 create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void
@@ -1763,7 +1775,7 @@ comment on function upload_pipeline.lock_provider_job(text) is
 revoke all on function upload_pipeline.lock_provider_job(text) from public;
 
 -- db/functions/internal/delivery/lock_answered_job.sql
--- Locks the job that a delivery answers, and checks that the ids belong together.
+-- Changes nothing. Locks the job that a delivery answers, and checks that the ids belong together.
 -- Locks: document (if a report is parked), job. Calls: lock_job.
 create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs
@@ -1820,9 +1832,9 @@ comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
 revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;
 
 -- db/functions/internal/delivery/answer_is_stale.sql
--- An unknown provider job is taken for one of the current attempt: its callback came before our own bookkeeping. A
--- failure from an unknown provider job is stale if the current attempt is known under another one. It would end work
--- that is still going on.
+-- Changes nothing. An unknown provider job is taken for one of the current attempt, because its callback may come
+-- before our own bookkeeping. But a failure from an unknown provider job is stale if the current attempt is known
+-- under another one: it would end work that is still going on.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.answer_is_stale(
   job upload_pipeline.upload_jobs,
@@ -1866,9 +1878,9 @@ revoke all on function upload_pipeline.answer_is_stale(
 ) from public;
 
 -- db/functions/internal/delivery/touch_applied_delivery.sql
--- Only an applied delivery blocks its repetition. A parked, stale or kept one is judged again. Two thin events are
--- the same if their type and provider job are the same: providers may serialise a retry differently. No sender gets
--- the receipt of another job.
+-- Counts the repetition in the row of the delivery. Only an applied delivery blocks its repetition; a parked, stale
+-- or kept one is judged again. Two thin events are the same if their type and provider job are the same, because
+-- providers may serialise a retry differently. No sender gets the receipt of another job.
 -- Locks: delivery. Calls: clock, receipt_of.
 create or replace function upload_pipeline.touch_applied_delivery(
   source text,
@@ -1933,8 +1945,8 @@ comment on function upload_pipeline.touch_applied_delivery(text, text, text, tex
 revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
 
 -- db/functions/internal/delivery/record_delivery.sql
--- Called last, when the outcome is known. A delivery that was applied, or that belongs to another job, is not
--- overwritten: that would be one id with two contents.
+-- Writes one row of webhook_deliveries. It is called last, when the outcome is known. A delivery that was applied, or
+-- that belongs to another job, is not overwritten: that would be one id with two contents.
 -- Locks: delivery. Calls: none.
 create or replace function upload_pipeline.record_delivery(
   source text,
@@ -1997,7 +2009,7 @@ revoke all on function upload_pipeline.record_delivery(
 ) from public;
 
 -- db/functions/internal/delivery/apply_report.sql
--- What a provider's report does to a job, whether it came by webhook, was parked, or was asked for.
+-- Moves the job by a provider's report, whether the report came by webhook, was parked, or was asked for.
 -- Locks: job. Calls: answer_is_stale, move_job, resolve_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
@@ -2059,7 +2071,8 @@ revoke all on function upload_pipeline.apply_report(
 ) from public;
 
 -- db/functions/internal/delivery/link_provider_job.sql
--- An attempt that was only inferred from a callback is replaced by the one that was submitted.
+-- Writes one row of provider_jobs. An attempt that was only inferred from a callback is replaced by the one that was
+-- submitted.
 -- Locks: none (the caller holds that of the provider job). Calls: none.
 create or replace function upload_pipeline.link_provider_job(
   parse_job_id text,
@@ -2091,7 +2104,8 @@ comment on function upload_pipeline.link_provider_job(text, uuid, integer, boole
 revoke all on function upload_pipeline.link_provider_job(text, uuid, integer, boolean) from public;
 
 -- db/functions/internal/delivery/apply_parked_reports.sql
--- The caller holds the lock of the provider job.
+-- Moves the job by each parked delivery and gives the deliveries their outcome. The caller holds the lock of the
+-- provider job.
 -- Locks: job, delivery. Calls: apply_report, lock_job.
 create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid)
 returns void
@@ -2135,7 +2149,8 @@ revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from pub
 -- Internal: content that is kept until it is stored
 
 -- db/functions/internal/content/content_still_wanted.sql
--- Asked before the bytes are kept. The job may move afterwards, so finish_content asks the state machine again.
+-- Changes nothing. It is asked before the bytes are kept. The job may move afterwards, so finish_content asks the
+-- state machine again.
 -- Locks: none. Calls: answer_is_stale, resolve_step.
 create or replace function upload_pipeline.content_still_wanted(
   job upload_pipeline.upload_jobs,
@@ -2166,8 +2181,8 @@ comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_
 revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;
 
 -- db/functions/internal/content/keep_content.sql
--- A path is given out once, to one exact content of a job. The same content again gets the same row and the same
--- path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
+-- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets
+-- the same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
 -- Locks: content. Calls: clock.
 create or replace function upload_pipeline.keep_content(
   job upload_pipeline.upload_jobs,
@@ -2233,7 +2248,8 @@ revoke all on function upload_pipeline.keep_content(
 ) from public;
 
 -- db/functions/internal/content/drop_unrecognised_content.sql
--- Content of unknown shape has bytes but no path. It waits until an operator accepts or discards it, once.
+-- Drops the bytes of one row of contents. Content of unknown shape has bytes but no path, and waits until an operator
+-- accepts or discards it, once.
 -- Locks: content. Calls: none.
 create or replace function upload_pipeline.drop_unrecognised_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents
@@ -2268,9 +2284,9 @@ comment on function upload_pipeline.drop_unrecognised_content(uuid, integer) is
 revoke all on function upload_pipeline.drop_unrecognised_content(uuid, integer) from public;
 
 -- db/functions/internal/content/queue_deletion.sql
--- The deletion is due in five minutes. A receiver may be writing the object right now, and gives up long before that.
--- An object outside our storage belongs to its uploader. The higher tries make a deletion that is under way count no
--- more: its finish_deletion finds no row.
+-- Writes one row of deletions, due in five minutes: a receiver may be writing the object right now, and gives up long
+-- before that. An object outside our storage belongs to its uploader. For a path that is queued already, tries rises,
+-- so that the finish_deletion of a try under way finds no row.
 -- Locks: deletion. Calls: clock.
 create or replace function upload_pipeline.queue_deletion(path text)
 returns boolean
@@ -2298,6 +2314,7 @@ revoke all on function upload_pipeline.queue_deletion(text) from public;
 -- Internal: credits
 
 -- db/functions/internal/credit/check_credits_argument.sql
+-- Changes nothing.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_credits_argument(credits numeric)
 returns void
@@ -2323,6 +2340,7 @@ comment on function upload_pipeline.check_credits_argument(numeric) is
 revoke all on function upload_pipeline.check_credits_argument(numeric) from public;
 
 -- db/functions/internal/credit/sum_credits.sql
+-- Changes nothing.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.sum_credits(owner_id uuid, since timestamptz)
 returns numeric
@@ -2342,8 +2360,9 @@ comment on function upload_pipeline.sum_credits(uuid, timestamptz) is
 revoke all on function upload_pipeline.sum_credits(uuid, timestamptz) from public;
 
 -- db/functions/internal/credit/copy_default_caps.sql
--- An owner who has no cap of their own gets a row for the cap that is set for each owner. Its sum starts with what
--- they spent in the current window. No reservation is written at the same time, or the sum could miss it.
+-- Inserts missing rows of credit_caps: an owner who has no cap of their own gets a row for the cap that is set for
+-- each owner. Its sum starts with what the owner spent in the current window. No reservation may be written at the
+-- same time, or the sum could miss it.
 -- Locks: reservation (the whole table, if a row is missing), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.copy_default_caps(owner_id uuid)
 returns void
@@ -2392,9 +2411,9 @@ comment on function upload_pipeline.copy_default_caps(uuid) is
 revoke all on function upload_pipeline.copy_default_caps(uuid) from public;
 
 -- db/functions/internal/credit/charge_caps.sql
--- Locks the caps first and reads the clock then. A caller that waited for a cap over midnight is charged in the new
--- window, and its reservation gets the time that was charged. So the sum that a cap keeps is always that of the
--- reservations of its window.
+-- Adds to the sums of the caps. It locks the caps first and reads the clock then: a caller that waited for a cap over
+-- midnight is charged in the new window, and its reservation gets the time that was charged. So the sum of a cap is
+-- always that of the reservations in its window.
 -- Locks: cap (the caps of all owners first). Calls: clock, in_utc.
 create or replace function upload_pipeline.charge_caps(
   owner_id uuid,
@@ -2624,7 +2643,7 @@ begin
     from upload_pipeline.contents as c
    where c.job_id = v_job.job_id
      and c.content_sha256 = v_sha256;
-  -- The shape of bytes that have a path is known, whatever this delivery says of it.
+  -- Bytes that have a path are of known shape, whatever this delivery says about them.
   v_recognised := recognised is not false or v_known.path is not null;
 
   v_outcome := case
@@ -2759,8 +2778,8 @@ revoke all on function upload_pipeline.finish_content(uuid, integer) from public
 grant execute on function upload_pipeline.finish_content(uuid, integer) to hookline_ingest;
 
 -- db/functions/ingest/claim_contents.sql
--- The drain calls this. A row stays claimed until its run_after. No fencing token is needed: two writers of one row
--- write the same bytes to the same path.
+-- Claims kept contents for the drain: counts a try and moves run_after, until which the rows stay claimed. No fencing
+-- token is needed, because two writers of one row write the same bytes to the same path.
 -- Locks: content (skip locked). Calls: backoff, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
@@ -2798,8 +2817,8 @@ revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;
 
 -- db/functions/ingest/claim_deletions.sql
--- A path that a document needs again, because the raw file was uploaded again, leaves the queue. Erasing that
--- document will queue it once more.
+-- Claims objects for deletion: counts a try and moves run_after. If a document needs a path again, because its file
+-- was uploaded again, the path leaves the queue; erasing that document will queue it again.
 -- Locks: deletion (skip locked). Calls: backoff, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
@@ -2840,8 +2859,8 @@ revoke all on function upload_pipeline.claim_deletions(integer) from public;
 grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;
 
 -- db/functions/ingest/finish_deletion.sql
--- tries tells whether this is still the latest try. A path that was queued again in the meantime has a new object, so
--- its row stays.
+-- Deletes the row of a deletion that is done. tries tells whether this is still the latest try: a path that was
+-- queued again in the meantime has a new object, so its row stays.
 -- Locks: deletion. Calls: none.
 create or replace function upload_pipeline.finish_deletion(path text, tries integer)
 returns void
@@ -2865,9 +2884,9 @@ grant execute on function upload_pipeline.finish_deletion(text, integer) to hook
 -- Functions of hookline_worker
 
 -- db/functions/worker/claim_jobs.sql
--- Sweeps expired leases first, so that no other process has to. Then claims the oldest jobs of the status that are
--- due. In a status that is not claimable, these are the jobs past their deadline: the worker asks the provider about
--- them.
+-- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
+-- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means
+-- that no other process has to.
 -- Locks: job (skip locked). Calls: clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
@@ -2924,8 +2943,8 @@ begin
             hint = 'For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
   end if;
 
-  -- A swept job becomes due later than v_now, so this call does not claim it. To write its row twice would check its
-  -- foreign keys again and lock the document.
+  -- A swept job becomes due later than v_now, so this call does not claim it. Postgres would check the foreign keys of
+  -- a row that is written twice, which locks the document.
   perform upload_pipeline.sweep_leases(greatest(batch, 10));
 
   if v_stage.paused then
@@ -2994,6 +3013,7 @@ revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval)
 grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval) to hookline_worker;
 
 -- db/functions/worker/heartbeat.sql
+-- Moves the end of the lease.
 -- Locks: job. Calls: clock, lock_leased_job.
 create or replace function upload_pipeline.heartbeat(
   job_id uuid,
@@ -3035,7 +3055,7 @@ revoke all on function upload_pipeline.heartbeat(uuid, uuid, interval) from publ
 grant execute on function upload_pipeline.heartbeat(uuid, uuid, interval) to hookline_worker;
 
 -- db/functions/worker/release_lease.sql
--- No event is written, because nothing was done.
+-- Ends the lease. No event is written, because nothing was done.
 -- Locks: job. Calls: end_lease, lock_leased_job.
 create or replace function upload_pipeline.release_lease(job_id uuid, lease_token uuid)
 returns void
@@ -3066,6 +3086,7 @@ revoke all on function upload_pipeline.release_lease(uuid, uuid) from public;
 grant execute on function upload_pipeline.release_lease(uuid, uuid) to hookline_worker;
 
 -- db/functions/worker/advance_job.sql
+-- Moves the job by the step that its worker has done, and ends its lease or keeps it.
 -- Locks: document (if keep_lease, because the job's row is then written twice), job.
 -- Calls: lock_leased_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.advance_job(
@@ -3112,7 +3133,7 @@ begin
 
   v_step := upload_pipeline.resolve_step(v_job.status, advance_job.code);
 
-  -- Not parsed_path: after a retry it may still name the content of an earlier attempt.
+  -- has_content decides, and not parsed_path, which after a retry may still name content of an earlier attempt.
   if not v_job.has_content and v_step.has_content then
     raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
       using errcode = 'UP002',
@@ -3149,7 +3170,8 @@ revoke all on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, bool
 grant execute on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, boolean) to hookline_worker;
 
 -- db/functions/worker/fail_job.sql
--- Retries the job in place, sends it back for another attempt, or ends it. The row of its status decides which.
+-- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
+-- status decides which.
 -- Locks: job.
 -- Calls: backoff, check_error_argument, clock, lock_leased_job, move_job_or_raise, receipt_of, resolve_step,
 -- retry_or_fail.
@@ -3172,7 +3194,7 @@ declare
   v_back_to text;
   v_event upload_pipeline.events;
 begin
-  -- Not while content of this attempt waits here for storage. It is paid for, and the drain will finish it.
+  -- No other attempt while content of this one waits here for storage: it is paid for, and the drain will finish it.
   if start_over and permanent is not true and not exists (
     select
       from upload_pipeline.contents as c
@@ -3229,6 +3251,7 @@ revoke all on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, bool
 grant execute on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) to hookline_worker;
 
 -- db/functions/worker/defer_job.sql
+-- Ends the lease and moves run_after. No try is counted, because nobody failed.
 -- Locks: job.
 -- Calls: backoff, check_error_argument, clock, lock_leased_job, receipt_of, reschedule_in_place, tries_since_arrival.
 create or replace function upload_pipeline.defer_job(
@@ -3283,7 +3306,7 @@ revoke all on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz)
 grant execute on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) to hookline_worker;
 
 -- db/functions/worker/pause_stage.sql
--- For what would fail every job of a status: a spent quota, a revoked key.
+-- Writes a pause into the row of the status, for what would fail every job there: a spent quota, a revoked key.
 -- Locks: status. Calls: clock.
 create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
 returns timestamptz
@@ -3332,8 +3355,8 @@ revoke all on function upload_pipeline.pause_stage(text, timestamptz, text) from
 grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) to hookline_worker, hookline_operator;
 
 -- db/functions/worker/apply_parked.sql
--- Normally record_submission applies what was parked for its provider job. This finds what it missed. It takes one
--- provider job in each call, because that lock comes before all others.
+-- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
+-- missed. It takes one provider job in each call, because that lock comes before all others.
 -- Locks: provider job (advisory), document, job, delivery. Calls: apply_parked_reports, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text
@@ -3378,8 +3401,8 @@ revoke all on function upload_pipeline.apply_parked() from public;
 grant execute on function upload_pipeline.apply_parked() to hookline_worker;
 
 -- db/functions/worker/reserve_credits.sql
--- Called before submitting. An open reservation tells the next worker that the provider may have the job already, so
--- it looks there before it pays again.
+-- Writes a reservation and charges the caps, before the job is submitted. An open reservation tells the next worker
+-- that the provider may have the job already, so it looks there before it pays again.
 -- Locks: job, reservation (first the table, as every writer does, because set_credit_cap locks it before the caps),
 -- cap.
 -- Calls: charge_caps, check_credits_argument, copy_default_caps, lock_leased_job.
@@ -3460,9 +3483,9 @@ revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, bool
 grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) to hookline_worker;
 
 -- db/functions/worker/settle_credits.sql
--- No lease is needed: the bill may come long after the work. But a caller that looked and found nothing to pay may be
--- late: another worker has reserved again and may be submitting. So reserved_at has to be that of the reservation
--- that was looked at.
+-- Closes a reservation and corrects the caps. No lease is needed: the bill may come long after the work. But a caller
+-- that looked and found nothing to pay may be late: another worker has reserved again and may be submitting. So
+-- reserved_at has to be that of the reservation that was looked at.
 -- Locks: reservation, cap. Calls: charge_caps, check_credits_argument, clock.
 create or replace function upload_pipeline.settle_credits(
   job_id uuid,
@@ -3535,7 +3558,8 @@ revoke all on function upload_pipeline.settle_credits(uuid, integer, numeric, ti
 grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric, timestamptz, text) to hookline_worker;
 
 -- db/functions/worker/claim_reservations.sql
--- A job may have been purged, and its provider ids with it. Then nobody can be asked.
+-- Moves check_after of the reservations that it claims. A job may have been purged, and its provider ids with it;
+-- then nobody can be asked.
 -- Locks: reservation (skip locked). Calls: clock.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50)
 returns table (
@@ -3601,7 +3625,8 @@ revoke all on function upload_pipeline.claim_reservations(integer) from public;
 grant execute on function upload_pipeline.claim_reservations(integer) to hookline_worker;
 
 -- db/functions/worker/record_submission.sql
--- Keeps the provider's id whatever has become of the job in the meantime, and applies what was parked for it.
+-- Writes the provider's id, whatever has become of the job in the meantime; moves the job; and applies what was
+-- parked for that id.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job,
 -- lock_provider_job, move_job, receipt_of, resolve_step.
@@ -3670,9 +3695,9 @@ grant execute on function upload_pipeline.record_submission(uuid, integer, text,
 -- Functions of hookline_operator
 
 -- db/functions/operator/create_job.sql
--- The CHECK constraints of documents hold the rules; here a violation only gets a sentence. A file may be described
--- anew until its upload is confirmed. The unique index over unfinished jobs decides between two calls at the same
--- time.
+-- Writes the document, and a job with its first event. The CHECK constraints of documents hold the rules; here a
+-- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
+-- unfinished jobs decides between two calls at the same time.
 -- Locks: document, deletion. Calls: check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
@@ -3786,7 +3811,7 @@ grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, t
   to hookline_operator;
 
 -- db/functions/operator/confirm_upload.sql
--- The confirmation is stored in the document; foreign keys carry it into its jobs.
+-- Sets upload_confirmed of the document, which foreign keys copy into its jobs, and moves the job.
 -- Locks: document, job (all jobs of the document). Calls: lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
@@ -3859,9 +3884,9 @@ revoke all on function upload_pipeline.confirm_upload(uuid, bigint, text) from p
 grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to hookline_operator;
 
 -- db/functions/operator/retry_job.sql
--- The state machine says where the job goes: along the one retry transition that leaves its status, else it stays
--- there. attempt only ever rises, because provider jobs and push tokens name it. If all attempts are used up, an
--- operator's retry allows one more.
+-- Moves the job along the one retry transition that leaves its status; without one it keeps its status. attempt only
+-- rises, because provider jobs and push tokens name it. If all attempts are used up, an operator's retry allows one
+-- more.
 -- Locks: job. Calls: clock, content_still_wanted, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
@@ -3921,6 +3946,7 @@ revoke all on function upload_pipeline.retry_job(uuid, text) from public;
 grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;
 
 -- db/functions/operator/cancel_job.sql
+-- Moves the job to cancelled.
 -- Locks: job. Calls: lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
@@ -3948,6 +3974,7 @@ revoke all on function upload_pipeline.cancel_job(uuid, text) from public;
 grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_operator;
 
 -- db/functions/operator/release_job.sql
+-- Ends the lease and writes an event, because an operator did it.
 -- Locks: job. Calls: clock, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.release_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
@@ -3982,6 +4009,7 @@ revoke all on function upload_pipeline.release_job(uuid, text) from public;
 grant execute on function upload_pipeline.release_job(uuid, text) to hookline_operator;
 
 -- db/functions/operator/read_content.sql
+-- Changes nothing.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.read_content(job_id uuid, ordinal integer)
 returns bytea
@@ -4016,8 +4044,8 @@ revoke all on function upload_pipeline.read_content(uuid, integer) from public;
 grant execute on function upload_pipeline.read_content(uuid, integer) to hookline_operator;
 
 -- db/functions/operator/accept_content.sql
--- An operator has read content of unknown shape and passes its markdown. From here on it is treated like all content:
--- kept, then stored and finished by the drain.
+-- Replaces content of unknown shape by its markdown, as an operator has read it. From here on it is treated like all
+-- content: kept, then stored and finished by the drain.
 -- Locks: job, content, delivery.
 -- Calls: content_still_wanted, drop_unrecognised_content, keep_content, lock_job, receipt_of.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
@@ -4076,6 +4104,7 @@ revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from
 grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) to hookline_operator;
 
 -- db/functions/operator/discard_content.sql
+-- Drops the bytes of content of unknown shape and gives its delivery the outcome ignored.
 -- Locks: job, content, delivery. Calls: drop_unrecognised_content, lock_job, receipt_of.
 create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
@@ -4106,10 +4135,10 @@ revoke all on function upload_pipeline.discard_content(uuid, integer) from publi
 grant execute on function upload_pipeline.discard_content(uuid, integer) to hookline_operator;
 
 -- db/functions/operator/purge.sql
--- A job takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its
--- content waits for storage or for a decision.
--- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job). Calls:
--- clock.
+-- Deletes old jobs, deliveries, reservations and sums of caps. A job takes its whole history with it, by foreign
+-- keys. Objects in storage stay. A job is left out while its content waits for storage or for a decision.
+-- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job).
+-- Calls: clock.
 create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
 returns table (jobs bigint, deliveries bigint)
 language plpgsql
@@ -4228,7 +4257,7 @@ revoke all on function upload_pipeline.purge(interval, integer) from public;
 grant execute on function upload_pipeline.purge(interval, integer) to hookline_operator;
 
 -- db/functions/operator/erase_document.sql
--- Rows go now, objects go through the deletion queue.
+-- Deletes the document with all rows that belong to it, and queues its objects for deletion.
 -- Locks: document, job (all jobs of the document), raw path (advisory), deletion, content, delivery.
 -- Calls: queue_deletion.
 create or replace function upload_pipeline.erase_document(document_id uuid)
@@ -4300,8 +4329,8 @@ revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
 
 -- db/functions/operator/check_integrity.sql
--- A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off, after a step that
--- was written by hand with a wrong time, or after a fault of the disk.
+-- Changes nothing. A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off,
+-- after a step that was written by hand with a wrong time, or after a fault of the disk.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
@@ -4428,6 +4457,7 @@ revoke all on function upload_pipeline.check_integrity() from public;
 grant execute on function upload_pipeline.check_integrity() to hookline_operator;
 
 -- db/functions/operator/resume_stage.sql
+-- Removes the pause from the row of the status.
 -- Locks: status. Calls: none.
 create or replace function upload_pipeline.resume_stage(status text)
 returns boolean
@@ -4453,7 +4483,7 @@ revoke all on function upload_pipeline.resume_stage(text) from public;
 grant execute on function upload_pipeline.resume_stage(text) to hookline_operator;
 
 -- db/functions/operator/set_credit_cap.sql
--- What was spent in the current window counts already.
+-- Writes or deletes rows of credit_caps. What was spent in the current window counts already.
 -- Locks: reservation (the whole table, so that none is made at the same time), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,

@@ -104,6 +104,11 @@ def test_a_function_without_locks_takes_none(function: Function) -> None:
         assert function.declared("Locks") or taken is None
 
 
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_the_comment_begins_with_what_the_function_does(function: Function) -> None:
+    assert re.match(r"[A-Z].*\. Locks: ", function.comment)
+
+
 def test_the_order_is_the_one_that_lock_job_tells() -> None:
     told = re.sub(r" \(advisory\)", "", FUNCTIONS["lock_job"].comment)
     assert f"in one order: {', '.join(ORDER)}." in told

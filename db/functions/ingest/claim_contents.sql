@@ -1,5 +1,5 @@
--- The drain calls this. A row stays claimed until its run_after. No fencing token is needed: two writers of one row
--- write the same bytes to the same path.
+-- Claims kept contents for the drain: counts a try and moves run_after, until which the rows stay claimed. No fencing
+-- token is needed, because two writers of one row write the same bytes to the same path.
 -- Locks: content (skip locked). Calls: backoff, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)

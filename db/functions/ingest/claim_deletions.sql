@@ -1,5 +1,5 @@
--- A path that a document needs again, because the raw file was uploaded again, leaves the queue. Erasing that
--- document will queue it once more.
+-- Claims objects for deletion: counts a try and moves run_after. If a document needs a path again, because its file
+-- was uploaded again, the path leaves the queue; erasing that document will queue it again.
 -- Locks: deletion (skip locked). Calls: backoff, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)

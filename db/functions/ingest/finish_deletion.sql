@@ -1,5 +1,5 @@
--- tries tells whether this is still the latest try. A path that was queued again in the meantime has a new object, so
--- its row stays.
+-- Deletes the row of a deletion that is done. tries tells whether this is still the latest try: a path that was
+-- queued again in the meantime has a new object, so its row stays.
 -- Locks: deletion. Calls: none.
 create or replace function upload_pipeline.finish_deletion(path text, tries integer)
 returns void

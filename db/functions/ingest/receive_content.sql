@@ -65,7 +65,7 @@ begin
     from upload_pipeline.contents as c
    where c.job_id = v_job.job_id
      and c.content_sha256 = v_sha256;
-  -- The shape of bytes that have a path is known, whatever this delivery says of it.
+  -- Bytes that have a path are of known shape, whatever this delivery says about them.
   v_recognised := recognised is not false or v_known.path is not null;
 
   v_outcome := case

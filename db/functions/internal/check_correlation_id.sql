@@ -1,4 +1,5 @@
--- The domain would refuse it too, but with an SQLSTATE that is not ours and without saying what to do.
+-- Changes nothing. The domain would refuse a wrong correlation_id too, but with an SQLSTATE that is not ours, and
+-- without saying what to do.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_correlation_id(correlation_id text)
 returns void

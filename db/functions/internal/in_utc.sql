@@ -1,4 +1,5 @@
--- People in other time zones and programs read the times in texts, so no setting of the session may change them.
+-- Changes nothing. People in other time zones, and programs, read the times in texts, so no setting of the session
+-- may change how they look.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.in_utc(at timestamptz)
 returns text

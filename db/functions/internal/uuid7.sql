@@ -1,5 +1,5 @@
--- Ids in time order keep inserts at the right edge of the primary key's index. uuidv7() exists only from Postgres 18
--- on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, variant, 74 random bits.
+-- Changes nothing. Ids in time order keep inserts at the right edge of the primary key's index. uuidv7() exists only
+-- from Postgres 18 on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, variant, 74 random bits.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.uuid7()
 returns uuid

@@ -1,5 +1,5 @@
--- An operator has read content of unknown shape and passes its markdown. From here on it is treated like all content:
--- kept, then stored and finished by the drain.
+-- Replaces content of unknown shape by its markdown, as an operator has read it. From here on it is treated like all
+-- content: kept, then stored and finished by the drain.
 -- Locks: job, content, delivery.
 -- Calls: content_still_wanted, drop_unrecognised_content, keep_content, lock_job, receipt_of.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)

@@ -1,3 +1,4 @@
+-- Moves the job to cancelled.
 -- Locks: job. Calls: lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt

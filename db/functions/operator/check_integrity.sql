@@ -1,5 +1,5 @@
--- A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off, after a step that
--- was written by hand with a wrong time, or after a fault of the disk.
+-- Changes nothing. A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off,
+-- after a step that was written by hand with a wrong time, or after a fault of the disk.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)

@@ -1,4 +1,4 @@
--- The confirmation is stored in the document; foreign keys carry it into its jobs.
+-- Sets upload_confirmed of the document, which foreign keys copy into its jobs, and moves the job.
 -- Locks: document, job (all jobs of the document). Calls: lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt

@@ -1,6 +1,6 @@
--- The CHECK constraints of documents hold the rules; here a violation only gets a sentence. A file may be described
--- anew until its upload is confirmed. The unique index over unfinished jobs decides between two calls at the same
--- time.
+-- Writes the document, and a job with its first event. The CHECK constraints of documents hold the rules; here a
+-- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
+-- unfinished jobs decides between two calls at the same time.
 -- Locks: document, deletion. Calls: check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,

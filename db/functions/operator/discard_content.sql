@@ -1,3 +1,4 @@
+-- Drops the bytes of content of unknown shape and gives its delivery the outcome ignored.
 -- Locks: job, content, delivery. Calls: drop_unrecognised_content, lock_job, receipt_of.
 create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt

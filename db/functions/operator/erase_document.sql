@@ -1,4 +1,4 @@
--- Rows go now, objects go through the deletion queue.
+-- Deletes the document with all rows that belong to it, and queues its objects for deletion.
 -- Locks: document, job (all jobs of the document), raw path (advisory), deletion, content, delivery.
 -- Calls: queue_deletion.
 create or replace function upload_pipeline.erase_document(document_id uuid)

@@ -1,7 +1,7 @@
--- A job takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its
--- content waits for storage or for a decision.
--- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job). Calls:
--- clock.
+-- Deletes old jobs, deliveries, reservations and sums of caps. A job takes its whole history with it, by foreign
+-- keys. Objects in storage stay. A job is left out while its content waits for storage or for a decision.
+-- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job).
+-- Calls: clock.
 create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
 returns table (jobs bigint, deliveries bigint)
 language plpgsql

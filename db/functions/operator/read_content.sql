@@ -1,3 +1,4 @@
+-- Changes nothing.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.read_content(job_id uuid, ordinal integer)
 returns bytea

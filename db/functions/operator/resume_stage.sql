@@ -1,3 +1,4 @@
+-- Removes the pause from the row of the status.
 -- Locks: status. Calls: none.
 create or replace function upload_pipeline.resume_stage(status text)
 returns boolean

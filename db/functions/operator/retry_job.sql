@@ -1,6 +1,6 @@
--- The state machine says where the job goes: along the one retry transition that leaves its status, else it stays
--- there. attempt only ever rises, because provider jobs and push tokens name it. If all attempts are used up, an
--- operator's retry allows one more.
+-- Moves the job along the one retry transition that leaves its status; without one it keeps its status. attempt only
+-- rises, because provider jobs and push tokens name it. If all attempts are used up, an operator's retry allows one
+-- more.
 -- Locks: job. Calls: clock, content_still_wanted, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt

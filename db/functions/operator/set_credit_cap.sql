@@ -1,4 +1,4 @@
--- What was spent in the current window counts already.
+-- Writes or deletes rows of credit_caps. What was spent in the current window counts already.
 -- Locks: reservation (the whole table, so that none is made at the same time), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,

@@ -1,3 +1,4 @@
+-- Moves the job by the step that its worker has done, and ends its lease or keeps it.
 -- Locks: document (if keep_lease, because the job's row is then written twice), job.
 -- Calls: lock_leased_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.advance_job(
@@ -44,7 +45,7 @@ begin
 
   v_step := upload_pipeline.resolve_step(v_job.status, advance_job.code);
 
-  -- Not parsed_path: after a retry it may still name the content of an earlier attempt.
+  -- has_content decides, and not parsed_path, which after a retry may still name content of an earlier attempt.
   if not v_job.has_content and v_step.has_content then
     raise exception 'job % has no content yet and cannot take the step %', v_job.job_id, advance_job.code
       using errcode = 'UP002',

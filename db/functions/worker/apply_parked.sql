@@ -1,5 +1,5 @@
--- Normally record_submission applies what was parked for its provider job. This finds what it missed. It takes one
--- provider job in each call, because that lock comes before all others.
+-- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
+-- missed. It takes one provider job in each call, because that lock comes before all others.
 -- Locks: provider job (advisory), document, job, delivery. Calls: apply_parked_reports, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text

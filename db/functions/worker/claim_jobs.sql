@@ -1,6 +1,6 @@
--- Sweeps expired leases first, so that no other process has to. Then claims the oldest jobs of the status that are
--- due. In a status that is not claimable, these are the jobs past their deadline: the worker asks the provider about
--- them.
+-- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
+-- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means
+-- that no other process has to.
 -- Locks: job (skip locked). Calls: clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
@@ -57,8 +57,8 @@ begin
             hint = 'For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
   end if;
 
-  -- A swept job becomes due later than v_now, so this call does not claim it. To write its row twice would check its
-  -- foreign keys again and lock the document.
+  -- A swept job becomes due later than v_now, so this call does not claim it. Postgres would check the foreign keys of
+  -- a row that is written twice, which locks the document.
   perform upload_pipeline.sweep_leases(greatest(batch, 10));
 
   if v_stage.paused then

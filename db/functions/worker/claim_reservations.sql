@@ -1,4 +1,5 @@
--- A job may have been purged, and its provider ids with it. Then nobody can be asked.
+-- Moves check_after of the reservations that it claims. A job may have been purged, and its provider ids with it;
+-- then nobody can be asked.
 -- Locks: reservation (skip locked). Calls: clock.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50)
 returns table (

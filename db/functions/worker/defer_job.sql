@@ -1,3 +1,4 @@
+-- Ends the lease and moves run_after. No try is counted, because nobody failed.
 -- Locks: job.
 -- Calls: backoff, check_error_argument, clock, lock_leased_job, receipt_of, reschedule_in_place, tries_since_arrival.
 create or replace function upload_pipeline.defer_job(

@@ -1,4 +1,5 @@
--- Retries the job in place, sends it back for another attempt, or ends it. The row of its status decides which.
+-- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
+-- status decides which.
 -- Locks: job.
 -- Calls: backoff, check_error_argument, clock, lock_leased_job, move_job_or_raise, receipt_of, resolve_step,
 -- retry_or_fail.
@@ -21,7 +22,7 @@ declare
   v_back_to text;
   v_event upload_pipeline.events;
 begin
-  -- Not while content of this attempt waits here for storage. It is paid for, and the drain will finish it.
+  -- No other attempt while content of this one waits here for storage: it is paid for, and the drain will finish it.
   if start_over and permanent is not true and not exists (
     select
       from upload_pipeline.contents as c

@@ -1,3 +1,4 @@
+-- Moves the end of the lease.
 -- Locks: job. Calls: clock, lock_leased_job.
 create or replace function upload_pipeline.heartbeat(
   job_id uuid,

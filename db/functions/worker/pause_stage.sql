@@ -1,4 +1,4 @@
--- For what would fail every job of a status: a spent quota, a revoked key.
+-- Writes a pause into the row of the status, for what would fail every job there: a spent quota, a revoked key.
 -- Locks: status. Calls: clock.
 create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
 returns timestamptz

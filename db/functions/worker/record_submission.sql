@@ -1,4 +1,5 @@
--- Keeps the provider's id whatever has become of the job in the meantime, and applies what was parked for it.
+-- Writes the provider's id, whatever has become of the job in the meantime; moves the job; and applies what was
+-- parked for that id.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job,
 -- lock_provider_job, move_job, receipt_of, resolve_step.

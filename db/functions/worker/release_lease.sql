@@ -1,4 +1,4 @@
--- No event is written, because nothing was done.
+-- Ends the lease. No event is written, because nothing was done.
 -- Locks: job. Calls: end_lease, lock_leased_job.
 create or replace function upload_pipeline.release_lease(job_id uuid, lease_token uuid)
 returns void

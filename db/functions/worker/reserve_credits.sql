@@ -1,5 +1,5 @@
--- Called before submitting. An open reservation tells the next worker that the provider may have the job already, so
--- it looks there before it pays again.
+-- Writes a reservation and charges the caps, before the job is submitted. An open reservation tells the next worker
+-- that the provider may have the job already, so it looks there before it pays again.
 -- Locks: job, reservation (first the table, as every writer does, because set_credit_cap locks it before the caps),
 -- cap.
 -- Calls: charge_caps, check_credits_argument, copy_default_caps, lock_leased_job.

@@ -1,6 +1,6 @@
--- No lease is needed: the bill may come long after the work. But a caller that looked and found nothing to pay may be
--- late: another worker has reserved again and may be submitting. So reserved_at has to be that of the reservation
--- that was looked at.
+-- Closes a reservation and corrects the caps. No lease is needed: the bill may come long after the work. But a caller
+-- that looked and found nothing to pay may be late: another worker has reserved again and may be submitting. So
+-- reserved_at has to be that of the reservation that was looked at.
 -- Locks: reservation, cap. Calls: charge_caps, check_credits_argument, clock.
 create or replace function upload_pipeline.settle_credits(
   job_id uuid,

@@ -1,4 +1,5 @@
--- Asked before the bytes are kept. The job may move afterwards, so finish_content asks the state machine again.
+-- Changes nothing. It is asked before the bytes are kept. The job may move afterwards, so finish_content asks the
+-- state machine again.
 -- Locks: none. Calls: answer_is_stale, resolve_step.
 create or replace function upload_pipeline.content_still_wanted(
   job upload_pipeline.upload_jobs,

@@ -1,4 +1,5 @@
--- Content of unknown shape has bytes but no path. It waits until an operator accepts or discards it, once.
+-- Drops the bytes of one row of contents. Content of unknown shape has bytes but no path, and waits until an operator
+-- accepts or discards it, once.
 -- Locks: content. Calls: none.
 create or replace function upload_pipeline.drop_unrecognised_content(job_id uuid, ordinal integer)
 returns upload_pipeline.contents

@@ -1,5 +1,5 @@
--- A path is given out once, to one exact content of a job. The same content again gets the same row and the same
--- path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
+-- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets
+-- the same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
 -- Locks: content. Calls: clock.
 create or replace function upload_pipeline.keep_content(
   job upload_pipeline.upload_jobs,

@@ -1,6 +1,6 @@
--- The deletion is due in five minutes. A receiver may be writing the object right now, and gives up long before that.
--- An object outside our storage belongs to its uploader. The higher tries make a deletion that is under way count no
--- more: its finish_deletion finds no row.
+-- Writes one row of deletions, due in five minutes: a receiver may be writing the object right now, and gives up long
+-- before that. An object outside our storage belongs to its uploader. For a path that is queued already, tries rises,
+-- so that the finish_deletion of a try under way finds no row.
 -- Locks: deletion. Calls: clock.
 create or replace function upload_pipeline.queue_deletion(path text)
 returns boolean

@@ -1,6 +1,6 @@
--- Locks the caps first and reads the clock then. A caller that waited for a cap over midnight is charged in the new
--- window, and its reservation gets the time that was charged. So the sum that a cap keeps is always that of the
--- reservations of its window.
+-- Adds to the sums of the caps. It locks the caps first and reads the clock then: a caller that waited for a cap over
+-- midnight is charged in the new window, and its reservation gets the time that was charged. So the sum of a cap is
+-- always that of the reservations in its window.
 -- Locks: cap (the caps of all owners first). Calls: clock, in_utc.
 create or replace function upload_pipeline.charge_caps(
   owner_id uuid,

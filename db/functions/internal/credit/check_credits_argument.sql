@@ -1,3 +1,4 @@
+-- Changes nothing.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.check_credits_argument(credits numeric)
 returns void

@@ -1,3 +1,4 @@
+-- Changes nothing.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.sum_credits(owner_id uuid, since timestamptz)
 returns numeric

@@ -1,6 +1,6 @@
--- An unknown provider job is taken for one of the current attempt: its callback came before our own bookkeeping. A
--- failure from an unknown provider job is stale if the current attempt is known under another one. It would end work
--- that is still going on.
+-- Changes nothing. An unknown provider job is taken for one of the current attempt, because its callback may come
+-- before our own bookkeeping. But a failure from an unknown provider job is stale if the current attempt is known
+-- under another one: it would end work that is still going on.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.answer_is_stale(
   job upload_pipeline.upload_jobs,

@@ -1,4 +1,5 @@
--- The caller holds the lock of the provider job.
+-- Moves the job by each parked delivery and gives the deliveries their outcome. The caller holds the lock of the
+-- provider job.
 -- Locks: job, delivery. Calls: apply_report, lock_job.
 create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid)
 returns void

@@ -1,4 +1,4 @@
--- What a provider's report does to a job, whether it came by webhook, was parked, or was asked for.
+-- Moves the job by a provider's report, whether the report came by webhook, was parked, or was asked for.
 -- Locks: job. Calls: answer_is_stale, move_job, resolve_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,

@@ -1,4 +1,5 @@
--- The constraints of webhook_deliveries would refuse most of these too, but without saying what to do.
+-- Changes nothing. The constraints of webhook_deliveries would refuse most of these values too, but without saying
+-- what to do.
 -- Locks: none. Calls: check_correlation_id.
 create or replace function upload_pipeline.check_delivery_arguments(
   source text,
@@ -29,7 +30,7 @@ declare
     when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
     when attempt < 1 then 'attempt'
     when code is null then null
-    -- An operator's or a worker's code is no report. A success without its content would be half of one.
+    -- A provider may not report the codes of operators and workers, nor a success without its content.
     when code = 'parse_completed' and not with_content or not exists (
       select
         from upload_pipeline.event_codes as c

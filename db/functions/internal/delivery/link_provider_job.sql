@@ -1,4 +1,5 @@
--- An attempt that was only inferred from a callback is replaced by the one that was submitted.
+-- Writes one row of provider_jobs. An attempt that was only inferred from a callback is replaced by the one that was
+-- submitted.
 -- Locks: none (the caller holds that of the provider job). Calls: none.
 create or replace function upload_pipeline.link_provider_job(
   parse_job_id text,

@@ -1,4 +1,4 @@
--- Locks the job that a delivery answers, and checks that the ids belong together.
+-- Changes nothing. Locks the job that a delivery answers, and checks that the ids belong together.
 -- Locks: document (if a report is parked), job. Calls: lock_job.
 create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
 returns upload_pipeline.upload_jobs

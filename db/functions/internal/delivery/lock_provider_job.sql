@@ -1,5 +1,6 @@
--- A delivery may be parked while the submission commits its provider id. Each would look for the other's row and miss
--- it. This advisory lock puts one before the other. It is the first lock that any function takes.
+-- Changes nothing. A delivery may be parked while the submission commits its provider id: each would look for the row
+-- of the other and miss it. This advisory lock puts one before the other. It is the first lock that any function
+-- takes.
 -- Locks: provider job (advisory). Calls: none.
 create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void

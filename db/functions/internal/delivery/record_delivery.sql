@@ -1,5 +1,5 @@
--- Called last, when the outcome is known. A delivery that was applied, or that belongs to another job, is not
--- overwritten: that would be one id with two contents.
+-- Writes one row of webhook_deliveries. It is called last, when the outcome is known. A delivery that was applied, or
+-- that belongs to another job, is not overwritten: that would be one id with two contents.
 -- Locks: delivery. Calls: none.
 create or replace function upload_pipeline.record_delivery(
   source text,

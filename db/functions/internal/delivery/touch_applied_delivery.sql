@@ -1,6 +1,6 @@
--- Only an applied delivery blocks its repetition. A parked, stale or kept one is judged again. Two thin events are
--- the same if their type and provider job are the same: providers may serialise a retry differently. No sender gets
--- the receipt of another job.
+-- Counts the repetition in the row of the delivery. Only an applied delivery blocks its repetition; a parked, stale
+-- or kept one is judged again. Two thin events are the same if their type and provider job are the same, because
+-- providers may serialise a retry differently. No sender gets the receipt of another job.
 -- Locks: delivery. Calls: clock, receipt_of.
 create or replace function upload_pipeline.touch_applied_delivery(
   source text,

@@ -1,4 +1,4 @@
--- The random quarter keeps many jobs that failed together from coming back together.
+-- Changes nothing. Pauses vary at random, so that many jobs that failed together do not come back together.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.backoff(
   tries integer,

@@ -1,5 +1,6 @@
--- Whatever ends a lease in place goes through here. A job of a claimable status is claimed from run_after on; a job of
--- another status is claimed past its deadline, so that is what moves.
+-- Changes no table: it answers the row of a job without its lease, and the caller writes it. Everything that ends a
+-- lease in place uses it. A job of a claimable status is claimed from run_after on. A job of another status is
+-- claimed past its deadline, so there the deadline moves.
 -- Locks: none. Calls: clock.
 create or replace function upload_pipeline.end_lease(job upload_pipeline.upload_jobs)
 returns upload_pipeline.upload_jobs

@@ -1,5 +1,5 @@
--- The fencing. A worker that lost its lease to a webhook, an operator or another worker gets no further than this. An
--- expired lease still belongs to its holder until it is swept.
+-- Changes nothing. This is the fencing: a worker that lost its lease to a webhook, an operator or another worker is
+-- refused here. An expired lease still belongs to its holder until it is swept.
 -- Locks: job. Calls: lock_job.
 create or replace function upload_pipeline.lock_leased_job(job_id uuid, lease_token uuid)
 returns upload_pipeline.upload_jobs

@@ -1,4 +1,5 @@
--- The step ends the lease, which makes run_after count in every status (end_lease).
+-- Moves the job from its status to the same status. The step ends the lease, and run_after counts in every status
+-- (see end_lease).
 -- Locks: job. Calls: move_job_or_raise, resolve_step.
 create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,

@@ -1,4 +1,4 @@
--- Ends expired leases of any status, so that no process of its own has to look for them.
+-- Ends expired leases of any status, so that no other process has to look for them.
 -- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void

@@ -1,5 +1,5 @@
--- The history is the counter, so no column can differ from it. Every change of status starts the count again, and so
--- does an operator's retry.
+-- Changes nothing. The history is the counter, so no column can differ from it. Every change of status starts the
+-- count again, and so does an operator's retry.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.tries_since_arrival(job upload_pipeline.upload_jobs, codes text[])
 returns integer

@@ -1,4 +1,4 @@
--- The same as move_job, for callers to whom a refusal is an error.
+-- Moves the job as move_job does, for callers to whom a refusal is an error.
 -- Locks: job. Calls: move_job.
 create or replace function upload_pipeline.move_job_or_raise(
   job upload_pipeline.upload_jobs,

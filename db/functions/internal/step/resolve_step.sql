@@ -1,4 +1,5 @@
--- A code with a to_status never applies to a job already in that status. Only codes without one keep the status.
+-- Changes nothing. A code with a to_status never applies to a job already in that status. Only codes without one keep
+-- the status.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.resolve_step(from_status text, code text, to_status text default null)
 returns upload_pipeline.step

@@ -1,6 +1,7 @@
--- The only place where a job moves. The caller has locked the job and passes the row with the columns it wants
--- changed (attempt, max_attempts, run_after, parsed_*, last_error). The event goes in first, because a trigger on
--- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
+-- Inserts the event and moves the job. This is the only place where a job moves. The caller has locked the job and
+-- passes the row with the columns it wants changed (attempt, max_attempts, run_after, parsed_*, last_error). The
+-- event goes in first, because a trigger on upload_jobs looks for it. Every step ends the lease: its holder is
+-- refused with UP003 from then on.
 -- Locks: job. Calls: clock, end_lease.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
