@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import time
-from datetime import UTC, datetime
 from http import HTTPStatus
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from hookline.sources.protocol import Source
 from hookline.sources.refusals import NotProven
 from hookline.storage.content import store_content
 from hookline.storage.objects import Storage
+from hookline.timing import now
 
 __all__ = ["make_application"]
 
@@ -196,7 +196,7 @@ def _answer(receipt: Receipt) -> web.Response:
         "message": _MESSAGES[receipt.outcome],
         "job_id": _text(receipt.job_id),
         "document_id": _text(receipt.document_id),
-        "processed_at": datetime.now(UTC).isoformat(),
+        "processed_at": now().isoformat(),
         "outcome": receipt.outcome,
     }
     return web.Response(body=json.dumps(body).encode(), content_type="application/json")
