@@ -221,6 +221,31 @@ def test_a_database_without_hookline_is_a_fault(examine: Examine, postgres18: Se
     assert states(checks)["storage"] == "ok"
 
 
+def test_a_database_that_cannot_hold_every_text_is_a_fault(
+    examine: Examine, postgres18: Server
+) -> None:
+    with postgres18.create(encoding="LATIN1") as url:
+        code, checks = examine(url)
+    assert code == 1
+    [(state, told)] = rows(checks, "database")
+    assert state == "fault"
+    assert "has the encoding LATIN1, which cannot hold every text" in told
+
+
+def test_a_database_that_only_reads_is_a_fault(
+    examine: Examine, db: Database, operator: str
+) -> None:
+    db.run("alter role test_operator set default_transaction_read_only = on")
+    try:
+        code, checks = examine(operator)
+    finally:
+        db.run("alter role test_operator reset default_transaction_read_only")
+    assert code == 1
+    [(state, told)] = rows(checks, "database")
+    assert state == "fault"
+    assert "only read: set default_transaction_read_only to off" in told
+
+
 def test_a_migration_that_is_not_applied_is_a_fault(
     examine: Examine, db: Database, operator: str
 ) -> None:

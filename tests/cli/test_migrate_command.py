@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from hookline.postgres import migrations
-from support.commands import Cli, objects, sentence_of
+from support.commands import Cli, Database, objects, sentence_of
 from support.servers import Server
 
 
@@ -42,6 +42,33 @@ def test_json_is_one_migration_for_each_line(cli: Cli, empty: str) -> None:
     ]
     done = cli("migrate", "--json", DATABASE_URL=empty)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_history_without_names_is_continued(cli: Cli, empty: str) -> None:
+    db = Database(empty)
+    db.run(
+        "create schema supabase_migrations;"
+        " create table supabase_migrations.schema_migrations (version text not null primary key);"
+        " insert into supabase_migrations.schema_migrations values ('20221101000000')"
+    )
+    done = cli("migrate", DATABASE_URL=empty)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert db.run("select version, name from supabase_migrations.schema_migrations order by 1") == [
+        ("20221101000000", None),
+        *((one.version, one.name) for one in migrations.available()),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_hold_every_text_is_refused(
+    cli: Cli, postgres18: Server, encoding: str
+) -> None:
+    with postgres18.create(encoding=encoding) as url:
+        done = cli("migrate", DATABASE_URL=url)
+        assert done.returncode == 1
+        assert f"has the encoding {encoding}, which cannot hold every text" in sentence_of(done)
+        [(found,)] = Database(url).run("select to_regnamespace('upload_pipeline') is not null")
+        assert found is False
 
 
 def test_a_role_that_may_not_install_is_told_which_rights_it_needs(

@@ -130,14 +130,24 @@ class Server:
         return re.sub(rf"\b{name}\b", "DATABASE", text)
 
     @contextmanager
-    def create(self, *, template: str = "template1", owner: str = "postgres") -> Iterator[str]:
-        """A database that exists inside the `with`; yields the superuser's URL."""
+    def create(
+        self, *, template: str = "template1", owner: str = "postgres", encoding: str | None = None
+    ) -> Iterator[str]:
+        """A database that exists inside the `with`; yields the superuser's URL.
+
+        With an `encoding` it is empty and has the locale C.
+        """
         name = f"test_{next(self._numbers)}"
-        self.execute(
-            sql.SQL("create database {} template {} owner {}").format(
-                sql.Identifier(name), sql.Identifier(template), sql.Identifier(owner)
-            )
+        statement = sql.SQL("create database {} template {} owner {}").format(
+            sql.Identifier(name),
+            sql.Identifier("template0" if encoding else template),
+            sql.Identifier(owner),
         )
+        if encoding:
+            statement += sql.SQL(" encoding {} locale_provider libc locale 'C'").format(
+                sql.Literal(encoding)
+            )
+        self.execute(statement)
         try:
             yield self.url(name)
         finally:

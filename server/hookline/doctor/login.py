@@ -28,6 +28,9 @@ select session_user::text as name,
        pg_catalog.current_database()::text as database,
        pg_catalog.current_setting('server_version') as version,
        pg_catalog.current_setting('server_version_num')::integer as version_number,
+       pg_catalog.current_setting('server_encoding') as encoding,
+       pg_catalog.current_setting('transaction_read_only')::boolean as read_only,
+       pg_catalog.pg_is_in_recovery() as standby,
        exists (
          select from pg_catalog.pg_namespace as n where n.nspname = 'upload_pipeline'
        ) as has_schema,
@@ -52,6 +55,9 @@ class Login(NamedTuple):
     database: str
     version: str
     version_number: int
+    encoding: str
+    read_only: bool
+    standby: bool
     has_schema: bool
     superuser: bool
     bypassrls: bool

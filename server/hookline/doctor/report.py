@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from hookline.doctor.alerts import check_alerts
 from hookline.doctor.check import Check
 from hookline.doctor.configuration import check_configuration, receives
+from hookline.doctor.database import check_database
 from hookline.doctor.integrity import check_integrity
 from hookline.doctor.login import unseen, who
 from hookline.doctor.migrations import check_migrations
@@ -23,11 +24,9 @@ from hookline.doctor.queues import check_queues
 from hookline.doctor.rights import check_rights
 from hookline.doctor.storage_differences import compare_storage
 from hookline.doctor.storage_probe import check_storage
-from hookline.postgres import migrations
 from hookline.postgres.connecting import Unreachable, connected
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError
-from hookline.postgres.migrations import MigrationError
 from hookline.postgres.views import Views
 from hookline.settings import ConfigurationError, Settings
 
@@ -71,20 +70,10 @@ async def _database(
     settings: Settings, pool: AsyncConnectionPool, integrity: bool
 ) -> AsyncGenerator[Check, None]:
     login = await who(pool)
-    try:
-        migrations.require_supported(login.version_number)
-    except MigrationError as error:
-        yield Check("database", "fault", str(error))
+    check, has_hookline = check_database(login)
+    yield check
+    if not has_hookline:
         return
-    if not login.has_schema:
-        yield Check(
-            "database",
-            "fault",
-            f"Database {login.database} (PostgreSQL {login.version}) does not have Hookline:"
-            " run `hookline migrate`.",
-        )
-        return
-    yield Check("database", "ok", f"Hookline is in {login.database}, PostgreSQL {login.version}.")
     not_checked = functools.partial(unseen, login)
     yield await asyncio.to_thread(check_migrations, settings.require_database(), login)
     for check in check_rights(login, receives=receives(settings)):

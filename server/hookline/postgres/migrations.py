@@ -81,8 +81,14 @@ def applied(conn: psycopg.Connection[TupleRow]) -> list[str]:
         ).fetchone()
         if table is None or table[0] is None:
             return []
+        # Early versions of the Supabase CLI made the table without the column `name`.
+        named = conn.execute(
+            "select from pg_catalog.pg_attribute where attname = 'name' and not attisdropped"
+            " and attrelid = 'supabase_migrations.schema_migrations'::regclass"
+        ).fetchone()
+        name = "coalesce(name, '')" if named is not None else "''"
         rows = conn.execute(
-            "select version, coalesce(name, '') from supabase_migrations.schema_migrations"
+            f"select version, {name} from supabase_migrations.schema_migrations"  # noqa: S608
             " order by version"
         ).fetchall()
     except psycopg.errors.InsufficientPrivilege as error:
@@ -123,6 +129,15 @@ def require_supported(server_version: int) -> None:
         )
 
 
+def require_utf8(database: str, encoding: str) -> None:
+    """Raise MigrationError unless the database can hold every text: its encoding is UTF8."""
+    if encoding != "UTF8":
+        raise MigrationError(
+            f"Database {database} has the encoding {encoding}, which cannot hold every text. Use a"
+            " database with UTF8: create it with `createdb --encoding UTF8 --template template0`."
+        )
+
+
 def migrate(conninfo: str) -> list[Migration]:
     """Apply the pending migrations, each with its row in one transaction. Returns them.
 
@@ -136,6 +151,7 @@ def migrate(conninfo: str) -> list[Migration]:
         # Whoever waited for another migration must see what that one has committed.
         conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         require_supported(conn.info.server_version)
+        require_utf8(conn.info.dbname, conn.info.parameter_status("server_encoding") or "")
         # Looked up before anything is locked or created: if nothing is pending, this needs no
         # privilege.
         return [migration for migration in pending(conn) if _apply(conn, migration)]
