@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import signal
 import socket
@@ -138,6 +139,21 @@ def test_the_help_lists_every_command_and_the_exit_codes(cli: Cli) -> None:
     assert done.returncode == 0
     assert set(COMMANDS) <= set(re.findall(r"^│ (\w+) ", done.stdout, re.MULTILINE))
     assert "3 the database or the storage is away, try again later" in done.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_help_is_wrapped_to_the_terminal(cli: Cli, columns: int) -> None:
+    lines = cli("work", "--help", COLUMNS=str(columns)).stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    # A paragraph is filled: no line of it but the last has room for the word after it.
+    start = next(n for n, line in enumerate(lines) if "After the first signal" in line)
+    paragraph = lines[start : next(n for n in range(start, len(lines)) if not lines[n].strip())]
+    for line, after in itertools.pairwise(paragraph):
+        assert len(line.rstrip()) + len(after.split()[0]) + 1 > columns - 2
+
+
+def test_shell_completion_can_be_installed(cli: Cli) -> None:
+    assert "--install-completion" in cli("--help", COLUMNS="100").stdout
 
 
 def test_the_version_is_shown(cli: Cli) -> None:

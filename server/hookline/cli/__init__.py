@@ -8,8 +8,10 @@ Every expected error is one sentence on standard error. A traceback is a bug in 
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -43,9 +45,15 @@ app = typer.Typer(
     "configuration; 3 the database or the storage is away, try again later; 130 interrupted.",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _unwrapped(command: Callable[..., None]) -> str:
+    """The docstring with one line for each paragraph, which the help wraps to the terminal."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
+
 
 for group, commands in {
     "On this machine": (up.up, demo.demo),
@@ -54,7 +62,7 @@ for group, commands in {
     "The state machine": (diagram.diagram,),
 }.items():
     for command in commands:
-        app.command(rich_help_panel=group)(command)
+        app.command(rich_help_panel=group, help=_unwrapped(command))(command)
 
 
 def _show_version(wanted: bool) -> None:
