@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -34,7 +35,7 @@ from hookline.setting_values import (
     standard_key,
 )
 
-__all__ = ["ENV_FILE", "ConfigurationError", "Settings", "load"]
+__all__ = ["ENV_FILE", "ConfigurationError", "Settings", "find_env_file", "load"]
 
 # `hookline up` writes it, for the other commands to read. Variables of the environment win over it.
 ENV_FILE = Path(".hookline/env")
@@ -247,11 +248,25 @@ def _missing(variable: str, more: str = "") -> ConfigurationError:
     return ConfigurationError(f"{sentence}; {more}." if more else f"{sentence}.")
 
 
+def find_env_file() -> Path:
+    """ENV_FILE of this directory, else of the nearest parent where it is a file of this user."""
+    if not ENV_FILE.exists():
+        for parent in Path.cwd().parents:
+            with suppress(OSError):
+                # A directory above may belong to others, who must not choose our database.
+                if (parent / ENV_FILE).stat().st_uid == os.geteuid():
+                    return parent / ENV_FILE
+    return ENV_FILE
+
+
 def load(env_file: Path | None = ENV_FILE) -> Settings:
     """The settings of the environment and of `env_file`, if that exists. The environment wins.
 
-    Raises ConfigurationError for the first wrong value.
+    The default is the file that find_env_file finds; None is no file. Raises ConfigurationError for
+    the first wrong value.
     """
+    if env_file is ENV_FILE:
+        env_file = find_env_file()
     try:
         if env_file is not None and env_file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

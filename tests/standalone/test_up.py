@@ -319,6 +319,27 @@ def test_variables_of_libpq_for_another_server_do_not_reach_the_private_one(
         assert run.returncode == 0, (command, output, errors)
 
 
+def test_commands_find_the_project_of_a_parent_and_say_if_it_is_not_up(
+    project: Path, hookline: Hookline
+) -> None:
+    below = project / "some" / "folder"
+    below.mkdir(parents=True)
+    up = hookline(project, "up")
+    assert "Hookline is up" in first_line(up)
+    assert hookline(below, "jobs").wait(60) == 0
+    up.send_signal(signal.SIGTERM)
+    up.wait(30)
+    for directory in (project, below):
+        run = hookline(directory, "jobs")
+        output, errors = run.communicate(timeout=60)
+        assert (run.returncode, output) == (3, "")
+        assert errors.startswith(f"hookline: `hookline up` is not running in {project}: start it")
+        assert errors.count("\n") == 1
+    run = hookline(project, "doctor", "--json")
+    output, _ = run.communicate(timeout=60)
+    assert "`hookline up` is not running in" in output
+
+
 async def test_two_directories_are_up_at_once(project: Path, other_project: Path) -> None:
     async with running_stack(project) as one, running_stack(other_project) as other:
         assert one.url != other.url

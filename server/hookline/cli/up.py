@@ -51,7 +51,7 @@ def up(
     from hookline.standalone.up import run
     from hookline.worker.loading import load_stages
 
-    own = load_stages(stages or load(directory / ENV_FILE).stages)
+    own = load_stages(stages or load(directory.absolute() / ENV_FILE).stages)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(directory, own, on_ready=_print_summary, on_stopping=_print_stopping))
 

@@ -12,7 +12,7 @@ import typer
 from hookline.cli.event_loop import loop_factory
 from hookline.cli.exit_codes import WrongUsage
 from hookline.process.signals import stop_on_signals
-from hookline.settings import ENV_FILE, ConfigurationError, Settings, load
+from hookline.settings import ConfigurationError, Settings, find_env_file, load
 
 if TYPE_CHECKING:
     from hookline.stages import Stage
@@ -57,9 +57,10 @@ def work(
     from hookline.worker.loading import load_stages
 
     settings = load()
-    if "DATABASE_URL" not in os.environ and ENV_FILE.with_name("up.lock").exists():
+    env_file = find_env_file()
+    if "DATABASE_URL" not in os.environ and env_file.with_name("up.lock").exists():
         raise ConfigurationError(
-            f"DATABASE_URL is not set, and the one in {ENV_FILE} is the operator's, which may not"
+            f"DATABASE_URL is not set, and the one in {env_file} is the operator's, which may not"
             " work on jobs. In this directory `hookline up` also runs the worker: give it your"
             " stages with --stages or HOOKLINE_STAGES."
         )

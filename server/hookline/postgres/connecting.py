@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from hookline.postgres.errors import Unavailable
 from hookline.postgres.pool import open_pool
 from hookline.postgres.session import connection_arguments
-from hookline.settings import Settings
+from hookline.settings import Settings, find_env_file
 
 __all__ = ["Unreachable", "connected", "unreachable"]
 
@@ -45,7 +46,17 @@ async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[Async
 
 
 def unreachable(conninfo: str, error: psycopg.OperationalError) -> Unreachable:
-    """The error for a connection that failed. It tells host, port and reason, nothing else."""
+    """The error for a connection that failed. It tells host, port and reason, nothing else.
+
+    Without DATABASE_URL in the environment the database is that of `hookline up`, which is told to
+    be started.
+    """
+    if "DATABASE_URL" not in os.environ:
+        project = find_env_file().absolute().parents[1]
+        return Unreachable(
+            f"`hookline up` is not running in {project}: start it there, and run this command"
+            " again. To use another database, set DATABASE_URL."
+        )
     parts = conninfo_to_dict(conninfo)
     where = f"{parts.get('host') or 'its local socket'}:{parts.get('port') or 5432}"
     lines = [line.strip(" \t-.") for line in str(error).splitlines()]
