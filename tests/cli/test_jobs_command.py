@@ -29,6 +29,32 @@ def test_jobs_are_listed_newest_first(cli: Cli, db: Database, reader: str) -> No
     ]
 
 
+def test_on_a_terminal_each_job_and_each_event_is_one_line(
+    cli: Cli, db: Database, reader: str
+) -> None:
+    long = "A report with a name that no terminal has room for, and then some more of it.pdf"
+    ids = [db.make_job(long), db.make_failed_job("報告書報告書報告書報告書報告書.pdf")]
+    for columns in (80, 120):
+        header, *lines = cli.on_terminal("jobs", columns=columns, DATABASE_URL=reader)
+        assert header.split()[:3] == ["job", "file", "status"]
+        assert len(lines) == len(ids)
+        for line, job_id in zip(lines, reversed(ids), strict=True):
+            assert len(line) <= columns
+            short = line.split()[0]
+            assert str(job_id).startswith(short)
+            assert len(short) < len(str(job_id))
+            # What is shown is enough to name the job.
+            [shown] = objects(cli("job", short, "--json", DATABASE_URL=reader))
+            assert shown["job_id"] == str(job_id)
+        assert "uploaded" in lines[1]
+        assert "failed_parse" in lines[0]
+        overview = cli.on_terminal("job", ids[1], columns=columns, DATABASE_URL=reader)
+        timeline = overview[overview.index("") + 1 :]
+        assert [line.split()[0] for line in timeline] == ["#", "1", "2"]
+        assert all(len(line) <= columns for line in timeline)
+        assert "uploaded -> failed_parse  parse_failed" in timeline[2]
+
+
 def test_a_failed_job_is_listed_with_its_reason(cli: Cli, db: Database, reader: str) -> None:
     db.make_failed_job()
     assert "parse_failed: PDF_IS_BROKEN" in cli("jobs", DATABASE_URL=reader).stdout

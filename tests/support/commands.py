@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from hashlib import sha256
@@ -49,6 +51,28 @@ class Cli:
             timeout=60,
             check=False,
         )
+
+    def on_terminal(self, *arguments: object, columns: int, **environment: str) -> list[str]:
+        """The lines that it prints on a terminal with so many columns, without colours."""
+        master, terminal = os.openpty()
+        done = subprocess.run(
+            self._command(arguments),
+            cwd=self.directory,
+            env=self._environment({**environment, "COLUMNS": str(columns), "TERM": "dumb"}),
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+        os.close(terminal)
+        assert done.returncode == 0
+        printed = b""
+        with contextlib.suppress(OSError):  # The end of a terminal that is closed.
+            while block := os.read(master, 65536):
+                printed += block
+        os.close(master)
+        return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode()).splitlines()
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -13,8 +13,8 @@ from rich.text import Text
 from hookline.cli.event_loop import loop_factory
 from hookline.cli.exit_codes import FAILED
 from hookline.cli.formats import duration
-from hookline.cli.output import console, print_table
-from hookline.cli.timeline import EVENT_COLUMNS, event_row
+from hookline.cli.output import console
+from hookline.cli.timeline import print_timeline
 from hookline.cli.up import Directory
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _print_outcome(outcome: Outcome) -> None:
         screen.print(Text(f"  {name}: {json.dumps(value)}"))
 
     screen.print(Text("\nThe job's timeline:", style="bold"))
-    print_table(EVENT_COLUMNS, map(event_row, outcome.timeline))
+    print_timeline(outcome.timeline)
     screen.print()
 
 

@@ -12,8 +12,8 @@ import typer
 from hookline.cli.exit_codes import FAILED
 from hookline.cli.job_id import Id, find_job
 from hookline.cli.job_overview import print_overview
-from hookline.cli.output import console, print_json, print_table, say
-from hookline.cli.timeline import EVENT_COLUMNS, event_line, event_row
+from hookline.cli.output import console, print_json, say
+from hookline.cli.timeline import event_line, print_timeline
 from hookline.postgres.connecting import connected
 from hookline.postgres.errors import UnknownJob
 from hookline.postgres.views import JobOverview, TimelineEvent, Views
@@ -58,7 +58,7 @@ def job(
         return
     print_overview(found)
     console().print()
-    print_table(EVENT_COLUMNS, map(event_row, timeline))
+    print_timeline(timeline)
 
 
 async def _find_timeline(settings: Settings, text: str) -> tuple[JobOverview, list[TimelineEvent]]:

@@ -33,4 +33,6 @@ def print_overview(one: JobOverview) -> None:
     }
     for name, value in rows.items():
         if value:
-            console().print(Text.assemble((f"{name:<12}", "bold"), printable(value)))
+            console().print(
+                Text.assemble((f"{name:<12}", "bold"), printable(value)), soft_wrap=True
+            )

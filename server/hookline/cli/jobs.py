@@ -15,11 +15,12 @@ from rich.live import Live
 from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import printable
 from hookline.cli.job_filters import JobFilters, require_status
-from hookline.cli.job_table import JOB_COLUMNS, job_row
-from hookline.cli.output import console, print_json, print_table, say, table_of
+from hookline.cli.job_table import JOB_COLUMNS, job_row, terminal_table
+from hookline.cli.output import console, print_json, print_table, say
 from hookline.postgres.connecting import connected
 from hookline.postgres.views import JobOverview, Views
 from hookline.settings import Settings, load
+from hookline.timing import now
 
 __all__ = ["jobs"]
 
@@ -73,7 +74,11 @@ def jobs(
     if not found:
         say("No such jobs.")
         return
-    print_table(JOB_COLUMNS, map(job_row, found))
+    screen = console()
+    if screen.is_terminal:
+        screen.print(terminal_table(found, now(), screen.width))
+    else:
+        print_table(JOB_COLUMNS, map(job_row, found))
     if len(found) == limit:
         say(f"These are the newest {limit}: --limit lists more.")
 
@@ -82,7 +87,7 @@ def _moment(text: str) -> datetime:
     """A time, or how long ago it is. A time without a zone is in UTC. Raises WrongUsage."""
     try:
         if ago := _AGO.fullmatch(text.strip()):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            return now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         moment = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise WrongUsage(
@@ -110,8 +115,8 @@ async def _follow_jobs(settings: Settings, filters: JobFilters, *, as_json: bool
             await _print_moves(views, filters, as_json=as_json)
         with Live(console=console(), auto_refresh=False) as live:
             while True:
-                rows = map(job_row, await filters.find(views))
-                live.update(table_of(JOB_COLUMNS, rows), refresh=True)
+                found = await filters.find(views)
+                live.update(terminal_table(found, now(), live.console.width), refresh=True)
                 await asyncio.sleep(_POLL_INTERVAL)
 
 

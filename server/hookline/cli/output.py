@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -20,10 +20,21 @@ from hookline.cli.standard_streams import OutputLost
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["console", "errors", "print_json", "print_line", "print_table", "say", "table_of"]
+__all__ = [
+    "console",
+    "errors",
+    "fitted_table",
+    "print_json",
+    "print_line",
+    "print_table",
+    "say",
+    "table_of",
+]
 
 # Output that goes to a file or a pipe is not wrapped: grep and cut get whole lines.
 _UNLIMITED = 100_000
+# What Rich puts between two columns.
+_GAP = "  "
 
 
 def console() -> Console:
@@ -78,6 +89,30 @@ def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Ta
         )
     for row in rows:
         table.add_row(*(Text(printable(c)) if isinstance(c, str) else c for c in row))
+    return table
+
+
+def fitted_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    width: int,
+    *,
+    at_most: Mapping[str, int],
+) -> Table:
+    """A table of one line a row, in `width` columns. The last one and those `at_most` are cut."""
+    cells = [[Text(printable(c)) if isinstance(c, str) else c for c in row] for row in rows]
+    names = [name.removeprefix(">") for name in columns]
+    widths = [
+        min(max([len(name), *(row[n].cell_len for row in cells)]), at_most.get(name, width))
+        for n, name in enumerate(names)
+    ]
+    widths[-1] = max(len(names[-1]), width - sum(widths[:-1]) - len(_GAP) * (len(names) - 1))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column, name, size in zip(columns, names, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        table.add_column(name, justify=justify, no_wrap=True, overflow="ellipsis", width=size)
+    for row in cells:
+        table.add_row(*row)
     return table
 
 

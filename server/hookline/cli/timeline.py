@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 
 from rich.text import Text
 
 from hookline.cli.formats import duration, printable, summary
+from hookline.cli.output import console, fitted_table, print_table
 from hookline.postgres.views import TimelineEvent
 
-__all__ = ["EVENT_COLUMNS", "SEVERITIES", "event_line", "event_row"]
+__all__ = ["EVENT_COLUMNS", "SEVERITIES", "event_line", "event_row", "print_timeline"]
 
 EVENT_COLUMNS = (">#", "time (UTC)", ">after", "status", "code", "payload")
 SEVERITIES = {"error": "red", "warn": "yellow", "info": ""}
+
+
+# A narrower terminal has no room for the times.
+_WIDE = 110
 
 
 def event_row(event: TimelineEvent) -> list[str | Text]:
@@ -25,6 +31,18 @@ def event_row(event: TimelineEvent) -> list[str | Text]:
         Text(event.code, style=SEVERITIES[event.severity]),
         summary(event.payload),
     ]
+
+
+def print_timeline(events: Sequence[TimelineEvent]) -> None:
+    """Print a table. On a terminal it has one line an event, and times of day only if they fit."""
+    screen = console()
+    if not screen.is_terminal:
+        print_table(EVENT_COLUMNS, map(event_row, events))
+        return
+    rows, columns = [event_row(event) for event in events], list(EVENT_COLUMNS)
+    if screen.width < _WIDE:
+        rows, columns = [[row[0], *row[2:]] for row in rows], [columns[0], *columns[2:]]
+    screen.print(fitted_table(columns, rows, screen.width, at_most={}))
 
 
 def event_line(event: TimelineEvent) -> Text:
