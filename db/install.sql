@@ -96,6 +96,7 @@ begin;
 \ir functions/internal/content/keep_content.sql
 \ir functions/internal/content/drop_unrecognised_content.sql
 \ir functions/internal/content/queue_deletion.sql
+\ir functions/internal/content/cancel_deletion.sql
 
 -- Internal: credits
 \ir functions/internal/credit/check_credits_argument.sql

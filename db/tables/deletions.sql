@@ -3,13 +3,16 @@ create table upload_pipeline.deletions (
   requested_at timestamptz not null default upload_pipeline.clock(),
   run_after timestamptz not null,
   tries integer not null default 0,
+  claimed_until timestamptz,
   constraint deletions_pkey primary key (path)
 );
 
 create index deletions_due on upload_pipeline.deletions (run_after);
 
 comment on table upload_pipeline.deletions is
-  'Objects of erased documents that are still to be deleted from storage. A row is deleted when its object is '
-  'gone.';
+  'Objects that no document needs any more and that are still to be deleted from storage. A row is deleted when its '
+  'object is gone, or when a new document needs the path.';
 comment on column upload_pipeline.deletions.run_after is
   'Later than any write of the object that was going on when the document was erased.';
+comment on column upload_pipeline.deletions.claimed_until is
+  'The object may be deleted at any moment until then, and no document may have this path. Null: never claimed.';

@@ -24,6 +24,8 @@ insert into upload_pipeline.error_codes (sqlstate, name, description) values
   ('UP008', 'unusable_content', 'The content is empty or differs from what its sender declared.'),
   ('UP009', 'unfinished_job_exists', 'The document has another job that is not finished.'),
   ('UP010', 'history_protected',
-   'A status cannot change without its event, and an event cannot be changed or erased.');
+   'A status cannot change without its event, and an event cannot be changed or erased.'),
+  ('UP020', 'deletion_under_way', 'The object at this path may be deleted at any moment. Call again in a minute.'),
+  ('UP021', 'too_many_uploads', 'The owner has begun too many uploads that are not confirmed.');
 
 grant select on upload_pipeline.error_codes to hookline_reader;

@@ -296,7 +296,9 @@ insert into upload_pipeline.error_codes (sqlstate, name, description) values
   ('UP008', 'unusable_content', 'The content is empty or differs from what its sender declared.'),
   ('UP009', 'unfinished_job_exists', 'The document has another job that is not finished.'),
   ('UP010', 'history_protected',
-   'A status cannot change without its event, and an event cannot be changed or erased.');
+   'A status cannot change without its event, and an event cannot be changed or erased.'),
+  ('UP020', 'deletion_under_way', 'The object at this path may be deleted at any moment. Call again in a minute.'),
+  ('UP021', 'too_many_uploads', 'The owner has begun too many uploads that are not confirmed.');
 
 grant select on upload_pipeline.error_codes to hookline_reader;
 
@@ -809,16 +811,19 @@ create table upload_pipeline.deletions (
   requested_at timestamptz not null default upload_pipeline.clock(),
   run_after timestamptz not null,
   tries integer not null default 0,
+  claimed_until timestamptz,
   constraint deletions_pkey primary key (path)
 );
 
 create index deletions_due on upload_pipeline.deletions (run_after);
 
 comment on table upload_pipeline.deletions is
-  'Objects of erased documents that are still to be deleted from storage. A row is deleted when its object is '
-  'gone.';
+  'Objects that no document needs any more and that are still to be deleted from storage. A row is deleted when its '
+  'object is gone, or when a new document needs the path.';
 comment on column upload_pipeline.deletions.run_after is
   'Later than any write of the object that was going on when the document was erased.';
+comment on column upload_pipeline.deletions.claimed_until is
+  'The object may be deleted at any moment until then, and no document may have this path. Null: never claimed.';
 
 -- Credits: what parsing may cost, and what it did cost
 
@@ -2311,6 +2316,44 @@ comment on function upload_pipeline.queue_deletion(text) is
 
 revoke all on function upload_pipeline.queue_deletion(text) from public;
 
+-- db/functions/internal/content/cancel_deletion.sql
+-- Deletes the row of deletions for a path that a document is about to have. The lock on the path lasts until the
+-- transaction ends, so that nobody claims the deletion of an object whose document is not committed yet.
+-- Locks: raw path (advisory), deletion. Calls: clock, in_utc.
+create or replace function upload_pipeline.cancel_deletion(path text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_claimed_until timestamptz;
+begin
+  perform pg_advisory_xact_lock(hashtextextended(cancel_deletion.path, 1));
+
+  delete from upload_pipeline.deletions as d
+   where d.path = cancel_deletion.path
+     and coalesce(d.claimed_until <= upload_pipeline.clock(), true);
+
+  select d.claimed_until into v_claimed_until
+    from upload_pipeline.deletions as d
+   where d.path = cancel_deletion.path;
+  if found then
+    raise exception 'the object % is being deleted', quote_literal(left(cancel_deletion.path, 200))
+      using errcode = 'UP020',
+            detail = format(
+              'It is of a document that was erased. Its deletion may be under way until %s. Nothing was changed.',
+              upload_pipeline.in_utc(v_claimed_until)
+            ),
+            hint = 'Call again in a minute, then upload the file, or use another path.';
+  end if;
+end;
+$$;
+
+comment on function upload_pipeline.cancel_deletion(text) is
+  'Takes a path off the deletion queue, because a document needs it. Raises UP020 while its deletion may be under way.';
+
+revoke all on function upload_pipeline.cancel_deletion(text) from public;
+
 -- Internal: credits
 
 -- db/functions/internal/credit/check_credits_argument.sql
@@ -2817,9 +2860,12 @@ revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;
 
 -- db/functions/ingest/claim_deletions.sql
--- Claims objects for deletion: counts a try and moves run_after. If a document needs a path again, because its file
--- was uploaded again, the path leaves the queue; erasing that document will queue it again.
--- Locks: deletion (skip locked). Calls: backoff, clock.
+-- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the object,
+-- and no document gets its path (cancel_deletion). That is longer than any deadline of the storage, so the next claim
+-- finds this try over. If a document has a path, because its file was uploaded again or is shared, the path leaves the
+-- queue; erasing that document will queue it again.
+-- Locks: deletion (skip locked), raw path (advisory; a path that a new document is about to have is skipped).
+-- Calls: backoff, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
 language sql
@@ -2834,26 +2880,35 @@ as $$
       from upload_pipeline.deletions as e
      where e.run_after <= (select upload_pipeline.clock())
      order by e.run_after
-     limit greatest(coalesce(claim_deletions.batch, 1), 1)
+     limit least(greatest(coalesce(claim_deletions.batch, 1), 1), 1000)
        for update skip locked
-  ), needed as (
+  ), judged as materialized (
+    select due.path,
+           pg_try_advisory_xact_lock(hashtextextended(due.path, 1)) as locked,
+           exists (select from upload_pipeline.documents as n where n.raw_path = due.path) as needed
+      from due
+  ), dropped as (
+    -- A document has the path, because the raw file was uploaded again or is shared. Erasing that document queues it.
     delete from upload_pipeline.deletions as d
-     using due
-     where d.path = due.path
-       and exists (select from upload_pipeline.documents as n where n.raw_path = d.path)
+     using judged
+     where d.path = judged.path
+       and judged.needed
   )
   update upload_pipeline.deletions as d
      set tries = d.tries + 1,
-         run_after = upload_pipeline.clock() + interval '30 seconds' + upload_pipeline.backoff(d.tries)
-    from due
-   where d.path = due.path
-     and not exists (select from upload_pipeline.documents as n where n.raw_path = d.path)
+         claimed_until = upload_pipeline.clock() + interval '1 minute',
+         run_after = upload_pipeline.clock() + interval '1 minute' + upload_pipeline.backoff(d.tries)
+    from judged
+   where d.path = judged.path
+     and judged.locked
+     and not judged.needed
   returning d.path, d.tries;
 $$;
 
 comment on function upload_pipeline.claim_deletions(integer) is
-  'Claims up to `batch` objects that are due for deletion. Delete each from storage, then call finish_deletion. A '
-  'deletion that is not finished is due again later; the pause grows with each try.';
+  'Claims up to `batch` objects that are due for deletion. Delete each from storage within a minute, then call '
+  'finish_deletion. A deletion that is not finished is due again later; the pause grows with each try. Raises 55P03 '
+  'after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_deletions(integer) from public;
 grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;
@@ -3698,7 +3753,8 @@ grant execute on function upload_pipeline.record_submission(uuid, integer, text,
 -- Writes the document, and a job with its first event. The CHECK constraints of documents hold the rules; here a
 -- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
 -- unfinished jobs decides between two calls at the same time.
--- Locks: document, deletion. Calls: check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
+-- Locks: document, raw path (advisory), deletion.
+-- Calls: cancel_deletion, check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -3742,6 +3798,10 @@ begin
          bytes_len = case when d.upload_confirmed then d.bytes_len else excluded.bytes_len end,
          raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
   returning d.document_id, d.upload_confirmed into v_document;
+
+  if not v_document.upload_confirmed then
+    perform upload_pipeline.cancel_deletion(create_job.raw_path);
+  end if;
 
   if not v_previous.upload_confirmed and v_previous.raw_path <> create_job.raw_path then
     -- A file may have been uploaded to the old path, and no document names that path any more.
@@ -3804,7 +3864,8 @@ $$;
 comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) is
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
   'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
-  'not claimed before confirm_upload. Outcomes: applied, duplicate. Raises UP006.';
+  'not claimed before confirm_upload. If the object at raw_path is still to be deleted, its deletion is cancelled. '
+  'Outcomes: applied, duplicate. Raises UP006, and UP020 while that deletion may be under way.';
 
 revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)

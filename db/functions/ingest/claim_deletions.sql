@@ -1,6 +1,9 @@
--- Claims objects for deletion: counts a try and moves run_after. If a document needs a path again, because its file
--- was uploaded again, the path leaves the queue; erasing that document will queue it again.
--- Locks: deletion (skip locked). Calls: backoff, clock.
+-- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the object,
+-- and no document gets its path (cancel_deletion). That is longer than any deadline of the storage, so the next claim
+-- finds this try over. If a document has a path, because its file was uploaded again or is shared, the path leaves the
+-- queue; erasing that document will queue it again.
+-- Locks: deletion (skip locked), raw path (advisory; a path that a new document is about to have is skipped).
+-- Calls: backoff, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
 language sql
@@ -15,26 +18,35 @@ as $$
       from upload_pipeline.deletions as e
      where e.run_after <= (select upload_pipeline.clock())
      order by e.run_after
-     limit greatest(coalesce(claim_deletions.batch, 1), 1)
+     limit least(greatest(coalesce(claim_deletions.batch, 1), 1), 1000)
        for update skip locked
-  ), needed as (
+  ), judged as materialized (
+    select due.path,
+           pg_try_advisory_xact_lock(hashtextextended(due.path, 1)) as locked,
+           exists (select from upload_pipeline.documents as n where n.raw_path = due.path) as needed
+      from due
+  ), dropped as (
+    -- A document has the path, because the raw file was uploaded again or is shared. Erasing that document queues it.
     delete from upload_pipeline.deletions as d
-     using due
-     where d.path = due.path
-       and exists (select from upload_pipeline.documents as n where n.raw_path = d.path)
+     using judged
+     where d.path = judged.path
+       and judged.needed
   )
   update upload_pipeline.deletions as d
      set tries = d.tries + 1,
-         run_after = upload_pipeline.clock() + interval '30 seconds' + upload_pipeline.backoff(d.tries)
-    from due
-   where d.path = due.path
-     and not exists (select from upload_pipeline.documents as n where n.raw_path = d.path)
+         claimed_until = upload_pipeline.clock() + interval '1 minute',
+         run_after = upload_pipeline.clock() + interval '1 minute' + upload_pipeline.backoff(d.tries)
+    from judged
+   where d.path = judged.path
+     and judged.locked
+     and not judged.needed
   returning d.path, d.tries;
 $$;
 
 comment on function upload_pipeline.claim_deletions(integer) is
-  'Claims up to `batch` objects that are due for deletion. Delete each from storage, then call finish_deletion. A '
-  'deletion that is not finished is due again later; the pause grows with each try.';
+  'Claims up to `batch` objects that are due for deletion. Delete each from storage within a minute, then call '
+  'finish_deletion. A deletion that is not finished is due again later; the pause grows with each try. Raises 55P03 '
+  'after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_deletions(integer) from public;
 grant execute on function upload_pipeline.claim_deletions(integer) to hookline_ingest;

@@ -1,7 +1,8 @@
 -- Writes the document, and a job with its first event. The CHECK constraints of documents hold the rules; here a
 -- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
 -- unfinished jobs decides between two calls at the same time.
--- Locks: document, deletion. Calls: check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
+-- Locks: document, raw path (advisory), deletion.
+-- Calls: cancel_deletion, check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -45,6 +46,10 @@ begin
          bytes_len = case when d.upload_confirmed then d.bytes_len else excluded.bytes_len end,
          raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
   returning d.document_id, d.upload_confirmed into v_document;
+
+  if not v_document.upload_confirmed then
+    perform upload_pipeline.cancel_deletion(create_job.raw_path);
+  end if;
 
   if not v_previous.upload_confirmed and v_previous.raw_path <> create_job.raw_path then
     -- A file may have been uploaded to the old path, and no document names that path any more.
@@ -107,7 +112,8 @@ $$;
 comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) is
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
   'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
-  'not claimed before confirm_upload. Outcomes: applied, duplicate. Raises UP006.';
+  'not claimed before confirm_upload. If the object at raw_path is still to be deleted, its deletion is cancelled. '
+  'Outcomes: applied, duplicate. Raises UP006, and UP020 while that deletion may be under way.';
 
 revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)

@@ -321,7 +321,10 @@ class Engine:
         raw_path: str,
         correlation_id: str | None = None,
     ) -> Receipt:
-        """Make a job for a file; `duplicate`: it has an unfinished one. Raises InvalidArgument."""
+        """Make a job for a file; `duplicate`: it has an unfinished one.
+
+        Raises InvalidArgument, DeletionUnderWay.
+        """
         return await self._receipt(
             "create_job",
             owner_id=owner_id,

@@ -8,6 +8,7 @@ __all__ = [
     "ERRORS",
     "BudgetExceeded",
     "DatabaseError",
+    "DeletionUnderWay",
     "DeliveryConflict",
     "DocumentMismatch",
     "HistoryProtected",
@@ -15,6 +16,7 @@ __all__ = [
     "InvalidArgument",
     "ReadOnlyServer",
     "StaleLease",
+    "TooManyUploads",
     "Unavailable",
     "UnfinishedJobExists",
     "UnknownJob",
@@ -79,6 +81,14 @@ class UnfinishedJobExists(DatabaseError):
     """The document has another job that is unfinished."""
 
 
+class DeletionUnderWay(DatabaseError):
+    """The object at this path may be deleted at any moment: call again in a minute."""
+
+
+class TooManyUploads(DatabaseError):
+    """The owner has begun too many uploads that are not confirmed."""
+
+
 class HistoryProtected(DatabaseError):
     """Somebody tried to change a status or the history without the functions."""
 
@@ -96,6 +106,8 @@ ERRORS: dict[str, type[DatabaseError]] = {
     "UP008": UnusableContent,
     "UP009": UnfinishedJobExists,
     "UP010": HistoryProtected,
+    "UP020": DeletionUnderWay,
+    "UP021": TooManyUploads,
     "22": InvalidArgument,
     "08": Unavailable,
     # Behind a transaction pooler without prepared statements, HOOKLINE_PREPARE_THRESHOLD is off.

@@ -26,6 +26,9 @@ log = structlog.get_logger("hookline.drain")
 _POLL_INTERVAL = 2.0
 # Deletions of one claim.
 _DELETIONS = 20
+# A claim lasts for a minute (claim_deletions). After that a new document may have the path, so a
+# deletion has to be over by then. The rest of the minute is for a request that is carried out late.
+_DELETE_WITHIN = 45.0
 
 
 class Drain:
@@ -90,10 +93,12 @@ class Drain:
 
         if self._stopping.is_set():
             return content is not None
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _DELETE_WITHIN - self._deadline
         deletions = await self._engine.claim_deletions(_DELETIONS)
         for path, tries in deletions:
             # A storage that hangs takes the whole deadline for each deletion.
-            if self._stopping.is_set():
+            if self._stopping.is_set() or loop.time() > latest:
                 break
             ids = {"path": path, "tries": tries}
             if await self._try("delete", self._storage.delete(path), ids):
