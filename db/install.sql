@@ -97,6 +97,7 @@ begin;
 \ir functions/internal/content/drop_unrecognised_content.sql
 \ir functions/internal/content/queue_deletion.sql
 \ir functions/internal/content/cancel_deletion.sql
+\ir functions/internal/content/erase_documents.sql
 
 -- Internal: credits
 \ir functions/internal/credit/check_credits_argument.sql
@@ -137,12 +138,14 @@ begin;
 \ir functions/operator/discard_content.sql
 \ir functions/operator/purge.sql
 \ir functions/operator/erase_document.sql
+\ir functions/operator/erase_owner.sql
 \ir functions/operator/check_integrity.sql
 \ir functions/operator/resume_stage.sql
 \ir functions/operator/set_credit_cap.sql
 
 -- Views of hookline_reader
 \ir views/job_overview.sql
+\ir views/document_overview.sql
 \ir views/job_timeline.sql
 \ir views/failed_jobs.sql
 \ir views/queue_health.sql

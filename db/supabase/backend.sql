@@ -67,6 +67,16 @@ begin
       from upload_pipeline.erase_document(document_id => erase_document.document_id) as e;
   end;
 
+  create or replace function hookline_api.erase_owner(owner_id uuid)
+  returns table (documents bigint, jobs bigint, objects bigint)
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select e.documents, e.jobs, e.objects
+      from upload_pipeline.erase_owner(owner_id => erase_owner.owner_id) as e;
+  end;
+
   comment on function hookline_api.create_job(uuid, text, text, bigint, text, text, text) is
     'upload_pipeline.create_job for the backend: creates a job for a file of any owner.';
   comment on function hookline_api.confirm_upload(uuid, bigint, text) is
@@ -74,19 +84,22 @@ begin
   comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
   comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';
+  comment on function hookline_api.erase_owner(uuid) is 'upload_pipeline.erase_owner for the backend.';
 
   alter function hookline_api.create_job(uuid, text, text, bigint, text, text, text) owner to hookline_owner;
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
   alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.erase_document(uuid) owner to hookline_owner;
+  alter function hookline_api.erase_owner(uuid) owner to hookline_owner;
 
   revoke all on function
     hookline_api.create_job(uuid, text, text, bigint, text, text, text),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
-    hookline_api.erase_document(uuid)
+    hookline_api.erase_document(uuid),
+    hookline_api.erase_owner(uuid)
     from public;
   grant execute on function
     upload_pipeline.create_job(uuid, text, text, bigint, text, text, text),
@@ -94,11 +107,13 @@ begin
     upload_pipeline.retry_job(uuid, text),
     upload_pipeline.cancel_job(uuid, text),
     upload_pipeline.erase_document(uuid),
+    upload_pipeline.erase_owner(uuid),
     hookline_api.create_job(uuid, text, text, bigint, text, text, text),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
-    hookline_api.erase_document(uuid)
+    hookline_api.erase_document(uuid),
+    hookline_api.erase_owner(uuid)
     to service_role;
 end;
 $$;

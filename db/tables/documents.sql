@@ -33,6 +33,6 @@ comment on table upload_pipeline.documents is
 comment on column upload_pipeline.documents.raw_path is
   'Where the raw file is. Hookline erases only paths that begin with storage://.';
 comment on column upload_pipeline.documents.purged_paths is
-  'Objects of purged jobs. They stay in storage until erase_document.';
+  'Objects of purged jobs. They stay in storage until the document is erased.';
 comment on column upload_pipeline.documents.upload_confirmed is
   'True: the raw file is there, with this size and hash. Foreign keys copy it into the jobs.';

@@ -43,6 +43,10 @@ create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (pa
 
 create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
   where outcome = 'unrecognised';
+-- Parked, or without a meaning: what a provider job that becomes known, or is erased, has to find.
+create index webhook_deliveries_of_no_job on upload_pipeline.webhook_deliveries (parse_job_id)
+  where job_id is null and parse_job_id is not null;
+
 
 create index webhook_deliveries_without_a_job on upload_pipeline.webhook_deliveries (last_seen)
   where job_id is null;

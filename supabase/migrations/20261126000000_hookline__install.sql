@@ -549,7 +549,7 @@ comment on table upload_pipeline.documents is
 comment on column upload_pipeline.documents.raw_path is
   'Where the raw file is. Hookline erases only paths that begin with storage://.';
 comment on column upload_pipeline.documents.purged_paths is
-  'Objects of purged jobs. They stay in storage until erase_document.';
+  'Objects of purged jobs. They stay in storage until the document is erased.';
 comment on column upload_pipeline.documents.upload_confirmed is
   'True: the raw file is there, with this size and hash. Foreign keys copy it into the jobs.';
 
@@ -793,6 +793,9 @@ create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (pa
 
 create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
   where outcome = 'unrecognised';
+-- Parked, or without a meaning: what a provider job that becomes known, or is erased, has to find.
+create index webhook_deliveries_of_no_job on upload_pipeline.webhook_deliveries (parse_job_id)
+  where job_id is null and parse_job_id is not null;
 
 create index webhook_deliveries_without_a_job on upload_pipeline.webhook_deliveries (last_seen)
   where job_id is null;
@@ -2353,6 +2356,83 @@ comment on function upload_pipeline.cancel_deletion(text) is
   'Takes a path off the deletion queue, because a document needs it. Raises UP020 while its deletion may be under way.';
 
 revoke all on function upload_pipeline.cancel_deletion(text) from public;
+
+-- db/functions/internal/content/erase_documents.sql
+-- Deletes documents with all rows that belong to them, and queues their objects for deletion. A raw file that another
+-- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the path
+-- while a document needs it.
+-- Locks: document, job (all jobs of the documents), content, deletion, delivery (skip locked). Calls: queue_deletion.
+create or replace function upload_pipeline.erase_documents(document_ids uuid[])
+returns table (documents bigint, jobs bigint, objects bigint)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job_ids uuid[];
+begin
+  perform
+    from upload_pipeline.documents as d
+   where d.document_id = any (document_ids)
+   order by d.document_id
+     for update;
+
+  v_job_ids := array(
+    select j.job_id
+      from upload_pipeline.upload_jobs as j
+     where j.document_id = any (document_ids)
+     order by j.job_id
+       for update
+  );
+
+  select count(*) filter (where upload_pipeline.queue_deletion(p.path) and not p.shared) into objects
+    from (
+      select c.path, false as shared
+        from upload_pipeline.contents as c
+       where c.job_id = any (v_job_ids)
+         and c.path is not null
+      union
+      select unnest(d.purged_paths), false
+        from upload_pipeline.documents as d
+       where d.document_id = any (document_ids)
+      union
+      select d.raw_path,
+             exists (
+               select
+                 from upload_pipeline.documents as o
+                where o.raw_path = d.raw_path
+                  and o.document_id <> all (document_ids)
+             )
+        from upload_pipeline.documents as d
+       where d.document_id = any (document_ids)
+       order by 1
+    ) as p;
+
+  -- Deliveries about their provider jobs that never found a job: parked ones, and ones that mean nothing here.
+  delete from upload_pipeline.webhook_deliveries as d
+   using (
+     select w.source, w.delivery_id
+       from upload_pipeline.provider_jobs as p
+       join upload_pipeline.webhook_deliveries as w on w.parse_job_id = p.parse_job_id and w.job_id is null
+      where p.job_id = any (v_job_ids)
+        for update of w skip locked
+   ) as said
+   where d.source = said.source
+     and d.delivery_id = said.delivery_id;
+
+  delete from upload_pipeline.documents as d
+   where d.document_id = any (document_ids);
+  get diagnostics documents = row_count;
+  jobs := cardinality(v_job_ids);
+
+  return next;
+end;
+$$;
+
+comment on function upload_pipeline.erase_documents(uuid[]) is
+  'Deletes documents with all that belongs to them, and queues their objects for deletion from storage. objects does not '
+  'count a raw file that another document has.';
+
+revoke all on function upload_pipeline.erase_documents(uuid[]) from public;
 
 -- Internal: credits
 
@@ -4319,8 +4399,7 @@ grant execute on function upload_pipeline.purge(interval, integer) to hookline_o
 
 -- db/functions/operator/erase_document.sql
 -- Deletes the document with all rows that belong to it, and queues its objects for deletion.
--- Locks: document, job (all jobs of the document), raw path (advisory), deletion, content, delivery.
--- Calls: queue_deletion.
+-- Locks: document, job (all jobs of the document), content, deletion, delivery. Calls: erase_documents.
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
@@ -4328,54 +4407,16 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_raw_path text;
+  v_documents bigint;
 begin
-  select d.raw_path into v_raw_path
-    from upload_pipeline.documents as d
-   where d.document_id = erase_document.document_id
-     for update;
-  if not found then
+  select e.documents, e.jobs, e.objects into v_documents, jobs, objects
+    from upload_pipeline.erase_documents(array[erase_document.document_id]) as e;
+  if v_documents = 0 then
     raise exception 'unknown document %', coalesce(erase_document.document_id::text, 'null')
       using errcode = 'UP001',
             detail = 'No row of upload_pipeline.documents has this document_id.',
-            hint = 'Look it up in upload_pipeline.job_overview; it may have been erased already.';
+            hint = 'Look it up in upload_pipeline.document_overview; it may have been erased already.';
   end if;
-
-  select count(*) into jobs
-    from (
-      select j.job_id
-        from upload_pipeline.upload_jobs as j
-       where j.document_id = erase_document.document_id
-         for update
-    ) as locked;
-
-  -- Two documents may share one raw file. Erased at the same time, each would leave the file to the other.
-  perform pg_advisory_xact_lock(hashtextextended(v_raw_path, 1));
-
-  select count(*) filter (where upload_pipeline.queue_deletion(p.path)) into objects
-    from (
-      select c.path
-        from upload_pipeline.contents as c
-        join upload_pipeline.upload_jobs as j on j.job_id = c.job_id
-       where j.document_id = erase_document.document_id
-         and c.path is not null
-      union
-      select unnest(d.purged_paths)
-        from upload_pipeline.documents as d
-       where d.document_id = erase_document.document_id
-      union
-      select v_raw_path
-       where not exists (
-         select
-           from upload_pipeline.documents as d
-          where d.raw_path = v_raw_path
-            and d.document_id <> erase_document.document_id
-       )
-       order by 1
-    ) as p;
-
-  delete from upload_pipeline.documents as d
-   where d.document_id = erase_document.document_id;
 
   return next;
 end;
@@ -4388,6 +4429,49 @@ comment on function upload_pipeline.erase_document(uuid) is
 
 revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
+
+-- db/functions/operator/erase_owner.sql
+-- Deletes all documents and caps of an owner, queues their objects for deletion, and takes the owner's id out of the
+-- reservations: what was spent stays in the sums of all owners.
+-- Locks: document, job, content, deletion, delivery, reservation, cap (all of the owner). Calls: erase_documents.
+create or replace function upload_pipeline.erase_owner(owner_id uuid)
+returns table (documents bigint, jobs bigint, objects bigint)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if owner_id is null then
+    raise exception 'cannot erase owner %', coalesce(owner_id::text, 'null')
+      using errcode = 'UP006',
+            detail = 'owner_id is the id that create_job was called with.',
+            hint = 'Look it up in upload_pipeline.document_overview.';
+  end if;
+
+  select e.documents, e.jobs, e.objects into documents, jobs, objects
+    from upload_pipeline.erase_documents(array(
+      select d.document_id
+        from upload_pipeline.documents as d
+       where d.owner_id = erase_owner.owner_id
+    )) as e;
+
+  update upload_pipeline.credit_reservations as r
+     set owner_id = null
+   where r.owner_id = erase_owner.owner_id;
+
+  delete from upload_pipeline.credit_caps as c
+   where c.owner_id = erase_owner.owner_id;
+
+  return next;
+end;
+$$;
+
+comment on function upload_pipeline.erase_owner(uuid) is
+  'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
+  'owner''s caps. Queues the objects for deletion from storage. The counts are 0 if nothing was there. Raises UP006.';
+
+revoke all on function upload_pipeline.erase_owner(uuid) from public;
+grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;
 
 -- db/functions/operator/check_integrity.sql
 -- Changes nothing. A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off,
@@ -4657,6 +4741,37 @@ comment on view upload_pipeline.job_overview is
 
 revoke all on upload_pipeline.job_overview from public;
 grant select on upload_pipeline.job_overview to hookline_reader;
+
+-- db/views/document_overview.sql
+create or replace view upload_pipeline.document_overview as
+select d.document_id,
+       d.owner_id,
+       d.filename,
+       d.mime,
+       d.bytes_len,
+       d.file_sha256,
+       d.raw_path,
+       d.upload_confirmed,
+       cardinality(j.job_ids) as jobs,
+       j.job_ids,
+       d.purged_paths,
+       d.created_at
+  from upload_pipeline.documents as d
+  cross join lateral (
+    select array(
+      select j.job_id
+        from upload_pipeline.upload_jobs as j
+       where j.document_id = d.document_id
+       order by j.job_id desc
+    ) as job_ids
+  ) as j;
+
+comment on view upload_pipeline.document_overview is
+  'A row a document, those whose jobs were purged too: its file, where that is, whether its upload is confirmed, its '
+  'jobs, the newest first, and the objects of purged jobs.';
+
+revoke all on upload_pipeline.document_overview from public;
+grant select on upload_pipeline.document_overview to hookline_reader;
 
 -- db/views/job_timeline.sql
 create or replace view upload_pipeline.job_timeline as
@@ -5257,6 +5372,16 @@ begin
       from upload_pipeline.erase_document(document_id => erase_document.document_id) as e;
   end;
 
+  create or replace function hookline_api.erase_owner(owner_id uuid)
+  returns table (documents bigint, jobs bigint, objects bigint)
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select e.documents, e.jobs, e.objects
+      from upload_pipeline.erase_owner(owner_id => erase_owner.owner_id) as e;
+  end;
+
   comment on function hookline_api.create_job(uuid, text, text, bigint, text, text, text) is
     'upload_pipeline.create_job for the backend: creates a job for a file of any owner.';
   comment on function hookline_api.confirm_upload(uuid, bigint, text) is
@@ -5264,19 +5389,22 @@ begin
   comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
   comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';
+  comment on function hookline_api.erase_owner(uuid) is 'upload_pipeline.erase_owner for the backend.';
 
   alter function hookline_api.create_job(uuid, text, text, bigint, text, text, text) owner to hookline_owner;
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
   alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.erase_document(uuid) owner to hookline_owner;
+  alter function hookline_api.erase_owner(uuid) owner to hookline_owner;
 
   revoke all on function
     hookline_api.create_job(uuid, text, text, bigint, text, text, text),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
-    hookline_api.erase_document(uuid)
+    hookline_api.erase_document(uuid),
+    hookline_api.erase_owner(uuid)
     from public;
   grant execute on function
     upload_pipeline.create_job(uuid, text, text, bigint, text, text, text),
@@ -5284,11 +5412,13 @@ begin
     upload_pipeline.retry_job(uuid, text),
     upload_pipeline.cancel_job(uuid, text),
     upload_pipeline.erase_document(uuid),
+    upload_pipeline.erase_owner(uuid),
     hookline_api.create_job(uuid, text, text, bigint, text, text, text),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
-    hookline_api.erase_document(uuid)
+    hookline_api.erase_document(uuid),
+    hookline_api.erase_owner(uuid)
     to service_role;
 end;
 $$;

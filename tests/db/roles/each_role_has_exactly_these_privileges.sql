@@ -48,6 +48,7 @@ select bag_eq(
           ('hookline_operator', 'discard_content'),
           ('hookline_operator', 'purge'),
           ('hookline_operator', 'erase_document'),
+          ('hookline_operator', 'erase_owner'),
           ('hookline_operator', 'check_integrity'),
           ('hookline_operator hookline_reader hookline_worker', 'clock'),
           ('hookline_operator hookline_reader', 'in_utc')
@@ -78,7 +79,7 @@ select bag_eq(
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log',
-             'stored_objects', 'credit_status', 'alerts', 'statuses', 'transitions', 'event_codes', 'error_codes'
+             'stored_objects', 'credit_status', 'document_overview', 'alerts', 'statuses', 'transitions', 'event_codes', 'error_codes'
            ]) as relation
     union all
     values ('hookline_worker', 'credit_status', 'SELECT')$$,

@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
-select plan(26);
+select plan(30);
 
 -- What each function of hookline_api answers to the backend, and to a signed-in user who owns the job.
 create temporary table call (n integer generated always as identity, statement text, answer text);
@@ -31,12 +31,17 @@ insert into call (statement, answer) values
   (
     'select jobs || '' '' || objects from hookline_api.erase_document(document_id => pg_temp.document(''d''))',
     '1 1'
+  ),
+  (
+    'select documents || '' '' || jobs || '' '' || objects from hookline_api.erase_owner(owner_id => pg_temp.owner(''bob''))',
+    '1 1 1'
   );
 select pg_temp.make_job('a', confirmed => false);
 select pg_temp.make_job('b');
 select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b'));
 select pg_temp.make_job('c');
 select pg_temp.make_job('d');
+select pg_temp.make_job('e', owner => 'bob');
 
 select results_eq(
   format('select a from pg_temp.answer(%L, pg_temp.claims(''ada'')) as a', statement),

@@ -26,8 +26,9 @@ select bag_eq(
     ('service_role', 'hookline_api.confirm_upload', 3), ('service_role', 'upload_pipeline.confirm_upload', 3),
     ('service_role', 'hookline_api.retry_job', 2), ('service_role', 'upload_pipeline.retry_job', 2),
     ('service_role', 'hookline_api.cancel_job', 2), ('service_role', 'upload_pipeline.cancel_job', 2),
-    ('service_role', 'hookline_api.erase_document', 1), ('service_role', 'upload_pipeline.erase_document', 1)$$,
-  'a user may call one function, the backend five and those that they call'
+    ('service_role', 'hookline_api.erase_document', 1), ('service_role', 'upload_pipeline.erase_document', 1),
+    ('service_role', 'hookline_api.erase_owner', 1), ('service_role', 'upload_pipeline.erase_owner', 1)$$,
+  'a user may call one function, the backend six and those that they call'
 );
 select bag_eq(
   $$select g.role, c.oid::regclass::text, p.privilege

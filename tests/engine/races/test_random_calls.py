@@ -93,6 +93,8 @@ class RandomCalls:
             (2, self._decide),
             (1, lambda _: ("purge", {"older_than": "0", "batch": 3})),
             (1, self._erase),
+            (1, self._erase_owner),
+            (2, self._settle_parked),
             (16, self._claim),
             (4, self._under_lease("heartbeat", lease=f"{rng.randrange(1, 90)} s")),
             (1, self._under_lease("release_lease")),
@@ -239,6 +241,16 @@ class RandomCalls:
         until = datetime.now(UTC) + timedelta(seconds=rng.randrange(60))
         return "pause_stage", {"status": "uploaded", "until": until, "reason": "calls"}
 
+    def _settle_parked(self, rng: random.Random) -> tuple[str, Row]:
+        job_id = self._job(rng)
+        names = {"parse_job_id": self._provider_job(rng, job_id)}
+        return "settle_parked", {**names, "job_id": job_id} if rng.random() < 0.5 else names
+
+    def _erase_owner(self, rng: random.Random) -> tuple[str, Row] | None:
+        if rng.random() < 0.8:
+            return None
+        return "erase_owner", {"owner_id": UUID(int=rng.randrange(2))}
+
     def _erase(self, rng: random.Random) -> tuple[str, Row] | None:
         if not self.documents or rng.random() < 0.5:
             return None
@@ -295,7 +307,7 @@ def test_random_calls_at_once_keep_every_invariant_and_lose_no_acknowledged_even
         select c.owner_id, c.used, sum(coalesce(r.billed, r.reserved))
           from upload_pipeline.credit_caps as c
           left join upload_pipeline.credit_reservations as r
-            on r.reserved_at >= c.starts_at and r.owner_id = coalesce(c.owner_id, r.owner_id)
+            on r.reserved_at >= c.starts_at and (c.owner_id is null or r.owner_id = c.owner_id)
          group by c.owner_id, c.used, c.starts_at
         having c.used <> coalesce(sum(coalesce(r.billed, r.reserved)), 0)
     """).fetchall()

@@ -1,0 +1,41 @@
+-- Deletes all documents and caps of an owner, queues their objects for deletion, and takes the owner's id out of the
+-- reservations: what was spent stays in the sums of all owners.
+-- Locks: document, job, content, deletion, delivery, reservation, cap (all of the owner). Calls: erase_documents.
+create or replace function upload_pipeline.erase_owner(owner_id uuid)
+returns table (documents bigint, jobs bigint, objects bigint)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if owner_id is null then
+    raise exception 'cannot erase owner %', coalesce(owner_id::text, 'null')
+      using errcode = 'UP006',
+            detail = 'owner_id is the id that create_job was called with.',
+            hint = 'Look it up in upload_pipeline.document_overview.';
+  end if;
+
+  select e.documents, e.jobs, e.objects into documents, jobs, objects
+    from upload_pipeline.erase_documents(array(
+      select d.document_id
+        from upload_pipeline.documents as d
+       where d.owner_id = erase_owner.owner_id
+    )) as e;
+
+  update upload_pipeline.credit_reservations as r
+     set owner_id = null
+   where r.owner_id = erase_owner.owner_id;
+
+  delete from upload_pipeline.credit_caps as c
+   where c.owner_id = erase_owner.owner_id;
+
+  return next;
+end;
+$$;
+
+comment on function upload_pipeline.erase_owner(uuid) is
+  'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
+  'owner''s caps. Queues the objects for deletion from storage. The counts are 0 if nothing was there. Raises UP006.';
+
+revoke all on function upload_pipeline.erase_owner(uuid) from public;
+grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;
