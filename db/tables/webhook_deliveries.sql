@@ -48,7 +48,8 @@ create index webhook_deliveries_of_no_job on upload_pipeline.webhook_deliveries 
   where job_id is null and parse_job_id is not null;
 
 
-create index webhook_deliveries_without_a_job on upload_pipeline.webhook_deliveries (last_seen)
+-- By first_seen, not last_seen: a repeated delivery changes no index then.
+create index webhook_deliveries_to_expire on upload_pipeline.webhook_deliveries (first_seen)
   where job_id is null;
 
 comment on table upload_pipeline.webhook_deliveries is

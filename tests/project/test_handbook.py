@@ -61,7 +61,9 @@ select 'hookline_api.' || c.relname,
 
 def _as_written(signature: str) -> str:
     """The catalogue's spelling in the handbook's: no casts of defaults, no schema, lower case."""
-    spelled = re.sub(r"(DEFAULT \S+?)::[\w ]+", r"\1", signature).replace("upload_pipeline.", "")
+    spelled = re.sub(r"(DEFAULT ('[^']*'|\S+?))::[\w ]+", r"\1", signature).replace(
+        "upload_pipeline.", ""
+    )
     for keyword in ("DEFAULT", "NULL", "TABLE"):
         spelled = spelled.replace(keyword, keyword.lower())
     return spelled.replace("timestamp with time zone", "timestamptz")

@@ -131,7 +131,7 @@ async def test_objects_of_purged_and_erased_jobs_are_known(jobs: Jobs, examined:
     jobs.run("select upload_pipeline.erase_document(%(id)s)", id=erased.split("/")[3])
     job_id, _ = jobs.parsed()
     jobs.run("select upload_pipeline.cancel_job(%(job_id)s)", job_id=job_id)
-    jobs.run("select upload_pipeline.purge(interval '0')")
+    jobs.run("select upload_pipeline.purge(interval '0', least_age => '0')")
     checks = await examined()
     assert [one.state for one in checks["comparison"]] == ["ok"]
 

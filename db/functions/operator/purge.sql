@@ -1,9 +1,15 @@
--- Deletes old jobs, deliveries, reservations and sums of caps. A job takes its whole history with it, by foreign
--- keys. Objects in storage stay. A job is left out while its content waits for storage or for a decision.
--- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job).
--- Calls: clock.
-create or replace function upload_pipeline.purge(older_than interval, batch integer default 1000)
-returns table (jobs bigint, deliveries bigint)
+-- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
+-- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content waits
+-- for storage or for a decision.
+-- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job), deletion,
+-- status. Calls: clock, count_purgeable, erase_documents.
+create or replace function upload_pipeline.purge(
+  older_than interval,
+  batch integer default 1000,
+  least_age interval default '1 day',
+  dry_run boolean default false
+)
+returns table (jobs bigint, documents bigint, deliveries bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -11,19 +17,31 @@ as $$
 declare
   v_before timestamptz;
   v_due uuid[];
+  v_document_ids uuid[];
 begin
-  if older_than is null or older_than < interval '0' or batch is null or batch < 1 then
+  if older_than is null or least_age is null or older_than < greatest(least_age, interval '0')
+    or batch is null or batch < 1
+  then
     raise exception 'cannot purge what is older than %, % at a time',
       coalesce(older_than::text, 'null'), coalesce(batch::text, 'null')
       using errcode = 'UP006',
-            detail = 'older_than is an interval of 0 or more; batch is 1 or more.',
-            hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days'');';
+            detail = format(
+              'older_than is at least %s (least_age), so that a number without a unit, which is seconds, deletes nothing; '
+              'batch is 1 or more.', coalesce(greatest(least_age, interval '0')::text, 'null')
+            ),
+            hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days''); with '
+              'dry_run => true it only counts. Pass least_age => ''0'' as well to delete what is younger than a day.';
   end if;
 
   -- A longer interval could lead out of the range of timestamptz, and nothing is that old.
   v_before := upload_pipeline.clock() - least(older_than, interval '1000 years');
 
-  with due as (
+  if dry_run then
+    return query select c.jobs, c.documents, c.deliveries from upload_pipeline.count_purgeable(v_before) as c;
+    return;
+  end if;
+
+  with finished as (
     select j.job_id
       from upload_pipeline.upload_jobs as j
       join upload_pipeline.documents as d on d.document_id = j.document_id
@@ -38,8 +56,25 @@ begin
      order by j.updated_at
      limit batch
        for update of j, d skip locked
+  ), abandoned as (
+    select j.job_id
+      from upload_pipeline.upload_jobs as j
+      join upload_pipeline.documents as d on d.document_id = j.document_id
+     where not j.terminal
+       and not j.upload_confirmed
+       and j.updated_at < v_before
+       and not exists (
+         select
+           from upload_pipeline.contents as c
+          where c.job_id = j.job_id
+            and c.content is not null
+       )
+     order by j.updated_at
+     limit batch
+       for update of j, d skip locked
   )
-  select array_agg(due.job_id) into v_due from due;
+  select array_agg(due.job_id) into v_due
+    from (select f.job_id from finished as f union all select a.job_id from abandoned as a) as due;
 
   update upload_pipeline.documents as d
      set purged_paths = d.purged_paths || purged.paths
@@ -63,16 +98,28 @@ begin
           where c.job_id = j.job_id
             and c.content is not null
        )
-    returning j.job_id
+    returning j.document_id
   )
-  select count(*) into jobs from gone;
+  select count(*), array_agg(gone.document_id) into jobs, v_document_ids from gone;
+
+  -- Documents whose file was announced and never confirmed, and that nothing needs any more.
+  select e.documents into documents
+    from upload_pipeline.erase_documents(array(
+      select d.document_id
+        from upload_pipeline.documents as d
+       where d.document_id = any (v_document_ids)
+         and not d.upload_confirmed
+         and d.purged_paths = '{}'
+         and not exists (select from upload_pipeline.upload_jobs as j where j.document_id = d.document_id)
+    )) as e;
 
   with due as (
     select d.source, d.delivery_id
       from upload_pipeline.webhook_deliveries as d
      where d.job_id is null
+       and d.first_seen < v_before
        and d.last_seen < v_before
-     order by d.last_seen
+     order by d.first_seen
      limit batch
        for update skip locked
   ), gone as (
@@ -106,15 +153,23 @@ begin
      and c.owner_id is not null
      and c.starts_at < date_trunc(c.period, upload_pipeline.clock(), 'UTC');
 
+  -- The reasons of pauses that have ended.
+  update upload_pipeline.statuses as s
+     set paused_until = null,
+         paused_because = null
+   where s.paused_until < v_before;
+
   return next;
 end;
 $$;
 
-comment on function upload_pipeline.purge(interval, integer) is
-  'Deletes finished jobs (failed and cancelled ones too) that have not moved for `older_than`, with their whole '
-  'histories and deliveries. Also deletes deliveries that never found a job, and settled reservations of earlier '
-  'months. Deletes at most `batch` of each: call it again until both counts are 0. Documents and stored objects '
-  'stay; erase_document removes them. Raises UP006.';
+comment on function upload_pipeline.purge(interval, integer, interval, boolean) is
+  'Deletes jobs that have not moved for so long, with their whole histories and deliveries: finished ones (failed and '
+  'cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if nothing else needs '
+  'it. Also deliveries that never found a job, and settled reservations except those of this month. At most `batch` of '
+  'each kind; call again until all counts are 0. Other documents and stored objects stay: erase_document and erase_owner '
+  'delete those. older_than is at least least_age. dry_run deletes nothing and counts all that is old enough. '
+  'Raises UP006.';
 
-revoke all on function upload_pipeline.purge(interval, integer) from public;
-grant execute on function upload_pipeline.purge(interval, integer) to hookline_operator;
+revoke all on function upload_pipeline.purge(interval, integer, interval, boolean) from public;
+grant execute on function upload_pipeline.purge(interval, integer, interval, boolean) to hookline_operator;

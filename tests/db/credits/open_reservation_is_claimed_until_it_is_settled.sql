@@ -35,7 +35,7 @@ select upload_pipeline.erase_document(document_id => pg_temp.document('b'));
 select is(pg_temp.settle('b', 2), 'applied', 'a reservation of an erased document can be settled');
 
 -- A new cap adds up the reservations of this month.
-select upload_pipeline.purge(older_than => '0');
+select upload_pipeline.purge(older_than => '0', least_age => '0');
 select is(
   (select count(*) from upload_pipeline.credit_reservations), 3::bigint, 'purge keeps the reservations of this month'
 );
@@ -43,12 +43,12 @@ select pg_temp.make_job('d');
 select pg_temp.claim();
 select pg_temp.reserve('d', 4);
 select pg_temp.set_clock('2026-02-01 00:00:00.001+00');
-select upload_pipeline.purge(older_than => '0', batch => 2);
+select upload_pipeline.purge(older_than => '0', least_age => '0', batch => 2);
 select is(
   (select count(*) from upload_pipeline.credit_reservations), 2::bigint,
   'purge deletes settled reservations of the last month, in batches'
 );
-select upload_pipeline.purge(older_than => '0');
+select upload_pipeline.purge(older_than => '0', least_age => '0');
 select is((select reserved from upload_pipeline.credit_reservations), 4::numeric, 'purge keeps open reservations');
 
 select * from finish();

@@ -49,8 +49,9 @@ select is(pg_temp.left_after(statements), remains, name)
         'a: 1 jobs, 2 events, 1 contents; b: 0 jobs, 0 events, 0 contents'),
       ('deleting all documents deletes everything', 'delete from upload_pipeline.documents',
         'a: 0 jobs, 0 events, 0 contents; b: 0 jobs, 0 events, 0 contents'),
-      ('purge deletes finished jobs with their history', $$select upload_pipeline.purge(older_than => interval '0')$$,
-        'a: 1 jobs, 2 events, 1 contents; b: 0 jobs, 0 events, 0 contents'),
+      ('purge deletes finished and abandoned jobs with their history', $$
+        select upload_pipeline.purge(older_than => interval '0', least_age => '0')$$,
+        'a: 0 jobs, 0 events, 0 contents; b: 0 jobs, 0 events, 0 contents'),
       ('erase_document deletes the jobs of the document', $$
         select upload_pipeline.erase_document(document_id => j.document_id)
           from upload_pipeline.upload_jobs as j

@@ -32,7 +32,7 @@ select bag_eq(
 select upload_pipeline.discard_content(job_id => pg_temp.job('a'), ordinal => 2);
 select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select pg_temp.set_clock('2026-01-02 12:00:00+00');
-select upload_pipeline.purge(older_than => interval '1 hour');
+select upload_pipeline.purge(older_than => interval '1 hour', least_age => '1 hour');
 select bag_eq(
   'select pg_temp.listed()', array['a stored'], 'the object of a purged job is still listed, without its job'
 );

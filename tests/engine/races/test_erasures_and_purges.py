@@ -133,7 +133,7 @@ def test_webhook_that_waited_for_a_purge_finds_its_job_unknown(world: World) -> 
     job_id = failed_job(world)
     _, state = race_refused(
         world.session("operator"),
-        ("purge", {"older_than": "0"}),
+        ("purge", {"older_than": "0", "least_age": "0"}),
         world.session(),
         ("receive_event", event_delivery("d1", "parse_ready", job_id=job_id)),
     )
@@ -146,7 +146,7 @@ def test_thin_event_that_waited_for_a_purge_is_parked(world: World) -> None:
     world.call("cancel_job", job_id=job_id)
     purged, late = race(
         world.session("operator"),
-        ("purge", {"older_than": "0"}),
+        ("purge", {"older_than": "0", "least_age": "0"}),
         world.session(),
         ("receive_event", event_delivery("d1", "parse_ready", parse_job_id="p1")),
     )
@@ -157,7 +157,7 @@ def test_purge_skips_a_job_that_is_being_rescued(world: World) -> None:
     job_id = failed_job(world)
     hook, operator = world.session(), world.session("operator")
     hook.call("receive_event", **event_delivery("d1", "parse_ready", job_id=job_id))
-    assert operator.start("purge", older_than="0").result(DEADLINE)["jobs"] == 0
+    assert operator.start("purge", older_than="0", least_age="0").result(DEADLINE)["jobs"] == 0
     operator.commit()
     hook.commit()
     assert world.status(job_id) == "parse_ready"

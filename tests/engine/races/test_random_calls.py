@@ -91,7 +91,7 @@ class RandomCalls:
             (2, self._on_job("cancel_job")),
             (2, self._on_job("release_job")),
             (2, self._decide),
-            (1, lambda _: ("purge", {"older_than": "0", "batch": 3})),
+            (1, lambda _: ("purge", {"older_than": "2 minutes", "least_age": "0", "batch": 3})),
             (1, self._erase),
             (1, self._erase_owner),
             (2, self._settle_parked),
