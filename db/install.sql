@@ -136,6 +136,7 @@ begin;
 \ir functions/operator/read_content.sql
 \ir functions/operator/accept_content.sql
 \ir functions/operator/discard_content.sql
+\ir functions/operator/settle_parked.sql
 \ir functions/internal/count_purgeable.sql
 \ir functions/operator/purge.sql
 \ir functions/operator/erase_document.sql

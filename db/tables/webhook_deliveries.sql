@@ -13,6 +13,7 @@ create table upload_pipeline.webhook_deliveries (
   code text,
   payload jsonb not null default '{}',
   correlation_id upload_pipeline.correlation_id,
+  check_after timestamptz,
   constraint webhook_deliveries_pkey primary key (source, delivery_id),
   constraint delivery_is_about_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
@@ -24,7 +25,8 @@ create table upload_pipeline.webhook_deliveries (
   constraint event_type_is_1_to_200_characters check (length(event_type) between 1 and 200),
   constraint times_seen_counts_from_one check (times_seen >= 1),
   constraint parked_delivery_waits_for_a_provider_job check (
-    outcome <> 'parked' or (parse_job_id is not null and code is not null and job_id is null)
+    outcome <> 'parked'
+    or (parse_job_id is not null and code is not null and job_id is null and check_after is not null)
   ),
   constraint kept_delivery_names_its_content check (
     outcome not in ('kept', 'unrecognised') or content_ordinal is not null
@@ -38,15 +40,15 @@ create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (jo
 
 create index webhook_deliveries_by_source on upload_pipeline.webhook_deliveries (source, first_seen);
 
-create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (parse_job_id)
+create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (check_after)
   where outcome = 'parked';
 
-create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
-  where outcome = 'unrecognised';
 -- Parked, or without a meaning: what a provider job that becomes known, or is erased, has to find.
 create index webhook_deliveries_of_no_job on upload_pipeline.webhook_deliveries (parse_job_id)
   where job_id is null and parse_job_id is not null;
 
+create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
+  where outcome = 'unrecognised';
 
 -- By first_seen, not last_seen: a repeated delivery changes no index then.
 create index webhook_deliveries_to_expire on upload_pipeline.webhook_deliveries (first_seen)
@@ -59,3 +61,5 @@ comment on column upload_pipeline.webhook_deliveries.event_type is 'What the sen
 comment on column upload_pipeline.webhook_deliveries.code is 'What the delivery means here. Null: nothing.';
 comment on column upload_pipeline.webhook_deliveries.payload is
   'What the delivery says, without content. It becomes the payload of the event.';
+comment on column upload_pipeline.webhook_deliveries.check_after is
+  'When apply_parked checks again whether the provider job is known. Only parked deliveries have it.';

@@ -767,6 +767,7 @@ create table upload_pipeline.webhook_deliveries (
   code text,
   payload jsonb not null default '{}',
   correlation_id upload_pipeline.correlation_id,
+  check_after timestamptz,
   constraint webhook_deliveries_pkey primary key (source, delivery_id),
   constraint delivery_is_about_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
@@ -778,7 +779,8 @@ create table upload_pipeline.webhook_deliveries (
   constraint event_type_is_1_to_200_characters check (length(event_type) between 1 and 200),
   constraint times_seen_counts_from_one check (times_seen >= 1),
   constraint parked_delivery_waits_for_a_provider_job check (
-    outcome <> 'parked' or (parse_job_id is not null and code is not null and job_id is null)
+    outcome <> 'parked'
+    or (parse_job_id is not null and code is not null and job_id is null and check_after is not null)
   ),
   constraint kept_delivery_names_its_content check (
     outcome not in ('kept', 'unrecognised') or content_ordinal is not null
@@ -792,14 +794,15 @@ create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (jo
 
 create index webhook_deliveries_by_source on upload_pipeline.webhook_deliveries (source, first_seen);
 
-create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (parse_job_id)
+create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (check_after)
   where outcome = 'parked';
 
-create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
-  where outcome = 'unrecognised';
 -- Parked, or without a meaning: what a provider job that becomes known, or is erased, has to find.
 create index webhook_deliveries_of_no_job on upload_pipeline.webhook_deliveries (parse_job_id)
   where job_id is null and parse_job_id is not null;
+
+create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
+  where outcome = 'unrecognised';
 
 -- By first_seen, not last_seen: a repeated delivery changes no index then.
 create index webhook_deliveries_to_expire on upload_pipeline.webhook_deliveries (first_seen)
@@ -812,6 +815,8 @@ comment on column upload_pipeline.webhook_deliveries.event_type is 'What the sen
 comment on column upload_pipeline.webhook_deliveries.code is 'What the delivery means here. Null: nothing.';
 comment on column upload_pipeline.webhook_deliveries.payload is
   'What the delivery says, without content. It becomes the payload of the event.';
+comment on column upload_pipeline.webhook_deliveries.check_after is
+  'When apply_parked checks again whether the provider job is known. Only parked deliveries have it.';
 
 -- db/tables/deletions.sql
 create table upload_pipeline.deletions (
@@ -1805,6 +1810,7 @@ begin
     select
       from upload_pipeline.webhook_deliveries as d
      where d.parse_job_id = lock_answered_job.parse_job_id
+       and d.job_id is null
        and d.outcome = 'parked'
   ) then
     perform
@@ -1981,12 +1987,13 @@ as $$
 begin
   insert into upload_pipeline.webhook_deliveries as d (
     source, delivery_id, body_sha256, event_type, outcome, job_id, content_ordinal, parse_job_id, code,
-    payload, correlation_id
+    payload, correlation_id, check_after
   ) values (
     record_delivery.source, record_delivery.delivery_id, record_delivery.body_sha256,
     record_delivery.event_type, record_delivery.outcome, record_delivery.job_id,
     record_delivery.content_ordinal, record_delivery.parse_job_id, record_delivery.code,
-    record_delivery.payload, record_delivery.correlation_id
+    record_delivery.payload, record_delivery.correlation_id,
+    case when record_delivery.outcome = 'parked' then upload_pipeline.clock() end
   )
   on conflict on constraint webhook_deliveries_pkey do update
      set last_seen = excluded.last_seen,
@@ -1999,7 +2006,8 @@ begin
          parse_job_id = excluded.parse_job_id,
          code = excluded.code,
          payload = excluded.payload,
-         correlation_id = excluded.correlation_id
+         correlation_id = excluded.correlation_id,
+         check_after = excluded.check_after
    where d.outcome <> 'applied'
      and (d.job_id is null or d.job_id is not distinct from excluded.job_id);
 
@@ -2133,6 +2141,7 @@ begin
     select d.source, d.delivery_id, d.code, d.payload, d.correlation_id
       from upload_pipeline.webhook_deliveries as d
      where d.parse_job_id = apply_parked_reports.parse_job_id
+       and d.job_id is null
        and d.outcome = 'parked'
      order by d.first_seen
        for no key update
@@ -2659,7 +2668,18 @@ begin
   if code is null then
     v_outcome := 'ignored';
   elsif v_job_id is null then
-    v_outcome := 'parked';
+    -- An operator may have said that this provider job is none of ours (settle_parked).
+    v_outcome := case
+      when exists (
+        select
+          from upload_pipeline.webhook_deliveries as d
+         where d.parse_job_id = receive_event.parse_job_id
+           and d.job_id is null
+           and d.outcome = 'ignored'
+           and d.code is not null
+      ) then 'ignored'
+      else 'parked'
+    end;
   else
     v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
 
@@ -3496,8 +3516,10 @@ grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) t
 
 -- db/functions/worker/apply_parked.sql
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
--- missed. It takes one provider job in each call, because that lock comes before all others.
--- Locks: provider job (advisory), document, job, delivery. Calls: apply_parked_reports, lock_job, lock_provider_job.
+-- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again. It
+-- applies those of one provider job, because that lock comes before all others.
+-- Locks: provider job (advisory), document, job, delivery; or only delivery (skip locked).
+-- Calls: apply_parked_reports, clock, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text
 language plpgsql
@@ -3506,14 +3528,44 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
+  v_now timestamptz := upload_pipeline.clock();
   v_known record;
 begin
+  with due as materialized (
+    select d.parse_job_id
+      from upload_pipeline.webhook_deliveries as d
+     where d.outcome = 'parked'
+       and d.check_after <= v_now
+     order by d.check_after
+     limit 500
+  )
   select p.parse_job_id, p.job_id into v_known
-    from upload_pipeline.webhook_deliveries as d
-    join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
-   where d.outcome = 'parked'
+    from due
+    -- With offset 0 the primary key is looked up for each row, whatever number of rows the planner expects.
+    cross join lateral (
+      select k.parse_job_id, k.job_id
+        from upload_pipeline.provider_jobs as k
+       where k.parse_job_id = due.parse_job_id
+      offset 0
+    ) as p
    limit 1;
+
   if not found then
+    with due as (
+      select d.source, d.delivery_id
+        from upload_pipeline.webhook_deliveries as d
+       where d.outcome = 'parked'
+         and d.check_after <= v_now
+       order by d.check_after
+       limit 500
+         for no key update skip locked
+    )
+    update upload_pipeline.webhook_deliveries as d
+       set check_after = v_now + greatest(interval '30 seconds', v_now - d.first_seen)
+      from due
+     where d.source = due.source
+       and d.delivery_id = due.delivery_id;
+
     return null;
   end if;
 
@@ -3535,7 +3587,7 @@ $$;
 
 comment on function upload_pipeline.apply_parked() is
   'Finds a provider job that is known although deliveries for it are still parked, applies them, and answers its '
-  'id. Answers null if there is none: call again until then. Raises 55P03 after waiting 2 s for a lock.';
+  'id. Answers null if it found none: call again until then. Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.apply_parked() from public;
 grant execute on function upload_pipeline.apply_parked() to hookline_worker;
@@ -4279,6 +4331,66 @@ comment on function upload_pipeline.discard_content(uuid, integer) is
 
 revoke all on function upload_pipeline.discard_content(uuid, integer) from public;
 grant execute on function upload_pipeline.discard_content(uuid, integer) to hookline_operator;
+
+-- db/functions/operator/settle_parked.sql
+-- Gives parked deliveries the outcome ignored, or links their provider job to a job and applies them. Later reports of
+-- the provider job find the decision: the link, or an ignored delivery (receive_event).
+-- Locks: provider job (advisory), document, job, delivery.
+-- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job, receipt_of.
+create or replace function upload_pipeline.settle_parked(parse_job_id text, job_id uuid default null)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job upload_pipeline.upload_jobs;
+  v_version integer;
+begin
+  perform upload_pipeline.lock_provider_job(parse_job_id);
+  if settle_parked.job_id is not null then
+    v_job := upload_pipeline.lock_answered_job(settle_parked.job_id, null, settle_parked.parse_job_id);
+  end if;
+
+  perform
+    from upload_pipeline.webhook_deliveries as d
+   where d.parse_job_id = settle_parked.parse_job_id
+     and d.job_id is null
+     and d.outcome = 'parked'
+     for no key update;
+  if not found then
+    raise exception 'no delivery is parked for provider job %', coalesce(quote_literal(left(parse_job_id, 200)), 'null')
+      using errcode = 'UP001',
+            detail = 'A delivery is parked while it is not known which job its provider job belongs to.',
+            hint = 'See upload_pipeline.delivery_log where outcome = ''parked''.';
+  end if;
+
+  if v_job.job_id is null then
+    update upload_pipeline.webhook_deliveries as d
+       set outcome = 'ignored'
+     where d.parse_job_id = settle_parked.parse_job_id
+       and d.job_id is null
+       and d.outcome = 'parked';
+
+    return upload_pipeline.receipt_of('ignored', v_job);
+  end if;
+
+  v_version := v_job.version;
+  perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
+  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
+  v_job := upload_pipeline.lock_job(v_job.job_id);
+
+  return upload_pipeline.receipt_of(case when v_job.version > v_version then 'applied' else 'stale' end, v_job);
+end;
+$$;
+
+comment on function upload_pipeline.settle_parked(text, uuid) is
+  'Decides on deliveries that are parked: their provider job belongs to the current attempt of this job, or, with job_id '
+  'null, to none of ours, and later reports of it are ignored too. Outcomes: applied, stale (the job did not move by '
+  'them), ignored. Raises UP001, UP004.';
+
+revoke all on function upload_pipeline.settle_parked(text, uuid) from public;
+grant execute on function upload_pipeline.settle_parked(text, uuid) to hookline_operator;
 
 -- db/functions/internal/count_purgeable.sql
 -- Changes nothing.

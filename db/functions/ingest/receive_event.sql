@@ -45,7 +45,18 @@ begin
   if code is null then
     v_outcome := 'ignored';
   elsif v_job_id is null then
-    v_outcome := 'parked';
+    -- An operator may have said that this provider job is none of ours (settle_parked).
+    v_outcome := case
+      when exists (
+        select
+          from upload_pipeline.webhook_deliveries as d
+         where d.parse_job_id = receive_event.parse_job_id
+           and d.job_id is null
+           and d.outcome = 'ignored'
+           and d.code is not null
+      ) then 'ignored'
+      else 'parked'
+    end;
   else
     v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
 

@@ -1,6 +1,8 @@
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
--- missed. It takes one provider job in each call, because that lock comes before all others.
--- Locks: provider job (advisory), document, job, delivery. Calls: apply_parked_reports, lock_job, lock_provider_job.
+-- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again. It
+-- applies those of one provider job, because that lock comes before all others.
+-- Locks: provider job (advisory), document, job, delivery; or only delivery (skip locked).
+-- Calls: apply_parked_reports, clock, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text
 language plpgsql
@@ -9,14 +11,44 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
+  v_now timestamptz := upload_pipeline.clock();
   v_known record;
 begin
+  with due as materialized (
+    select d.parse_job_id
+      from upload_pipeline.webhook_deliveries as d
+     where d.outcome = 'parked'
+       and d.check_after <= v_now
+     order by d.check_after
+     limit 500
+  )
   select p.parse_job_id, p.job_id into v_known
-    from upload_pipeline.webhook_deliveries as d
-    join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
-   where d.outcome = 'parked'
+    from due
+    -- With offset 0 the primary key is looked up for each row, whatever number of rows the planner expects.
+    cross join lateral (
+      select k.parse_job_id, k.job_id
+        from upload_pipeline.provider_jobs as k
+       where k.parse_job_id = due.parse_job_id
+      offset 0
+    ) as p
    limit 1;
+
   if not found then
+    with due as (
+      select d.source, d.delivery_id
+        from upload_pipeline.webhook_deliveries as d
+       where d.outcome = 'parked'
+         and d.check_after <= v_now
+       order by d.check_after
+       limit 500
+         for no key update skip locked
+    )
+    update upload_pipeline.webhook_deliveries as d
+       set check_after = v_now + greatest(interval '30 seconds', v_now - d.first_seen)
+      from due
+     where d.source = due.source
+       and d.delivery_id = due.delivery_id;
+
     return null;
   end if;
 
@@ -38,7 +70,7 @@ $$;
 
 comment on function upload_pipeline.apply_parked() is
   'Finds a provider job that is known although deliveries for it are still parked, applies them, and answers its '
-  'id. Answers null if there is none: call again until then. Raises 55P03 after waiting 2 s for a lock.';
+  'id. Answers null if it found none: call again until then. Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.apply_parked() from public;
 grant execute on function upload_pipeline.apply_parked() to hookline_worker;

@@ -62,7 +62,8 @@ select is(pg_temp.found_after(damage), found, found)
     (10, 'job_without_document b', $$delete from upload_pipeline.documents where document_id = pg_temp.document('b')$$),
     (11, 'parsed_path_is_not_ours b', $$update upload_pipeline.upload_jobs set parsed_sha256 = pg_temp.sha('x') where job_id = pg_temp.job('b')$$),
     (12, 'content_differs_from_hash a, parked_though_known a', $$update upload_pipeline.contents set content = '# z' where content is not null;
-       update upload_pipeline.webhook_deliveries set outcome = 'parked', job_id = null, parse_job_id = 'p1' where delivery_id = 'd1'$$)
+       update upload_pipeline.webhook_deliveries set outcome = 'parked', job_id = null, parse_job_id = 'p1', check_after = now()
+        where delivery_id = 'd1'$$)
   ) as d (n, found, damage)
  order by n;
 

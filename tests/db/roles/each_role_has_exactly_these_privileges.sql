@@ -47,6 +47,7 @@ select bag_eq(
           ('hookline_operator', 'accept_content'),
           ('hookline_operator', 'discard_content'),
           ('hookline_operator', 'purge'),
+          ('hookline_operator', 'settle_parked'),
           ('hookline_operator', 'erase_document'),
           ('hookline_operator', 'erase_owner'),
           ('hookline_operator', 'check_integrity'),

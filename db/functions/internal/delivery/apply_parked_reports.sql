@@ -14,6 +14,7 @@ begin
     select d.source, d.delivery_id, d.code, d.payload, d.correlation_id
       from upload_pipeline.webhook_deliveries as d
      where d.parse_job_id = apply_parked_reports.parse_job_id
+       and d.job_id is null
        and d.outcome = 'parked'
      order by d.first_seen
        for no key update

@@ -15,6 +15,7 @@ begin
     select
       from upload_pipeline.webhook_deliveries as d
      where d.parse_job_id = lock_answered_job.parse_job_id
+       and d.job_id is null
        and d.outcome = 'parked'
   ) then
     perform

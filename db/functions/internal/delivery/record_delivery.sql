@@ -21,12 +21,13 @@ as $$
 begin
   insert into upload_pipeline.webhook_deliveries as d (
     source, delivery_id, body_sha256, event_type, outcome, job_id, content_ordinal, parse_job_id, code,
-    payload, correlation_id
+    payload, correlation_id, check_after
   ) values (
     record_delivery.source, record_delivery.delivery_id, record_delivery.body_sha256,
     record_delivery.event_type, record_delivery.outcome, record_delivery.job_id,
     record_delivery.content_ordinal, record_delivery.parse_job_id, record_delivery.code,
-    record_delivery.payload, record_delivery.correlation_id
+    record_delivery.payload, record_delivery.correlation_id,
+    case when record_delivery.outcome = 'parked' then upload_pipeline.clock() end
   )
   on conflict on constraint webhook_deliveries_pkey do update
      set last_seen = excluded.last_seen,
@@ -39,7 +40,8 @@ begin
          parse_job_id = excluded.parse_job_id,
          code = excluded.code,
          payload = excluded.payload,
-         correlation_id = excluded.correlation_id
+         correlation_id = excluded.correlation_id,
+         check_after = excluded.check_after
    where d.outcome <> 'applied'
      and (d.job_id is null or d.job_id is not distinct from excluded.job_id);
 
