@@ -129,6 +129,7 @@ begin;
 
 -- Functions of hookline_operator
 \ir functions/operator/create_job.sql
+\ir functions/internal/create_users_job.sql
 \ir functions/operator/confirm_upload.sql
 \ir functions/operator/retry_job.sql
 \ir functions/operator/cancel_job.sql

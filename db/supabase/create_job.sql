@@ -14,31 +14,20 @@ begin
   security definer
   set search_path = pg_catalog, pg_temp
   begin atomic
-    select r.outcome::text, r.job_id, r.document_id, r.status, p.raw_path
-      from (
-        select coalesce(
-                 -- A known file stays where it is, because the backend may be about to confirm it there.
-                 (select d.raw_path
-                    from upload_pipeline.documents as d
-                   where d.owner_id = auth.uid()
-                     and d.file_sha256 = create_job.file_sha256),
-                 format('storage://raw/%s/%s', auth.uid(), create_job.file_sha256)
-               ) as raw_path
-      ) as p
-      cross join lateral upload_pipeline.create_job(
+    select r.outcome, r.job_id, r.document_id, r.status, r.raw_path
+      from upload_pipeline.create_users_job(
         owner_id => auth.uid(),
         filename => create_job.filename,
         mime => create_job.mime,
         bytes_len => create_job.bytes_len,
-        file_sha256 => create_job.file_sha256,
-        raw_path => p.raw_path
+        file_sha256 => create_job.file_sha256
       ) as r;
   end;
 
   comment on function hookline_api.create_job(text, text, bigint, text) is
     'Creates a job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; then the '
-    'backend calls confirm_upload. For the same file again, the answer names its unfinished job. Outcomes: applied, '
-    'duplicate. Raises UP006.';
+    'backend calls confirm_upload. If the file was uploaded before, the answer names its job: only the backend orders '
+    'another run. Outcomes: applied, duplicate. Raises UP006, UP020, UP021 (100 uploads are not confirmed).';
 
   alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
   revoke all on function hookline_api.create_job(text, text, bigint, text) from public;

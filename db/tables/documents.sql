@@ -28,6 +28,10 @@ create table upload_pipeline.documents (
 
 create index documents_by_raw_path on upload_pipeline.documents (raw_path);
 
+-- How many uploads an owner has begun and not finished.
+create index documents_unconfirmed on upload_pipeline.documents (owner_id)
+  where not upload_confirmed;
+
 comment on table upload_pipeline.documents is
   'A file of an owner. Two owners with the same file have two documents, so that nothing leaks between them.';
 comment on column upload_pipeline.documents.raw_path is

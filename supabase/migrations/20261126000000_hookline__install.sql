@@ -544,6 +544,10 @@ create table upload_pipeline.documents (
 
 create index documents_by_raw_path on upload_pipeline.documents (raw_path);
 
+-- How many uploads an owner has begun and not finished.
+create index documents_unconfirmed on upload_pipeline.documents (owner_id)
+  where not upload_confirmed;
+
 comment on table upload_pipeline.documents is
   'A file of an owner. Two owners with the same file have two documents, so that nothing leaks between them.';
 comment on column upload_pipeline.documents.raw_path is
@@ -4008,6 +4012,78 @@ revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)
   to hookline_operator;
 
+-- db/functions/internal/create_users_job.sql
+-- Writes what create_job writes, within the bounds of a user: one job for each file that is uploaded, and a number of
+-- uploads that are not confirmed. Only the backend may order what costs more.
+-- Locks: uploads of the owner (advisory), document, raw path (advisory), deletion. Calls: create_job.
+create or replace function upload_pipeline.create_users_job(
+  owner_id uuid,
+  filename text,
+  mime text,
+  bytes_len bigint,
+  file_sha256 text
+)
+returns table (outcome text, job_id uuid, document_id uuid, status text, raw_path text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_most constant integer := 100;
+  v_known record;
+  v_receipt upload_pipeline.receipt;
+begin
+  -- The newest job of a file whose upload was confirmed before.
+  select d.raw_path, j.job_id, j.document_id, j.status into v_known
+    from upload_pipeline.documents as d
+    left join upload_pipeline.upload_jobs as j on j.document_id = d.document_id and d.upload_confirmed
+   where d.owner_id = create_users_job.owner_id
+     and d.file_sha256 = create_users_job.file_sha256
+   order by j.job_id desc nulls last
+   limit 1;
+  if v_known.job_id is not null then
+    return query select 'duplicate', v_known.job_id, v_known.document_id, v_known.status, v_known.raw_path;
+    return;
+  end if;
+
+  -- Two calls at the same time would each count without the other.
+  perform pg_advisory_xact_lock(hashtextextended(create_users_job.owner_id::text, 2));
+  -- A known file stays where it is, because the backend may be about to confirm it there.
+  raw_path := coalesce(
+    v_known.raw_path, format('storage://raw/%s/%s', create_users_job.owner_id, create_users_job.file_sha256)
+  );
+  v_receipt := upload_pipeline.create_job(
+    owner_id => create_users_job.owner_id, filename => create_users_job.filename, mime => create_users_job.mime,
+    bytes_len => create_users_job.bytes_len, file_sha256 => create_users_job.file_sha256, raw_path => raw_path
+  );
+
+  if v_receipt.outcome = 'applied' and (
+    select count(*)
+      from (
+        select
+          from upload_pipeline.documents as d
+          join upload_pipeline.upload_jobs as j on j.document_id = d.document_id and not j.terminal
+         where d.owner_id = create_users_job.owner_id
+           and not d.upload_confirmed
+         limit v_most + 1
+      ) as begun
+  ) > v_most then
+    raise exception 'owner % has begun % uploads that are not confirmed', create_users_job.owner_id, v_most
+      using errcode = 'UP021',
+            detail = 'That is the most that a user may have. Nothing was changed.',
+            hint = 'Upload files that were announced before, and have the backend call confirm_upload. Announced uploads '
+              'that are never confirmed are removed by upload_pipeline.purge.';
+  end if;
+
+  return query select v_receipt.outcome::text, v_receipt.job_id, v_receipt.document_id, v_receipt.status, raw_path;
+end;
+$$;
+
+comment on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) is
+  'create_job for a user, with a raw_path that follows from the owner and the file. A file that was uploaded before and '
+  'has a job is a duplicate, whatever the status of that job. Raises UP006, UP020, UP021.';
+
+revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) from public;
+
 -- db/functions/operator/confirm_upload.sql
 -- Sets upload_confirmed of the document, which foreign keys copy into its jobs, and moves the job.
 -- Locks: document, job (all jobs of the document). Calls: lock_job, move_job, receipt_of, resolve_step.
@@ -5489,31 +5565,20 @@ begin
   security definer
   set search_path = pg_catalog, pg_temp
   begin atomic
-    select r.outcome::text, r.job_id, r.document_id, r.status, p.raw_path
-      from (
-        select coalesce(
-                 -- A known file stays where it is, because the backend may be about to confirm it there.
-                 (select d.raw_path
-                    from upload_pipeline.documents as d
-                   where d.owner_id = auth.uid()
-                     and d.file_sha256 = create_job.file_sha256),
-                 format('storage://raw/%s/%s', auth.uid(), create_job.file_sha256)
-               ) as raw_path
-      ) as p
-      cross join lateral upload_pipeline.create_job(
+    select r.outcome, r.job_id, r.document_id, r.status, r.raw_path
+      from upload_pipeline.create_users_job(
         owner_id => auth.uid(),
         filename => create_job.filename,
         mime => create_job.mime,
         bytes_len => create_job.bytes_len,
-        file_sha256 => create_job.file_sha256,
-        raw_path => p.raw_path
+        file_sha256 => create_job.file_sha256
       ) as r;
   end;
 
   comment on function hookline_api.create_job(text, text, bigint, text) is
     'Creates a job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; then the '
-    'backend calls confirm_upload. For the same file again, the answer names its unfinished job. Outcomes: applied, '
-    'duplicate. Raises UP006.';
+    'backend calls confirm_upload. If the file was uploaded before, the answer names its job: only the backend orders '
+    'another run. Outcomes: applied, duplicate. Raises UP006, UP020, UP021 (100 uploads are not confirmed).';
 
   alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
   revoke all on function hookline_api.create_job(text, text, bigint, text) from public;
