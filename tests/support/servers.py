@@ -138,7 +138,7 @@ class Server:
         With an `encoding` it is empty and has the locale C.
         """
         name = f"test_{next(self._numbers)}"
-        statement = sql.SQL("create database {} template {} owner {}").format(
+        statement = sql.SQL("create database {} template {} owner {} strategy file_copy").format(
             sql.Identifier(name),
             sql.Identifier("template0" if encoding else template),
             sql.Identifier(owner),
@@ -190,7 +190,7 @@ class Server:
         # A template that failed half-way would block the next test.
         self._drop(name)
         self.execute(
-            sql.SQL("create database {} template {}").format(
+            sql.SQL("create database {} template {} strategy file_copy").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )
