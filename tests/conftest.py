@@ -9,6 +9,7 @@ import pytest
 
 from support.pgtap import SERVERS, pytest_collect_file
 from support.servers import MAJORS, Server, Servers, skip_reason
+from support.temporary import use_memory
 
 __all__ = ["pytest_collect_file"]
 
@@ -23,11 +24,13 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    use_memory()
     config.stash[SERVERS] = Servers()
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    config.stash[SERVERS].close()
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # Not pytest_unconfigure: xdist may kill a worker that has reported the end of its session.
+    session.config.stash[SERVERS].close()
 
 
 def _server(request: pytest.FixtureRequest, major: int) -> Server:
