@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -259,18 +260,23 @@ def find_env_file() -> Path:
     return ENV_FILE
 
 
-def load(env_file: Path | None = ENV_FILE) -> Settings:
+def load(env_file: Path | None = ENV_FILE, *, ignoring: Collection[str] = ()) -> Settings:
     """The settings of the environment and of `env_file`, if that exists. The environment wins.
 
-    The default is the file that find_env_file finds; None is no file. Raises ConfigurationError for
-    the first wrong value.
+    The default is the file that find_env_file finds; None is no file. Variables named in `ignoring`
+    count as not set. Raises ConfigurationError for the first wrong value.
     """
+    unset = {
+        str(field.alias): field.default
+        for field in Settings.model_fields.values()
+        if field.alias in ignoring
+    }
     if env_file is ENV_FILE:
         env_file = find_env_file()
     try:
         if env_file is not None and env_file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+        return Settings(_env_file=env_file, **unset)  # type: ignore[call-arg]
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     except UnicodeDecodeError as error:

@@ -151,7 +151,7 @@ def test_an_api_key_without_its_package_is_a_fault(monkeypatch: pytest.MonkeyPat
     assert check.state == "fault"
     assert check.sentence == (
         "LlamaCloud parses: LLAMA_CLOUD_API_KEY is set. `hookline work` does not start:"
-        " pip install 'hookline[llamacloud]'."
+        " pip install '.[llamacloud]' in the checkout of Hookline."
     )
 
 
@@ -288,9 +288,43 @@ def test_an_unreachable_postgres_is_a_fault_and_the_other_checks_run(examine: Ex
 def test_a_wrong_configuration_value_is_a_fault(cli: Cli) -> None:
     done = cli("doctor", "--json", HOOKLINE_PORT="many")
     assert done.returncode == 1
-    [check] = objects(done)
-    assert (check["name"], check["state"]) == ("configuration", "fault")
+    [check] = [one for one in objects(done) if one["name"] == "configuration"]
+    assert check["state"] == "fault"
     assert check["sentence"].startswith("HOOKLINE_PORT is wrong: ")
+
+
+def test_wrong_configuration_values_hide_no_other_check(examine: Examine, operator: str) -> None:
+    code, checks = examine(
+        operator,
+        HOOKLINE_PORT="many",
+        HOOKLINE_LEASE="0",
+        HOOKLINE_MAX_BODY="99999999",
+        HOOKLINE_BODY_BUDGET="2097152",
+        HOOKLINE_LLAMAPARSE_SECRETS=SECRET,
+    )
+    assert code == 1
+    told = [sentence for state, sentence in rows(checks, "configuration") if state == "fault"]
+    assert [sentence.split()[0] for sentence in told] == [
+        *("HOOKLINE_PORT", "HOOKLINE_LEASE", "HOOKLINE_BODY_BUDGET"),
+    ]
+    assert {name for name, state in states(checks).items() if state == "ok"} >= {
+        *("sources", "parser", "database", "migrations", "rights", "queues", "storage"),
+    }
+
+
+def test_every_kind_of_wrong_configuration_leaves_the_other_checks(
+    examine: Examine, operator: str
+) -> None:
+    for variables in (
+        {"DATABASE_URL": "mysql://x"},
+        {"HOOKLINE_STORAGE_URL": "supabase://parsed"},
+        {"HOOKLINE_LLAMAPARSE_SCHEME": "standard", "HOOKLINE_LLAMAPARSE_SECRETS": SECRET},
+        {"HOOKLINE_SUBMIT_GRACE": "1"},
+    ):
+        code, checks = examine(variables.pop("DATABASE_URL", operator), **variables)
+        assert code == 1
+        assert rows(checks, "configuration")[0][0] == "fault"
+        assert {check["name"] for check in checks} >= {"sources", "parser", "database", "storage"}
 
 
 def test_a_missing_database_url_is_a_fault(cli: Cli) -> None:

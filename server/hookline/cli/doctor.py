@@ -16,9 +16,8 @@ from hookline.cli.exit_codes import FAILED
 from hookline.cli.formats import printable
 from hookline.cli.output import errors, print_json, print_table
 from hookline.doctor.check import Check
-from hookline.doctor.configuration import unknown_variables
+from hookline.doctor.configuration import load_valid, unknown_variables
 from hookline.doctor.report import examine
-from hookline.settings import ConfigurationError, load
 
 __all__ = ["doctor"]
 
@@ -64,10 +63,10 @@ async def _examine(*, quick: bool, compare: bool, as_json: bool) -> bool:
     async def checks() -> AsyncGenerator[Check, None]:
         for check in unknown_variables(os.environ):
             yield check
-        try:
-            settings = load()
-        except ConfigurationError as error:
-            yield Check("configuration", "fault", str(error))
+        settings, found = load_valid()
+        for check in found:
+            yield check
+        if settings is None:
             return
         examined = examine(
             settings,

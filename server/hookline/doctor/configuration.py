@@ -3,30 +3,55 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from hookline.doctor.check import Check, count
 from hookline.providers.configured_parser import choose_parser
 from hookline.providers.local.parser import PARSER
-from hookline.settings import Settings
+from hookline.settings import ConfigurationError, Settings, load
 
-__all__ = ["check_configuration", "receives", "unknown_variables"]
+__all__ = ["check_configuration", "load_valid", "receives", "unknown_variables"]
+
+
+_VARIABLES = [str(field.alias) for field in Settings.model_fields.values()]
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[Check]:
     """A warning for each HOOKLINE_ variable that is no setting, most often a misspelled one."""
-    known = [str(field.alias) for field in Settings.model_fields.values()]
     for name in sorted(environment):
-        if name.startswith("HOOKLINE_") and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+        if name.startswith("HOOKLINE_") and name not in _VARIABLES:
+            near = difflib.get_close_matches(name, _VARIABLES, n=1)
             meant = f": did you mean {near[0]}?" if near else ": remove it."
             yield Check("configuration", "warning", f"{name} is not a setting{meant}")
 
 
+def load_valid() -> tuple[Settings | None, list[Check]]:
+    """The settings without the variables that are wrong, and a row for each wrong one.
+
+    The other checks run with these settings. None if not even the rest can be read.
+    """
+    faults: list[Check] = []
+    ignored: set[str] = set()
+    while True:
+        try:
+            settings = load(ignoring=ignored)
+        except ConfigurationError as error:
+            sentence = str(error)
+            if not faults or faults[-1].sentence != sentence:
+                faults.append(Check("configuration", "fault", sentence))
+            named = [name for name in re.findall(r"[A-Z][A-Z_]+", sentence) if name in _VARIABLES]
+            # The first one may be right, and disagree with another: then that is left out, too.
+            if not (new := [name for name in named if name not in ignored]):
+                return None, faults
+            ignored.add(new[0])
+        else:
+            return settings, faults or [Check("configuration", "ok", "Every value is valid.")]
+
+
 def check_configuration(settings: Settings) -> Iterator[Check]:
-    """The rows of settings that are valid: who may send, who parses."""
-    yield Check("configuration", "ok", "Every value is valid.")
+    """The rows of valid settings: who may send, who parses."""
     sources = {
         f"llamaparse ({settings.llamaparse_scheme})": settings.llamaparse_secrets,
         "llamacloud": settings.llamacloud_secrets,
@@ -55,11 +80,17 @@ def check_parser(settings: Settings) -> Check:
     choice = choose_parser(settings)
     needs = {
         "llamacloud": [
-            ("pip install 'hookline[llamacloud]'", find_spec("llama_cloud") is None),
+            (
+                "pip install '.[llamacloud]' in the checkout of Hookline",
+                find_spec("llama_cloud") is None,
+            ),
             ("set LLAMA_CLOUD_API_KEY", settings.llama_cloud_api_key is None),
         ],
         "local": [
-            (f"pip install 'hookline[local]', which brings {PARSER}", find_spec(PARSER) is None),
+            (
+                f"pip install '.[local]' in the checkout of Hookline, which brings {PARSER}",
+                find_spec(PARSER) is None,
+            ),
             ("set HOOKLINE_LLAMAPARSE_SECRETS to sign with", not settings.llamaparse_secrets),
         ],
         "none": [],
