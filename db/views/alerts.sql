@@ -5,14 +5,26 @@ with clock as materialized (
 select 'stage_paused' as alert,
        s.status as subject,
        null::timestamptz as since,
-       format('Paused until %s: %s', s.paused_until, s.paused_because) as detail
+       format('Paused until %s: %s', upload_pipeline.in_utc(s.paused_until), s.paused_because) as detail
   from clock
   join upload_pipeline.statuses as s on s.paused_until > clock.now
 union all
 select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at,
-       format('%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period, c.resets_at)
+       format(
+         '%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period,
+         upload_pipeline.in_utc(c.resets_at)
+       )
   from upload_pipeline.credit_status as c
  where c.used >= 0.9 * c.credits
+   and c.scope <> 'each'
+union all
+select 'credits_spent', 'each owner', min(c.starts_at),
+       format('%s owners have used nine tenths of the %s credits a %s that each may spend', count(*), c.credits, c.period)
+  from upload_pipeline.credit_status as c
+ where c.used >= 0.9 * c.credits
+   and c.scope = 'each'
+   and c.owner_id is not null
+ group by c.credits, c.period
 union all
 select 'stage_incomplete', s.status, null,
        format(
@@ -44,8 +56,21 @@ select 'jobs_overdue', j.status, min(j.deadline_at), format('%s jobs are past th
   from clock
   join upload_pipeline.upload_jobs as j
     on not j.terminal
-   and j.upload_confirmed
    and j.deadline_at < clock.now - interval '5 minutes'
+  join upload_pipeline.statuses as s on s.status = j.status
+ where j.upload_confirmed
+    or not s.initial
+ group by j.status
+union all
+select 'upload_unconfirmed', j.status, min(j.updated_at),
+       format('%s jobs have moved on, but nobody confirmed their upload, so no worker claims them', count(*))
+  from clock
+  join upload_pipeline.upload_jobs as j
+    on not j.terminal
+   and not j.upload_confirmed
+   and j.updated_at < clock.now - interval '5 minutes'
+  join upload_pipeline.statuses as s on s.status = j.status
+ where not s.initial
  group by j.status
 union all
 select 'source_silent', q.queue, clock.now - q.oldest,
@@ -70,7 +95,41 @@ select 'content_undecided', 'operator', min(c.received_at),
   from upload_pipeline.contents as c
  where c.path is null
    and c.content is not null
-having count(*) > 0;
+having count(*) > 0
+union all
+select 'delivery_parked', 'operator', min(d.first_seen),
+       format('%s deliveries are parked for more than 10 minutes: nobody knows their provider job', count(*))
+  from clock
+  join upload_pipeline.webhook_deliveries as d
+    on d.outcome = 'parked'
+   and d.first_seen < clock.now - interval '10 minutes'
+having count(*) > 0
+union all
+select 'object_undeleted', 'storage', min(e.requested_at),
+       format('%s objects could not be deleted in more than 3 tries', count(*))
+  from upload_pipeline.deletions as e
+ where e.tries > 3
+having count(*) > 0
+union all
+-- In transactions, which everybody may see, not in minutes: dead rows slow claims down by their number, and nothing
+-- is slow on a server where nothing happens.
+select 'snapshot_held', held.holder, null,
+       format('It keeps the rows of the last %s transactions from vacuum, which slows every claim', held.age)
+  from (
+    select format('process %s of role %s', a.pid, coalesce(a.usename, '?')) as holder,
+           greatest(age(a.backend_xmin), age(a.backend_xid)) as age
+      from pg_catalog.pg_stat_activity as a
+     where a.datname = current_database()
+       and a.pid <> pg_backend_pid()
+    union all
+    select format('replication slot %s', r.slot_name), greatest(age(r.xmin), age(r.catalog_xmin))
+      from pg_catalog.pg_replication_slots as r
+    union all
+    select format('prepared transaction %s', p.gid), age(p.transaction)
+      from pg_catalog.pg_prepared_xacts as p
+     where p.database = current_database()
+  ) as held
+ where held.age > 50000;
 
 comment on view upload_pipeline.alerts is
   'One row for each thing that needs a person. No row: all is well. Dead letters are in failed_jobs.';

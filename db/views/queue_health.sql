@@ -14,10 +14,14 @@ with recursive source (name) as (
          count(*) as jobs,
          count(j.lease_token) as leased,
          count(*) filter (where j.leased_until < clock.now) as lease_expired,
-         count(*) filter (where j.deadline_at < clock.now) as overdue,
+         -- A worker has five minutes to come. A file that nobody uploads is waited for; purge ends that.
+         count(*) filter (
+           where j.deadline_at < clock.now - interval '5 minutes' and (j.upload_confirmed or not i.initial)
+         ) as overdue,
          min(j.updated_at) as since
     from clock
     cross join upload_pipeline.upload_jobs as j
+    join upload_pipeline.statuses as i on i.status = j.status
    where not j.terminal
    group by j.status
 )

@@ -5024,15 +5024,38 @@ select j.job_id,
        j.parsed_bytes,
        j.last_error,
        j.created_at,
-       j.updated_at
+       j.updated_at,
+       case
+         when j.terminal then null
+         when not j.upload_confirmed then 'its upload is not confirmed'
+         when j.leased_until >= clock.now then
+           format('leased by %s until %s', j.leased_by, upload_pipeline.in_utc(j.leased_until))
+         when j.lease_token is not null then
+           format(
+             'the lease of %s ended at %s, the next claim takes it back', j.leased_by,
+             upload_pipeline.in_utc(j.leased_until)
+           )
+         when s.paused_until > clock.now and (j.claimable or j.deadline_at <= clock.now) then
+           format('stage paused until %s because: %s', upload_pipeline.in_utc(s.paused_until), s.paused_because)
+         when j.claimable and j.run_after > clock.now or not j.claimable and j.deadline_at = j.run_after
+           and j.deadline_at > clock.now
+           then format('backs off until %s', upload_pipeline.in_utc(j.run_after))
+         when j.claimable then 'waits for a worker'
+         when j.deadline_at is null then 'waits for somebody else''s answer'
+         when j.deadline_at > clock.now then
+           format('waits for the provider until %s', upload_pipeline.in_utc(j.deadline_at))
+         else format('past its deadline since %s, waits for a worker', upload_pipeline.in_utc(j.deadline_at))
+       end as waits_because
   from upload_pipeline.upload_jobs as j
   join upload_pipeline.documents as d on d.document_id = j.document_id
+  join upload_pipeline.statuses as s on s.status = j.status
   -- The clock is not called in the select list. A volatile column there would make Postgres compute the whole view,
   -- even if a query reads only a few rows.
   cross join (select upload_pipeline.clock() as now) as clock;
 
 comment on view upload_pipeline.job_overview is
-  'One row for each job, with its document: its status, since when, and its last error.';
+  'One row for each job, with its document: its status, since when, its last error, and why it '
+  'waits (null: it is finished). Times in a text are in UTC.';
 
 revoke all on upload_pipeline.job_overview from public;
 grant select on upload_pipeline.job_overview to hookline_reader;
@@ -5131,10 +5154,14 @@ with recursive source (name) as (
          count(*) as jobs,
          count(j.lease_token) as leased,
          count(*) filter (where j.leased_until < clock.now) as lease_expired,
-         count(*) filter (where j.deadline_at < clock.now) as overdue,
+         -- A worker has five minutes to come. A file that nobody uploads is waited for; purge ends that.
+         count(*) filter (
+           where j.deadline_at < clock.now - interval '5 minutes' and (j.upload_confirmed or not i.initial)
+         ) as overdue,
          min(j.updated_at) as since
     from clock
     cross join upload_pipeline.upload_jobs as j
+    join upload_pipeline.statuses as i on i.status = j.status
    where not j.terminal
    group by j.status
 )
@@ -5312,14 +5339,26 @@ with clock as materialized (
 select 'stage_paused' as alert,
        s.status as subject,
        null::timestamptz as since,
-       format('Paused until %s: %s', s.paused_until, s.paused_because) as detail
+       format('Paused until %s: %s', upload_pipeline.in_utc(s.paused_until), s.paused_because) as detail
   from clock
   join upload_pipeline.statuses as s on s.paused_until > clock.now
 union all
 select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at,
-       format('%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period, c.resets_at)
+       format(
+         '%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period,
+         upload_pipeline.in_utc(c.resets_at)
+       )
   from upload_pipeline.credit_status as c
  where c.used >= 0.9 * c.credits
+   and c.scope <> 'each'
+union all
+select 'credits_spent', 'each owner', min(c.starts_at),
+       format('%s owners have used nine tenths of the %s credits a %s that each may spend', count(*), c.credits, c.period)
+  from upload_pipeline.credit_status as c
+ where c.used >= 0.9 * c.credits
+   and c.scope = 'each'
+   and c.owner_id is not null
+ group by c.credits, c.period
 union all
 select 'stage_incomplete', s.status, null,
        format(
@@ -5351,8 +5390,21 @@ select 'jobs_overdue', j.status, min(j.deadline_at), format('%s jobs are past th
   from clock
   join upload_pipeline.upload_jobs as j
     on not j.terminal
-   and j.upload_confirmed
    and j.deadline_at < clock.now - interval '5 minutes'
+  join upload_pipeline.statuses as s on s.status = j.status
+ where j.upload_confirmed
+    or not s.initial
+ group by j.status
+union all
+select 'upload_unconfirmed', j.status, min(j.updated_at),
+       format('%s jobs have moved on, but nobody confirmed their upload, so no worker claims them', count(*))
+  from clock
+  join upload_pipeline.upload_jobs as j
+    on not j.terminal
+   and not j.upload_confirmed
+   and j.updated_at < clock.now - interval '5 minutes'
+  join upload_pipeline.statuses as s on s.status = j.status
+ where not s.initial
  group by j.status
 union all
 select 'source_silent', q.queue, clock.now - q.oldest,
@@ -5377,7 +5429,41 @@ select 'content_undecided', 'operator', min(c.received_at),
   from upload_pipeline.contents as c
  where c.path is null
    and c.content is not null
-having count(*) > 0;
+having count(*) > 0
+union all
+select 'delivery_parked', 'operator', min(d.first_seen),
+       format('%s deliveries are parked for more than 10 minutes: nobody knows their provider job', count(*))
+  from clock
+  join upload_pipeline.webhook_deliveries as d
+    on d.outcome = 'parked'
+   and d.first_seen < clock.now - interval '10 minutes'
+having count(*) > 0
+union all
+select 'object_undeleted', 'storage', min(e.requested_at),
+       format('%s objects could not be deleted in more than 3 tries', count(*))
+  from upload_pipeline.deletions as e
+ where e.tries > 3
+having count(*) > 0
+union all
+-- In transactions, which everybody may see, not in minutes: dead rows slow claims down by their number, and nothing
+-- is slow on a server where nothing happens.
+select 'snapshot_held', held.holder, null,
+       format('It keeps the rows of the last %s transactions from vacuum, which slows every claim', held.age)
+  from (
+    select format('process %s of role %s', a.pid, coalesce(a.usename, '?')) as holder,
+           greatest(age(a.backend_xmin), age(a.backend_xid)) as age
+      from pg_catalog.pg_stat_activity as a
+     where a.datname = current_database()
+       and a.pid <> pg_backend_pid()
+    union all
+    select format('replication slot %s', r.slot_name), greatest(age(r.xmin), age(r.catalog_xmin))
+      from pg_catalog.pg_replication_slots as r
+    union all
+    select format('prepared transaction %s', p.gid), age(p.transaction)
+      from pg_catalog.pg_prepared_xacts as p
+     where p.database = current_database()
+  ) as held
+ where held.age > 50000;
 
 comment on view upload_pipeline.alerts is
   'One row for each thing that needs a person. No row: all is well. Dead letters are in failed_jobs.';

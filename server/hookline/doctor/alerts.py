@@ -23,6 +23,14 @@ REMEDIES = {
     "source_silent": "Do its webhooks reach this receiver? See upload_pipeline.delivery_log.",
     "content_unstored": "The storage refuses it: see the row storage here, and storage_failed in"
     " the receiver's log. The bytes are kept in Postgres until it works.",
+    "upload_unconfirmed": "Is the file at its raw_path? Then call upload_pipeline.confirm_upload;"
+    " else cancel the job with upload_pipeline.cancel_job.",
+    "delivery_parked": "Decide with upload_pipeline.settle_parked. Deliveries for another"
+    " application also expire by themselves.",
+    "object_undeleted": "The storage refuses to delete them: see the row storage here, and"
+    " storage_failed in the receiver's log.",
+    "snapshot_held": "End that session with pg_terminate_backend, drop that slot, or finish that"
+    " prepared transaction, unless it is a backup that will end soon.",
     "content_undecided": "Read it with upload_pipeline.read_content, then call accept_content or"
     " discard_content.",
 }

@@ -14,7 +14,7 @@ __all__ = ["ADVICE", "check_queues"]
 # What to do about a queue for which there is no alert.
 ADVICE = {
     "delivery: parked": "Their provider jobs are not recorded: call"
-    " upload_pipeline.record_submission. Deliveries for another application expire by themselves.",
+    " upload_pipeline.settle_parked. Deliveries for another application expire by themselves.",
     "object: to delete": "The storage refuses to delete them: see the row storage here, and"
     " storage_failed in the receiver's log.",
 }

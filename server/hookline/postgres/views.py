@@ -54,6 +54,7 @@ class JobOverview:
     last_error: dict[str, Any] | None
     created_at: datetime
     updated_at: datetime
+    waits_because: str | None
 
 
 @dataclass(frozen=True, slots=True)

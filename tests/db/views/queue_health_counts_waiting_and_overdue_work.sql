@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(13);
+select plan(14);
 
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
 select pg_temp.make_job('held');
@@ -47,7 +47,12 @@ select results_eq(
     ('source: llamaparse', 0, 0, 0, 0, '5 minutes')
   ) as h (queue, waiting, leased, expired, overdue, oldest);
 select is((select count(*) from upload_pipeline.queue_health), 9::bigint, 'there are no other rows');
-select pg_temp.set_clock('2026-01-01 13:00:00.001+00');
+select pg_temp.set_clock('2026-01-01 13:05+00');
+select is(
+  (select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 0::bigint,
+  'a worker has five minutes to come'
+);
+select pg_temp.set_clock('2026-01-01 13:05:00.001+00');
 select is(
   (select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 3::bigint,
   'a job past its deadline is counted as overdue'
