@@ -23,7 +23,10 @@ create table upload_pipeline.contents (
   constraint content_has_its_size check (octet_length(content) = content_bytes),
   constraint content_waits_until_stored check (path is null or (content is null) = (stored_at is not null)),
   constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null)
-);
+)
+-- The bytes of stored content leave large dead rows behind.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100,
+      toast.autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_threshold = 1000);
 
 create index contents_to_store on upload_pipeline.contents (run_after)
   where path is not null and stored_at is null;

@@ -5,7 +5,9 @@ create table upload_pipeline.deletions (
   tries integer not null default 0,
   claimed_until timestamptz,
   constraint deletions_pkey primary key (path)
-);
+)
+-- A queue: rows come and go.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100);
 
 create index deletions_due on upload_pipeline.deletions (run_after);
 

@@ -608,7 +608,10 @@ create table upload_pipeline.upload_jobs (
   constraint parsed_job_has_content check (parsed_path is not null or not has_content),
   constraint failed_job_says_why check (last_error is not null or not failed),
   constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object')
-);
+)
+-- Every claim and step rewrites a row, and a claim reads past the dead entries of its index until vacuum has been here.
+-- The default waits for a fifth of all jobs, most of which are finished and never change again.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.02);
 
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
@@ -728,7 +731,10 @@ create table upload_pipeline.contents (
   constraint content_has_its_size check (octet_length(content) = content_bytes),
   constraint content_waits_until_stored check (path is null or (content is null) = (stored_at is not null)),
   constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null)
-);
+)
+-- The bytes of stored content leave large dead rows behind.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100,
+      toast.autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_threshold = 1000);
 
 create index contents_to_store on upload_pipeline.contents (run_after)
   where path is not null and stored_at is null;
@@ -792,7 +798,9 @@ create table upload_pipeline.webhook_deliveries (
   -- A null job_id escapes the foreign key to contents.
   constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
-);
+)
+-- A repeated delivery changes no index. With room in its page the new row version needs no index entry either.
+with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
 create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (job_id);
 
@@ -830,7 +838,9 @@ create table upload_pipeline.deletions (
   tries integer not null default 0,
   claimed_until timestamptz,
   constraint deletions_pkey primary key (path)
-);
+)
+-- A queue: rows come and go.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100);
 
 create index deletions_due on upload_pipeline.deletions (run_after);
 
