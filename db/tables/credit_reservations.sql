@@ -12,7 +12,7 @@ create table upload_pipeline.credit_reservations (
   constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
   constraint credits_are_not_negative check (reserved >= 0 and billed >= 0),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
-  constraint open_reservation_is_looked_at check ((check_after is null) = (settled_at is not null))
+  constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null))
 );
 
 create unique index one_open_reservation_an_attempt on upload_pipeline.credit_reservations (job_id, attempt)

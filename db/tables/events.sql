@@ -18,7 +18,7 @@ create table upload_pipeline.events (
     references upload_pipeline.transitions (from_status, to_status, event_type),
   constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
   -- A null from_status escapes the foreign key to transitions. The trigger job_is_born_with_its_history checks births.
-  constraint only_a_birth_comes_from_nowhere check ((from_status is null) = (version = 1)),
+  constraint only_the_first_event_has_no_from_status check ((from_status is null) = (version = 1)),
   constraint version_counts_from_one check (version >= 1),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
 );

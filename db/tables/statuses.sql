@@ -21,7 +21,7 @@ create table upload_pipeline.statuses (
   constraint finished_work_is_not_claimable check (not (terminal and claimable)),
   constraint finished_work_is_never_overdue check (not terminal or overdue_after is null),
   constraint overdue_after_is_positive check (overdue_after > interval '0'),
-  constraint retries_wait_longer_up_to_a_cap check (
+  constraint retry_base_is_positive_and_within_retry_cap check (
     interval '0' < retry_base and retry_base <= retry_cap and retry_cap <= interval '31 days'
   ),
   constraint max_tries_counts_from_one check (max_tries >= 1),

@@ -326,7 +326,7 @@ create table upload_pipeline.statuses (
   constraint finished_work_is_not_claimable check (not (terminal and claimable)),
   constraint finished_work_is_never_overdue check (not terminal or overdue_after is null),
   constraint overdue_after_is_positive check (overdue_after > interval '0'),
-  constraint retries_wait_longer_up_to_a_cap check (
+  constraint retry_base_is_positive_and_within_retry_cap check (
     interval '0' < retry_base and retry_base <= retry_cap and retry_cap <= interval '31 days'
   ),
   constraint max_tries_counts_from_one check (max_tries >= 1),
@@ -673,7 +673,7 @@ create table upload_pipeline.events (
     references upload_pipeline.transitions (from_status, to_status, event_type),
   constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
   -- A null from_status escapes the foreign key to transitions. The trigger job_is_born_with_its_history checks births.
-  constraint only_a_birth_comes_from_nowhere check ((from_status is null) = (version = 1)),
+  constraint only_the_first_event_has_no_from_status check ((from_status is null) = (version = 1)),
   constraint version_counts_from_one check (version >= 1),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
 );
@@ -902,7 +902,7 @@ create table upload_pipeline.credit_reservations (
   constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
   constraint credits_are_not_negative check (reserved >= 0 and billed >= 0),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
-  constraint open_reservation_is_looked_at check ((check_after is null) = (settled_at is not null))
+  constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null))
 );
 
 create unique index one_open_reservation_an_attempt on upload_pipeline.credit_reservations (job_id, attempt)

@@ -65,8 +65,8 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('credit_reservations', 'credits_are_not_negative', '23514', 'update credit_reservations set reserved = -1'),
   ('credit_reservations', 'credits_are_not_negative', '23514', $$
     update credit_reservations set billed = -1, settled_at = now(), check_after = null$$),
-  ('credit_reservations', 'open_reservation_is_looked_at', '23514', 'update credit_reservations set check_after = null'),
-  ('credit_reservations', 'open_reservation_is_looked_at', '23514', $$
+  ('credit_reservations', 'open_reservation_has_a_check_after', '23514', 'update credit_reservations set check_after = null'),
+  ('credit_reservations', 'open_reservation_has_a_check_after', '23514', $$
     update credit_reservations set billed = 1, settled_at = now()$$),
   ('credit_reservations', 'settlement_is_whole', '23514', 'update credit_reservations set billed = 1'),
   ('credit_reservations', 'settlement_is_whole', '23514', $$
@@ -96,9 +96,9 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('statuses', 'max_tries_counts_from_one', '23514', 'update statuses set max_tries = 0'),
   ('statuses', 'pause_is_whole', '23514', 'update statuses set paused_until = now()'),
   ('statuses', 'pause_is_whole', '23514', $$update statuses set paused_because = 'x'$$),
-  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_base = '0'$$),
-  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_base = '1 hour', retry_cap = '1 minute'$$),
-  ('statuses', 'retries_wait_longer_up_to_a_cap', '23514', $$update statuses set retry_cap = '32 days'$$),
+  ('statuses', 'retry_base_is_positive_and_within_retry_cap', '23514', $$update statuses set retry_base = '0'$$),
+  ('statuses', 'retry_base_is_positive_and_within_retry_cap', '23514', $$update statuses set retry_base = '1 hour', retry_cap = '1 minute'$$),
+  ('statuses', 'retry_base_is_positive_and_within_retry_cap', '23514', $$update statuses set retry_cap = '32 days'$$),
   ('statuses', 'failure_is_terminal', '23514', $$
     insert into statuses (status, failed, description) values ('x', true, 'x')$$),
   ('statuses', 'finished_work_is_never_overdue', '23514', $$

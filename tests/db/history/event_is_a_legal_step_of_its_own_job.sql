@@ -15,10 +15,10 @@ insert into attack values
   ('step_is_a_transition', '23503', 'a legal step of another kind', $$
     select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'operator'), pg_temp.update_job('a', 'parse_ready', 3)$$,
     'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'),
-  ('only_a_birth_comes_from_nowhere', '23514', 'a later step from nowhere', $$
+  ('only_the_first_event_has_no_from_status', '23514', 'a later step from nowhere', $$
     select pg_temp.insert_event('a', 3, null, 'complete', 'finalized'), pg_temp.update_job('a', 'complete', 3)$$,
     'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'),
-  ('only_a_birth_comes_from_nowhere', '23514', 'a first event that has a from_status', $$
+  ('only_the_first_event_has_no_from_status', '23514', 'a first event that has a from_status', $$
     delete from upload_pipeline.events where correlation_id = 'a';
     select pg_temp.insert_event('a', 1, 'uploaded', 'parse_queued', 'stage_started')$$,
     'alter table upload_pipeline.events disable trigger events_are_append_only'),
