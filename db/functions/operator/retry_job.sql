@@ -38,7 +38,9 @@ begin
         where t.from_status = v_job.status
           and t.to_status <> t.from_status
           and t.event_type = 'retry'
-          and t.enabled)
+        -- A status whose way back is disabled has no step in place either: nobody would submit the new attempt.
+        order by t.enabled desc
+        limit 1)
     ),
     payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user)
   );
