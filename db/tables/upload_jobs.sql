@@ -67,7 +67,7 @@ create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
 create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline_at)
   where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
 
--- What waits for a file that somebody announced: purge ends it, and an alert is about those that have moved all the same.
+-- Jobs that wait for a file that was announced. purge deletes them; an alert shows those that have moved all the same.
 create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (updated_at)
   where not terminal and not upload_confirmed;
 

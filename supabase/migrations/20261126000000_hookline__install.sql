@@ -627,7 +627,7 @@ create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
 create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline_at)
   where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
 
--- What waits for a file that somebody announced: purge ends it, and an alert is about those that have moved all the same.
+-- Jobs that wait for a file that was announced. purge deletes them; an alert shows those that have moved all the same.
 create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (updated_at)
   where not terminal and not upload_confirmed;
 
@@ -1157,8 +1157,8 @@ alter table upload_pipeline.events enable always trigger events_are_never_trunca
 -- Internal: one step of one job
 
 -- db/functions/internal/step/lock_job.sql
--- Changes nothing. Every function takes its locks in one order: provider job (advisory), document, job, raw path
--- (advisory), deletion, content, delivery, reservation, cap, status.
+-- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
+-- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status.
 -- Locks: job. Calls: none.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -1980,7 +1980,7 @@ revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, 
 -- db/functions/internal/delivery/record_delivery.sql
 -- Writes one row of webhook_deliveries. It is called last, when the outcome is known. A delivery that was applied, or
 -- that belongs to another job, is not overwritten: that would be one id with two contents.
--- Locks: delivery. Calls: none.
+-- Locks: delivery. Calls: clock.
 create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
@@ -2387,9 +2387,11 @@ revoke all on function upload_pipeline.cancel_deletion(text) from public;
 
 -- db/functions/internal/content/erase_documents.sql
 -- Deletes documents with all rows that belong to them, and queues their objects for deletion. A raw file that another
--- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the path
--- while a document needs it.
--- Locks: document, job (all jobs of the documents), content, deletion, delivery (skip locked). Calls: queue_deletion.
+-- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
+-- path while a document needs it.
+-- Locks: document, job (all jobs of the documents), deletion, content, delivery (skip locked, if it never found a
+-- job).
+-- Calls: queue_deletion.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -2457,8 +2459,8 @@ end;
 $$;
 
 comment on function upload_pipeline.erase_documents(uuid[]) is
-  'Deletes documents with all that belongs to them, and queues their objects for deletion from storage. objects does not '
-  'count a raw file that another document has.';
+  'Deletes documents with all that belongs to them, and queues their objects for deletion from storage. objects '
+  'does not count a raw file that another document has.';
 
 revoke all on function upload_pipeline.erase_documents(uuid[]) from public;
 
@@ -2979,11 +2981,11 @@ revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;
 
 -- db/functions/ingest/claim_deletions.sql
--- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the object,
--- and no document gets its path (cancel_deletion). That is longer than any deadline of the storage, so the next claim
--- finds this try over. If a document has a path, because its file was uploaded again or is shared, the path leaves the
--- queue; erasing that document will queue it again.
--- Locks: deletion (skip locked), raw path (advisory; a path that a new document is about to have is skipped).
+-- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the
+-- object, and no document gets its path (cancel_deletion). That is longer than any deadline of the storage, so the
+-- next claim finds this try over. If a document has a path, because its file was uploaded again or is shared, the
+-- path leaves the queue; erasing that document will queue it again.
+-- Locks: raw path (advisory; skipped if a new document is about to have it), deletion (skip locked).
 -- Calls: backoff, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
@@ -3530,9 +3532,9 @@ grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) t
 
 -- db/functions/worker/apply_parked.sql
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
--- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again. It
--- applies those of one provider job, because that lock comes before all others.
--- Locks: provider job (advisory), document, job, delivery; or only delivery (skip locked).
+-- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
+-- It applies those of one provider job, because that lock comes before all others.
+-- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
 -- Calls: apply_parked_reports, clock, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text
@@ -4080,8 +4082,8 @@ begin
     raise exception 'owner % has begun % uploads that are not confirmed', create_users_job.owner_id, v_most
       using errcode = 'UP021',
             detail = 'That is the most that a user may have. Nothing was changed.',
-            hint = 'Upload files that were announced before, and have the backend call confirm_upload. Announced uploads '
-              'that are never confirmed are removed by upload_pipeline.purge.';
+            hint = 'Upload files that were announced before, and have the backend call confirm_upload. '
+              'upload_pipeline.purge removes announced uploads that are never confirmed.';
   end if;
 
   return query select v_receipt.outcome::text, v_receipt.job_id, v_receipt.document_id, v_receipt.status, raw_path;
@@ -4089,8 +4091,8 @@ end;
 $$;
 
 comment on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) is
-  'create_job for a user, with a raw_path that follows from the owner and the file. A file that was uploaded before and '
-  'has a job is a duplicate, whatever the status of that job. Raises UP006, UP020, UP021.';
+  'Calls create_job for a user, with a raw_path that follows from the owner and the file. A file that was uploaded '
+  'before and has a job is a duplicate, whatever the status of that job. Raises UP006, UP020, UP021.';
 
 revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) from public;
 
@@ -4473,9 +4475,9 @@ end;
 $$;
 
 comment on function upload_pipeline.settle_parked(text, uuid) is
-  'Decides on deliveries that are parked: their provider job belongs to the current attempt of this job, or, with job_id '
-  'null, to none of ours, and later reports of it are ignored too. Outcomes: applied, stale (the job did not move by '
-  'them), ignored. Raises UP001, UP004.';
+  'Decides on deliveries that are parked: their provider job belongs to the current attempt of this job; or, with '
+  'job_id null, to no job of ours, and later reports of it are ignored too. Outcomes: applied, stale (the job did '
+  'not move by them), ignored. Raises UP001, UP004.';
 
 revoke all on function upload_pipeline.settle_parked(text, uuid) from public;
 grant execute on function upload_pipeline.settle_parked(text, uuid) to hookline_operator;
@@ -4529,10 +4531,11 @@ revoke all on function upload_pipeline.count_purgeable(timestamptz) from public;
 
 -- db/functions/operator/purge.sql
 -- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
--- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content waits
--- for storage or for a decision.
--- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job), deletion,
--- status. Calls: clock, count_purgeable, erase_documents.
+-- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content
+-- waits for storage or for a decision.
+-- Locks: document, job, deletion, content, delivery, reservation, cap, status (skip locked, apart from what goes with
+-- a job).
+-- Calls: clock, count_purgeable, erase_documents.
 create or replace function upload_pipeline.purge(
   older_than interval,
   batch integer default 1000,
@@ -4556,8 +4559,8 @@ begin
       coalesce(older_than::text, 'null'), coalesce(batch::text, 'null')
       using errcode = 'UP006',
             detail = format(
-              'older_than is at least %s (least_age), so that a number without a unit, which is seconds, deletes nothing; '
-              'batch is 1 or more.', coalesce(greatest(least_age, interval '0')::text, 'null')
+              'older_than is at least %s (least_age), so that a number without a unit, which is seconds, deletes '
+              'nothing; batch is 1 or more.', coalesce(greatest(least_age, interval '0')::text, 'null')
             ),
             hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days''); with '
               'dry_run => true it only counts. Pass least_age => ''0'' as well to delete what is younger than a day.';
@@ -4694,19 +4697,19 @@ end;
 $$;
 
 comment on function upload_pipeline.purge(interval, integer, interval, boolean) is
-  'Deletes jobs that have not moved for so long, with their whole histories and deliveries: finished ones (failed and '
-  'cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if nothing else needs '
-  'it. Also deliveries that never found a job, and settled reservations except those of this month. At most `batch` of '
-  'each kind; call again until all counts are 0. Other documents and stored objects stay: erase_document and erase_owner '
-  'delete those. older_than is at least least_age. dry_run deletes nothing and counts all that is old enough. '
-  'Raises UP006.';
+  'Deletes jobs that have not moved for `older_than`, with their whole histories and deliveries: finished ones '
+  '(failed and cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if '
+  'nothing else needs it. Also deletes deliveries that never found a job, and settled reservations of earlier '
+  'months. Deletes at most `batch` of each kind: call it again until all counts are 0. Other documents and stored '
+  'objects stay; erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes '
+  'nothing and counts all that is old enough. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer, interval, boolean) from public;
 grant execute on function upload_pipeline.purge(interval, integer, interval, boolean) to hookline_operator;
 
 -- db/functions/operator/erase_document.sql
 -- Deletes the document with all rows that belong to it, and queues its objects for deletion.
--- Locks: document, job (all jobs of the document), content, deletion, delivery. Calls: erase_documents.
+-- Locks: document, job (all jobs of the document), deletion, content, delivery. Calls: erase_documents.
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
@@ -4740,7 +4743,7 @@ grant execute on function upload_pipeline.erase_document(uuid) to hookline_opera
 -- db/functions/operator/erase_owner.sql
 -- Deletes all documents and caps of an owner, queues their objects for deletion, and takes the owner's id out of the
 -- reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, content, deletion, delivery, reservation, cap (all of the owner). Calls: erase_documents.
+-- Locks: document, job, deletion, content, delivery, reservation, cap (all of the owner). Calls: erase_documents.
 create or replace function upload_pipeline.erase_owner(owner_id uuid)
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql

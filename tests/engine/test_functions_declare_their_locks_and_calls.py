@@ -18,6 +18,7 @@ DB = ROOT / "db"
 
 # The order in which every function takes its locks, as lock_job.sql says it.
 ORDER = [
+    "uploads of the owner",
     "provider job",
     "document",
     "job",

@@ -1,8 +1,8 @@
--- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the object,
--- and no document gets its path (cancel_deletion). That is longer than any deadline of the storage, so the next claim
--- finds this try over. If a document has a path, because its file was uploaded again or is shared, the path leaves the
--- queue; erasing that document will queue it again.
--- Locks: deletion (skip locked), raw path (advisory; a path that a new document is about to have is skipped).
+-- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the
+-- object, and no document gets its path (cancel_deletion). That is longer than any deadline of the storage, so the
+-- next claim finds this try over. If a document has a path, because its file was uploaded again or is shared, the
+-- path leaves the queue; erasing that document will queue it again.
+-- Locks: raw path (advisory; skipped if a new document is about to have it), deletion (skip locked).
 -- Calls: backoff, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)

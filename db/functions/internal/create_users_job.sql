@@ -55,8 +55,8 @@ begin
     raise exception 'owner % has begun % uploads that are not confirmed', create_users_job.owner_id, v_most
       using errcode = 'UP021',
             detail = 'That is the most that a user may have. Nothing was changed.',
-            hint = 'Upload files that were announced before, and have the backend call confirm_upload. Announced uploads '
-              'that are never confirmed are removed by upload_pipeline.purge.';
+            hint = 'Upload files that were announced before, and have the backend call confirm_upload. '
+              'upload_pipeline.purge removes announced uploads that are never confirmed.';
   end if;
 
   return query select v_receipt.outcome::text, v_receipt.job_id, v_receipt.document_id, v_receipt.status, raw_path;
@@ -64,7 +64,7 @@ end;
 $$;
 
 comment on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) is
-  'create_job for a user, with a raw_path that follows from the owner and the file. A file that was uploaded before and '
-  'has a job is a duplicate, whatever the status of that job. Raises UP006, UP020, UP021.';
+  'Calls create_job for a user, with a raw_path that follows from the owner and the file. A file that was uploaded '
+  'before and has a job is a duplicate, whatever the status of that job. Raises UP006, UP020, UP021.';
 
 revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) from public;

@@ -1,5 +1,5 @@
 -- Deletes the document with all rows that belong to it, and queues its objects for deletion.
--- Locks: document, job (all jobs of the document), content, deletion, delivery. Calls: erase_documents.
+-- Locks: document, job (all jobs of the document), deletion, content, delivery. Calls: erase_documents.
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql

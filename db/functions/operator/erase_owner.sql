@@ -1,6 +1,6 @@
 -- Deletes all documents and caps of an owner, queues their objects for deletion, and takes the owner's id out of the
 -- reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, content, deletion, delivery, reservation, cap (all of the owner). Calls: erase_documents.
+-- Locks: document, job, deletion, content, delivery, reservation, cap (all of the owner). Calls: erase_documents.
 create or replace function upload_pipeline.erase_owner(owner_id uuid)
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql

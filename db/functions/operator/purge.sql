@@ -1,8 +1,9 @@
 -- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
--- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content waits
--- for storage or for a decision.
--- Locks: document, job, content, delivery, reservation, cap (skip locked, apart from what goes with a job), deletion,
--- status. Calls: clock, count_purgeable, erase_documents.
+-- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content
+-- waits for storage or for a decision.
+-- Locks: document, job, deletion, content, delivery, reservation, cap, status (skip locked, apart from what goes with
+-- a job).
+-- Calls: clock, count_purgeable, erase_documents.
 create or replace function upload_pipeline.purge(
   older_than interval,
   batch integer default 1000,
@@ -26,8 +27,8 @@ begin
       coalesce(older_than::text, 'null'), coalesce(batch::text, 'null')
       using errcode = 'UP006',
             detail = format(
-              'older_than is at least %s (least_age), so that a number without a unit, which is seconds, deletes nothing; '
-              'batch is 1 or more.', coalesce(greatest(least_age, interval '0')::text, 'null')
+              'older_than is at least %s (least_age), so that a number without a unit, which is seconds, deletes '
+              'nothing; batch is 1 or more.', coalesce(greatest(least_age, interval '0')::text, 'null')
             ),
             hint = 'For example: select * from upload_pipeline.purge(older_than => interval ''90 days''); with '
               'dry_run => true it only counts. Pass least_age => ''0'' as well to delete what is younger than a day.';
@@ -164,12 +165,12 @@ end;
 $$;
 
 comment on function upload_pipeline.purge(interval, integer, interval, boolean) is
-  'Deletes jobs that have not moved for so long, with their whole histories and deliveries: finished ones (failed and '
-  'cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if nothing else needs '
-  'it. Also deliveries that never found a job, and settled reservations except those of this month. At most `batch` of '
-  'each kind; call again until all counts are 0. Other documents and stored objects stay: erase_document and erase_owner '
-  'delete those. older_than is at least least_age. dry_run deletes nothing and counts all that is old enough. '
-  'Raises UP006.';
+  'Deletes jobs that have not moved for `older_than`, with their whole histories and deliveries: finished ones '
+  '(failed and cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if '
+  'nothing else needs it. Also deletes deliveries that never found a job, and settled reservations of earlier '
+  'months. Deletes at most `batch` of each kind: call it again until all counts are 0. Other documents and stored '
+  'objects stay; erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes '
+  'nothing and counts all that is old enough. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer, interval, boolean) from public;
 grant execute on function upload_pipeline.purge(interval, integer, interval, boolean) to hookline_operator;

@@ -50,9 +50,9 @@ end;
 $$;
 
 comment on function upload_pipeline.settle_parked(text, uuid) is
-  'Decides on deliveries that are parked: their provider job belongs to the current attempt of this job, or, with job_id '
-  'null, to none of ours, and later reports of it are ignored too. Outcomes: applied, stale (the job did not move by '
-  'them), ignored. Raises UP001, UP004.';
+  'Decides on deliveries that are parked: their provider job belongs to the current attempt of this job; or, with '
+  'job_id null, to no job of ours, and later reports of it are ignored too. Outcomes: applied, stale (the job did '
+  'not move by them), ignored. Raises UP001, UP004.';
 
 revoke all on function upload_pipeline.settle_parked(text, uuid) from public;
 grant execute on function upload_pipeline.settle_parked(text, uuid) to hookline_operator;

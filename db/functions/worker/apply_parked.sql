@@ -1,7 +1,7 @@
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
--- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again. It
--- applies those of one provider job, because that lock comes before all others.
--- Locks: provider job (advisory), document, job, delivery; or only delivery (skip locked).
+-- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
+-- It applies those of one provider job, because that lock comes before all others.
+-- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
 -- Calls: apply_parked_reports, clock, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text

@@ -1,7 +1,9 @@
 -- Deletes documents with all rows that belong to them, and queues their objects for deletion. A raw file that another
--- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the path
--- while a document needs it.
--- Locks: document, job (all jobs of the documents), content, deletion, delivery (skip locked). Calls: queue_deletion.
+-- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
+-- path while a document needs it.
+-- Locks: document, job (all jobs of the documents), deletion, content, delivery (skip locked, if it never found a
+-- job).
+-- Calls: queue_deletion.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -69,7 +71,7 @@ end;
 $$;
 
 comment on function upload_pipeline.erase_documents(uuid[]) is
-  'Deletes documents with all that belongs to them, and queues their objects for deletion from storage. objects does not '
-  'count a raw file that another document has.';
+  'Deletes documents with all that belongs to them, and queues their objects for deletion from storage. objects '
+  'does not count a raw file that another document has.';
 
 revoke all on function upload_pipeline.erase_documents(uuid[]) from public;

@@ -1,6 +1,6 @@
 -- Writes one row of webhook_deliveries. It is called last, when the outcome is known. A delivery that was applied, or
 -- that belongs to another job, is not overwritten: that would be one id with two contents.
--- Locks: delivery. Calls: none.
+-- Locks: delivery. Calls: clock.
 create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,

@@ -1,5 +1,5 @@
--- Changes nothing. Every function takes its locks in one order: provider job (advisory), document, job, raw path
--- (advisory), deletion, content, delivery, reservation, cap, status.
+-- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
+-- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status.
 -- Locks: job. Calls: none.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
