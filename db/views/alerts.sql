@@ -19,7 +19,9 @@ select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at,
    and c.scope <> 'each'
 union all
 select 'credits_spent', 'each owner', min(c.starts_at),
-       format('%s owners have used nine tenths of the %s credits a %s that each may spend', count(*), c.credits, c.period)
+       format(
+         '%s owners have used nine tenths of the %s credits a %s that each may spend', count(*), c.credits, c.period
+       )
   from upload_pipeline.credit_status as c
  where c.used >= 0.9 * c.credits
    and c.scope = 'each'

@@ -609,9 +609,14 @@ create table upload_pipeline.upload_jobs (
   constraint failed_job_says_why check (last_error is not null or not failed),
   constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object')
 )
--- Every claim and step rewrites a row, and a claim reads past the dead entries of its index until vacuum has been here.
+-- Every claim and step rewrites a row, and a claim reads past the dead entries of its index until vacuum has removed
+-- them.
 -- The default waits for a fifth of all jobs, most of which are finished and never change again.
-with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.02);
+with (
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_threshold = 1000,
+  autovacuum_analyze_scale_factor = 0.02
+);
 
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
@@ -5368,7 +5373,9 @@ select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at,
    and c.scope <> 'each'
 union all
 select 'credits_spent', 'each owner', min(c.starts_at),
-       format('%s owners have used nine tenths of the %s credits a %s that each may spend', count(*), c.credits, c.period)
+       format(
+         '%s owners have used nine tenths of the %s credits a %s that each may spend', count(*), c.credits, c.period
+       )
   from upload_pipeline.credit_status as c
  where c.used >= 0.9 * c.credits
    and c.scope = 'each'
