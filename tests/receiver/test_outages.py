@@ -83,6 +83,23 @@ async def test_objects_of_an_erased_document_are_deleted(sender: Sender) -> None
     assert not file.exists()
 
 
+async def test_no_file_of_an_erased_owner_is_left_in_storage(sender: Sender) -> None:
+    job = sender.new_job()
+    await sender.send_envelope(envelope_of(job))
+    document = sender.one("select owner_id, raw_path from upload_pipeline.documents")
+    raw = sender.file_of(document["raw_path"])
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    raw.write_bytes(b"%PDF-")
+    sender.query("select upload_pipeline.cancel_job(%s)", job.job_id)
+    sender.query("select upload_pipeline.purge('0', least_age => '0')")
+    assert len([path for path in sender.objects.rglob("*") if path.is_file()]) == 2
+
+    sender.query("select upload_pipeline.erase_owner(%s)", document["owner_id"])
+    set_clock(sender, timedelta(minutes=6))
+    await until(lambda: not sender.query("select path from upload_pipeline.deletions"))
+    assert [path for path in sender.objects.rglob("*") if path.is_file()] == []
+
+
 async def test_a_lock_that_a_dba_forgot_is_503_and_changes_nothing(sender: Sender) -> None:
     job = sender.submitted("p-1")
     with psycopg.connect(sender.database) as forgotten:
