@@ -20,7 +20,7 @@ begin
      where d.outcome = 'parked'
        and d.check_after <= v_now
      order by d.check_after
-     limit 500
+     limit 100
   )
   select p.parse_job_id, p.job_id into v_known
     from due
@@ -40,7 +40,7 @@ begin
        where d.outcome = 'parked'
          and d.check_after <= v_now
        order by d.check_after
-       limit 500
+       limit 100
          for no key update skip locked
     )
     update upload_pipeline.webhook_deliveries as d
