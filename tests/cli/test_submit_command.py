@@ -145,7 +145,7 @@ def test_a_missing_worker_is_reported_and_ctrl_c_leaves_the_jobs(
     assert out == ""
     assert more.splitlines() == [
         "2 files: 2 uploaded, 0 parsed, 0 failed.",
-        "The jobs that are left go on without us: see `hookline jobs`.",
+        "The other jobs go on without this command: see `hookline jobs`.",
     ]
     assert db.run("select count(*) from upload_pipeline.job_overview") == [(2,)]
 
@@ -178,7 +178,7 @@ def test_a_folder_without_a_pdf_is_an_error(cli: Cli, folder: Path, given: dict[
     done = cli("submit", "docs/none", **given)
     assert done.returncode == 1
     assert done.stderr == (
-        "hookline: docs/none is a folder without a PDF: --recursive looks deeper.\n"
+        "hookline: docs/none is a folder without a PDF: --recursive searches the folders below.\n"
     )
 
 
