@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 # The keys are arbitrary: it only matters that a reader asks for a password.
 _ENCRYPT = b"".join(
@@ -24,22 +25,53 @@ _LEFT, _TOP, _RIGHT = 72, 720, 540
 Row = tuple[str, ...]
 
 
-def pdf(pages: Sequence[bytes], *, title: str = "", encrypted: bool = False) -> bytes:
-    """A PDF with these content streams as its pages. F1 is Helvetica, F2 is its bold."""
+@dataclass(frozen=True)
+class Page:
+    """A page that has more than a content stream.
+
+    `entries` belong to its dictionary, for example b"/Rotate 90"; `resources` to its resources;
+    `filters` to the dictionary of its content stream.
+    """
+
+    content: bytes = b""
+    entries: bytes = b""
+    resources: bytes = b""
+    filters: bytes = b""
+
+
+def pdf(
+    pages: Sequence[bytes | Page],
+    *,
+    title: str = "",
+    encrypted: bool = False,
+    catalog: bytes = b"",
+    objects_behind: Sequence[bytes] = (),
+) -> bytes:
+    """A PDF with these content streams as its pages. F1 is Helvetica, F2 is its bold.
+
+    `catalog` is further entries of the document's catalog. `objects_behind` are further objects;
+    the first of them has the number 6 + 2 * len(pages).
+    """
     kids = b" ".join(b"%d 0 R" % (6 + 2 * number) for number in range(len(pages)))
     objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Catalog /Pages 2 0 R%s >>" % (catalog and b" " + catalog),
         b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(pages), kids),
         _font("Helvetica"),
         _font("Helvetica-Bold"),
         b"<< /Title (%s) /Producer (Hookline) >>" % _escape(title),
     ]
-    for number, content in enumerate(pages):
+    for number, given in enumerate(pages):
+        page = given if isinstance(given, Page) else Page(given)
         objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R"
-            b" /Resources << /Font << /F1 3 0 R /F2 4 0 R >> >> >>" % (7 + 2 * number)
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R%s"
+            b" /Resources << /Font << /F1 3 0 R /F2 4 0 R >>%s >> >>"
+            % (7 + 2 * number, page.entries and b" " + page.entries, page.resources)
         )
-        objects.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content))
+        objects.append(
+            b"<< /Length %d%s >>\nstream\n%s\nendstream"
+            % (len(page.content), page.filters, page.content)
+        )
+    objects += objects_behind
 
     out = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     places = []

@@ -183,6 +183,67 @@ async def test_a_crash_of_the_parser_fails_the_file(
     assert result == ParseFailed("PARSER_CRASHED", reason, permanent=False)
 
 
+async def test_a_parser_that_aborts_without_a_word_has_met_its_memory_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    silent = "import os; os.abort()"
+    rust = "import os; os.write(2, b'memory allocation of 16416 bytes failed'); os.abort()"
+    damaged = "import os; os.write(2, b'free(): invalid pointer'); os.abort()"
+    for code, expected in (
+        (silent, "MEMORY_LIMIT_EXCEEDED"),
+        (rust, "MEMORY_LIMIT_EXCEEDED"),
+        (damaged, "PARSER_CRASHED"),
+    ):
+        monkeypatch.setattr(local_parser, "_command", lambda *_: [sys.executable, "-c", code])  # noqa: B023
+        result = await parse(SAMPLE)
+        assert isinstance(result, ParseFailed)
+        assert (result.code, result.permanent) == (expected, expected != "PARSER_CRASHED")
+
+
+async def test_a_parser_that_computes_for_too_long_meets_its_cpu_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = (
+        "from hookline.providers.local.child import limit_resources\n"
+        "limit_resources(2**30, 1)\n"
+        "while True: pass"
+    )
+    monkeypatch.setattr(local_parser, "_command", lambda *_: [sys.executable, "-c", code])
+    result = await parse(SAMPLE, deadline=60)
+    assert result == ParseFailed(
+        "CPU_LIMIT_EXCEEDED", "Parsing needed more than 60 seconds of CPU time."
+    )
+
+
+def test_a_parser_leaves_no_core_file_and_gets_no_more_memory_than_its_limit() -> None:
+    code = (
+        "import resource\n"
+        "from hookline.providers.local.child import limit_resources\n"
+        "limit_resources(2**29, 7)\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_AS)[0],"
+        " resource.getrlimit(resource.RLIMIT_CPU)[0])\n"
+        "try:\n    bytes(2**29)\nexcept MemoryError:\n    print('refused')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SERVER)}
+    printed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.splitlines() == [f"(0, 0) {2**29} 7", "refused"]
+
+
+async def test_an_answer_over_its_limit_ends_the_parser_and_not_us(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endless = "import sys\nwhile True: sys.stdout.write('x' * 65536)"
+    monkeypatch.setattr(local_parser, "_command", lambda *_: [sys.executable, "-c", endless])
+    started = time.monotonic()
+    result = await parse(SAMPLE, max_answer=2**20)
+    assert result == ParseFailed(
+        "DOCUMENT_TOO_LARGE", "The text is too large: more than 1,048,576 bytes."
+    )
+    assert time.monotonic() - started < 30
+
+
 async def test_a_parser_does_not_see_our_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import json, os;"

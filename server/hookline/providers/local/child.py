@@ -1,87 +1,70 @@
-"""The local parser's child process: reads one PDF and prints its markdown, or why there is none.
+"""The local parser's child process: reads one PDF and prints its text, or why there is none.
 
-python -m hookline.providers.local.child FILE NAME MAX_PAGES
-                                prints a JSON object: {markdown} or {failed, reason}
+python -m hookline.providers.local.child FILE NAME MAX_PAGES MEMORY CPU_SECONDS
+    prints a JSON object: {markdown, pages_without_text} or {failed, reason}
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
-__all__ = ["main"]
+from hookline.providers.local.reading import NoText, read_pdf
 
-# The header may stand anywhere in the first 1024 bytes (ISO 32000-1, note 13 of annex H).
-_MAGIC = b"%PDF-"
-_MAGIC_WITHIN = 1024
+__all__ = ["MEMORY_LIMIT_EXCEEDED", "limit_resources", "main"]
 
-
-def _read(file: Path, name: str, max_pages: int) -> dict[str, Any]:
-    """What the child says: {markdown}, or {failed: a code, reason}."""
-    from liteparse import LiteParse, ParseError
-
-    content = file.read_bytes()
-    if _MAGIC not in content[:_MAGIC_WITHIN]:
-        if name.endswith(".pdf"):
-            return _failed("PDF_IS_BROKEN", "The file is broken: it is called .pdf and is none.")
-        return _failed(
-            "UNSUPPORTED_FILE_TYPE", "Unsupported file type: the local parser reads PDF."
-        )
-    # OCR off: it would download language data while it runs.
-    parser = LiteParse(ocr_enabled=False, output_format="markdown", max_pages=max_pages, quiet=True)
-    try:
-        result = parser.parse(content)
-    except ParseError as error:
-        reason = str(error)
-        if "password" in reason:
-            return _failed("PDF_IS_PROTECTED", "The file is encrypted: password required.")
-        why = reason.removeprefix("PDF error: ")
-        return _failed("PDF_IS_BROKEN", f"The file is broken: {why}.")
-    if result.total_pages != result.num_pages or result.page_errors:
-        if result.total_pages > max_pages:
-            return _failed(
-                "TOO_MANY_PAGES",
-                f"The file is too large: {result.total_pages:,} pages, "
-                f"and {max_pages:,} are the most.",
-            )
-        read = result.num_pages - len(result.page_errors)
-        return _failed(
-            "PDF_IS_BROKEN",
-            f"The file is broken: {read} of its {result.total_pages} pages can be read.",
-        )
-    # Not the markdown: of a blank page that is an empty fence.
-    if not any(page.text.strip() for page in result.pages):
-        return _failed(
-            "NO_DATA_FOUND_IN_FILE",
-            f"The file is blank: no text on any of its pages ({result.num_pages}). "
-            "A scan needs OCR, which the local parser does not do.",
-        )
-    return {"markdown": result.text}
+MEMORY_LIMIT_EXCEEDED = "MEMORY_LIMIT_EXCEEDED"
 
 
-def _failed(code: str, reason: str) -> dict[str, Any]:
-    return {"failed": code, "reason": reason}
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os._exit(1)
+def limit_resources(memory: int, cpu_seconds: int) -> None:
+    """Limit this process. An allocation over the limit fails; over the CPU time SIGXCPU ends it."""
+    # A core file would be a copy of the document on disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
+    # macOS refuses a limit of the address space.
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 def main(arguments: list[str]) -> None:
-    """Be the child. Anything but the answer that is printed, by native code too, goes elsewhere."""
+    """Be the child process. Only the answer goes to the output; all other prints, also of native
+
+    code, go to standard error.
+    """
+    file, name, max_pages, memory, cpu_seconds = arguments
+    limit_resources(int(memory), int(cpu_seconds))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    answer = os.fdopen(os.dup(1), "w", encoding="ascii")
+    answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    json.dump(_read(Path(arguments[0]), arguments[1], int(arguments[2])), answer)
+    answer.write(_answer(Path(file), name, int(max_pages)))
     answer.close()
-    # Not by the interpreter's own end, which would wait for the thread's read.
+    # The interpreter's own end would wait for the thread, which still reads.
     os._exit(0)
+
+
+def _answer(file: Path, name: str, max_pages: int) -> bytes:
+    said: dict[str, object]
+    try:
+        is_named_pdf = name.endswith(".pdf")
+        text = read_pdf(file.read_bytes(), is_named_pdf=is_named_pdf, max_pages=max_pages)
+        said = {"markdown": text.markdown, "pages_without_text": text.pages_without_text}
+        return json.dumps(said, ensure_ascii=False).encode()
+    except NoText as error:
+        said = {"failed": error.code, "reason": error.reason}
+    except MemoryError:
+        said = {"failed": MEMORY_LIMIT_EXCEEDED, "reason": ""}
+    return json.dumps(said).encode()
+
+
+def _end_with_parent() -> None:
+    # The parent never writes to our input. It ends when the parent does.
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
 
 
 if __name__ == "__main__":

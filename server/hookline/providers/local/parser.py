@@ -1,27 +1,29 @@
-"""The local parser: a PDF becomes markdown by liteparse, in a process that a deadline ends.
+"""The local parser: turns a PDF into markdown by liteparse, in a child process with limits.
 
-A process of its own, because the file is a stranger's: a parser that hangs or crashes on it costs
-one child, which sees neither our secrets nor our database.
+It runs in a process of its own because the file may come from a stranger. A parser that hangs,
+crashes or needs too much memory costs one child, which sees neither our secrets nor our database.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import PIPE
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 __all__ = [
     "DEADLINE",
     "MAX_BYTES",
+    "MEMORY",
     "PARSER",
     "ParseFailed",
     "Parsed",
@@ -31,29 +33,44 @@ __all__ = [
     "parser_version",
 ]
 
-PARSER = "liteparse"
-MAX_BYTES = 200 * 2**20
-MAX_PAGES = 2000
-DEADLINE = 120.0
+PARSER: Final = "liteparse"
+# Limits for one file: bytes, pages, seconds, bytes of memory.
+MAX_BYTES: Final = 200 * 2**20
+MAX_PAGES: Final = 2000
+DEADLINE: Final = 120.0
+MEMORY: Final = 2**30
 
-# All that the child is told of our environment.
-_CHILD_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TZ")
+# The answer is in our own memory.
+_MAX_ANSWER: Final = 2**30
+# All of our environment that the child gets.
+_CHILD_VARIABLES: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TZ")
+# Allocators reserve address space ahead and for each thread, which would count as memory: mimalloc,
+# which liteparse uses, 1 GiB at once.
+_ALLOCATOR_VARIABLES: Final = {
+    "MALLOC_ARENA_MAX": "1",
+    "MIMALLOC_ARENA_RESERVE": "64MiB",
+    "TOKIO_WORKER_THREADS": "2",
+}
+# How much of the child's standard error is looked at, in bytes. It may quote the document.
+_TAIL: Final = 4096
+_ALLOCATION_FAILED: Final = b"memory allocation of"
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The whole text of a file, never a part of it."""
+    """The text of a file, and the numbers of its pages that have no text."""
 
     markdown: str
     parser_name: str
     parser_version: str
+    pages_without_text: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ParseFailed:
-    """Why there is no text: a code, as LlamaParse has them, and a sentence for people.
+    """Why there is no text: a code, where possible one of LlamaParse's, and a sentence for people.
 
-    `permanent`: the same file fails in the same way again.
+    `permanent` means that the same file would fail in the same way again.
     """
 
     code: str
@@ -62,11 +79,11 @@ class ParseFailed:
 
 
 class ParserMissing(Exception):
-    """The package is not installed; `str()` of it says how to install it."""
+    """The package is not installed. The message says how to install it."""
 
 
 def parser_version() -> str:
-    """The installed liteparse's version. Raises ParserMissing."""
+    """The version of the installed liteparse. Raises ParserMissing."""
     try:
         return metadata.version(PARSER)
     except metadata.PackageNotFoundError:
@@ -77,10 +94,16 @@ def parser_version() -> str:
 
 
 async def parse_content(
-    content: bytes, name: str, *, deadline: float = DEADLINE, max_pages: int = MAX_PAGES
+    content: bytes,
+    name: str,
+    *,
+    deadline: float = DEADLINE,
+    max_pages: int = MAX_PAGES,
+    memory: int = MEMORY,
+    max_answer: int = _MAX_ANSWER,
 ) -> Parsed | ParseFailed:
-    """As `parse`, of what a file of this name holds."""
-    with _nameless() as file:
+    """Parse the content of a file with this name. See `parse`."""
+    with _anonymous_file() as file:
         await asyncio.to_thread(_fill, file, content)
         number = file.fileno()
         return await parse(
@@ -88,6 +111,8 @@ async def parse_content(
             name=name,
             deadline=deadline,
             max_pages=max_pages,
+            memory=memory,
+            max_answer=max_answer,
             inherited=(number,),
         )
 
@@ -98,31 +123,43 @@ async def parse(
     name: str | None = None,
     deadline: float = DEADLINE,
     max_pages: int = MAX_PAGES,
+    memory: int = MEMORY,
+    max_answer: int = _MAX_ANSWER,
     inherited: tuple[int, ...] = (),
 ) -> Parsed | ParseFailed:
-    """The text of a PDF, without OCR. After `deadline` seconds the parser is killed.
+    """Parse a PDF, without OCR.
 
-    `name` is what the file is called, if not as `file` is; `inherited` are the descriptors that it
-    takes to read it. Raises ParserMissing, and OSError if the file cannot be read.
+    The child has `deadline` seconds, as much CPU time, and `memory` bytes of address space. Its
+    answer, JSON with the text, has `max_answer` bytes at most. `name` is the file's name if it is
+    not that of `file`; the child inherits the descriptors `inherited`. Raises ParserMissing, and
+    OSError if the file cannot be read.
     """
     version = parser_version()
     size = (await asyncio.to_thread(file.stat)).st_size
     if size > MAX_BYTES:
         reason = f"The file is too large: {size:,} bytes, and {MAX_BYTES:,} are the most."
         return ParseFailed("DOCUMENT_TOO_LARGE", reason)
+    cpu_seconds = math.ceil(deadline)
     child = await asyncio.create_subprocess_exec(
-        *_command(file, name or file.name, max_pages),
-        stdin=PIPE,  # Never written to: it ends when we do, and the child with it.
+        *_command(file, name or file.name, max_pages, memory, cpu_seconds),
+        stdin=PIPE,  # We never write to it. It closes when we end, and the child ends with it.
         stdout=PIPE,
-        stderr=DEVNULL,
+        stderr=PIPE,
         pass_fds=inherited,
-        env={name: os.environ[name] for name in _CHILD_VARIABLES if name in os.environ},
+        env={
+            **_ALLOCATOR_VARIABLES,
+            **{name: os.environ[name] for name in _CHILD_VARIABLES if name in os.environ},
+        },
     )
-    assert child.stdout is not None  # noqa: S101 - it was asked for
+    assert child.stdout is not None  # noqa: S101 - it is a pipe
+    assert child.stderr is not None  # noqa: S101 - it is a pipe
+    tail = asyncio.create_task(_read_tail(child.stderr), name="parser errors")
+    status = 0
     try:
         async with asyncio.timeout(deadline):
-            answer = await child.stdout.read()
-            status = await child.wait()
+            answer = await _read(child.stdout, max_answer)
+            if answer is not None:
+                status = await child.wait()
     except TimeoutError:
         reason = f"Parsing took more than {deadline:g} seconds and was stopped."
         return ParseFailed("TIMEOUT", reason)
@@ -130,20 +167,61 @@ async def parse(
         with suppress(ProcessLookupError):
             child.kill()
         await child.wait()
+        errors = await tail
+    if answer is None:
+        reason = f"The text is too large: more than {max_answer:,} bytes."
+        return ParseFailed("DOCUMENT_TOO_LARGE", reason)
     if status != 0:
-        how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
-        # Memory may have been short: another try may get through.
-        return ParseFailed("PARSER_CRASHED", f"The parser crashed on the file ({how}).", False)
+        return _failure_of(status, errors, memory, cpu_seconds)
     said = await asyncio.to_thread(json.loads, answer)
     if "failed" in said:
+        if said["failed"] == "MEMORY_LIMIT_EXCEEDED":
+            return _memory_exceeded(memory)
         return ParseFailed(said["failed"], said["reason"])
-    return Parsed(said["markdown"], PARSER, version)
+    return Parsed(said["markdown"], PARSER, version, tuple(said["pages_without_text"]))
 
 
-def _nameless() -> IO[bytes]:
-    """A file that is gone with its process: a kill leaves no copy of the document behind."""
+def _failure_of(status: int, errors: bytes, memory: int, cpu_seconds: int) -> ParseFailed:
+    """What the end of the child says, if it ended without an answer."""
+    # An allocation that fails aborts the process. PDFium then says nothing, Rust one line. Damaged
+    # memory also aborts it, but the C library says so.
+    if status == -signal.SIGABRT and (not errors.strip() or _ALLOCATION_FAILED in errors):
+        return _memory_exceeded(memory)
+    if status == -signal.SIGXCPU:
+        reason = f"Parsing needed more than {cpu_seconds} seconds of CPU time."
+        return ParseFailed("CPU_LIMIT_EXCEEDED", reason)
+    how = signal.Signals(-status).name if status < 0 else f"exit code {status}"
+    # The machine may have been short of memory, so another try may succeed.
+    return ParseFailed("PARSER_CRASHED", f"The parser crashed on the file ({how}).", False)
+
+
+def _memory_exceeded(memory: int) -> ParseFailed:
+    reason = f"Parsing needed more than {memory:,} bytes of memory."
+    return ParseFailed("MEMORY_LIMIT_EXCEEDED", reason)
+
+
+async def _read(stream: asyncio.StreamReader, most: int) -> bytes | None:
+    """All that comes, or None as soon as it is more than `most` bytes."""
+    parts, size = [], 0
+    while part := await stream.read(2**16):
+        size += len(part)
+        if size > most:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _read_tail(stream: asyncio.StreamReader) -> bytes:
+    tail = b""
+    while part := await stream.read(2**16):
+        tail = (tail + part)[-_TAIL:]
+    return tail
+
+
+def _anonymous_file() -> IO[bytes]:
+    """A file without a name: if we are killed, no copy of the document is left."""
     if sys.platform == "linux":
-        # In memory: a container may have no disk to write on.
+        # It is in memory, since a container may have no disk to write to.
         return os.fdopen(os.memfd_create("document"), "w+b")
     return tempfile.TemporaryFile()
 
@@ -153,9 +231,9 @@ def _fill(file: IO[bytes], content: bytes) -> None:
     file.seek(0)
 
 
-def _command(file: Path, name: str, max_pages: int) -> list[str]:
-    # -P: whatever lies in the working directory is not imported.
+def _command(file: Path, name: str, max_pages: int, memory: int, cpu_seconds: int) -> list[str]:
+    # -P: nothing is imported from the working directory.
     program = [sys.executable, "-P", "-m", "hookline.providers.local.child"]
-    # Of the name only what the child looks at, and nothing that an argument cannot hold.
-    called = "a.pdf" if name.lower().endswith(".pdf") else "a"
-    return [*program, str(file.absolute()), called, str(max_pages)]
+    # The child needs only the ending of the name, and not every name can be an argument.
+    short_name = "a.pdf" if name.lower().endswith(".pdf") else "a"
+    return [*program, str(file.absolute()), short_name, *map(str, (max_pages, memory, cpu_seconds))]
