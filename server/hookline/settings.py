@@ -67,6 +67,8 @@ _EXAMPLES = {
     "HOOKLINE_LEASE": "60",
     "HOOKLINE_PARSER": "local, or llamacloud, or none",
     "HOOKLINE_RECEIVER_URL": "http://10.0.0.5:8080",
+    "HOOKLINE_PARSER_MEMORY": "1073741824",
+    "HOOKLINE_PARSER_MEMORY_BUDGET": "4294967296",
     "LLAMA_CLOUD_API_KEY": "llx-and-48-characters",
     "LLAMA_CLOUD_BASE_URL": "https://api.cloud.eu.llamaindex.ai",
     "HOOKLINE_PARSE_TIER": "cost_effective, or agentic, or agentic_plus",
@@ -125,6 +127,11 @@ class Settings(BaseSettings):
     parser: Literal["local", "llamacloud", "none"] | None = Field(None, alias="HOOKLINE_PARSER")
     # Where the local parser sends its webhooks; None: HOOKLINE_HOST and HOOKLINE_PORT.
     receiver_url: BaseUrl | None = Field(None, alias="HOOKLINE_RECEIVER_URL")
+
+    parser_memory: int = Field(2**30, alias="HOOKLINE_PARSER_MEMORY", ge=256 * 2**20, le=64 * 2**30)
+    parser_memory_budget: int = Field(
+        4 * 2**30, alias="HOOKLINE_PARSER_MEMORY_BUDGET", ge=256 * 2**20, le=2**40
+    )
 
     # LLAMA_CLOUD_... are the names that the SDK of LlamaCloud uses.
     llama_cloud_api_key: ApiKey | None = Field(None, alias="LLAMA_CLOUD_API_KEY")
@@ -194,6 +201,15 @@ class Settings(BaseSettings):
         if self.body_budget < self.max_body:
             raise ValueError(
                 f"HOOKLINE_BODY_BUDGET must be at least HOOKLINE_MAX_BODY, here {self.max_body}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_parser_memory(self) -> Self:
+        if self.parser_memory_budget < self.parser_memory:
+            raise ValueError(
+                "HOOKLINE_PARSER_MEMORY_BUDGET must be at least HOOKLINE_PARSER_MEMORY, "
+                f"here {self.parser_memory}"
             )
         return self
 

@@ -63,6 +63,8 @@ RIGHT = {
     "HOOKLINE_LEASE": ["1", "86400"],
     "HOOKLINE_PARSER": ["local", "llamacloud", "none"],
     "HOOKLINE_RECEIVER_URL": ["http://10.0.0.5:8080", "https://hooks.example.com/base/"],
+    "HOOKLINE_PARSER_MEMORY": ["268435456", "4294967296"],
+    "HOOKLINE_PARSER_MEMORY_BUDGET": ["1073741824", "1099511627776"],
     "LLAMA_CLOUD_API_KEY": ["llx-0123456789"],
     "LLAMA_CLOUD_BASE_URL": ["https://api.cloud.eu.llamaindex.ai", "http://127.0.0.1:8000"],
     "HOOKLINE_PARSE_TIER": ["cost_effective", "agentic", "agentic_plus"],
@@ -136,6 +138,8 @@ WRONG = {
     ],
     "HOOKLINE_PARSER": ["", "liteparse", "LOCAL"],
     "HOOKLINE_RECEIVER_URL": ["", "10.0.0.5:8080", "ftp://a", "http://a/?b", "http://u:p@a"],
+    "HOOKLINE_PARSER_MEMORY": ["", "268435455", "68719476737", "1GB"],
+    "HOOKLINE_PARSER_MEMORY_BUDGET": ["", "268435455", "1099511627777", "4GB"],
     "HOOKLINE_PARSE_TIER": ["", "fast", "AGENTIC", "best"],
     "HOOKLINE_ASSUMED_PAGES": ["", "0", "100001", "ten"],
     "HOOKLINE_PROVIDER_TIMEOUT": ["", "0", "601", "nan"],
@@ -248,6 +252,17 @@ def test_a_key_that_standard_webhooks_cannot_use_is_refused(
 def test_a_budget_below_one_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     sentence = refusal(monkeypatch, HOOKLINE_MAX_BODY="2097152", HOOKLINE_BODY_BUDGET="2097151")
     assert sentence == "HOOKLINE_BODY_BUDGET must be at least HOOKLINE_MAX_BODY, here 2097152."
+
+
+def test_a_parser_budget_below_one_document_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = refusal(
+        monkeypatch,
+        HOOKLINE_PARSER_MEMORY="2147483648",
+        HOOKLINE_PARSER_MEMORY_BUDGET="2147483647",
+    )
+    assert sentence == (
+        "HOOKLINE_PARSER_MEMORY_BUDGET must be at least HOOKLINE_PARSER_MEMORY, here 2147483648."
+    )
 
 
 def test_a_submit_grace_below_the_provider_timeout_is_refused(

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +20,7 @@ from pydantic import SecretStr
 from hookline.postgres.engine import Engine
 from hookline.providers.configured_parser import choose_parser, parser_stages
 from hookline.providers.local import parser as local_parser
+from hookline.providers.local import stage as local_stage_module
 from hookline.providers.local.stage import ParseLocally, local_stage, receiver_url
 from hookline.receiver.run import Receiver, receiving
 from hookline.settings import ConfigurationError, Settings
@@ -168,6 +170,56 @@ async def test_a_text_that_the_receiver_took_is_a_hand_over_and_no_lost_lease(
     assert [line["result"] for line in lines if line["event"] == "job"] == ["handed_over"]
     assert {line["log_level"] for line in lines} == {"info"}
     assert told == []
+
+
+async def test_pages_without_text_are_recorded_once_before_the_text_is_stored(
+    workplace: Workplace, postgres18: Server
+) -> None:
+    job_id, port = job_of(workplace, pdf([HELLO, b"", HELLO, b""])), free_port()
+    async with parsing(workplace, f"http://127.0.0.1:{port}"):
+        # Sending again does not record it again.
+        await until(lambda: workplace.codes(job_id).count("stage_deferred") > 1)
+        url = SecretStr(postgres18.login(workplace.database, "ingest"))
+        async with receiving(settings(workplace, database_url=url, port=port)):
+            await until(lambda: workplace.status(job_id) == "parsed")
+    codes = [code for code in workplace.codes(job_id) if code != "stage_deferred"]
+    assert codes[2:] == ["parse_truncated", "parse_completed"]
+    event = workplace.one(
+        "select severity, payload from upload_pipeline.events"
+        " where job_id = %s and code = 'parse_truncated'",
+        job_id,
+    )
+    assert event["severity"] == "warn"
+    assert event["payload"] == {
+        "parse_job_id": f"local-{job_id}-1",
+        "pages_without_text": [2, 4],
+    }
+
+
+async def test_no_more_children_run_at_once_than_their_memory_budget_allows(
+    workplace: Workplace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = most = 0
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal running, most
+        assert options["memory"] == 2**28
+        running += 1
+        most = max(most, running)
+        result = await local_parser.parse_content(*arguments, **options)
+        running -= 1
+        return result
+
+    monkeypatch.setattr(local_stage_module, "parse_content", counted)
+    jobs = [job_of(workplace, pdf([text(f"Document {number}", y=700)])) for number in range(6)]
+    chosen = settings(workplace, parser_memory=2**28, parser_memory_budget=2**29 - 1)
+    async with local_stage(chosen.model_copy(update={"receiver_url": receiver.url})) as parser:
+        [stage] = parser.stages
+        assert stage.concurrency == 1
+        # As by `hookline work --concurrency uploaded=6`.
+        async with workplace.working(replace(stage, concurrency=6), llamaparse_secrets=(SECRET,)):
+            await until(lambda: all(workplace.status(job_id) == "parsed" for job_id in jobs))
+    assert most == 1
 
 
 @pytest.mark.parametrize("outcome", ["applied", "duplicate"])

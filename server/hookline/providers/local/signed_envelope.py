@@ -14,7 +14,7 @@ from hookline.providers.local.parser import Parsed
 from hookline.setting_values import standard_key
 from hookline.settings import Settings
 
-__all__ = ["EnvelopeJob", "SignedEnvelope", "envelope_of", "sign", "webhook_of"]
+__all__ = ["EnvelopeJob", "SignedEnvelope", "envelope_of", "parse_job_id_of", "sign", "webhook_of"]
 
 Scheme = Literal["hex", "standard"]
 
@@ -58,11 +58,16 @@ def webhook_of(settings: Settings, job: EnvelopeJob, result: Parsed) -> SignedEn
         result,
         job_id=job.job_id,
         document_id=job.document_id,
-        parse_job_id=f"local-{job.job_id}-{job.attempt}",
+        parse_job_id=parse_job_id_of(job),
         correlation_id=job.correlation_id,
     )
     message_id = f"msg_{hashlib.sha256(body).hexdigest()}"
     return SignedEnvelope(body, message_id, settings.llamaparse_scheme, secret)
+
+
+def parse_job_id_of(job: EnvelopeJob) -> str:
+    """The id that the local parser gives to its work on an attempt."""
+    return f"local-{job.job_id}-{job.attempt}"
 
 
 def envelope_of(

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import aiohttp
 
@@ -20,13 +21,14 @@ from hookline.providers.local.delivery import Answer, Undelivered, deliver, webh
 from hookline.providers.local.parser import (
     DEADLINE,
     MAX_BYTES,
+    MEMORY,
     Parsed,
     ParseFailed,
     ParserMissing,
     parse_content,
     parser_version,
 )
-from hookline.providers.local.signed_envelope import webhook_of
+from hookline.providers.local.signed_envelope import parse_job_id_of, webhook_of
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
@@ -58,10 +60,12 @@ async def local_stage(settings: Settings) -> AsyncIterator[ParserStages]:
     except ParserMissing as error:
         raise ConfigurationError(str(error)) from error
     async with aiohttp.ClientSession() as session:
-        handler = ParseLocally(session, receiver_url(settings))
-        yield ParserStages(
-            (Stage("uploaded", handler, concurrency=_CONCURRENCY, timeout=_TIMEOUT),)
+        at_once = min(_CONCURRENCY, settings.parser_memory_budget // settings.parser_memory)
+        handler = ParseLocally(
+            session, receiver_url(settings), memory=settings.parser_memory, at_once=at_once
         )
+        stage = Stage("uploaded", handler, concurrency=at_once, timeout=_TIMEOUT)
+        yield ParserStages((stage,))
 
 
 def receiver_url(settings: Settings) -> str:
@@ -80,12 +84,19 @@ class ParseLocally:
         receiver: str,
         *,
         deadline: float = DEADLINE,
+        memory: int = MEMORY,
+        at_once: int = _CONCURRENCY,
         tries: int = _TRIES,
         now: Callable[[], datetime] = now,
     ) -> None:
         self._session = session
         self._receiver = receiver
         self._deadline = deadline
+        self._memory = memory
+        # The stage may be given a higher concurrency, but no more children may run at once.
+        self._children = asyncio.Semaphore(at_once)
+        # Attempts whose missing text is recorded, so that sending again does not repeat it.
+        self._recorded: set[tuple[UUID, int]] = set()
         self._tries = tries
         self._now = now
 
@@ -93,12 +104,39 @@ class ParseLocally:
         """Parse the raw file and send its text to the receiver. Raises Failed, Deferred, Paused."""
         if job.bytes_len > MAX_BYTES:
             raise _too_large(f"{job.bytes_len:,} bytes, and {MAX_BYTES:,} are the most")
-        content = await tools.raw(job)
-        result = await parse_content(content, job.filename, deadline=self._deadline)
+        async with self._children:
+            content = await tools.raw(job)
+            result = await parse_content(
+                content,
+                job.filename,
+                deadline=self._deadline,
+                memory=self._memory,
+                # The envelope would be larger still.
+                max_answer=tools.settings.max_body,
+            )
         if isinstance(result, ParseFailed):
             raise Failed(result.code, result.reason, permanent=result.permanent)
+        if result.pages_without_text:
+            # Before the content, so that no content is stored without its warning.
+            await self._record_missing_text(job, result, tools)
         self._check_taken(await self._deliver(job, result, tools))
+        self._recorded.discard((job.job_id, job.attempt))
         return HandedOver()
+
+    async def _record_missing_text(self, job: Job, result: Parsed, tools: Tools) -> None:
+        attempt = (job.job_id, job.attempt)
+        if attempt not in self._recorded:
+            await tools.engine.advance_job(
+                job.job_id,
+                job.lease_token,
+                "parse_truncated",
+                {
+                    "parse_job_id": parse_job_id_of(job),
+                    "pages_without_text": result.pages_without_text,
+                },
+                keep_lease=True,
+            )
+            self._recorded.add(attempt)
 
     async def _deliver(self, job: Job, result: Parsed, tools: Tools) -> Answer:
         webhook = await asyncio.to_thread(webhook_of, tools.settings, job, result)
