@@ -82,6 +82,7 @@ COMPRESSED = (
     [
         ((ROOT / "server/hookline/standalone/sample.pdf").read_bytes(), "application/pdf", 2),
         (COMPRESSED, "application/pdf", 2),
+        (b"\xef\xbb\xbf\r\n" + COMPRESSED, "application/pdf", 2),
         (b"%PDF-1.5\n<</Type /ObjStm>> stream\nnot deflated", "application/pdf", None),
         (b"%PDF-1.4 of no known kind", "application/pdf", None),
         (b"\x89PNG", "image/png", 1),

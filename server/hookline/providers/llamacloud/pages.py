@@ -12,6 +12,9 @@ __all__ = ["CREDITS_A_PAGE", "count_pages"]
 CREDITS_A_PAGE: Final = {"cost_effective": 3, "agentic": 10, "agentic_plus": 45}
 """Credits for a page, by tier. Vendor: LlamaCloud docs, "Pricing"."""
 
+# The header may stand anywhere in the first 1024 bytes (ISO 32000-1, note 13 of annex H).
+_HEADER: Final = b"%PDF-"
+_HEADER_WITHIN: Final = 1024
 _PAGE: Final = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
 _OBJECTS: Final = re.compile(rb"/Type\s*/ObjStm\b[^>]*>>\s*stream\r?\n")
 # How many bytes of compressed objects are read in all. A page takes some hundred bytes.
@@ -24,7 +27,7 @@ def count_pages(content: bytes, mime: str) -> int | None:
     In a PDF that was changed in place, old versions of a page count as well: too many is better
     than too few. It may take a while for large files.
     """
-    if content.startswith(b"%PDF-"):
+    if _HEADER in content[:_HEADER_WITHIN]:
         pages = len(_PAGE.findall(content))
         pages += sum(len(_PAGE.findall(objects)) for objects in _compressed(content))
         return pages or None
