@@ -29,6 +29,7 @@ begin;
 \ir functions/internal/clock.sql
 \ir functions/internal/in_utc.sql
 \ir functions/internal/uuid7.sql
+\ir functions/internal/check_isolation.sql
 \ir functions/internal/check_correlation_id.sql
 
 -- The state machine, as data
@@ -36,6 +37,8 @@ begin;
 \ir tables/statuses.sql
 \ir tables/transitions.sql
 \ir tables/event_codes.sql
+\ir triggers/initial_status_is_remembered.sql
+\ir triggers/one_status_is_initial.sql
 \ir pipelines/parse.sql
 
 -- Documents, their jobs, and the history of each job

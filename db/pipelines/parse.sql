@@ -92,4 +92,4 @@ update upload_pipeline.statuses as s
    and s.failure_code is null;
 
 -- A table cannot be altered while one of its deferred checks is pending.
-set constraints upload_pipeline.failure_code_is_known immediate;
+set constraints upload_pipeline.failure_code_is_known, upload_pipeline.one_status_is_initial immediate;

@@ -27,7 +27,8 @@ begin
   comment on function hookline_api.create_job(text, text, bigint, text) is
     'Creates a job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; then the '
     'backend calls confirm_upload. If the file was uploaded before, the answer names its job: only the backend orders '
-    'another run. Outcomes: applied, duplicate. Raises UP006, UP020, UP021 (100 uploads are not confirmed).';
+    'another run. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, UP020, UP021 (100 uploads are not '
+    'confirmed).';
 
   alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
   revoke all on function hookline_api.create_job(text, text, bigint, text) from public;

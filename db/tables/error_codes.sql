@@ -25,6 +25,8 @@ insert into upload_pipeline.error_codes (sqlstate, name, description) values
   ('UP009', 'unfinished_job_exists', 'The document has another job that is not finished.'),
   ('UP010', 'history_protected',
    'A status cannot change without its event, and an event cannot be changed or erased.'),
+  ('UP011', 'machine_incomplete', 'The tables of the state machine lack a row that every job needs.'),
+  ('UP012', 'isolation_unsupported', 'The transaction does not see what others have committed since it began.'),
   ('UP020', 'deletion_under_way', 'The object at this path may be deleted at any moment. Call again in a minute.'),
   ('UP021', 'too_many_uploads', 'The owner has begun too many uploads that are not confirmed.');
 

@@ -13,20 +13,29 @@ create table upload_pipeline.statuses (
   failure_code text,
   paused_until timestamptz,
   paused_because text,
+  was_initial boolean not null default false,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
   constraint status_is_a_word check (status ~ '^[a-z][a-z_]{0,62}$'),
   constraint initial_status_is_unfinished check (not (initial and terminal)),
+  constraint initial_status_has_no_content check (not (initial and has_content)),
+  constraint initial_status_was_initial check (was_initial or not initial),
   constraint failure_is_terminal check (terminal or not failed),
   constraint finished_work_is_not_claimable check (not (terminal and claimable)),
   constraint finished_work_is_never_overdue check (not terminal or overdue_after is null),
-  constraint overdue_after_is_positive check (overdue_after > interval '0'),
+  -- Without a bound, a step into the status would leave the range of timestamptz, or of a client's type.
+  constraint overdue_after_is_up_to_a_year check (
+    interval '0' < overdue_after and overdue_after <= interval '366 days'
+  ),
   constraint retry_base_is_positive_and_within_retry_cap check (
     interval '0' < retry_base and retry_base <= retry_cap and retry_cap <= interval '31 days'
   ),
   constraint max_tries_counts_from_one check (max_tries >= 1),
   constraint finished_work_does_not_fail check (not terminal or failure_code is null),
-  constraint pause_is_whole check ((paused_until is null) = (paused_because is null))
+  constraint pause_is_whole check ((paused_until is null) = (paused_because is null)),
+  constraint pause_ends_between_2000_and_9999 check (
+    paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 create unique index one_initial_status on upload_pipeline.statuses (initial) where initial;
@@ -54,5 +63,7 @@ comment on column upload_pipeline.statuses.failure_code is
   'The event that ends a job here for good. Null: the job is tried again for ever.';
 comment on column upload_pipeline.statuses.paused_until is 'Jobs here are not claimed before. Null: not paused.';
 comment on column upload_pipeline.statuses.paused_because is 'Why jobs here are paused.';
+comment on column upload_pipeline.statuses.was_initial is
+  'True: the status is or was initial, so that the history of a job may begin here.';
 
 grant select on upload_pipeline.statuses to hookline_reader;

@@ -29,7 +29,7 @@ begin
     having count(*) = v_job.version
        and max(step.version) = v_job.version
        and bool_and(step.from_status is not distinct from step.previous_status)
-       and bool_and(s.initial) filter (where step.version = 1)
+       and bool_and(s.was_initial) filter (where step.version = 1)
        and bool_and(step.to_status = v_job.status) filter (where step.version = v_job.version)
   ) then
     raise exception 'job % (%, version %) has no unbroken history', new.job_id, v_job.status, v_job.version

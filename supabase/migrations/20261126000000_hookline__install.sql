@@ -243,6 +243,35 @@ comment on function upload_pipeline.uuid7() is 'A new UUIDv7 (RFC 9562, section 
 
 revoke all on function upload_pipeline.uuid7() from public;
 
+-- db/functions/internal/check_isolation.sql
+-- Refuses a transaction that keeps its snapshot. A function locks a row and then reads what happened before; in a
+-- snapshot older than its lock it would not see what others have committed since, such as content that was kept.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.check_isolation()
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_isolation text := current_setting('transaction_isolation');
+begin
+  -- Postgres treats read uncommitted as read committed.
+  if v_isolation not in ('read committed', 'read uncommitted') then
+    raise exception 'the transaction isolation is %', v_isolation
+      using errcode = 'UP012',
+            detail = 'The functions need read committed: each statement has to see what others have committed.',
+            hint = 'Begin with: begin isolation level read committed. The default of this session may come from its '
+              'role or database: alter role ... set default_transaction_isolation = ''read committed''.';
+  end if;
+end;
+$$;
+
+comment on function upload_pipeline.check_isolation() is
+  'Refuses a transaction whose statements do not see what others have committed. Raises UP012.';
+
+revoke all on function upload_pipeline.check_isolation() from public;
+
 -- db/functions/internal/check_correlation_id.sql
 -- Changes nothing. The domain would refuse a wrong correlation_id too, but with an SQLSTATE that is not ours, and
 -- without saying what to do.
@@ -297,6 +326,8 @@ insert into upload_pipeline.error_codes (sqlstate, name, description) values
   ('UP009', 'unfinished_job_exists', 'The document has another job that is not finished.'),
   ('UP010', 'history_protected',
    'A status cannot change without its event, and an event cannot be changed or erased.'),
+  ('UP011', 'machine_incomplete', 'The tables of the state machine lack a row that every job needs.'),
+  ('UP012', 'isolation_unsupported', 'The transaction does not see what others have committed since it began.'),
   ('UP020', 'deletion_under_way', 'The object at this path may be deleted at any moment. Call again in a minute.'),
   ('UP021', 'too_many_uploads', 'The owner has begun too many uploads that are not confirmed.');
 
@@ -318,20 +349,29 @@ create table upload_pipeline.statuses (
   failure_code text,
   paused_until timestamptz,
   paused_because text,
+  was_initial boolean not null default false,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
   constraint status_is_a_word check (status ~ '^[a-z][a-z_]{0,62}$'),
   constraint initial_status_is_unfinished check (not (initial and terminal)),
+  constraint initial_status_has_no_content check (not (initial and has_content)),
+  constraint initial_status_was_initial check (was_initial or not initial),
   constraint failure_is_terminal check (terminal or not failed),
   constraint finished_work_is_not_claimable check (not (terminal and claimable)),
   constraint finished_work_is_never_overdue check (not terminal or overdue_after is null),
-  constraint overdue_after_is_positive check (overdue_after > interval '0'),
+  -- Without a bound, a step into the status would leave the range of timestamptz, or of a client's type.
+  constraint overdue_after_is_up_to_a_year check (
+    interval '0' < overdue_after and overdue_after <= interval '366 days'
+  ),
   constraint retry_base_is_positive_and_within_retry_cap check (
     interval '0' < retry_base and retry_base <= retry_cap and retry_cap <= interval '31 days'
   ),
   constraint max_tries_counts_from_one check (max_tries >= 1),
   constraint finished_work_does_not_fail check (not terminal or failure_code is null),
-  constraint pause_is_whole check ((paused_until is null) = (paused_because is null))
+  constraint pause_is_whole check ((paused_until is null) = (paused_because is null)),
+  constraint pause_ends_between_2000_and_9999 check (
+    paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 create unique index one_initial_status on upload_pipeline.statuses (initial) where initial;
@@ -359,6 +399,8 @@ comment on column upload_pipeline.statuses.failure_code is
   'The event that ends a job here for good. Null: the job is tried again for ever.';
 comment on column upload_pipeline.statuses.paused_until is 'Jobs here are not claimed before. Null: not paused.';
 comment on column upload_pipeline.statuses.paused_because is 'Why jobs here are paused.';
+comment on column upload_pipeline.statuses.was_initial is
+  'True: the status is or was initial, so that the history of a job may begin here.';
 
 grant select on upload_pipeline.statuses to hookline_reader;
 
@@ -413,6 +455,69 @@ alter table upload_pipeline.statuses
   deferrable initially deferred;
 
 grant select on upload_pipeline.event_codes to hookline_reader;
+
+-- db/triggers/initial_status_is_remembered.sql
+-- Keeps was_initial true once a status was initial. Histories that began there stay valid when `initial` moves on.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.initial_status_is_remembered()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.was_initial := new.initial or new.was_initial or tg_op = 'UPDATE' and old.was_initial;
+  return new;
+end;
+$$;
+
+comment on function upload_pipeline.initial_status_is_remembered() is
+  'Sets was_initial of a status that is initial, and keeps it for ever.';
+
+revoke all on function upload_pipeline.initial_status_is_remembered() from public;
+
+create trigger initial_status_is_remembered
+  before insert or update on upload_pipeline.statuses
+  for each row
+  execute function upload_pipeline.initial_status_is_remembered();
+
+alter table upload_pipeline.statuses enable always trigger initial_status_is_remembered;
+
+-- db/triggers/one_status_is_initial.sql
+-- Refuses statuses of which none is initial. It runs at commit, so that `initial` can move from one status to another
+-- within a transaction. The unique index one_initial_status refuses a second one.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.one_status_is_initial()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not exists (select from upload_pipeline.statuses as s where s.initial) then
+    raise exception 'none of the % statuses is initial', (select count(*) from upload_pipeline.statuses)
+      using errcode = 'UP011',
+            detail = 'A new job starts in the initial status. There must be one at the end of each transaction.',
+            hint = 'Move it in one transaction: set initial = false where it is true, then initial = true for another '
+              'status.';
+  end if;
+
+  return null;
+end;
+$$;
+
+comment on function upload_pipeline.one_status_is_initial() is
+  'Refuses, at commit, statuses of which none is initial (UP011).';
+
+revoke all on function upload_pipeline.one_status_is_initial() from public;
+
+create constraint trigger one_status_is_initial
+  after insert or update of initial or delete on upload_pipeline.statuses
+  deferrable initially deferred
+  for each row
+  execute function upload_pipeline.one_status_is_initial();
+
+alter table upload_pipeline.statuses enable always trigger one_status_is_initial;
 
 -- db/pipelines/parse.sql
 -- The default pipeline: uploaded -> parse_queued -> parse_ready -> parsed -> complete.
@@ -509,7 +614,7 @@ update upload_pipeline.statuses as s
    and s.failure_code is null;
 
 -- A table cannot be altered while one of its deferred checks is pending.
-set constraints upload_pipeline.failure_code_is_known immediate;
+set constraints upload_pipeline.failure_code_is_known, upload_pipeline.one_status_is_initial immediate;
 
 -- Documents, their jobs, and the history of each job
 
@@ -1051,7 +1156,7 @@ begin
     having count(*) = v_job.version
        and max(step.version) = v_job.version
        and bool_and(step.from_status is not distinct from step.previous_status)
-       and bool_and(s.initial) filter (where step.version = 1)
+       and bool_and(s.was_initial) filter (where step.version = 1)
        and bool_and(step.to_status = v_job.status) filter (where step.version = v_job.version)
   ) then
     raise exception 'job % (%, version %) has no unbroken history', new.job_id, v_job.status, v_job.version
@@ -1164,7 +1269,7 @@ alter table upload_pipeline.events enable always trigger events_are_never_trunca
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
 -- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status.
--- Locks: job. Calls: none.
+-- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
@@ -1173,6 +1278,8 @@ as $$
 declare
   v_job upload_pipeline.upload_jobs;
 begin
+  perform upload_pipeline.check_isolation();
+
   select j.* into v_job
     from upload_pipeline.upload_jobs as j
    where j.job_id = lock_job.job_id
@@ -1189,7 +1296,7 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_job(uuid) is
-  'Locks the job until the transaction ends and answers its row. Raises UP001.';
+  'Locks the job until the transaction ends and answers its row. Raises UP001, UP012.';
 
 revoke all on function upload_pipeline.lock_job(uuid) from public;
 
@@ -1287,7 +1394,11 @@ begin
          parsed_path = job.parsed_path,
          parsed_sha256 = job.parsed_sha256,
          parsed_bytes = job.parsed_bytes,
-         last_error = job.last_error,
+         -- A failed job says why, even if the code that led there is not an error.
+         last_error = case
+           when step.failed then coalesce(job.last_error, write_step.payload || jsonb_build_object('code', step.code))
+           else job.last_error
+         end,
          updated_at = v_now
    where j.job_id = job.job_id;
 
@@ -1318,7 +1429,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if step.status is null then
+  -- Only a job with content goes to a status with content, whichever function moves it.
+  if step.status is null or step.has_content and job.parsed_path is null then
     return null;
   end if;
 
@@ -1337,7 +1449,8 @@ $$;
 
 comment on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text) is
   'Moves a locked job along a step of resolve_step and answers its event. Answers null and changes nothing if the '
-  'machine has no such step, or if the document has a newer unfinished job.';
+  'machine has no such step, if the step needs content that the job does not have, or if the document has a newer '
+  'unfinished job.';
 
 revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text)
   from public;
@@ -1359,6 +1472,13 @@ declare
 begin
   if v_event.event_id is not null then
     return v_event;
+  end if;
+
+  if step.has_content and job.parsed_path is null then
+    raise exception 'job % has no content and cannot take the step %', job.job_id, step.code
+      using errcode = 'UP002',
+            detail = format('It is %s; the step leads to %s, whose jobs have content.', job.status, step.status),
+            hint = 'Correct upload_pipeline.transitions or event_codes: content comes to a job by finish_content only.';
   end if;
 
   if step.status is not null then
@@ -1792,13 +1912,15 @@ revoke all on function upload_pipeline.check_delivery_arguments(
 -- Changes nothing. A delivery may be parked while the submission commits its provider id: each would look for the row
 -- of the other and miss it. This advisory lock puts one before the other. It is the first lock that any function
 -- takes.
--- Locks: provider job (advisory). Calls: none.
+-- Locks: provider job (advisory). Calls: check_isolation.
 create or replace function upload_pipeline.lock_provider_job(parse_job_id text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform upload_pipeline.check_isolation();
+
   if parse_job_id is not null then
     perform pg_advisory_xact_lock(hashtextextended(parse_job_id, 0));
   end if;
@@ -1807,7 +1929,7 @@ $$;
 
 comment on function upload_pipeline.lock_provider_job(text) is
   'Makes all transactions that deal with one provider job run one after the other. Takes no lock if parse_job_id '
-  'is null.';
+  'is null. Raises UP012.';
 
 revoke all on function upload_pipeline.lock_provider_job(text) from public;
 
@@ -2396,7 +2518,7 @@ revoke all on function upload_pipeline.cancel_deletion(text) from public;
 -- path while a document needs it.
 -- Locks: document, job (all jobs of the documents), deletion, content, delivery (skip locked, if it never found a
 -- job).
--- Calls: queue_deletion.
+-- Calls: check_isolation, queue_deletion.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -2405,6 +2527,8 @@ as $$
 declare
   v_job_ids uuid[];
 begin
+  perform upload_pipeline.check_isolation();
+
   perform
     from upload_pipeline.documents as d
    where d.document_id = any (document_ids)
@@ -2991,7 +3115,7 @@ grant execute on function upload_pipeline.claim_contents(integer) to hookline_in
 -- next claim finds this try over. If a document has a path, because its file was uploaded again or is shared, the
 -- path leaves the queue; erasing that document will queue it again.
 -- Locks: raw path (advisory; skipped if a new document is about to have it), deletion (skip locked).
--- Calls: backoff, clock.
+-- Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
 language sql
@@ -2999,6 +3123,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+  select upload_pipeline.check_isolation();
+
   -- The clock is read once, in a subquery, or the index cannot be used. The rows are chosen in a CTE, because a nested
   -- loop could run a subquery again and lock more rows than batch.
   with due as (
@@ -3068,7 +3194,7 @@ grant execute on function upload_pipeline.finish_deletion(text, integer) to hook
 -- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
 -- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means
 -- that no other process has to.
--- Locks: job (skip locked). Calls: clock, sweep_leases.
+-- Locks: job (skip locked). Calls: check_isolation, clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
@@ -3106,6 +3232,8 @@ declare
   v_stage record;
   v_due uuid[];
 begin
+  perform upload_pipeline.check_isolation();
+
   select s.terminal, s.claimable, s.paused_until > v_now as paused into v_stage
     from upload_pipeline.statuses as s
    where s.status = claim_jobs.status;
@@ -3511,7 +3639,8 @@ begin
   end if;
 
   update upload_pipeline.statuses as s
-     set paused_until = greatest(s.paused_until, pause_stage.until),
+     -- A time that has passed is no pause; it may be one that the column does not hold.
+     set paused_until = greatest(s.paused_until, pause_stage.until, upload_pipeline.clock()),
          paused_because = case when s.paused_until > pause_stage.until then s.paused_because else pause_stage.reason end
    where s.status = pause_stage.status
      and not s.terminal
@@ -3912,7 +4041,7 @@ grant execute on function upload_pipeline.record_submission(uuid, integer, text,
 -- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
 -- unfinished jobs decides between two calls at the same time.
 -- Locks: document, raw path (advisory), deletion.
--- Calls: cancel_deletion, check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
+-- Calls: cancel_deletion, check_correlation_id, check_isolation, clock, queue_deletion, receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -3932,12 +4061,26 @@ declare
   v_document record;
   v_job_id uuid := upload_pipeline.uuid7();
   v_now timestamptz := upload_pipeline.clock();
+  v_initial upload_pipeline.statuses;
+  v_code upload_pipeline.event_codes;
   v_job upload_pipeline.upload_jobs;
   v_event upload_pipeline.events;
   v_reason text;
   v_constraint text;
 begin
+  perform upload_pipeline.check_isolation();
   perform upload_pipeline.check_correlation_id(correlation_id);
+
+  select s.* into v_initial from upload_pipeline.statuses as s where s.initial;
+  select c.* into v_code from upload_pipeline.event_codes as c where c.code = 'job_created';
+  if v_initial.status is null or v_code.code is null then
+    raise exception 'no job can be made: % is missing',
+      case when v_initial.status is null then 'the initial status' else 'the event code job_created' end
+      using errcode = 'UP011',
+            detail = 'A job starts in the one status that is initial, with an event of the code job_created.',
+            hint = 'Set initial = true for one row of upload_pipeline.statuses, or insert job_created into '
+              'upload_pipeline.event_codes as db/pipelines/parse.sql does.';
+  end if;
 
   select d.raw_path, d.upload_confirmed into v_previous
     from upload_pipeline.documents as d
@@ -3966,16 +4109,16 @@ begin
     perform upload_pipeline.queue_deletion(v_previous.raw_path);
   end if;
 
-  loop
+  -- Another round is needed only if the job in the way finishes at this moment.
+  for v_round in 1 .. 10 loop
     insert into upload_pipeline.upload_jobs (
       job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
       run_after, deadline_at, created_at, updated_at
+    ) values (
+      v_job_id, v_document.document_id, v_initial.status, v_initial.terminal, v_initial.failed, v_initial.claimable,
+      v_initial.has_content, v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
+      v_now, v_now + v_initial.overdue_after, v_now, v_now
     )
-    select v_job_id, v_document.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content,
-           v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
-           v_now, v_now + s.overdue_after, v_now, v_now
-      from upload_pipeline.statuses as s
-     where s.initial
     on conflict (document_id) where not terminal do nothing
     returning * into v_job;
     exit when found;
@@ -3987,17 +4130,20 @@ begin
     if found then
       return upload_pipeline.receipt_of('duplicate', v_job);
     end if;
-    -- The other job has finished in the meantime: try again.
   end loop;
+  if v_job.job_id is null then
+    raise exception 'the document of % has another job that finishes and comes back', quote_literal(create_job.filename)
+      using errcode = 'UP009',
+            detail = format('Document %s may have one unfinished job.', v_document.document_id),
+            hint = 'Call again. If it happens again, look in upload_pipeline.job_timeline for who moves that job.';
+  end if;
 
   insert into upload_pipeline.events (
     job_id, version, document_id, to_status, type, severity, code, payload, correlation_id, ts
+  ) values (
+    v_job.job_id, 1, v_job.document_id, v_job.status, v_code.event_type, v_code.severity, v_code.code,
+    jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len), v_job.correlation_id, v_now
   )
-  select v_job.job_id, 1, v_job.document_id, v_job.status, c.event_type, c.severity, c.code,
-         jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len),
-         v_job.correlation_id, v_now
-    from upload_pipeline.event_codes as c
-   where c.code = 'job_created'
   returning * into v_event;
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);
@@ -4023,7 +4169,7 @@ comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, t
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
   'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
   'not claimed before confirm_upload. If the object at raw_path is still to be deleted, its deletion is cancelled. '
-  'Outcomes: applied, duplicate. Raises UP006, and UP020 while that deletion may be under way.';
+  'Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under way.';
 
 revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)
@@ -4540,7 +4686,7 @@ revoke all on function upload_pipeline.count_purgeable(timestamptz) from public;
 -- waits for storage or for a decision.
 -- Locks: document, job, deletion, content, delivery, reservation, cap, status (skip locked, apart from what goes with
 -- a job).
--- Calls: clock, count_purgeable, erase_documents.
+-- Calls: check_isolation, clock, count_purgeable, erase_documents.
 create or replace function upload_pipeline.purge(
   older_than interval,
   batch integer default 1000,
@@ -4557,6 +4703,8 @@ declare
   v_due uuid[];
   v_document_ids uuid[];
 begin
+  perform upload_pipeline.check_isolation();
+
   if older_than is null or least_age is null or older_than < greatest(least_age, interval '0')
     or batch is null or batch < 1
   then
@@ -4819,7 +4967,7 @@ as $$
     from upload_pipeline.events as e
     left join upload_pipeline.statuses as s on s.status = e.to_status
    where e.version = 1
-     and s.initial is not true
+     and s.was_initial is not true
   union all
   select 'status_without_event', j.job_id, format('is %s, its last event led to %s', j.status, e.to_status)
     from upload_pipeline.upload_jobs as j
@@ -4892,7 +5040,9 @@ as $$
   union all
   select 'guard_is_off', null, format('trigger %s of %s', g.name, g.relation)
     from (
-      values ('upload_jobs', 'job_moves_by_events'),
+      values ('statuses', 'initial_status_is_remembered'),
+             ('statuses', 'one_status_is_initial'),
+             ('upload_jobs', 'job_moves_by_events'),
              ('upload_jobs', 'job_is_born_with_its_history'),
              ('events', 'event_moves_its_job'),
              ('events', 'events_are_append_only'),
@@ -4944,7 +5094,8 @@ grant execute on function upload_pipeline.resume_stage(text) to hookline_operato
 
 -- db/functions/operator/set_credit_cap.sql
 -- Writes or deletes rows of credit_caps. What was spent in the current window counts already.
--- Locks: reservation (the whole table, so that none is made at the same time), cap. Calls: clock, sum_credits.
+-- Locks: reservation (the whole table, so that none is made at the same time), cap.
+-- Calls: check_isolation, clock, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
@@ -4960,6 +5111,8 @@ declare
   v_scope text := case when each_owner then 'each' when owner_id is null then 'all' else 'owner' end;
   v_starts_at timestamptz;
 begin
+  perform upload_pipeline.check_isolation();
+
   if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
     or v_scope = 'each' and owner_id is not null
   then
@@ -5686,7 +5839,8 @@ begin
   comment on function hookline_api.create_job(text, text, bigint, text) is
     'Creates a job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; then the '
     'backend calls confirm_upload. If the file was uploaded before, the answer names its job: only the backend orders '
-    'another run. Outcomes: applied, duplicate. Raises UP006, UP020, UP021 (100 uploads are not confirmed).';
+    'another run. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, UP020, UP021 (100 uploads are not '
+    'confirmed).';
 
   alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
   revoke all on function hookline_api.create_job(text, text, bigint, text) from public;

@@ -61,6 +61,16 @@ def test_state_machine_keeps_its_promises_with_the_pipeline(
     assert verdict.passed, "\n".join([*verdict.failures, *verdict.problems, stderr])
 
 
+def test_every_value_of_the_machine_is_refused_or_works_with_the_rag_pipeline(
+    postgres18: Server,
+) -> None:
+    with postgres18.create(template=postgres18.pgtap_template) as url:
+        _add(postgres18, "rag.sql", url)
+        file = TESTS / "history/every_value_of_the_machine_is_refused_or_works.sql"
+        verdict, stderr = run_file(postgres18, url, file)
+    assert verdict.passed, "\n".join([*verdict.failures, *verdict.problems, stderr])
+
+
 class Worker:
     """Calls functions, each in its own transaction, at the time that the test sets."""
 

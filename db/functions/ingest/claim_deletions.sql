@@ -3,7 +3,7 @@
 -- next claim finds this try over. If a document has a path, because its file was uploaded again or is shared, the
 -- path leaves the queue; erasing that document will queue it again.
 -- Locks: raw path (advisory; skipped if a new document is about to have it), deletion (skip locked).
--- Calls: backoff, clock.
+-- Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
 returns table (path text, tries integer)
 language sql
@@ -11,6 +11,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+  select upload_pipeline.check_isolation();
+
   -- The clock is read once, in a subquery, or the index cannot be used. The rows are chosen in a CTE, because a nested
   -- loop could run a subquery again and lock more rows than batch.
   with due as (

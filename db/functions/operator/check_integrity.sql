@@ -28,7 +28,7 @@ as $$
     from upload_pipeline.events as e
     left join upload_pipeline.statuses as s on s.status = e.to_status
    where e.version = 1
-     and s.initial is not true
+     and s.was_initial is not true
   union all
   select 'status_without_event', j.job_id, format('is %s, its last event led to %s', j.status, e.to_status)
     from upload_pipeline.upload_jobs as j
@@ -101,7 +101,9 @@ as $$
   union all
   select 'guard_is_off', null, format('trigger %s of %s', g.name, g.relation)
     from (
-      values ('upload_jobs', 'job_moves_by_events'),
+      values ('statuses', 'initial_status_is_remembered'),
+             ('statuses', 'one_status_is_initial'),
+             ('upload_jobs', 'job_moves_by_events'),
              ('upload_jobs', 'job_is_born_with_its_history'),
              ('events', 'event_moves_its_job'),
              ('events', 'events_are_append_only'),

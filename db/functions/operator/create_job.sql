@@ -2,7 +2,7 @@
 -- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
 -- unfinished jobs decides between two calls at the same time.
 -- Locks: document, raw path (advisory), deletion.
--- Calls: cancel_deletion, check_correlation_id, clock, queue_deletion, receipt_of, uuid7.
+-- Calls: cancel_deletion, check_correlation_id, check_isolation, clock, queue_deletion, receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -22,12 +22,26 @@ declare
   v_document record;
   v_job_id uuid := upload_pipeline.uuid7();
   v_now timestamptz := upload_pipeline.clock();
+  v_initial upload_pipeline.statuses;
+  v_code upload_pipeline.event_codes;
   v_job upload_pipeline.upload_jobs;
   v_event upload_pipeline.events;
   v_reason text;
   v_constraint text;
 begin
+  perform upload_pipeline.check_isolation();
   perform upload_pipeline.check_correlation_id(correlation_id);
+
+  select s.* into v_initial from upload_pipeline.statuses as s where s.initial;
+  select c.* into v_code from upload_pipeline.event_codes as c where c.code = 'job_created';
+  if v_initial.status is null or v_code.code is null then
+    raise exception 'no job can be made: % is missing',
+      case when v_initial.status is null then 'the initial status' else 'the event code job_created' end
+      using errcode = 'UP011',
+            detail = 'A job starts in the one status that is initial, with an event of the code job_created.',
+            hint = 'Set initial = true for one row of upload_pipeline.statuses, or insert job_created into '
+              'upload_pipeline.event_codes as db/pipelines/parse.sql does.';
+  end if;
 
   select d.raw_path, d.upload_confirmed into v_previous
     from upload_pipeline.documents as d
@@ -56,16 +70,16 @@ begin
     perform upload_pipeline.queue_deletion(v_previous.raw_path);
   end if;
 
-  loop
+  -- Another round is needed only if the job in the way finishes at this moment.
+  for v_round in 1 .. 10 loop
     insert into upload_pipeline.upload_jobs (
       job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
       run_after, deadline_at, created_at, updated_at
+    ) values (
+      v_job_id, v_document.document_id, v_initial.status, v_initial.terminal, v_initial.failed, v_initial.claimable,
+      v_initial.has_content, v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
+      v_now, v_now + v_initial.overdue_after, v_now, v_now
     )
-    select v_job_id, v_document.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content,
-           v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
-           v_now, v_now + s.overdue_after, v_now, v_now
-      from upload_pipeline.statuses as s
-     where s.initial
     on conflict (document_id) where not terminal do nothing
     returning * into v_job;
     exit when found;
@@ -77,17 +91,20 @@ begin
     if found then
       return upload_pipeline.receipt_of('duplicate', v_job);
     end if;
-    -- The other job has finished in the meantime: try again.
   end loop;
+  if v_job.job_id is null then
+    raise exception 'the document of % has another job that finishes and comes back', quote_literal(create_job.filename)
+      using errcode = 'UP009',
+            detail = format('Document %s may have one unfinished job.', v_document.document_id),
+            hint = 'Call again. If it happens again, look in upload_pipeline.job_timeline for who moves that job.';
+  end if;
 
   insert into upload_pipeline.events (
     job_id, version, document_id, to_status, type, severity, code, payload, correlation_id, ts
+  ) values (
+    v_job.job_id, 1, v_job.document_id, v_job.status, v_code.event_type, v_code.severity, v_code.code,
+    jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len), v_job.correlation_id, v_now
   )
-  select v_job.job_id, 1, v_job.document_id, v_job.status, c.event_type, c.severity, c.code,
-         jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len),
-         v_job.correlation_id, v_now
-    from upload_pipeline.event_codes as c
-   where c.code = 'job_created'
   returning * into v_event;
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);
@@ -113,7 +130,7 @@ comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, t
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
   'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
   'not claimed before confirm_upload. If the object at raw_path is still to be deleted, its deletion is cancelled. '
-  'Outcomes: applied, duplicate. Raises UP006, and UP020 while that deletion may be under way.';
+  'Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under way.';
 
 revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)

@@ -3,7 +3,7 @@
 -- waits for storage or for a decision.
 -- Locks: document, job, deletion, content, delivery, reservation, cap, status (skip locked, apart from what goes with
 -- a job).
--- Calls: clock, count_purgeable, erase_documents.
+-- Calls: check_isolation, clock, count_purgeable, erase_documents.
 create or replace function upload_pipeline.purge(
   older_than interval,
   batch integer default 1000,
@@ -20,6 +20,8 @@ declare
   v_due uuid[];
   v_document_ids uuid[];
 begin
+  perform upload_pipeline.check_isolation();
+
   if older_than is null or least_age is null or older_than < greatest(least_age, interval '0')
     or batch is null or batch < 1
   then

@@ -1,5 +1,6 @@
 -- Writes or deletes rows of credit_caps. What was spent in the current window counts already.
--- Locks: reservation (the whole table, so that none is made at the same time), cap. Calls: clock, sum_credits.
+-- Locks: reservation (the whole table, so that none is made at the same time), cap.
+-- Calls: check_isolation, clock, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
@@ -15,6 +16,8 @@ declare
   v_scope text := case when each_owner then 'each' when owner_id is null then 'all' else 'owner' end;
   v_starts_at timestamptz;
 begin
+  perform upload_pipeline.check_isolation();
+
   if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
     or v_scope = 'each' and owner_id is not null
   then

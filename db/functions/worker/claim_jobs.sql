@@ -1,7 +1,7 @@
 -- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
 -- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means
 -- that no other process has to.
--- Locks: job (skip locked). Calls: clock, sweep_leases.
+-- Locks: job (skip locked). Calls: check_isolation, clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
@@ -39,6 +39,8 @@ declare
   v_stage record;
   v_due uuid[];
 begin
+  perform upload_pipeline.check_isolation();
+
   select s.terminal, s.claimable, s.paused_until > v_now as paused into v_stage
     from upload_pipeline.statuses as s
    where s.status = claim_jobs.status;

@@ -22,7 +22,8 @@ begin
   end if;
 
   update upload_pipeline.statuses as s
-     set paused_until = greatest(s.paused_until, pause_stage.until),
+     -- A time that has passed is no pause; it may be one that the column does not hold.
+     set paused_until = greatest(s.paused_until, pause_stage.until, upload_pipeline.clock()),
          paused_because = case when s.paused_until > pause_stage.until then s.paused_because else pause_stage.reason end
    where s.status = pause_stage.status
      and not s.terminal

@@ -14,6 +14,8 @@ __all__ = [
     "HistoryProtected",
     "IllegalTransition",
     "InvalidArgument",
+    "IsolationUnsupported",
+    "MachineIncomplete",
     "ReadOnlyServer",
     "StaleLease",
     "TooManyUploads",
@@ -81,6 +83,14 @@ class UnfinishedJobExists(DatabaseError):
     """The document has another job that is unfinished."""
 
 
+class MachineIncomplete(DatabaseError):
+    """The tables of the state machine lack a row that every job needs."""
+
+
+class IsolationUnsupported(DatabaseError):
+    """The transaction is repeatable read or serializable: begin it as read committed."""
+
+
 class DeletionUnderWay(DatabaseError):
     """The object at this path may be deleted at any moment: call again in a minute."""
 
@@ -106,6 +116,8 @@ ERRORS: dict[str, type[DatabaseError]] = {
     "UP008": UnusableContent,
     "UP009": UnfinishedJobExists,
     "UP010": HistoryProtected,
+    "UP011": MachineIncomplete,
+    "UP012": IsolationUnsupported,
     "UP020": DeletionUnderWay,
     "UP021": TooManyUploads,
     "22": InvalidArgument,

@@ -105,8 +105,14 @@ insert into attack (relation, guard, sqlstate, statements) values
     insert into statuses (status, terminal, overdue_after, description) values ('x', true, '1 s', 'x')$$),
   ('statuses', 'finished_work_is_not_claimable', '23514', $$
     insert into statuses (status, terminal, claimable, description) values ('x', true, true, 'x')$$),
-  ('statuses', 'overdue_after_is_positive', '23514', $$
+  ('statuses', 'overdue_after_is_up_to_a_year', '23514', $$
     insert into statuses (status, overdue_after, description) values ('x', '0 s', 'x')$$),
+  ('statuses', 'overdue_after_is_up_to_a_year', '23514', $$
+    insert into statuses (status, overdue_after, description) values ('x', '367 days', 'x')$$),
+  ('statuses', 'pause_ends_between_2000_and_9999', '23514', $$
+    update statuses set paused_until = 'infinity', paused_because = 'x'$$),
+  ('statuses', 'pause_ends_between_2000_and_9999', '23514', $$
+    update statuses set paused_until = '-infinity', paused_because = 'x'$$),
   ('statuses', 'status_is_a_word', '23514', $$insert into statuses (status, description) values ('Not a word', 'x')$$),
   ('statuses', 'one_initial_status', '23505', $$
     insert into statuses (status, initial, description) values ('x', true, 'x')$$),
@@ -189,6 +195,11 @@ insert into attack (relation, guard, sqlstate, statements, besides) values
   ('statuses', 'initial_status_is_unfinished', '23514', $$
     insert into statuses (status, initial, terminal, description) values ('x', true, true, 'x')$$,
     'drop index upload_pipeline.one_initial_status'),
+  ('statuses', 'initial_status_has_no_content', '23514', $$
+    insert into statuses (status, initial, has_content, description) values ('x', true, true, 'x')$$,
+    'drop index upload_pipeline.one_initial_status'),
+  ('statuses', 'initial_status_was_initial', '23514', 'update statuses set was_initial = false',
+    'alter table upload_pipeline.statuses disable trigger initial_status_is_remembered'),
   ('statuses', 'flags_travel_with_the_status', '23505', $$
     insert into statuses select s.* from statuses as s where s.status = 'parsed'$$,
     'alter table upload_pipeline.statuses drop constraint statuses_pkey cascade'),

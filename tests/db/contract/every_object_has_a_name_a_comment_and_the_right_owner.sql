@@ -73,7 +73,8 @@ select bag_eq(
      where c.relnamespace = 'upload_pipeline'::regnamespace
        and not t.tgisinternal$$,
   $$values ('event_moves_its_job', 'A'), ('events_are_append_only', 'A'), ('events_are_never_truncated', 'A'),
-           ('job_is_born_with_its_history', 'A'), ('job_moves_by_events', 'A'), ('events_are_broadcast', 'O')$$,
+           ('job_is_born_with_its_history', 'A'), ('job_moves_by_events', 'A'), ('one_status_is_initial', 'A'),
+           ('initial_status_is_remembered', 'A'), ('events_are_broadcast', 'O')$$,
   'every guard is `enable always`; the broadcast is not, so a replica sends nothing'
 );
 -- Columns are text without a length and timestamptz.

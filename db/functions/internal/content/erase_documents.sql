@@ -3,7 +3,7 @@
 -- path while a document needs it.
 -- Locks: document, job (all jobs of the documents), deletion, content, delivery (skip locked, if it never found a
 -- job).
--- Calls: queue_deletion.
+-- Calls: check_isolation, queue_deletion.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -12,6 +12,8 @@ as $$
 declare
   v_job_ids uuid[];
 begin
+  perform upload_pipeline.check_isolation();
+
   perform
     from upload_pipeline.documents as d
    where d.document_id = any (document_ids)

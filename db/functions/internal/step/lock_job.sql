@@ -1,6 +1,6 @@
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
 -- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status.
--- Locks: job. Calls: none.
+-- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
 language plpgsql
@@ -9,6 +9,8 @@ as $$
 declare
   v_job upload_pipeline.upload_jobs;
 begin
+  perform upload_pipeline.check_isolation();
+
   select j.* into v_job
     from upload_pipeline.upload_jobs as j
    where j.job_id = lock_job.job_id
@@ -25,6 +27,6 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_job(uuid) is
-  'Locks the job until the transaction ends and answers its row. Raises UP001.';
+  'Locks the job until the transaction ends and answers its row. Raises UP001, UP012.';
 
 revoke all on function upload_pipeline.lock_job(uuid) from public;

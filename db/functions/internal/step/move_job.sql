@@ -13,7 +13,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if step.status is null then
+  -- Only a job with content goes to a status with content, whichever function moves it.
+  if step.status is null or step.has_content and job.parsed_path is null then
     return null;
   end if;
 
@@ -32,7 +33,8 @@ $$;
 
 comment on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text) is
   'Moves a locked job along a step of resolve_step and answers its event. Answers null and changes nothing if the '
-  'machine has no such step, or if the document has a newer unfinished job.';
+  'machine has no such step, if the step needs content that the job does not have, or if the document has a newer '
+  'unfinished job.';
 
 revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upload_pipeline.step, jsonb, text)
   from public;

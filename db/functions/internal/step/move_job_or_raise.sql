@@ -16,6 +16,13 @@ begin
     return v_event;
   end if;
 
+  if step.has_content and job.parsed_path is null then
+    raise exception 'job % has no content and cannot take the step %', job.job_id, step.code
+      using errcode = 'UP002',
+            detail = format('It is %s; the step leads to %s, whose jobs have content.', job.status, step.status),
+            hint = 'Correct upload_pipeline.transitions or event_codes: content comes to a job by finish_content only.';
+  end if;
+
   if step.status is not null then
     raise exception 'the document of job % has another job that is not finished', job.job_id
       using errcode = 'UP009',

@@ -55,7 +55,11 @@ begin
          parsed_path = job.parsed_path,
          parsed_sha256 = job.parsed_sha256,
          parsed_bytes = job.parsed_bytes,
-         last_error = job.last_error,
+         -- A failed job says why, even if the code that led there is not an error.
+         last_error = case
+           when step.failed then coalesce(job.last_error, write_step.payload || jsonb_build_object('code', step.code))
+           else job.last_error
+         end,
          updated_at = v_now
    where j.job_id = job.job_id;
 
