@@ -112,6 +112,20 @@ async def test_a_lock_that_a_dba_forgot_is_503_and_changes_nothing(sender: Sende
     assert sender.deliveries() == []
 
 
+async def test_an_error_within_a_function_is_500_so_that_the_sender_sends_it_again(
+    sender: Sender,
+) -> None:
+    job = sender.submitted("p-1")
+    # A time that leaves the range of a timestamp, as a wrong row of the machine's tables once made.
+    sender.query(
+        "create or replace function upload_pipeline.clock() returns timestamptz language sql"
+        " volatile as $$ select timestamptz '294276-12-31 23:59:59+00' $$"
+    )
+    status, answer = await sender.send_event(event_of("p-1"))
+    assert (status, answer["detail"]) == (500, "Internal server error")
+    assert sender.job(job)["status"] == "parse_queued"
+
+
 @pytest.fixture
 async def fragile(
     start: Start, postgres18: Server

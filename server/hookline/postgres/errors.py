@@ -120,7 +120,11 @@ ERRORS: dict[str, type[DatabaseError]] = {
     "UP012": IsolationUnsupported,
     "UP020": DeletionUnderWay,
     "UP021": TooManyUploads,
-    "22": InvalidArgument,
+    # Of class 22 only what fails while an argument is read: the rest was raised within a function.
+    "22021": InvalidArgument,  # a character that the database's encoding does not have
+    "22P02": InvalidArgument,
+    "22P03": InvalidArgument,
+    "22P05": InvalidArgument,  # U+0000 in jsonb
     "08": Unavailable,
     # Behind a transaction pooler without prepared statements, HOOKLINE_PREPARE_THRESHOLD is off.
     "26000": Unavailable,
@@ -142,6 +146,9 @@ def meaning_of(error: psycopg.Error) -> DatabaseError:
         # Without an SQLSTATE the server did not answer: the connection was lost or never made.
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             kind = Unavailable
+        # The driver found a value that cannot be sent, such as a text with U+0000.
+        if isinstance(error, psycopg.DataError):
+            kind = InvalidArgument
         return kind(type(error).__name__)
     for length in (5, 2):
         if found := ERRORS.get(sqlstate[:length]):

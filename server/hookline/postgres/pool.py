@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from hookline.postgres.errors import InvalidArgument, ReadOnlyServer, Unavailable, meaning_of
@@ -70,7 +69,7 @@ async def transaction(pool: AsyncConnectionPool) -> AsyncIterator[psycopg.AsyncC
             yield connection
     except (PoolTimeout, TooManyRequests, PoolClosed) as error:
         raise Unavailable("no connection to Postgres became free in time") from error
-    except (UnicodeEncodeError, errors.DataError) as error:
+    except UnicodeEncodeError as error:
         raise InvalidArgument("a value cannot be stored as text") from error
     except psycopg.Error as error:
         meaning = meaning_of(error)
