@@ -18,6 +18,10 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  -- As browsers and file(1) send it: perhaps empty, in upper case or with parameters.
+  v_mime text := coalesce(
+    nullif(lower(btrim(split_part(create_job.mime, ';', 1), E' \t\r\n') collate "C"), ''), 'application/octet-stream'
+  );
   v_previous record;
   v_document record;
   v_job_id uuid := upload_pipeline.uuid7();
@@ -51,8 +55,7 @@ begin
 
   insert into upload_pipeline.documents as d (owner_id, filename, mime, bytes_len, file_sha256, raw_path)
   values (
-    create_job.owner_id, create_job.filename, create_job.mime, create_job.bytes_len, create_job.file_sha256,
-    create_job.raw_path
+    create_job.owner_id, create_job.filename, v_mime, create_job.bytes_len, create_job.file_sha256, create_job.raw_path
   )
   on conflict on constraint one_document_a_file_of_an_owner do update
      set filename = case when d.upload_confirmed then d.filename else excluded.filename end,
@@ -120,8 +123,8 @@ exception
                 'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
                 'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
               else
-                'owner_id, filename, mime (type/subtype), bytes_len > 0, file_sha256 (64 lowercase hex digits) and '
-                'raw_path are required; correlation_id has 1 to 200 printable characters.'
+                'owner_id, filename, bytes_len > 0, file_sha256 (64 lowercase hex digits) and raw_path are required. '
+                'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters.'
             end;
 end;
 $$;
@@ -129,7 +132,8 @@ $$;
 comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) is
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
   'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
-  'not claimed before confirm_upload. If the object at raw_path is still to be deleted, its deletion is cancelled. '
+  'not claimed before confirm_upload. The media type is stored in lower case and without parameters; it is '
+  'application/octet-stream if it is empty. If the object at raw_path is still to be deleted, its deletion is cancelled. '
   'Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under way.';
 
 revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;

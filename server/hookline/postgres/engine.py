@@ -315,7 +315,7 @@ class Engine:
         *,
         owner_id: UUID,
         filename: str,
-        mime: str,
+        mime: str | None,
         bytes_len: int,
         file_sha256: str,
         raw_path: str,

@@ -33,7 +33,7 @@ class RawFile:
 
     filename: str
     content: bytes = field(repr=False)
-    mime: str
+    mime: str | None
     sha256: str
 
     def path_for(self, owner_id: UUID) -> str:
@@ -92,5 +92,5 @@ def read_raw(path: Path) -> RawFile:
         raise Unreadable(f"{path} cannot be read: {error.strerror or error}.") from error
     if not content:
         raise Unreadable(f"{path} is empty.")
-    mime = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return RawFile(path.name, content, mime.lower(), hashlib.sha256(content).hexdigest())
+    mime = mimetypes.guess_type(path.name)[0]
+    return RawFile(path.name, content, mime, hashlib.sha256(content).hexdigest())
