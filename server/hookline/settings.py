@@ -65,6 +65,7 @@ _EXAMPLES = {
     "HOOKLINE_STAGES": "my_stages,/srv/app/more_stages.py",
     "HOOKLINE_WORKER_NAME": "worker-1",
     "HOOKLINE_LEASE": "60",
+    "HOOKLINE_ERROR_MESSAGES": "on, or off if messages may quote documents",
     "HOOKLINE_PARSER": "local, or llamacloud, or none",
     "HOOKLINE_RECEIVER_URL": "http://10.0.0.5:8080",
     "HOOKLINE_PARSER_MEMORY": "1073741824",
@@ -148,6 +149,8 @@ class Settings(BaseSettings):
         None, alias="HOOKLINE_WORKER_NAME", min_length=1, max_length=200
     )
     lease: float = Field(60.0, alias="HOOKLINE_LEASE", ge=1, le=86400)
+    # Whether the message of a handler's exception is stored and logged.
+    error_messages: Literal["on", "off"] = Field("on", alias="HOOKLINE_ERROR_MESSAGES")
 
     @field_validator("llamaparse_secrets", "llamacloud_secrets", "push_secrets", mode="before")
     @classmethod

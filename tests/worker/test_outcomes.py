@@ -1,4 +1,4 @@
-"""How a handler ends decides the job's next step, and no log or error holds document text."""
+"""How a handler ends decides the job's next step, and what is stored and logged of an error."""
 
 from __future__ import annotations
 
@@ -183,7 +183,41 @@ async def test_a_failure_may_start_another_attempt(workplace: Workplace) -> None
     assert workplace.job(job_id)["attempt"] == 2
 
 
-async def test_what_a_handler_raises_is_told_without_its_words(
+class _Unreadable(Exception):
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("raised", "kept"),
+    [
+        (RuntimeError("index 'docs' is read-only"), ": index 'docs' is read-only"),
+        (RuntimeError("\n  first line\nsecond line"), ": first line"),
+        (RuntimeError("a\0b\ud800" + "x" * 1000), ": a\ufffdb\ufffd" + "x" * 295 + "…"),
+        (RuntimeError(), ""),
+        (_Unreadable(), ""),
+    ],
+)
+async def test_a_handlers_exception_keeps_its_message_shortened(
+    workplace: Workplace, raised: Exception, kept: str
+) -> None:
+    async def fail(job: Job, tools: Tools) -> Handled:
+        raise raised
+
+    workplace.query("update upload_pipeline.statuses set max_tries = 1")
+    job_id = workplace.parsed_job()
+    with structlog.testing.capture_logs() as lines:
+        async with workplace.working(Stage("parsed", fail)):
+            await until(lambda: workplace.status(job_id) == "failed_stage")
+    error = workplace.job(job_id)["last_error"]["error"]
+    where, colon, message = error.partition(" fail")
+    assert where.startswith(f"{type(raised).__name__} at test_outcomes.py:")
+    assert (colon, message) == (" fail", kept)
+    (line,) = [line for line in lines if line["event"] == "handler_failed"]
+    assert line.get("message", "") == kept.removeprefix(": ")
+
+
+async def test_without_error_messages_no_error_and_no_log_holds_document_text(
     workplace: Workplace, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(job: Job, tools: Tools) -> Handled:
@@ -192,7 +226,7 @@ async def test_what_a_handler_raises_is_told_without_its_words(
     workplace.query("update upload_pipeline.statuses set max_tries = 1")
     job_id = workplace.parsed_job()
     with structlog.testing.capture_logs() as lines:
-        async with workplace.working(Stage("parsed", fail)):
+        async with workplace.working(Stage("parsed", fail), error_messages="off"):
             await until(lambda: workplace.status(job_id) == "failed_stage")
     error = workplace.job(job_id)["last_error"]
     assert error["code"] == "ValueError"

@@ -10,6 +10,7 @@ import structlog
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, StaleLease, Unavailable, UnknownJob
+from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused
 from hookline.timing import Backoff
 from hookline.worker.context import WorkerContext, log_fields
@@ -120,5 +121,4 @@ def _error_argument(outcome: Failed | Deferred) -> dict[str, str]:
     """The error as check_error_argument takes it. Codes of a provider or a handler may not fit."""
     word = re.sub(r"[^A-Za-z0-9_.]", "_", outcome.code)[:_LONGEST_CODE]
     code = word if re.match(r"[A-Za-z]", word) else f"error_{word}"
-    text = outcome.text.replace("\0", "").encode("utf-8", "replace").decode()
-    return {"code": code, "error": text[:_LONGEST_TEXT]}
+    return {"code": code, "error": replace_unstorable(outcome.text)[:_LONGEST_TEXT]}

@@ -17,7 +17,7 @@ from hookline.worker.completion import Completion
 from hookline.worker.context import WorkerContext, log_fields
 from hookline.worker.handler_engine import HandlerEngine
 from hookline.worker.heartbeat import Heartbeat
-from hookline.worker.outcome import has_result, outcome_of
+from hookline.worker.outcome import Outcome, has_result, outcome_of
 
 __all__ = ["Execution"]
 
@@ -51,7 +51,7 @@ class Execution:
                 ends, timeout=self._stage.timeout, return_when=asyncio.FIRST_COMPLETED
             )
             if handler.done():
-                await self._completion.complete(outcome_of(handler, self._job))
+                await self._completion.complete(self._outcome_of(handler))
             elif heartbeat.done():
                 await self._cancel(handler)
                 self._completion.report("lost")
@@ -69,6 +69,10 @@ class Execution:
         structlog.contextvars.bind_contextvars(**log_fields(self._job))
         return await self._stage.handler(self._job, self._tools)
 
+    def _outcome_of(self, handler: asyncio.Task[object]) -> Outcome:
+        show_message = self._context.settings.error_messages == "on"
+        return outcome_of(handler, self._job, show_message=show_message)
+
     async def _cancel(self, handler: asyncio.Task[object]) -> None:
         """Cancel the handler. If it does not end, it is abandoned; the lease keeps it harmless."""
         # asyncio would log an exception that nobody looks at, and it may quote the document.
@@ -82,7 +86,7 @@ class Execution:
 
     async def _complete_or_release(self, handler: asyncio.Task[object]) -> None:
         if has_result(handler):
-            await self._completion.complete(outcome_of(handler, self._job))
+            await self._completion.complete(self._outcome_of(handler))
         elif self._engine.ended_lease:
             self._completion.report("handed_over")
         else:
@@ -90,7 +94,7 @@ class Execution:
 
     async def _complete_or_time_out(self, handler: asyncio.Task[object]) -> None:
         if has_result(handler):
-            outcome = outcome_of(handler, self._job)
+            outcome = self._outcome_of(handler)
         else:
             seconds = self._stage.timeout
             outcome = Failed("stage_timeout", f"It took more than {seconds:g} s and was stopped.")

@@ -8,6 +8,7 @@ import traceback
 import structlog
 
 from hookline.postgres.errors import StaleLease, Unavailable
+from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.objects import StorageError
@@ -20,6 +21,8 @@ log = structlog.get_logger("hookline.worker")
 
 Outcome = Advance | HandedOver | Failed | Deferred
 
+# Characters of an exception's message that are stored and logged.
+_LONGEST_MESSAGE = 300
 _RIGHT_RESULTS = "A handler returns a code, Advance(code, payload) or HandedOver()."
 
 
@@ -28,8 +31,12 @@ def has_result(handler: asyncio.Task[object]) -> bool:
     return handler.done() and not handler.cancelled() and handler.exception() is None
 
 
-def outcome_of(handler: asyncio.Task[object], job: Job) -> Outcome:
-    """The outcome of a handler that has ended. What is not expected of a handler is logged."""
+def outcome_of(handler: asyncio.Task[object], job: Job, *, show_message: bool) -> Outcome:
+    """The outcome of a handler that has ended. What is not expected of a handler is logged.
+
+    `show_message` is HOOKLINE_ERROR_MESSAGES: without it, the message of an exception is neither
+    stored nor logged, since it may quote the document.
+    """
     if handler.cancelled():
         return Failed("CancelledError", "The handler cancelled itself.")
     match handler.exception():
@@ -47,9 +54,13 @@ def outcome_of(handler: asyncio.Task[object], job: Job) -> Outcome:
             return Failed("StaleLease", str(error))
         case error:
             name, frames = type(error).__name__, frames_of(error)
-            log.error("handler_failed", error=name, frames=frames, **log_fields(job))
+            message = _message_of(error) if show_message else ""
+            shown = {"message": message} if message else {}
+            log.error("handler_failed", error=name, **shown, frames=frames, **log_fields(job))
             where = frames[-1].rpartition("/")[2] if frames else "its handler"
-            return Failed(name, f"{name} at {where}")
+            return Failed(
+                name, f"{name} at {where}: {message}" if message else f"{name} at {where}"
+            )
 
 
 def _outcome_of_result(result: object, job: Job) -> Outcome:
@@ -67,8 +78,19 @@ def _outcome_of_result(result: object, job: Job) -> Outcome:
     return wrong
 
 
+def _message_of(error: BaseException) -> str:
+    """The first line of the error's message that is not empty, shortened. It never raises."""
+    try:
+        text = replace_unstorable(str(error))
+    except Exception:
+        # The class is the user's, and so is its __str__.
+        return ""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
+
+
 def frames_of(error: BaseException) -> list[str]:
-    """Where an error was raised, the last eight frames. A message may quote the document."""
+    """Where an error was raised, the last eight frames, without its message."""
     return [
         f"{frame.filename}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__, limit=-8)
