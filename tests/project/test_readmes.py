@@ -129,10 +129,13 @@ def test_every_variable_of_the_settings_is_in_the_table_and_no_other() -> None:
 
 
 def _written(default: object) -> str:
-    """A default as the table has it: large sizes in MiB, and 60.0 as 60."""
+    """A default as the table has it: large sizes in MiB or GiB, and 60.0 as 60."""
     if not isinstance(default, (int, float)):
         return str(default)
-    return f"{default:g}" if default < 2**20 else f"{default / 2**20:g} MiB"
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20)):
+        if default >= size:
+            return f"{default / size:g} {unit}"
+    return f"{default:g}"
 
 
 def test_every_default_in_the_table_is_that_of_the_settings() -> None:
