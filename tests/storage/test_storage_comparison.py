@@ -288,6 +288,6 @@ def test_the_table_is_bounded_and_json_is_not(login: Callable[[str], str], tmp_p
 
     table = [line.split() for line in doctor().stdout.splitlines()]
     assert sum(words[:2] == ["orphaned", "warning"] for words in table) == 20
-    assert "orphaned 5 more: `hookline doctor --json` names all." in map(" ".join, table)
+    assert "orphaned 5 more: `hookline doctor --json` prints all." in map(" ".join, table)
     found = [json.loads(line) for line in doctor("--json").stdout.splitlines()]
     assert sum(check["name"] == "orphaned" for check in found) == 25
