@@ -67,3 +67,74 @@ def test_a_second_handler_for_a_status_is_told_how_to_leave_out_the_built_in_one
         "hookline: Two handlers for the status uploaded: a status has one handler."
         " HOOKLINE_PARSER=none leaves out the stages of the built-in parsers."
     )
+
+
+HEAD = "import functools\nfrom hookline import stage\n\n"
+RIGHT = '@stage("parsed") above async def index(job, tools).'
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (
+            '@stage("parsed")\ndef index(job, tools): ...\n',
+            "The handler index ({file}, line 4) is not async: write " + RIGHT,
+        ),
+        (
+            '@stage("parsed")\nasync def index(job, tools):\n    yield\n',
+            "The handler index ({file}, line 4) uses yield: write " + RIGHT,
+        ),
+        (
+            '@stage("parsed")\nasync def index(job): ...\n',
+            "The handler index ({file}, line 4) does not take two positional arguments: write "
+            + RIGHT,
+        ),
+        (
+            '@stage("parsed")\nasync def index(job, *, tools): ...\n',
+            "The handler index ({file}, line 4) does not take two positional arguments: write "
+            + RIGHT,
+        ),
+        (
+            "@stage\nasync def index(job, tools): ...\n",
+            "The handler index ({file}, line 4) has no status: write " + RIGHT,
+        ),
+        (
+            "async def index(job, tools): ...\n",
+            "There is no stage in mine.py: a handler there needs " + RIGHT,
+        ),
+    ],
+)
+def test_a_wrong_handler_ends_the_command_with_its_name_and_the_right_form(
+    cli: Cli, operator: str, given: dict[str, str], tmp_path: Path, code: str, sentence: str
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(HEAD + code)
+    done = cli("work", DATABASE_URL=operator, HOOKLINE_STAGES="mine.py", **given)
+    assert done.returncode == 2
+    assert done.stderr == f"hookline: {sentence.format(file=file)}\n"
+
+
+def test_every_awaitable_form_of_a_handler_is_accepted(
+    cli: Cli, operator: str, given: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        HEAD + "class Index:\n"
+        "    async def __call__(self, job, tools): ...\n"
+        "    async def chunk(self, job, tools): ...\n"
+        "async def embed(model, job, tools, *more): ...\n"
+        "def timed(handler):\n"
+        "    @functools.wraps(handler)\n"
+        "    def wrapper(*arguments): return handler(*arguments)\n"
+        "    return wrapper\n"
+        'stage("a")(Index())\n'
+        'stage("b")(Index().chunk)\n'
+        'stage("c")(functools.partial(embed, "model"))\n'
+        '@stage("d")\n'
+        "@timed\n"
+        "async def store(job, tools): ...\n"
+    )
+    (tmp_path / "again.py").write_text("from mine import store\n")
+    stages = "mine,again,mine"
+    done = cli("work", DATABASE_URL=operator, HOOKLINE_STAGES=stages, **given)
+    # The stages are accepted, and then Postgres refuses the login, which may not claim jobs.
+    assert done.stderr.splitlines()[-1].endswith("a member of hookline_worker."), done.stderr

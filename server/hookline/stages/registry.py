@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -10,10 +11,13 @@ from hookline.settings import ConfigurationError
 from hookline.stages.outcomes import Advance, HandedOver
 from hookline.stages.tools import Tools
 
-__all__ = ["Handler", "Stage", "registered", "stage"]
+__all__ = ["RIGHT_HANDLER", "Handler", "Stage", "registered", "stage"]
 
 # A str is the code of an Advance without a payload.
 Handler = Callable[[Job, Tools], Awaitable[Advance | HandedOver | str]]
+
+# The form that every handler has, for the sentences about a wrong one.
+RIGHT_HANDLER = '@stage("parsed") above async def index(job, tools)'
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +61,15 @@ def stage(
 ) -> Callable[[Handler], Handler]:
     """Register an async function as the handler of a status. Stage explains the options.
 
-    Raises ConfigurationError if the status already has another handler.
+    Raises ConfigurationError if the status is missing or already has another handler, or if the
+    handler is not async or does not take the job and the tools.
     """
+    if not isinstance(status, str):
+        # A bare @stage passes the handler itself.
+        raise _wrong_handler(status, "has no status")
 
     def register(handler: Handler) -> Handler:
+        _check_handler(handler)
         if other := _registry.get(status):
             raise ConfigurationError(
                 f"Two handlers for the status {status}: "
@@ -77,6 +86,31 @@ def registered() -> tuple[Stage, ...]:
     return tuple(_registry.values())
 
 
-def _name(handler: Handler) -> str:
-    module = getattr(handler, "__module__", "?")
-    return f"{module}.{getattr(handler, '__qualname__', type(handler).__name__)}"
+def _check_handler(handler: Handler) -> None:
+    # A decorator may wrap an async function into one that only returns what it returns.
+    function = inspect.unwrap(handler)
+    if inspect.isasyncgenfunction(function):
+        raise _wrong_handler(handler, "uses yield")
+    called = getattr(type(function), "__call__", None)  # noqa: B004 - for what it is, not whether
+    if not inspect.iscoroutinefunction(function) and not inspect.iscoroutinefunction(called):
+        raise _wrong_handler(handler, "is not async")
+    try:
+        signature = inspect.signature(handler)
+    except ValueError:
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        raise _wrong_handler(handler, "does not take two positional arguments") from None
+
+
+def _wrong_handler(handler: object, fault: str) -> ConfigurationError:
+    return ConfigurationError(f"The handler {_name(handler)} {fault}: write {RIGHT_HANDLER}.")
+
+
+def _name(handler: object) -> str:
+    name = getattr(handler, "__qualname__", type(handler).__name__)
+    code = getattr(handler, "__code__", None)
+    if code is None:
+        return f"{getattr(handler, '__module__', '?')}.{name}"
+    return f"{name} ({code.co_filename}, line {code.co_firstlineno})"

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from hookline.settings import ConfigurationError
 from hookline.stages import Stage, registered
+from hookline.stages.registry import RIGHT_HANDLER
 
 __all__ = ["load_stages"]
 
@@ -21,18 +22,33 @@ def load_stages(names: Iterable[str]) -> tuple[Stage, ...]:
     """Import each name: a module, looked for in the working directory first, or a .py file's path.
 
     Returns the stages that are registered afterwards. Raises ConfigurationError, which says what
-    cannot be imported and why.
+    cannot be imported and why, or which name has no stage.
     """
     for name in names:
+        before = len(registered())
         try:
-            _import(name)
+            module = _import(name)
         except ConfigurationError:
             raise
         except Exception as error:
             raise ConfigurationError(
                 f"The stages of {name} cannot be imported: {_why(error)}."
             ) from error
+        if len(registered()) == before and not _has_stage(module):
+            raise ConfigurationError(
+                f"There is no stage in {name}: a handler there needs {RIGHT_HANDLER}."
+            )
     return registered()
+
+
+def _has_stage(module: ModuleType) -> bool:
+    """Whether a module that was imported before has a stage: its own, a submodule's or imported."""
+    named = vars(module).values()
+    return any(
+        f"{getattr(stage.handler, '__module__', '')}.".startswith(f"{module.__name__}.")
+        or any(stage.handler is value for value in named)
+        for stage in registered()
+    )
 
 
 def _import(name: str) -> ModuleType:
