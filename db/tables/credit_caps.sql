@@ -29,3 +29,6 @@ comment on column upload_pipeline.credit_caps.used is
   'Credits reserved or billed in the window that began at starts_at.';
 
 alter table upload_pipeline.credit_caps enable row level security;
+
+-- Without a primary key, a publication could not tell a subscriber which row an update is about.
+alter table upload_pipeline.credit_caps replica identity full;

@@ -997,6 +997,9 @@ comment on column upload_pipeline.credit_caps.used is
 
 alter table upload_pipeline.credit_caps enable row level security;
 
+-- Without a primary key, a publication could not tell a subscriber which row an update is about.
+alter table upload_pipeline.credit_caps replica identity full;
+
 -- db/tables/credit_reservations.sql
 create table upload_pipeline.credit_reservations (
   job_id uuid not null,

@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
-select plan(10);
+select plan(11);
 
 create temp view relation as
   select c.oid, c.relname::text as relation, c.relkind, c.relowner::regrole::text as owner, c.relacl, c.reloptions
@@ -17,6 +17,15 @@ select bag_eq(
 select is_empty(
   $$select relation from relation where coalesce(obj_description(oid, 'pg_class'), '') !~ '\.$'$$,
   'each table and view has a comment that is a sentence'
+);
+select is_empty(
+  $$select c.oid::regclass
+      from pg_class as c
+     where c.relnamespace = 'upload_pipeline'::regnamespace
+       and c.relkind = 'r'
+       and c.relreplident <> 'f'
+       and not exists (select from pg_index as i where i.indrelid = c.oid and i.indisprimary)$$,
+  'each table can be published: it has a primary key or the replica identity full'
 );
 select is_empty(
   $$select t.typname
