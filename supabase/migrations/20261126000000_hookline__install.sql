@@ -3416,6 +3416,8 @@ set lock_timeout = '2s'
 as $$
 declare
   v_job upload_pipeline.upload_jobs;
+  v_is_valid boolean;
+  v_codes text;
   v_step upload_pipeline.step;
   v_event upload_pipeline.events;
 begin
@@ -3429,21 +3431,38 @@ begin
   end if;
   v_job := upload_pipeline.lock_leased_job(job_id, lease_token);
 
-  if jsonb_typeof(payload) is distinct from 'object' or not exists (
+  v_is_valid := coalesce(jsonb_typeof(payload) = 'object', false) and exists (
     select
       from upload_pipeline.event_codes as c
      where c.code = advance_job.code
        and c.event_type in ('stage_started', 'stage_done', 'finalized')
-  ) then
-    raise exception 'job % cannot advance by %', v_job.job_id, coalesce(quote_literal(left(code, 100)), 'null')
-      using errcode = 'UP006',
-            detail = 'code is a row of upload_pipeline.event_codes with event_type stage_started, stage_done or '
-              'finalized; payload is a JSON object.',
-            hint = 'Report a failure with upload_pipeline.fail_job. A code of your own needs a row in '
-              'upload_pipeline.event_codes.';
+  );
+  v_step := upload_pipeline.resolve_step(v_job.status, advance_job.code);
+
+  if not v_is_valid or v_step.status is null then
+    select coalesce(string_agg(c.code, ', ' order by c.code), 'none')
+      into v_codes
+      from upload_pipeline.event_codes as c
+     cross join lateral upload_pipeline.resolve_step(v_job.status, c.code) as s
+     where c.event_type in ('stage_started', 'stage_done', 'finalized')
+       and s.status is not null
+       and (v_job.has_content or not s.has_content);
   end if;
 
-  v_step := upload_pipeline.resolve_step(v_job.status, advance_job.code);
+  if not v_is_valid then
+    raise exception 'job % cannot advance by %', v_job.job_id, coalesce(quote_literal(left(code, 100)), 'null')
+      using errcode = 'UP006',
+            detail = format('The job is %s. Its legal codes: %s. payload is a JSON object.', v_job.status, v_codes),
+            hint = 'Report a failure with upload_pipeline.fail_job. A code of your own needs a row in '
+              'upload_pipeline.event_codes, with event_type stage_started, stage_done or finalized.';
+  end if;
+
+  if v_step.status is null then
+    raise exception 'job % is % and cannot take the step %', v_job.job_id, v_job.status, advance_job.code
+      using errcode = 'UP002',
+            detail = format('Its legal codes: %s.', v_codes),
+            hint = 'A step of your own needs a row in upload_pipeline.transitions.';
+  end if;
 
   -- has_content decides, and not parsed_path, which after a retry may still name content of an earlier attempt.
   if not v_job.has_content and v_step.has_content then

@@ -259,6 +259,24 @@ async def test_a_result_that_is_none_or_wrong_is_a_failed_try(
     assert workplace.job(job_id)["last_error"]["code"] == code
 
 
+@pytest.mark.parametrize("code", ["job_complete", "parse_started"])
+async def test_a_wrong_code_is_told_the_legal_codes_of_the_status(
+    workplace: Workplace, code: str
+) -> None:
+    async def answers(job: Job, tools: Tools) -> Handled:
+        return code
+
+    workplace.query("update upload_pipeline.statuses set max_tries = 1")
+    job_id = workplace.parsed_job()
+    with structlog.testing.capture_logs() as lines:
+        async with workplace.working(Stage("parsed", answers)):
+            await until(lambda: workplace.status(job_id) == "failed_stage")
+    error = workplace.job(job_id)["last_error"]["error"]
+    assert code in error
+    assert "legal codes: job_completed." in error
+    assert [line["error"] for line in lines if line["event"] == "job"] == [error]
+
+
 async def test_a_code_and_a_text_that_postgres_cannot_store_are_changed_to_fit(
     workplace: Workplace,
 ) -> None:

@@ -66,7 +66,7 @@ class Completion:
                     self.report("lost", reason="Postgres refused to record its failure")
                     return
                 # The state machine does not have this step, or the payload cannot be JSON.
-                text = str(error) if isinstance(error, DatabaseError) else "It cannot be JSON."
+                text = _refusal(error) if isinstance(error, DatabaseError) else "It cannot be JSON."
                 outcome = Failed(type(error).__name__, text)
 
     async def release(self) -> None:
@@ -115,6 +115,13 @@ class Completion:
             log.error("stage_not_paused", reason=str(error), **log_fields(self._job))
         else:
             log.warning("stage_paused", stage=self._job.status, until=until.isoformat())
+
+
+def _refusal(error: DatabaseError) -> str:
+    """Why Postgres refused. The detail of our own errors lists the legal codes of the status."""
+    # The detail of Postgres's own errors may quote the payload.
+    is_ours = (error.sqlstate or "").startswith("UP")
+    return f"{error}. {error.detail}" if is_ours and error.detail else str(error)
 
 
 def _error_argument(outcome: Failed | Deferred) -> dict[str, str]:

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(19);
+select plan(22);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 create function pg_temp.advance(name text, code text, keep_lease boolean default false, payload jsonb default '{}') returns text
@@ -51,8 +51,36 @@ select throws_ok(format('select pg_temp.advance(%L, %L, payload => %L)', 'a', co
     ('parse_completed without content', 'parse_completed', '{}', 'UP002')
   ) as refused (name, code, payload, sqlstate);
 
+create function pg_temp.detail_of(name text, code text) returns text
+language plpgsql as $$
+declare
+  v_detail text;
+begin
+  perform pg_temp.advance(name, code);
+  return null;
+exception
+  when others then
+    get stacked diagnostics v_detail = pg_exception_detail;
+    return v_detail;
+end
+$$;
+select is(
+  pg_temp.detail_of('a', 'whatever'),
+  'The job is parse_ready. Its legal codes: parse_truncated, upload_confirmed. payload is a JSON object.',
+  'the refusal of an unknown code lists the legal codes, without those that need content'
+);
+
 select pg_temp.make_parsed_job('b');
 select pg_temp.claim('parsed');
+select is(
+  pg_temp.detail_of('b', 'whatever'),
+  'The job is parsed. Its legal codes: job_completed. payload is a JSON object.',
+  'the codes are those of the status'
+);
+select is(
+  pg_temp.detail_of('b', 'parse_started'), 'Its legal codes: job_completed.',
+  'a known code without a transition is refused with the legal codes too'
+);
 select is(
   pg_temp.advance('b', 'job_completed', keep_lease => true), 'applied complete 4 event',
   'job_completed moves the job to complete'
