@@ -5647,8 +5647,9 @@ select 'object_undeleted', 'storage', min(e.requested_at),
 having count(*) > 0
 union all
 -- In transactions, which everybody may see, not in minutes: dead rows slow claims down by their number, and nothing
--- is slow on a server where nothing happens.
-select 'snapshot_held', held.holder, null,
+-- is slow on a server where nothing happens. The names of the catalogue have another collation than our texts; without
+-- collate, subject has none, and nobody can compare it or order by it.
+select 'snapshot_held', held.holder collate "default", null,
        format('It keeps the rows of the last %s transactions from vacuum, which slows every claim', held.age)
   from (
     select format('process %s of role %s', a.pid, coalesce(a.usename, '?')) as holder,
