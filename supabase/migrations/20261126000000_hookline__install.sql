@@ -4194,8 +4194,9 @@ comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, t
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
   'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
   'not claimed before confirm_upload. The media type is stored in lower case and without parameters; it is '
-  'application/octet-stream if it is empty. If the object at raw_path is still to be deleted, its deletion is cancelled. '
-  'Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under way.';
+  'application/octet-stream if it is empty. If the object at raw_path is still to be deleted, its deletion is '
+  'cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under '
+  'way.';
 
 revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
 grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)
