@@ -37,6 +37,7 @@ select j.job_id,
          when j.claimable and j.run_after > clock.now or not j.claimable and j.deadline_at = j.run_after
            and j.deadline_at > clock.now
            then format('backs off until %s', upload_pipeline.in_utc(j.run_after))
+         when j.claimable and j.deadline_at is null then 'waits for a stage of your own'
          when j.claimable then 'waits for a worker'
          when j.deadline_at is null then 'waits for somebody else''s answer'
          when j.deadline_at > clock.now then

@@ -209,6 +209,21 @@ def test_a_job_is_shown_with_every_event(cli: Cli, db: Database, reader: str) ->
     assert " ms " in failure
 
 
+def test_jobs_and_job_say_in_the_same_words_why_a_job_waits(
+    cli: Cli, db: Database, reader: str
+) -> None:
+    job_id = db.make_job()
+    told = "its upload is not confirmed"
+    assert f"\nwaiting     {told}\n" in cli("job", job_id, DATABASE_URL=reader).stdout
+    assert cli("jobs", DATABASE_URL=reader).stdout.rstrip().endswith(told)
+    db.confirm(job_id)
+    db.run("select upload_pipeline.claim_jobs(status => 'uploaded', worker => 'host-1')")
+    [(told,)] = db.run("select waits_because from upload_pipeline.job_overview")
+    assert told.startswith("leased by host-1 until ")
+    assert f"\nwaiting     {told}\n" in cli("job", job_id, DATABASE_URL=reader).stdout
+    assert cli("jobs", DATABASE_URL=reader).stdout.rstrip().endswith(told)
+
+
 def test_json_of_a_job_holds_its_timeline(cli: Cli, db: Database, reader: str) -> None:
     job_id = db.make_failed_job()
     [shown] = objects(cli("job", job_id, "--json", DATABASE_URL=reader))

@@ -137,7 +137,8 @@ def test_a_missing_worker_is_reported_and_ctrl_c_leaves_the_jobs(
     assert process.stderr is not None
     told = process.stderr.readline()
     assert told == (
-        "hookline: No worker has taken them: is `hookline work` or `hookline up` running?\n"
+        "hookline: Nothing moves in uploaded: waits for a worker."
+        " Is `hookline work` or `hookline up` running?\n"
     )
     process.send_signal(2)
     out, more = process.communicate(timeout=20)

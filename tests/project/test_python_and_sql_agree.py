@@ -26,6 +26,7 @@ from hookline.receiver.run import _FUNCTIONS
 from hookline.settings import load
 from hookline.stages import Job
 from hookline.storage.objects import ObjectRefused, object_key
+from hookline.submission.waiting_reason import NEEDS_WORKER
 
 VIEWS = {
     "job_overview": views.JobOverview,
@@ -265,6 +266,15 @@ def test_doctor_has_advice_for_every_queue_that_is_not_a_status(
     ).fetchall()
     alerted = {"content: to store", "content: to decide"}
     assert {queue for (queue,) in rows} == set(queues.ADVICE) | alerted
+
+
+def test_job_overview_ends_its_reason_as_submit_expects(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    [(view,)] = connection.execute(
+        "select pg_get_viewdef('upload_pipeline.job_overview'::regclass)"
+    ).fetchall()
+    assert len(re.findall(rf"{NEEDS_WORKER}'", view)) == 2
 
 
 def test_doctor_has_a_remedy_for_every_alert(

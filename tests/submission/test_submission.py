@@ -141,7 +141,10 @@ async def test_the_reason_why_nothing_moves_is_told_once(project: Path, tmp_path
             submitted(up.settings, good, owner_id=owner_id, on_notice=notices.append, patience=0.2)
         )
         await heard(1)
-        assert notices[0].startswith("No worker has taken it: is `hookline work` or `hookline up`")
+        assert notices == [
+            "Nothing moves in uploaded: waits for a worker."
+            " Is `hookline work` or `hookline up` running?"
+        ]
         await asyncio.sleep(1.5)
         assert len(notices) == 1
         waiting.cancel()
@@ -154,7 +157,8 @@ async def test_the_reason_why_nothing_moves_is_told_once(project: Path, tmp_path
                 )
             )
             await heard(2)
-        assert notices[1:] == ["It will be tried again after parser_away: Nobody is at home."]
+        assert notices[1].startswith("Nothing moves in uploaded: backs off until 20")
+        assert notices[1].endswith("Z. The last error is parser_away: Nobody is at home.")
         waiting.cancel()
 
 

@@ -24,9 +24,7 @@ def print_overview(one: JobOverview) -> None:
         "created": timestamp(one.created_at),
         "updated": timestamp(one.updated_at),
         "deadline": timestamp(one.deadline_at),
-        "leased by": f"{one.leased_by} until {timestamp(one.leased_until)}"
-        if one.leased_by
-        else "",
+        "waiting": one.waits_because,
         "content": f"{one.parsed_path} ({one.parsed_bytes:,} bytes)" if one.parsed_path else "",
         "last error": summary(one.last_error or {}, at_most=None),
         "correlation": one.correlation_id,

@@ -77,10 +77,10 @@ def _remark(one: JobOverview) -> Text:
         return Text(printable(f"{error.get('code', '')}: {error.get('error', '')}"), style="red")
     if one.overdue:
         return Text("overdue", style="yellow")
-    if one.leased_by is not None:
-        return Text(printable(f"leased by {one.leased_by}"))
+    if one.leased_by is not None or not one.upload_confirmed:
+        return Text(printable(one.waits_because or ""))
     if one.last_error is not None and not one.terminal:
         error = one.last_error
         text = printable(f"to be tried again, {error.get('code', '')}: {error.get('error', '')}")
         return Text(text, style="yellow")
-    return Text("" if one.upload_confirmed else "waits for its upload")
+    return Text("")

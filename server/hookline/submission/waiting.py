@@ -83,7 +83,7 @@ class WaitingJobs:
         if moved:
             self._moved_at = time.monotonic()
         elif time.monotonic() - self._moved_at > self._patience:
-            await self._explain(list(jobs.values()))
+            self._explain(list(jobs.values()))
         return moved
 
     def _take(self, job_id: UUID, job: JobOverview | None, with_content: set[str]) -> bool:
@@ -100,10 +100,8 @@ class WaitingJobs:
         self._seen[job_id] = state
         return moved
 
-    async def _explain(self, jobs: list[JobOverview]) -> None:
-        # Read again: a stage may be paused by now.
-        statuses = {one.status: one for one in await self._views.statuses()}
-        for reason in find_reasons(jobs, statuses, now()):
+    def _explain(self, jobs: list[JobOverview]) -> None:
+        for reason in find_reasons(jobs, now()):
             if reason.key not in self._told:
                 self._told.add(reason.key)
                 self._on_notice(reason.sentence)

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(10);
+select plan(11);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 set local timezone = 'Asia/Tokyo';
@@ -35,6 +35,8 @@ select upload_pipeline.defer_job(
 select is(pg_temp.why('a'), 'backs off until 2026-01-01 13:00:00Z', 'a job that was asked about');
 select upload_pipeline.cancel_job(job_id => pg_temp.job('a'));
 select is(pg_temp.why('a'), null, 'a finished job waits for nothing');
+select pg_temp.make_parsed_job('c');
+select is(pg_temp.why('c'), 'waits for a stage of your own', 'a job with its content, where no worker has to come');
 
 select * from finish();
 rollback;
