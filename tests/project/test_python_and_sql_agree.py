@@ -16,7 +16,7 @@ from hypothesis import example, given, settings, strategies
 import hookline
 import hookline.sources
 from hookline.cli import timeline
-from hookline.doctor import alerts, queues, rights
+from hookline.doctor import alerts, rights
 from hookline.postgres import errors as connections
 from hookline.postgres import records, views
 from hookline.postgres.records import ClaimedContent, Receipt
@@ -255,17 +255,6 @@ def test_doctor_knows_the_roles_and_their_memberships(
     ).fetchall()
     assert {name: tuple(implied) for name, implied in rows} == rights._IMPLIED
     assert set(rights._USE) == set(rights._IMPLIED)
-
-
-def test_doctor_has_advice_for_every_queue_that_is_not_a_status(
-    connection: psycopg.Connection[tuple[Any, ...]],
-) -> None:
-    rows = connection.execute(
-        "select queue from upload_pipeline.queue_health"
-        " except select status from upload_pipeline.statuses"
-    ).fetchall()
-    alerted = {"content: to store", "content: to decide"}
-    assert {queue for (queue,) in rows} == set(queues.ADVICE) | alerted
 
 
 def test_job_overview_ends_its_reason_as_submit_expects(
