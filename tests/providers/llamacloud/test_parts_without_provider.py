@@ -140,7 +140,7 @@ async def test_a_missing_package_stops_the_start_with_a_sentence(
     for name in [name for name in sys.modules if name.startswith("hookline.providers.llamacloud.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "llama_cloud", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'hookline\[llamacloud\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[llamacloud\]'"):
         async with llamacloud_stages(settings(llama_cloud_api_key="llx-1")):
             pass
 

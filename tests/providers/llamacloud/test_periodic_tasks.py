@@ -28,9 +28,9 @@ async def test_a_parked_delivery_whose_job_is_known_is_applied(worker: CloudWork
     [parse_job] = worker.jobs_there(job_id)
     worker.query(
         "insert into upload_pipeline.webhook_deliveries"
-        " (source, delivery_id, body_sha256, event_type, outcome, parse_job_id, code)"
-        " values ('llamacloud', 'e-1', repeat('a', 64), 'parse.success', 'parked', %s,"
-        " 'parse_ready')",
+        " (source, delivery_id, body_sha256, event_type, outcome, parse_job_id, code,"
+        " check_after) values ('llamacloud', 'e-1', repeat('a', 64), 'parse.success', 'parked',"
+        " %s, 'parse_ready', now())",
         parse_job.id,
     )
     await worker.do("parked")
