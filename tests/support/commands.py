@@ -10,6 +10,7 @@ import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +19,20 @@ import psycopg
 from support.servers import ROOT
 
 Done = subprocess.CompletedProcess[str]
+
+
+class _KilledOnError(subprocess.Popen[str]):
+    """In a `with` block, a failed assertion ends the process; Popen alone would wait for ever."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
 
 
 class Cli:
@@ -75,7 +90,7 @@ class Cli:
         return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode()).splitlines()
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        return _KilledOnError(
             self._command(arguments),
             cwd=self.directory,
             env=self._environment(environment),
