@@ -265,5 +265,5 @@ async def test_without_the_package_a_sentence_says_how_to_install_it(
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
-    with pytest.raises(ParserMissing, match=r"pip install 'hookline\[local\]'"):
+    with pytest.raises(ParserMissing, match=r"pip install '\.\[local\]'"):
         await parse(SAMPLE)

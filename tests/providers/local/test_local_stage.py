@@ -381,7 +381,7 @@ async def test_a_local_parser_that_cannot_run_stops_the_start_with_a_sentence(
         async with parser_stages(bare(parser="local")):
             pass
     monkeypatch.setattr(local_parser, "PARSER", "no-such-package")
-    with pytest.raises(ConfigurationError, match=r"pip install 'hookline\[local\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[local\]'"):
         async with local_stage(bare(llamaparse_secrets=(SECRET,))):
             pass
 
