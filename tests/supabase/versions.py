@@ -151,8 +151,8 @@ def next_source(directory: Path) -> SourceTree:
     )
     tree.replace(
         "db/views/job_overview.sql",
-        "       j.updated_at\n",
-        "       j.updated_at,\n       j.moves\n",
+        "       end as waits_because\n",
+        "       end as waits_because,\n       j.moves\n",
     )
     tree.append(f"db/changes/{CHANGE}.sql", _CHANGE)
     _done(tree.build())
