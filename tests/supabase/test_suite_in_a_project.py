@@ -19,6 +19,7 @@ NEEDS_A_SUPERUSER = {
     "check_integrity_finds_a_disabled_guard": "switches the triggers of foreign keys off",
     "types_of_a_caller_are_never_used": "becomes a role that is no member of anything",
     "guards_work_in_replica_mode": "sets session_replication_role",
+    "initial_status_moves_within_one_transaction": "sets session_replication_role",
 }
 
 
