@@ -91,14 +91,14 @@ async def _work_until_signal(
     from hookline.worker.run import working
 
     stop = stop_on_signals()
-    async with parser_stages(settings) as builtin:
-        stages = _with_numbers((*builtin.stages, *own), numbers)
+    async with parser_stages(settings) as parser:
+        stages = _with_numbers((*parser.stages, *own), numbers)
         if not stages:
             raise ConfigurationError(
                 f"There is no stage to run. {choose_parser(settings).sentence} To run stages of"
                 " your own, set HOOKLINE_STAGES, for example to my_stages, or use --stages."
             )
-        async with working(settings, stages, builtin.periodic) as worker:
+        async with working(settings, stages, parser.periodic) as worker:
             await worker.until(stop)
 
 
