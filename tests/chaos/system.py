@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
-import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from tempfile import TemporaryDirectory
@@ -23,6 +21,7 @@ from chaos.fork_server import WEBHOOK_URL, ForkServer, fork_server
 from chaos.shortened_times import ENVIRONMENT, TIMINGS
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
+from support.ports import lasting_port
 
 SECRET: Final = "chaos-secret-0123456789"
 _ROLES: Final = {"receiver": "ingest", "worker": "worker", "operator": "operator"}
@@ -93,7 +92,7 @@ class System:
         self.objects = directory / "objects"
         self.cloud_url = cloud_url
         self.forks = forks
-        port = _own_port()
+        port = lasting_port()
         self.receiver = self._process("receiver", "serve", HOOKLINE_PORT=str(port))
         self._webhook_url = f"http://127.0.0.1:{port}/webhooks/llamacloud"
         self.workers: list[Process] = []
@@ -254,12 +253,3 @@ async def _provider(seed: int, faults: dict[str, object]) -> AsyncIterator[str]:
         if process.returncode is None:
             process.kill()
         await process.wait()
-
-
-def _own_port() -> int:
-    """A free port below the range for outgoing connections, so it stays free over a restart."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
