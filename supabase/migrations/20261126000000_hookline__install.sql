@@ -3076,7 +3076,7 @@ grant execute on function upload_pipeline.finish_content(uuid, integer) to hookl
 -- db/functions/ingest/claim_contents.sql
 -- Claims kept contents for the drain: counts a try and moves run_after, until which the rows stay claimed. No fencing
 -- token is needed, because two writers of one row write the same bytes to the same path.
--- Locks: content (skip locked). Calls: backoff, clock.
+-- Locks: content (skip locked). Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
 language sql
@@ -3084,6 +3084,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+  select upload_pipeline.check_isolation();
+
   -- The clock is read once, in a subquery, or the index cannot be used. The rows are chosen in a CTE, because a nested
   -- loop could run a subquery again and lock more rows than batch.
   with due as (
@@ -3171,7 +3173,7 @@ grant execute on function upload_pipeline.claim_deletions(integer) to hookline_i
 -- db/functions/ingest/finish_deletion.sql
 -- Deletes the row of a deletion that is done. tries tells whether this is still the latest try: a path that was
 -- queued again in the meantime has a new object, so its row stays.
--- Locks: deletion. Calls: none.
+-- Locks: deletion. Calls: check_isolation.
 create or replace function upload_pipeline.finish_deletion(path text, tries integer)
 returns void
 language sql
@@ -3179,6 +3181,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+  select upload_pipeline.check_isolation();
+
   delete from upload_pipeline.deletions as d
    where d.path = finish_deletion.path
      and d.tries = finish_deletion.tries;
@@ -3638,7 +3642,7 @@ grant execute on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamp
 
 -- db/functions/worker/pause_stage.sql
 -- Writes a pause into the row of the status, for what would fail every job there: a spent quota, a revoked key.
--- Locks: status. Calls: clock.
+-- Locks: status. Calls: check_isolation, clock.
 create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
 returns timestamptz
 language plpgsql
@@ -3649,6 +3653,8 @@ as $$
 declare
   v_until timestamptz;
 begin
+  perform upload_pipeline.check_isolation();
+
   if until is null or until > upload_pipeline.clock() + interval '31 days'
     or reason is null or length(reason) not between 1 and 500
   then
@@ -3691,7 +3697,7 @@ grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) t
 -- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
 -- It applies those of one provider job, because that lock comes before all others.
 -- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
--- Calls: apply_parked_reports, clock, lock_job, lock_provider_job.
+-- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text
 language plpgsql
@@ -3703,6 +3709,8 @@ declare
   v_now timestamptz := upload_pipeline.clock();
   v_known record;
 begin
+  perform upload_pipeline.check_isolation();
+
   with due as materialized (
     select d.parse_job_id
       from upload_pipeline.webhook_deliveries as d
@@ -3850,7 +3858,7 @@ grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, b
 -- Closes a reservation and corrects the caps. No lease is needed: the bill may come long after the work. But a caller
 -- that looked and found nothing to pay may be late: another worker has reserved again and may be submitting. So
 -- reserved_at has to be that of the reservation that was looked at.
--- Locks: reservation, cap. Calls: charge_caps, check_credits_argument, clock.
+-- Locks: reservation, cap. Calls: charge_caps, check_credits_argument, check_isolation, clock.
 create or replace function upload_pipeline.settle_credits(
   job_id uuid,
   attempt integer,
@@ -3868,6 +3876,7 @@ declare
   v_open upload_pipeline.credit_reservations;
   v_settled_at timestamptz;
 begin
+  perform upload_pipeline.check_isolation();
   perform upload_pipeline.check_credits_argument(credits);
 
   select r.* into v_open
@@ -3924,7 +3933,7 @@ grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric,
 -- db/functions/worker/claim_reservations.sql
 -- Moves check_after of the reservations that it claims. A job may have been purged, and its provider ids with it;
 -- then nobody can be asked.
--- Locks: reservation (skip locked). Calls: clock.
+-- Locks: reservation (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50)
 returns table (
   job_id uuid,
@@ -3939,6 +3948,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+  select upload_pipeline.check_isolation();
+
   with due as (
     select r.job_id, r.attempt, r.ordinal
       from upload_pipeline.credit_reservations as r
@@ -5095,7 +5106,7 @@ grant execute on function upload_pipeline.check_integrity() to hookline_operator
 
 -- db/functions/operator/resume_stage.sql
 -- Removes the pause from the row of the status.
--- Locks: status. Calls: none.
+-- Locks: status. Calls: check_isolation.
 create or replace function upload_pipeline.resume_stage(status text)
 returns boolean
 language plpgsql
@@ -5103,6 +5114,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform upload_pipeline.check_isolation();
+
   update upload_pipeline.statuses as s
      set paused_until = null,
          paused_because = null

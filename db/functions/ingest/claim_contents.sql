@@ -1,6 +1,6 @@
 -- Claims kept contents for the drain: counts a try and moves run_after, until which the rows stay claimed. No fencing
 -- token is needed, because two writers of one row write the same bytes to the same path.
--- Locks: content (skip locked). Calls: backoff, clock.
+-- Locks: content (skip locked). Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
 language sql
@@ -8,6 +8,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+  select upload_pipeline.check_isolation();
+
   -- The clock is read once, in a subquery, or the index cannot be used. The rows are chosen in a CTE, because a nested
   -- loop could run a subquery again and lock more rows than batch.
   with due as (

@@ -1,6 +1,6 @@
 -- Deletes the row of a deletion that is done. tries tells whether this is still the latest try: a path that was
 -- queued again in the meantime has a new object, so its row stays.
--- Locks: deletion. Calls: none.
+-- Locks: deletion. Calls: check_isolation.
 create or replace function upload_pipeline.finish_deletion(path text, tries integer)
 returns void
 language sql
@@ -8,6 +8,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+  select upload_pipeline.check_isolation();
+
   delete from upload_pipeline.deletions as d
    where d.path = finish_deletion.path
      and d.tries = finish_deletion.tries;

@@ -1,5 +1,5 @@
 -- Removes the pause from the row of the status.
--- Locks: status. Calls: none.
+-- Locks: status. Calls: check_isolation.
 create or replace function upload_pipeline.resume_stage(status text)
 returns boolean
 language plpgsql
@@ -7,6 +7,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform upload_pipeline.check_isolation();
+
   update upload_pipeline.statuses as s
      set paused_until = null,
          paused_because = null

@@ -2,7 +2,7 @@
 -- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
 -- It applies those of one provider job, because that lock comes before all others.
 -- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
--- Calls: apply_parked_reports, clock, lock_job, lock_provider_job.
+-- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job.
 create or replace function upload_pipeline.apply_parked()
 returns text
 language plpgsql
@@ -14,6 +14,8 @@ declare
   v_now timestamptz := upload_pipeline.clock();
   v_known record;
 begin
+  perform upload_pipeline.check_isolation();
+
   with due as materialized (
     select d.parse_job_id
       from upload_pipeline.webhook_deliveries as d

@@ -1,6 +1,6 @@
 -- Moves check_after of the reservations that it claims. A job may have been purged, and its provider ids with it;
 -- then nobody can be asked.
--- Locks: reservation (skip locked). Calls: clock.
+-- Locks: reservation (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50)
 returns table (
   job_id uuid,
@@ -15,6 +15,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
+  select upload_pipeline.check_isolation();
+
   with due as (
     select r.job_id, r.attempt, r.ordinal
       from upload_pipeline.credit_reservations as r

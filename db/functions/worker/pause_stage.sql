@@ -1,5 +1,5 @@
 -- Writes a pause into the row of the status, for what would fail every job there: a spent quota, a revoked key.
--- Locks: status. Calls: clock.
+-- Locks: status. Calls: check_isolation, clock.
 create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
 returns timestamptz
 language plpgsql
@@ -10,6 +10,8 @@ as $$
 declare
   v_until timestamptz;
 begin
+  perform upload_pipeline.check_isolation();
+
   if until is null or until > upload_pipeline.clock() + interval '31 days'
     or reason is null or length(reason) not between 1 and 500
   then

@@ -1,7 +1,7 @@
 -- Closes a reservation and corrects the caps. No lease is needed: the bill may come long after the work. But a caller
 -- that looked and found nothing to pay may be late: another worker has reserved again and may be submitting. So
 -- reserved_at has to be that of the reservation that was looked at.
--- Locks: reservation, cap. Calls: charge_caps, check_credits_argument, clock.
+-- Locks: reservation, cap. Calls: charge_caps, check_credits_argument, check_isolation, clock.
 create or replace function upload_pipeline.settle_credits(
   job_id uuid,
   attempt integer,
@@ -19,6 +19,7 @@ declare
   v_open upload_pipeline.credit_reservations;
   v_settled_at timestamptz;
 begin
+  perform upload_pipeline.check_isolation();
   perform upload_pipeline.check_credits_argument(credits);
 
   select r.* into v_open
