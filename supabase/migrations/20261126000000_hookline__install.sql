@@ -2287,7 +2287,7 @@ begin
      where d.parse_job_id = apply_parked_reports.parse_job_id
        and d.job_id is null
        and d.outcome = 'parked'
-     order by d.first_seen
+     order by d.first_seen, d.source, d.delivery_id
        for no key update
   loop
     v_event := upload_pipeline.apply_report(
@@ -2519,8 +2519,7 @@ revoke all on function upload_pipeline.cancel_deletion(text) from public;
 -- Deletes documents with all rows that belong to them, and queues their objects for deletion. A raw file that another
 -- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
 -- path while a document needs it.
--- Locks: document, job (all jobs of the documents), deletion, content, delivery (skip locked, if it never found a
--- job).
+-- Locks: document, job (all jobs of the documents), deletion, content, delivery.
 -- Calls: check_isolation, queue_deletion.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
@@ -2576,7 +2575,8 @@ begin
        from upload_pipeline.provider_jobs as p
        join upload_pipeline.webhook_deliveries as w on w.parse_job_id = p.parse_job_id and w.job_id is null
       where p.job_id = any (v_job_ids)
-        for update of w skip locked
+      order by w.first_seen, w.source, w.delivery_id
+        for update of w
    ) as said
    where d.source = said.source
      and d.delivery_id = said.delivery_id;
@@ -4636,6 +4636,7 @@ begin
    where d.parse_job_id = settle_parked.parse_job_id
      and d.job_id is null
      and d.outcome = 'parked'
+   order by d.first_seen, d.source, d.delivery_id
      for no key update;
   if not found then
     raise exception 'no delivery is parked for provider job %', coalesce(quote_literal(left(parse_job_id, 200)), 'null')

@@ -22,6 +22,7 @@ begin
    where d.parse_job_id = settle_parked.parse_job_id
      and d.job_id is null
      and d.outcome = 'parked'
+   order by d.first_seen, d.source, d.delivery_id
      for no key update;
   if not found then
     raise exception 'no delivery is parked for provider job %', coalesce(quote_literal(left(parse_job_id, 200)), 'null')

@@ -233,3 +233,49 @@ def test_delivery_parked_for_a_document_that_is_erased_goes_with_it(world: World
     )
     assert applied["apply_parked"] == "p1"
     assert world.one("select count(*) from upload_pipeline.webhook_deliveries") == 0
+
+
+def test_erasure_waits_for_a_parked_delivery_and_leaves_none_if_the_other_rolls_back(
+    world: World,
+) -> None:
+    job_id, _ = world.leased_job()
+    thin = event_delivery("d1", "parse_ready", parse_job_id="p1")
+    world.call("receive_event", **thin)
+    # A report that record_submission missed: apply_parked would find it.
+    world.watcher.execute(
+        "insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)"
+        " values ('p1', %s, 1)",
+        [job_id],
+    )
+    purging, erasing = world.session("operator"), world.session("operator")
+    assert purging.call("purge", older_than="0", least_age="0")["deliveries"] == 1
+    waiting = erasing.blocked("erase_document", by=purging, **_document(world, job_id))
+    purging.rollback()
+    assert waiting.result(DEADLINE)["jobs"] == 1
+    erasing.commit()
+    assert world.one("select count(*) from upload_pipeline.webhook_deliveries") == 0
+
+
+def test_erasure_and_settlement_of_parked_deliveries_do_not_deadlock(world: World) -> None:
+    job_id, _ = world.leased_job()
+    for code in ("parse_started", "parse_ready"):
+        world.call("receive_event", **event_delivery(code, code, parse_job_id="p1"))
+    world.watcher.execute(
+        "insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)"
+        " values ('p1', %s, 1)",
+        [job_id],
+    )
+    # Whichever comes first holds the older delivery, and waits for the one that is held here.
+    holding, settling, erasing = world.admin(), world.session("operator"), world.session("operator")
+    holding.conn.execute(
+        "select from upload_pipeline.webhook_deliveries where delivery_id = 'parse_ready'"
+        " for update"
+    )
+    settled = settling.blocked("settle_parked", by=holding, parse_job_id="p1")
+    erased = erasing.blocked("erase_document", by=settling, **_document(world, job_id))
+    holding.rollback()
+    assert settled.result(DEADLINE)["outcome"] == "ignored"
+    settling.commit()
+    assert erased.result(DEADLINE)["jobs"] == 1
+    erasing.commit()
+    assert world.one("select count(*) from upload_pipeline.webhook_deliveries") == 0

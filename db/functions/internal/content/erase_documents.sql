@@ -1,8 +1,7 @@
 -- Deletes documents with all rows that belong to them, and queues their objects for deletion. A raw file that another
 -- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
 -- path while a document needs it.
--- Locks: document, job (all jobs of the documents), deletion, content, delivery (skip locked, if it never found a
--- job).
+-- Locks: document, job (all jobs of the documents), deletion, content, delivery.
 -- Calls: check_isolation, queue_deletion.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
@@ -58,7 +57,8 @@ begin
        from upload_pipeline.provider_jobs as p
        join upload_pipeline.webhook_deliveries as w on w.parse_job_id = p.parse_job_id and w.job_id is null
       where p.job_id = any (v_job_ids)
-        for update of w skip locked
+      order by w.first_seen, w.source, w.delivery_id
+        for update of w
    ) as said
    where d.source = said.source
      and d.delivery_id = said.delivery_id;

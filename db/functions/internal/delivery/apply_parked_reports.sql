@@ -16,7 +16,7 @@ begin
      where d.parse_job_id = apply_parked_reports.parse_job_id
        and d.job_id is null
        and d.outcome = 'parked'
-     order by d.first_seen
+     order by d.first_seen, d.source, d.delivery_id
        for no key update
   loop
     v_event := upload_pipeline.apply_report(
