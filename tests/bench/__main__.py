@@ -1,8 +1,8 @@
 """The measurements: `make bench`, or one of them by name: `make bench ARGS=webhooks`.
 
 Each compares two things within one run and prints their ratio, because a single figure depends on
-the machine more than on the code. No test depends on a time. The chaos run is not a measurement and
-runs only by name: `make bench ARGS="chaos --documents 500 --seed 7"`.
+the machine more than on the code. No test depends on a time. What is not a measurement runs only by
+name, and has options: `make bench ARGS="chaos --documents 500 --seed 7"`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 BENCHES = ("webhooks", "claims")
+BY_NAME = ("chaos", "pairs")
 
 
 def main(names: list[str]) -> None:
-    if names[:1] == ["chaos"]:
-        importlib.import_module("bench.chaos").main(names[1:])
+    if names and names[0] in BY_NAME:
+        importlib.import_module(f"bench.{names[0]}").main(names[1:])
         return
     unknown = set(names) - set(BENCHES)
     if unknown:
-        sys.exit(f"no such measurement: {', '.join(unknown)}; there are: {', '.join(BENCHES)}")
+        there = ", ".join((*BENCHES, *BY_NAME))
+        sys.exit(f"no such measurement: {', '.join(unknown)}; there are: {there}")
     for name in names or BENCHES:
         importlib.import_module(f"bench.{name}").main()
 

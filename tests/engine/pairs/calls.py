@@ -1,0 +1,153 @@
+"""One or more calls of each granted function, on the job of a scene.
+
+The functions are read from the catalogue: a new one without a call here fails test_pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from engine.pairs.scenes import OWNER, Scene
+from engine.races.arguments import (
+    ERROR,
+    Row,
+    cap,
+    claim,
+    content_delivery,
+    event_delivery,
+    new_job,
+    under_lease,
+    upload,
+)
+
+# Functions that the roles may call and that may write. The others only read.
+GRANTED = """
+select p.proname
+  from pg_proc as p
+ where p.pronamespace = 'upload_pipeline'::regnamespace
+   and p.provolatile = 'v'
+   and p.prosecdef
+   and p.prorettype <> 'trigger'::regtype
+   and exists (
+     select
+       from aclexplode(p.proacl) as a
+       join pg_roles as r on r.oid = a.grantee
+      where r.rolname in ('hookline_ingest', 'hookline_worker', 'hookline_operator')
+   )
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call by its name: `function`, or `function: what is special about it`."""
+
+    name: str
+    arguments: Callable[[Scene], Row]
+
+    @property
+    def function(self) -> str:
+        return self.name.partition(":")[0]
+
+
+def _job(**more: object) -> Callable[[Scene], Row]:
+    return lambda scene: {"job_id": scene.job_id, **more}
+
+
+def _lease(**more: object) -> Callable[[Scene], Row]:
+    return lambda scene: under_lease(scene.job_id, scene.lease_token, **more)
+
+
+def _content(**more: object) -> Callable[[Scene], Row]:
+    return lambda scene: {"job_id": scene.job_id, "ordinal": scene.unrecognised, **more}
+
+
+def _none(**arguments: object) -> Callable[[Scene], Row]:
+    return lambda _: arguments
+
+
+def _event(delivery_id: str, code: str, **more: object) -> Callable[[Scene], Row]:
+    return lambda scene: event_delivery(delivery_id, code, job_id=scene.job_id, **more)
+
+
+def _received(body: bytes, **more: object) -> Callable[[Scene], Row]:
+    return lambda scene: content_delivery(f"of {body!r}", scene.job_id, body, **more)
+
+
+CALLS = [
+    Call("receive_event: ready", _event("e1", "parse_ready")),
+    Call("receive_event: failed", _event("e2", "parse_failed", parse_job_id="P1")),
+    Call(
+        "receive_event: thin",
+        _none(**event_delivery("e3", "parse_ready", parse_job_id="P2")),
+    ),
+    Call("receive_event: parked before", _event("parse_ready", "parse_ready", parse_job_id="P2")),
+    Call("receive_content", _received(b"# kept", parse_job_id="P1")),
+    Call("receive_content: other", _received(b"# other", parse_job_id="P2")),
+    Call("receive_content: of unknown shape", _received(b"??", recognised=False)),
+    Call("finish_content", lambda scene: {"job_id": scene.job_id, "ordinal": scene.ordinal}),
+    Call("claim_contents", _none(batch=10)),
+    Call("claim_deletions", _none(batch=10)),
+    Call("finish_deletion", lambda scene: scene.deletion or {"path": "storage://x/y", "tries": 1}),
+    Call("claim_jobs: uploaded", _none(**claim("uploaded"))),
+    Call("claim_jobs: asking", _none(**claim("parse_queued"))),
+    Call("heartbeat", _lease()),
+    Call("release_lease", _lease()),
+    Call("advance_job", _lease(code="parse_truncated", keep_lease=True)),
+    Call("advance_job: completed", _lease(code="job_completed")),
+    Call("fail_job", _lease(error=ERROR)),
+    Call("fail_job: start over", _lease(error=ERROR, start_over=True)),
+    Call("fail_job: permanent", _lease(error=ERROR, permanent=True)),
+    Call("defer_job", _lease(error=ERROR)),
+    Call(
+        "pause_stage",
+        lambda _: {
+            "status": "uploaded",
+            "until": datetime.now(UTC) + timedelta(hours=1),
+            "reason": "pairs",
+        },
+    ),
+    Call("resume_stage", _none(status="uploaded")),
+    Call("apply_parked", _none()),
+    Call("reserve_credits", _lease(credits=6)),
+    Call("reserve_credits: again", _lease(credits=6, again=True)),
+    Call("settle_credits", _job(attempt=1, credits=4)),
+    Call("claim_reservations", _none(batch=10)),
+    Call("record_submission", _job(attempt=1, parse_job_id="P1")),
+    Call("record_submission: of what is parked", _job(attempt=1, parse_job_id="P2")),
+    Call("create_job", _none(**new_job("a", OWNER))),
+    Call("create_job: elsewhere", _none(**{**new_job("a", OWNER), "raw_path": "storage://raw/2"})),
+    Call("confirm_upload", _job(**upload("a"))),
+    Call("retry_job", _job()),
+    Call("cancel_job", _job()),
+    Call("release_job", _job()),
+    Call("accept_content", _content(markdown=b"# accepted")),
+    Call("discard_content", _content()),
+    Call("settle_parked", _none(parse_job_id="P2")),
+    Call(
+        "settle_parked: of the job",
+        lambda scene: {"parse_job_id": "P2", "job_id": scene.job_id},
+    ),
+    Call("purge", _none(older_than="0", least_age="0")),
+    Call("erase_document", lambda scene: {"document_id": scene.document_id}),
+    Call("erase_owner", _none(owner_id=UUID(int=OWNER))),
+    Call("set_credit_cap", _none(**cap(500))),
+    Call("set_credit_cap: each owner", _none(**{**cap(500), "each_owner": True})),
+]
+
+# They pass by what another session has locked. Called once more, they find it.
+SKIPPING = {
+    "apply_parked",
+    "claim_contents",
+    "claim_deletions",
+    "claim_jobs",
+    "claim_reservations",
+    "erase_document",
+    "erase_owner",
+    "purge",
+}
+
+# A worker or a drain that waited for one row would leave all the others undone.
+NEVER_WAITING = {"claim_contents", "claim_deletions", "claim_jobs", "claim_reservations"}
