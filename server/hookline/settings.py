@@ -65,6 +65,7 @@ _EXAMPLES = {
     "HOOKLINE_STAGES": "my_stages,/srv/app/more_stages.py",
     "HOOKLINE_WORKER_NAME": "worker-1",
     "HOOKLINE_LEASE": "60",
+    "HOOKLINE_LOG_FORMAT": "auto, or json, or console",
     "HOOKLINE_ERROR_MESSAGES": "on, or off if messages may quote documents",
     "HOOKLINE_PARSER": "local, or llamacloud, or none",
     "HOOKLINE_RECEIVER_URL": "http://10.0.0.5:8080",
@@ -143,6 +144,8 @@ class Settings(BaseSettings):
     assumed_pages: int = Field(10, alias="HOOKLINE_ASSUMED_PAGES", ge=1, le=100_000)
     provider_timeout: float = Field(60.0, alias="HOOKLINE_PROVIDER_TIMEOUT", gt=0, le=600)
     submit_grace: float = Field(120.0, alias="HOOKLINE_SUBMIT_GRACE", gt=0, le=3600)
+
+    log_format: Literal["auto", "json", "console"] = Field("auto", alias="HOOKLINE_LOG_FORMAT")
 
     stages: ModuleNames = Field((), alias="HOOKLINE_STAGES")
     worker_name: str | None = Field(

@@ -115,6 +115,8 @@ def _answer(answer: Mapping[str, object]) -> None:
 
 
 def _become(request: Mapping[str, Any]) -> NoReturn:
+    from hookline.process.logs import flush
+
     code = 70
     try:
         if sys.platform == "linux":
@@ -141,6 +143,7 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        flush()
         # Without this the child would run the fork server's own cleanup.
         os._exit(code)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import http.client
 import json
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -84,12 +86,17 @@ def serving(cli: Cli, variables: dict[str, str]) -> Iterator[tuple[Serving, str,
 
 
 def get(address: str, path: str) -> tuple[int, Any]:
+    status, body = text(address, path)
+    return status, json.loads(body)
+
+
+def text(address: str, path: str) -> tuple[int, str]:
     connection = http.client.HTTPConnection(address, timeout=30)
     connection.request("GET", path)
     response = connection.getresponse()
-    body = response.read()
+    body = response.read().decode()
     connection.close()
-    return response.status, json.loads(body)
+    return response.status, body
 
 
 class Slow:
@@ -246,3 +253,39 @@ def without_logs(cli: Cli, variables: dict[str, str]) -> Sequence[str]:
     done = cli("serve", **variables)
     assert (done.returncode, done.stdout) == (2, "")
     return [line for line in done.stderr.splitlines() if not line.startswith("{")]
+
+
+def test_a_log_that_nobody_reads_stops_neither_answers_nor_the_end(
+    cli: Cli, variables: dict[str, str], db: Database
+) -> None:
+    with cli.start("serve", **variables) as process:
+        assert process.stderr is not None
+        # A pipe of one page, which a few lines fill. Nobody reads after the line `receiving`.
+        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        while (line := json.loads(process.stderr.readline()))["event"] != "receiving":
+            pass
+        address, admin = urlsplit(line["url"]).netloc, urlsplit(line["admin_url"]).netloc
+        assert [post(address, b"{}", "wrong") for _ in range(40)] == [401] * 40
+        assert get(address, "/readyz") == (200, {"ready": True, "fault": None})
+
+        process.stderr.close()  # Now every write fails.
+        body = envelope(db, db.make_job())
+        assert post(address, body, hmac.digest(SECRET.encode(), body, "sha256").hex()) == 200
+        ready = {"ready": True, "fault": None, "warning": "log"}
+        while get(address, "/readyz") != (200, ready):
+            pass  # The line of that delivery is being written.
+        assert "Broken pipe" in get(admin, "/readyz")[1]["warning"]
+        assert re.search(r"^hookline_log_lines_lost_total [1-9]", text(admin, "/metrics")[1], re.M)
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert db.run("select status from upload_pipeline.upload_jobs") == [("parsed",)]
+
+
+def post(address: str, body: bytes, signature: str) -> int:
+    connection = http.client.HTTPConnection(address, timeout=30)
+    headers = {"Content-Type": "application/json", "X-Webhook-Signature": signature}
+    connection.request("POST", "/webhooks/llamaparse", body, headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status

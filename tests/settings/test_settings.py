@@ -62,6 +62,7 @@ RIGHT = {
     "HOOKLINE_WORKER_NAME": ["worker-1"],
     "HOOKLINE_LEASE": ["1", "86400"],
     "HOOKLINE_ERROR_MESSAGES": ["on", "off"],
+    "HOOKLINE_LOG_FORMAT": ["auto", "json", "console"],
     "HOOKLINE_PARSER": ["local", "llamacloud", "none"],
     "HOOKLINE_RECEIVER_URL": ["http://10.0.0.5:8080", "https://hooks.example.com/base/"],
     "HOOKLINE_PARSER_MEMORY": ["268435456", "4294967296"],
@@ -133,6 +134,7 @@ WRONG = {
     "HOOKLINE_WORKER_NAME": ["", "w" * 201],
     "HOOKLINE_LEASE": ["0.9", "86401", "a minute"],
     "HOOKLINE_ERROR_MESSAGES": ["", "no", "ON"],
+    "HOOKLINE_LOG_FORMAT": ["", "JSON", "text"],
     "LLAMA_CLOUD_API_KEY": ["", f"{SECRET} {SECRET}", f"{SECRET}\n", f"{SECRET}é"],
     "LLAMA_CLOUD_BASE_URL": [
         *("", "api.cloud.llamaindex.ai", "ftp://example.com", "https://"),

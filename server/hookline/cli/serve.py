@@ -25,7 +25,7 @@ def serve() -> None:
     from hookline.process import logs
 
     settings = load()
-    logs.configure()
+    logs.configure(settings.log_format)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_receive_until_signal(settings))
 

@@ -69,7 +69,7 @@ def work(
         settings = settings.model_copy(update={"admin_port": 0})
     chosen = _numbers(concurrency or [])
     own = load_stages(stages or settings.stages)
-    logs.configure()
+    logs.configure(settings.log_format)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_work_until_signal(settings, own, chosen))
 

@@ -1,6 +1,9 @@
 """Readiness: whether this process can do its work now, which means that Postgres lets it.
 
 `/readyz` of the public side says which part is at fault; that of the admin side says why.
+
+A log that cannot be written is only a warning: deliveries are answered without it, and if this
+process were taken out of service, they would not be.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.errors import DatabaseError
 from hookline.postgres.pool import renew, transaction
+from hookline.process.logs import describe_loss
 
 __all__ = ["Readiness"]
 
@@ -89,8 +93,11 @@ class Readiness:
         """For the public: 200, or 503 and the part that is at fault."""
         fault = await self.find_fault()
         part = "stopping" if self.stopping else "database"
+        answer = {"ready": fault is None, "fault": None if fault is None else part}
+        if describe_loss() is not None:
+            answer["warning"] = "log"
         return web.json_response(
-            {"ready": fault is None, "fault": None if fault is None else part},
+            answer,
             status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
         )
 
@@ -98,6 +105,11 @@ class Readiness:
         """For operators: 200 or 503, the sentence about the fault, and the state of the pool."""
         fault = await self.find_fault()
         return web.json_response(
-            {"ready": fault is None, "fault": fault, "pool": self._pool.get_stats()},
+            {
+                "ready": fault is None,
+                "fault": fault,
+                "warning": describe_loss(),
+                "pool": self._pool.get_stats(),
+            },
             status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
         )

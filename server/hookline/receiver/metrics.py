@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from hookline.process.log_metrics import LogLines
 from hookline.receiver.bodies import BodyBudget
 
 __all__ = ["ReceiverMetrics"]
@@ -36,6 +37,7 @@ class ReceiverMetrics:
             registry=self._registry,
         )
         self._bodies = Gauge("hookline_bodies_bytes", "Bodies in memory", registry=self._registry)
+        self._registry.register(LogLines())
 
     def watch_bodies(self, bodies: BodyBudget) -> None:
         """Report how many bytes `bodies` holds at the time of a scrape."""

@@ -20,7 +20,7 @@ from hookline.process import logs
 from hookline.providers.local.delivery import Answer, deliver, webhook_url
 from hookline.providers.local.parser import Parsed, ParserMissing, parser_version
 from hookline.providers.local.signed_envelope import SignedEnvelope, webhook_of
-from hookline.settings import ConfigurationError
+from hookline.settings import ENV_FILE, ConfigurationError, load
 from hookline.standalone.stack import Stack, running_stack
 from hookline.storage.files import FileStorage
 from hookline.submission.files import read_raw
@@ -68,7 +68,7 @@ async def run(
     check_integrity() finds nothing. Each run is for a new owner, so the document is new each time.
     Raises what `running_stack` raises, and ConfigurationError without the local parser.
     """
-    logs.configure(logging.WARNING)
+    logs.configure(load(directory / ENV_FILE).log_format, logging.WARNING)
     try:
         parser_version()
     except ParserMissing as error:

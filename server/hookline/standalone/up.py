@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from hookline.process import logs
 from hookline.process.signals import stop_on_signals
+from hookline.settings import ENV_FILE, load
 from hookline.stages import Stage
 from hookline.standalone.embedded import EmbeddedPostgresError
 from hookline.standalone.stack import Stack, running_stack
@@ -33,7 +34,7 @@ async def run(
 
     Raises what `running_stack` raises, and EmbeddedPostgresError when its Postgres has ended.
     """
-    logs.configure()
+    logs.configure(load(directory / ENV_FILE).log_format)
     stop = stop_on_signals()
     async with running_stack(directory, stages=stages) as stack:
         on_ready(stack)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from hookline.process.log_metrics import LogLines
+
 __all__ = ["WorkerMetrics"]
 
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -36,6 +38,7 @@ class WorkerMetrics:
             ["stage"],
             registry=self._registry,
         )
+        self._registry.register(LogLines())
 
     def show_stage(self, stage: str) -> None:
         """Show a stage with zeros before its first job."""
