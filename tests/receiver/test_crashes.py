@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -49,6 +53,47 @@ async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(
         )
         assert len(sender.events(job)) == 2
         assert sender.query("select * from upload_pipeline.check_integrity()") == []
+
+
+async def test_what_a_killed_receiver_was_writing_is_gone_after_the_erasure(
+    spawn: Spawn, tmp_path: Path
+) -> None:
+    hanging, hangs = tmp_path / "hanging", tmp_path / "hangs"
+    hanging.mkdir()
+    (hanging / "sitecustomize.py").write_text(
+        "import os, pathlib, time\nfsync = os.fsync\n"
+        f"def hang(descriptor):\n    while pathlib.Path({str(hangs)!r}).exists():\n"
+        "        time.sleep(0.01)\n    fsync(descriptor)\nos.fsync = hang\n"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join([str(hanging), *sys.path])}
+
+    def holding(sender: Sender) -> list[Path]:
+        files = (path for path in sender.objects.rglob("*") if path.is_file())
+        return [path for path in files if b"a private text" in path.read_bytes()]
+
+    async with spawn(**environment) as (receiver, sender):
+        first, job = sender.new_job(), sender.new_job()
+        assert (await sender.send_envelope(envelope_of(first)))[0] == 200
+        hangs.touch()
+        envelope = envelope_of(job, content="# a private text")
+        sending = asyncio.create_task(sender.send_envelope(envelope))
+        await until(lambda: bool(holding(sender)))
+        receiver.process.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await sending
+    hangs.unlink()
+
+    async with spawn(**environment) as (receiver, sender):
+        await until(lambda: bool(receiver.lines("unfinished_writes_removed")))
+        assert holding(sender) == []
+        assert (await sender.send_envelope(envelope))[0] == 200
+        assert len(holding(sender)) == 1
+        sender.query("select upload_pipeline.erase_document(%s)", job.document_id)
+        set_clock(sender, timedelta(minutes=10))
+        await until(lambda: not sender.query("select path from upload_pipeline.deletions"))
+        assert holding(sender) == []
+        names = [path.name for path in sender.objects.rglob("*")]
+        assert str(job.document_id) not in names, "no directory bears the id of the document"
 
 
 @pytest.fixture

@@ -62,6 +62,9 @@ async def test_a_stop_waits_for_one_hanging_deletion_and_not_for_the_rest() -> N
         async def read(self, path: str) -> bytes:
             raise AssertionError
 
+        async def sweep(self) -> int:
+            return 0
+
         async def delete(self, path: str) -> None:
             tried.append(path)
             drain.stop()

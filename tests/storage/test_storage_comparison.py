@@ -21,6 +21,7 @@ from hookline.doctor.report import examine
 from hookline.doctor.storage_comparison import GRACE, Comparison
 from hookline.postgres.pool import open_pool
 from hookline.postgres.views import KnownObject, Views
+from hookline.settings import Settings
 from hookline.storage.files import FileStorage
 from hookline.storage.opening import open_storage
 from support.servers import ROOT
@@ -258,6 +259,22 @@ async def test_the_storage_row_shows_what_the_storage_check_found(
     supabase.buckets["parsed"] = Bucket(["image/png"])
     [told] = (await examined())["storage"]
     assert "bucket parsed does not take text/markdown" in told.sentence
+
+
+async def test_what_an_interrupted_write_left_is_a_warning(
+    jobs: Jobs, login: Callable[[str], str], tmp_path: Path
+) -> None:
+    left = tmp_path / "parsed/~hookline/of-another-boot.0"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a text")
+    os.utime(left, (OLD.timestamp(), OLD.timestamp()))
+    given: Any = {"database_url": login("reader"), "storage_url": tmp_path.as_uri()}
+    settings = Settings(**given)
+    checks = {one.name: one async for one in examine(settings, integrity=False, compare=True)}
+    assert checks["unfinished"].state == "warning"
+    assert checks["unfinished"].sentence.startswith(f"{left} (6 bytes of ")
+    assert checks["comparison"].state == "warning"
+    assert checks["comparison"].sentence.endswith("0 in the database: 1 unfinished.")
 
 
 def test_the_table_is_bounded_and_json_is_not(login: Callable[[str], str], tmp_path: Path) -> None:

@@ -24,9 +24,12 @@ _DOWNLOADS = 8
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An object without a job (orphaned), or a job's object that is missing or has other bytes."""
+    """An object without a job (orphaned), or a job's object that is missing or has other bytes.
 
-    kind: Literal["orphaned", "missing", "different"]
+    `unfinished` is what an interrupted write has left; its `path` is where that is.
+    """
+
+    kind: Literal["unfinished", "orphaned", "missing", "different"]
     path: str
     job_id: UUID | None
     detail: str
@@ -56,6 +59,9 @@ class Comparison:
 
     async def differences(self) -> AsyncGenerator[Difference, None]:
         """Each difference as it is found. Raises StorageError, DatabaseError."""
+        for left in await self._storage.unfinished():
+            detail = f"{left.size:,} bytes of {left.modified:%Y-%m-%d %H:%M} UTC"
+            yield Difference("unfinished", left.path, None, detail)
         async for listed in _batches(self._storage.list("parsed")):
             for difference in await self._compare_listed(listed):
                 yield difference

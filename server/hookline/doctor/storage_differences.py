@@ -44,8 +44,8 @@ async def compare_storage(
         yield _failed(error)
         return
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(found.items()))
-    only_orphans = set(found) <= {"orphaned"}
-    state: State = "ok" if not found else "warning" if only_orphans else "fault"
+    harmless = set(found) <= {"orphaned", "unfinished"}
+    state: State = "ok" if not found else "warning" if harmless else "fault"
     yield Check(
         _TOTALS,
         state,
@@ -57,6 +57,13 @@ async def compare_storage(
 def _row(difference: Difference) -> Check:
     path, job_id, detail = difference.path, difference.job_id, difference.detail
     match difference.kind:
+        case "unfinished":
+            return Check(
+                "unfinished",
+                "warning",
+                f"{path} ({detail}) was left by an interrupted write, and may hold the text of a"
+                " document. A running receiver removes it within a minute.",
+            )
         case "orphaned":
             return Check(
                 "orphaned",

@@ -1,5 +1,7 @@
 """The drain: stores content that storage refused before, and deletes objects of erased documents.
 
+It also removes what interrupted writes have left in storage, at the start and once a minute.
+
 Any number of drains may run at once, in any process: a claim skips what another drain has claimed.
 """
 
@@ -29,6 +31,8 @@ _DELETIONS = 20
 # A claim lasts for a minute (claim_deletions). After that a new document may have the path, so a
 # deletion has to be over by then. The rest of the minute is for a request that is carried out late.
 _DELETE_WITHIN = 45.0
+# Seconds between two sweeps.
+_SWEEP_INTERVAL = 60.0
 
 
 class Drain:
@@ -52,8 +56,13 @@ class Drain:
 
     async def run(self) -> None:
         """Work until `stop` is called. While Postgres or the storage is away, try again later."""
+        clock = asyncio.get_running_loop().time
+        next_sweep = clock()
         while not self._stopping.is_set():
             try:
+                if clock() >= next_sweep:
+                    next_sweep = clock() + _SWEEP_INTERVAL
+                    await self.sweep()
                 found_work = await self.run_once()
             except DatabaseError as error:
                 log.warning("drain_waits", reason=str(error))
@@ -96,6 +105,8 @@ class Drain:
         loop = asyncio.get_running_loop()
         latest = loop.time() + _DELETE_WITHIN - self._deadline
         deletions = await self._engine.claim_deletions(_DELETIONS)
+        if deletions and not await self.sweep():
+            return True
         for path, tries in deletions:
             # A storage that hangs takes the whole deadline for each deletion.
             if self._stopping.is_set() or loop.time() > latest:
@@ -104,6 +115,23 @@ class Drain:
             if await self._try("delete", self._storage.delete(path), ids):
                 await self._engine.finish_deletion(path, tries)
         return content is not None or bool(deletions)
+
+    async def sweep(self) -> bool:
+        """Remove what writers that ended or hang have left in storage; whether that worked.
+
+        It may hold the text of an erased document. So it goes before the object does, and a writer
+        that hangs until after the deletion cannot write the object any more.
+        """
+        try:
+            async with asyncio.timeout(self._deadline):
+                removed = await self._storage.sweep()
+        except (StorageError, TimeoutError) as error:
+            reason = str(error) or f"no answer within {self._deadline:g} s"
+            log.warning("storage_failed", what="sweep", reason=reason)
+            return False
+        if removed:
+            log.warning("unfinished_writes_removed", files=removed)
+        return True
 
     async def _try(self, what: str, operation: Awaitable[None], ids: dict[str, Any]) -> bool:
         """Whether the storage did it within the deadline. A failure is counted and logged."""

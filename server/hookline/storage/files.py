@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from hookline.storage.objects import (
     StoredObject,
     object_key,
 )
+from hookline.storage.temporary_files import DIRECTORY, TemporaryFile, list_abandoned, sweep
 
 __all__ = ["FileStorage"]
 
@@ -28,8 +29,6 @@ _Answer = TypeVar("_Answer")
 
 # More than a disk does at once, and few enough that all of them may hang.
 _CALLS_AT_ONCE = 8
-# No path of an object has a `~`.
-_TEMPORARY = "~hookline-"
 
 # There is no object: nothing, a directory, or a file where a directory would be.
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -39,6 +38,10 @@ _REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG),
     *(errno.EFBIG, errno.EILSEQ, errno.EINVAL, errno.ELOOP),
 }
+# Mounted read-only; or a directory within a bucket is a mount of its own.
+_WRONG_FILE_SYSTEM = {errno.EROFS, errno.EXDEV}
+# What is wrong with a directory that all objects of a bucket need.
+_WRONG_DIRECTORY = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ELOOP}
 
 
 class FileStorage:
@@ -49,19 +52,19 @@ class FileStorage:
         self._calls = BlockingCalls(_CALLS_AT_ONCE)
 
     async def write(self, path: str, content: bytes) -> None:
-        """Write a temporary file, fsync, rename, fsync the directories. Raises StorageError."""
-        target = self._root / object_key(path)
-        await self._call(lambda: self._write(target, content))
+        """Write a temporary file, fsync, rename, fsync the directory. Raises StorageError."""
+        key = object_key(path)
+        await self._call(lambda: self._write(key, content), key)
 
     async def delete(self, path: str) -> None:
-        """Remove the file, and fsync its directory. Raises StorageError."""
-        target = self._root / object_key(path)
-        await self._call(lambda: self._delete(target))
+        """Remove the file, then its directory if that is empty. Raises StorageError."""
+        key = object_key(path)
+        await self._call(lambda: self._delete(key), key)
 
     async def read(self, path: str) -> bytes:
         """The file's bytes. Raises MissingObject and StorageError."""
-        target = self._root / object_key(path)
-        return await self._call(lambda: self._read(target))
+        key = object_key(path)
+        return await self._call(lambda: self._read(self._root / key), key)
 
     async def list(self, bucket: str) -> AsyncIterator[StoredObject]:
         """Every file below the bucket's directory, one directory at a time. Raises StorageError."""
@@ -72,7 +75,15 @@ class FileStorage:
             directories, objects = await self._call(partial(_scan, self._root, key))
             for found in objects:
                 yield found
-            keys.extend(directories)
+            keys.extend(one for one in directories if one != f"{bucket}/{DIRECTORY}")
+
+    async def unfinished(self) -> tuple[StoredObject, ...]:
+        """The temporary files that `sweep` would remove, by their paths on disk."""
+        return await self._call(self._unfinished)
+
+    async def sweep(self) -> int:
+        """Remove the temporary files that no writer will finish; how many there were."""
+        return await self._call(self._sweep)
 
     async def check(self) -> None:
         """Raise StorageError unless the root is a directory that this user may write in."""
@@ -82,40 +93,66 @@ class FileStorage:
         """The file on disk that holds the object of a path."""
         return self._root / object_key(path)
 
-    async def _call(self, function: Callable[[], _Answer]) -> _Answer:
-        return await self._calls.call(partial(self._explained, function))
+    async def _call(self, function: Callable[[], _Answer], key: str = "") -> _Answer:
+        return await self._calls.call(partial(self._explained, function, key))
 
-    def _explained(self, function: Callable[[], _Answer]) -> _Answer:
+    def _explained(self, function: Callable[[], _Answer], key: str) -> _Answer:
         """What `function` returns; its OSError becomes the StorageError that says who is hurt."""
         try:
             return function()
         except OSError as error:
-            reason = f"{error.strerror or type(error).__name__} ({error.errno})"
-            if error.errno == errno.EROFS:
+            reason = _reason(error)
+            if error.errno in _WRONG_FILE_SYSTEM:
                 raise StorageMisconfigured(f"{self._root}: {reason}") from error
             if error.errno not in _REFUSALS:
                 raise StorageError(reason) from error
-            # Without its root, the object is not at fault.
-            self._check()
+            # Without its root or its bucket, the object is not at fault.
+            self._check(key.partition("/")[0])
             raise ObjectRefused(reason) from error
 
-    def _write(self, target: Path, content: bytes) -> None:
-        self._make_directory(target.parent)
-        descriptor, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
+    def _write(self, key: str, content: bytes) -> None:
+        temporary = self._temporary_file(key.partition("/")[0], content)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fchmod(file.fileno(), 0o640)
-                os.fsync(file.fileno())
-            os.rename(temporary, target)
+            self._publish(temporary, self._root / key)
         except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+            temporary.discard()
             raise
-        _sync_directory(target.parent)
+        temporary.close()
 
-    def _make_directory(self, directory: Path) -> None:
+    def _temporary_file(self, bucket: str, content: bytes) -> TemporaryFile:
+        directory = self._root / bucket / DIRECTORY
+        try:
+            try:
+                return TemporaryFile(directory, content)
+            except FileNotFoundError:
+                for one in self._make_directory(directory):
+                    _sync_directory(one.parent)
+                return TemporaryFile(directory, content)
+        except OSError as error:
+            if error.errno not in _WRONG_DIRECTORY:
+                raise
+            self._check()
+            raise StorageMisconfigured(
+                f"{directory}: {_reason(error)}: make it a directory that this user may write in"
+            ) from error
+
+    def _publish(self, temporary: TemporaryFile, target: Path) -> None:
+        made: tuple[Path, ...] = ()
+        try:
+            temporary.rename(target)
+        except FileNotFoundError:
+            made = self._make_directory(target.parent)
+            try:
+                temporary.rename(target)
+            except FileNotFoundError as error:
+                raise StorageError("it took too long: the temporary file was removed") from error
+        _sync_directory(target.parent)
+        # After the file: what is new in them is written together with it.
+        for directory in made:
+            _sync_directory(directory.parent)
+
+    def _make_directory(self, directory: Path) -> tuple[Path, ...]:
+        """Make it with its parents; the directories that are new. Not durable yet."""
         # The root itself is never created: without its disk it must not look like an empty storage.
         missing = []
         while not directory.exists():
@@ -127,7 +164,7 @@ class FileStorage:
             raise StorageMisconfigured(f"{directory} is not a directory: remove it")
         for one in reversed(missing):
             one.mkdir(mode=0o750, exist_ok=True)
-            _sync_directory(one.parent)
+        return tuple(missing)
 
     def _read(self, target: Path) -> bytes:
         try:
@@ -143,20 +180,45 @@ class FileStorage:
                 f"{self._root} is not a directory: create it, or mount its disk"
             )
 
-    def _check(self) -> None:
+    def _check(self, bucket: str = "") -> None:
         self._require_root()
-        if not os.access(self._root, os.R_OK | os.W_OK | os.X_OK):
-            raise StorageMisconfigured(
-                f"this user may not write in {self._root}: make it the directory's owner"
-            )
+        for directory in {self._root, self._root / bucket}:
+            if directory.is_dir() and not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+                raise StorageMisconfigured(
+                    f"this user may not write in {directory}: make it the directory's owner"
+                )
 
-    def _delete(self, target: Path) -> None:
+    def _delete(self, key: str) -> None:
+        target = self._root / key
+        bucket = self._root / key.partition("/")[0]
         try:
             target.unlink()
         except _ABSENT:
             self._require_root()
-        else:
-            _sync_directory(target.parent)
+            return
+        directory = target.parent
+        # Its name is the id of a document. A writer that finds it gone makes it again.
+        while directory != bucket:
+            try:
+                directory.rmdir()
+            except OSError:
+                break
+            directory = directory.parent
+        _sync_directory(directory)
+
+    def _unfinished(self) -> tuple[StoredObject, ...]:
+        return tuple(
+            _stored(str(one.path), one.size, one.modified)
+            for directory in self._temporary_directories()
+            for one in list_abandoned(directory, time.time())
+        )
+
+    def _sweep(self) -> int:
+        return sum(sweep(one, time.time()) for one in self._temporary_directories())
+
+    def _temporary_directories(self) -> Iterator[Path]:
+        self._require_root()
+        return (bucket / DIRECTORY for bucket in self._root.iterdir())
 
 
 def _scan(root: Path, key: str) -> tuple[list[str], list[StoredObject]]:
@@ -167,14 +229,19 @@ def _scan(root: Path, key: str) -> tuple[list[str], list[StoredObject]]:
             name = f"{key}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 directories.append(name)
-            elif not entry.name.startswith(_TEMPORARY):
+            else:
                 with suppress(FileNotFoundError):
-                    objects.append(_stored(f"storage://{name}", entry.stat()))
+                    status = entry.stat()
+                    objects.append(_stored(f"storage://{name}", status.st_size, status.st_mtime))
     return directories, objects
 
 
-def _stored(path: str, status: os.stat_result) -> StoredObject:
-    return StoredObject(path, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+def _stored(path: str, size: int, modified: float) -> StoredObject:
+    return StoredObject(path, size, datetime.fromtimestamp(modified, UTC))
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.strerror or type(error).__name__} ({error.errno})"
 
 
 def _sync_directory(directory: Path) -> None:

@@ -74,6 +74,15 @@ class Storage(Protocol):
     def list(self, bucket: str) -> AsyncIterator[StoredObject]:
         """Every object below storage://bucket/, in any order."""
 
+    async def unfinished(self) -> tuple[StoredObject, ...]:
+        """What interrupted writes have left and `sweep` would remove. `path` tells where it is."""
+
+    async def sweep(self) -> int:
+        """Remove what interrupted writes have left; how many. Spares what is being written.
+
+        Call it before `delete` for an erasure: what was left may hold the text of the object.
+        """
+
     async def check(self) -> None:
         """Raise if no object can be written here, with a sentence that says why."""
 

@@ -168,6 +168,14 @@ class SupabaseStorage:
             if not page.hasNext or cursor is None:
                 return
 
+    async def unfinished(self) -> tuple[StoredObject, ...]:
+        """Nothing: an upload that breaks off leaves no object, and we make no resumable uploads."""
+        return ()
+
+    async def sweep(self) -> int:
+        """Nothing to do: see `unfinished`."""
+        return 0
+
     async def check(self) -> None:
         """Raise StorageError unless the server takes the key and has the bucket, a private one."""
         self._require_service_role()
