@@ -17,7 +17,7 @@ def check_migrations(conninfo: str, login: Login) -> Check:
     """One row. It blocks: run it in a thread."""
     try:
         with psycopg.connect(
-            conninfo, **connection_arguments("hookline"), prepare_threshold=None
+            conninfo, **connection_arguments(conninfo, "hookline"), prepare_threshold=None
         ) as connection:
             pending = migrations.pending(connection)
     except MigrationError as error:

@@ -33,7 +33,7 @@ async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[Async
     conninfo = settings.require_database()
     try:
         connection = await psycopg.AsyncConnection.connect(
-            conninfo, **connection_arguments("hookline")
+            conninfo, **connection_arguments(conninfo, "hookline")
         )
     except psycopg.OperationalError as error:
         raise unreachable(conninfo, error) from error

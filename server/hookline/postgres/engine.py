@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.deliveries import Content, Notice
-from hookline.postgres.pool import transaction
+from hookline.postgres.pool import CALL_TIMEOUT, transaction
 from hookline.postgres.records import (
     ClaimedContent,
     CreditStatus,
@@ -27,6 +27,11 @@ from hookline.postgres.records import (
 __all__ = [
     "Engine",
 ]
+
+# Bytes a second that content travels at, at least. It takes that much longer to send.
+_SLOWEST = 2**20
+# Seconds for a claim of content, whose size is not known before.
+_LARGEST_CONTENT = 60.0
 
 
 class Engine:
@@ -85,7 +90,7 @@ class Engine:
 
     async def claim_content(self) -> ClaimedContent | None:
         """The next content that waits for storage, if any. Only one, since it may be large."""
-        async with transaction(self._pool) as connection:
+        async with transaction(self._pool, within=_LARGEST_CONTENT) as connection:
             cursor = await connection.execute(
                 "select job_id, ordinal, path, content, tries"
                 " from upload_pipeline.claim_contents(batch => 1)",
@@ -347,8 +352,8 @@ class Engine:
         return await self._receipt("retry_job", job_id=job_id, reason=reason)
 
     async def check_integrity(self) -> list[Mapping[str, Any]]:
-        """One row {violation, job_id, detail} for each violated invariant."""
-        async with transaction(self._pool) as connection:
+        """One row {violation, job_id, detail} for each violated invariant. It may take minutes."""
+        async with transaction(self._pool, within=None) as connection:
             cursor = await connection.execute(
                 "select violation, job_id, detail from upload_pipeline.check_integrity()"
             )
@@ -362,7 +367,9 @@ class Engine:
         return row[0] if row else None
 
     async def _receipt(self, function: str, **arguments: object) -> Receipt:
-        async with transaction(self._pool) as connection:
+        content = arguments.get("content")
+        more = len(content) / _SLOWEST if isinstance(content, bytes) else 0
+        async with transaction(self._pool, within=CALL_TIMEOUT + more) as connection:
             cursor = connection.cursor(row_factory=class_row(Receipt))
             await cursor.execute(_call(function, *arguments), arguments)
             receipt = await cursor.fetchone()

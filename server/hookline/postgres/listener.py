@@ -22,7 +22,11 @@ log = structlog.get_logger("hookline.worker")
 
 # Pauses before a lost connection is made again, in seconds.
 _FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 10.0
+_LONGEST_PAUSE = 3.0
+# After so many seconds without a notification the server is asked whether it is there, and has so
+# many to answer. Until it is found missing, claimers poll less often than without a listener.
+_ASK_AFTER = 5.0
+_ANSWER_TIMEOUT = 5.0
 
 
 class Listener:
@@ -51,19 +55,23 @@ class Listener:
     async def _listen(self, backoff: Backoff) -> None:
         connection = await psycopg.AsyncConnection.connect(
             self._conninfo,
-            **connection_arguments("hookline-listener"),
+            **connection_arguments(self._conninfo, "hookline-listener"),
             autocommit=True,
-            # We send nothing on this connection. Only keepalives find out that the server is gone.
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
         )
         try:
-            await connection.execute(f"listen {CHANNEL}".encode())
+            await _ask(connection, f"listen {CHANNEL}")
             self.listening = True
             backoff.reset()
             self._on_notify(None)
-            async for notification in connection.notifies():
-                self._on_notify(notification.payload)
+            while True:
+                async for notification in connection.notifies(timeout=_ASK_AFTER):
+                    self._on_notify(notification.payload)
+                # Also keeps firewalls and proxies from forgetting a connection that is idle.
+                await _ask(connection, "")
         finally:
             await connection.close()
+
+
+async def _ask(connection: psycopg.AsyncConnection, statement: str) -> None:
+    async with asyncio.timeout(_ANSWER_TIMEOUT):
+        await connection.execute(statement.encode())

@@ -146,7 +146,10 @@ def migrate(conninfo: str) -> list[Migration]:
     """
     # Transaction poolers keep no prepared statements.
     with psycopg.connect(
-        conninfo, **connection_arguments("hookline"), autocommit=True, prepare_threshold=None
+        conninfo,
+        **connection_arguments(conninfo, "hookline"),
+        autocommit=True,
+        prepare_threshold=None,
     ) as conn:
         # Whoever waited for another migration must see what that one has committed.
         conn.isolation_level = psycopg.IsolationLevel.READ_COMMITTED

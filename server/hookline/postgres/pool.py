@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from hookline.postgres.errors import InvalidArgument, ReadOnlyServer, Unavailable, meaning_of
+from hookline.postgres.errors import (
+    InvalidArgument,
+    ReadOnlyServer,
+    Unavailable,
+    meaning_of,
+)
 from hookline.postgres.session import adapt, connection_arguments, pin
 
-__all__ = ["open_pool", "renew", "transaction"]
+__all__ = ["CALL_TIMEOUT", "open_pool", "renew", "transaction"]
 
+CALL_TIMEOUT: Final = 8.0
+"""Seconds for one call once it has a connection: longer than its lock waits, which are 2 s each.
+
+A server that hangs acknowledges packets, so no setting of TCP ends the call.
+"""
+
+# Long enough for one lock wait of the calls that hold the connections. After that the caller gets
+# an error and the sender retries.
 _POOL_TIMEOUT = 5.0
+
+# psycopg_pool doubles the pause before it tries to connect again, from one second on, until
+# `reconnect_timeout` has passed. Then it gives up, and the next caller makes it begin anew. So this
+# limits how long an outage is felt after its end.
+_RECONNECT_TIMEOUT = 5.0
 
 _RENEW_INTERVAL = 1.0
 _RENEWED: WeakKeyDictionary[AsyncConnectionPool, float] = WeakKeyDictionary()
@@ -33,15 +53,14 @@ def open_pool(
         conninfo,
         min_size=min(2, size),
         max_size=size,
-        # Long enough for one lock wait of the calls that hold the connections. After that the
-        # caller gets an error and the sender retries.
         timeout=_POOL_TIMEOUT,
-        reconnect_timeout=float("inf"),
+        reconnect_timeout=_RECONNECT_TIMEOUT,
         open=False,
         name=name,
         configure=adapt,
+        check=_check,
         kwargs={
-            **connection_arguments(name),
+            **connection_arguments(conninfo, name),
             "autocommit": True,
             "prepare_threshold": prepare_threshold,
         },
@@ -49,10 +68,11 @@ def open_pool(
 
 
 async def renew(pool: AsyncConnectionPool) -> None:
-    """Close all connections and make new ones: they lead to a server that only reads.
+    """Close all connections and make new ones, since one was lost or leads to a read-only server.
 
-    After a failover behind a name or a proxy, the new ones lead to the new primary. At most once in
-    `_RENEW_INTERVAL`, since every call fails while there is no other server.
+    What one connection has met, the others will meet: after a restart, a failover behind a name or
+    a proxy, or a firewall's loss of memory. At most once in `_RENEW_INTERVAL`, since every call
+    fails while there is no other server.
     """
     now = time.monotonic()
     if now - _RENEWED.get(pool, -_RENEW_INTERVAL) >= _RENEW_INTERVAL:
@@ -60,21 +80,51 @@ async def renew(pool: AsyncConnectionPool) -> None:
         await pool.drain()
 
 
-@asynccontextmanager
-async def transaction(pool: AsyncConnectionPool) -> AsyncIterator[psycopg.AsyncConnection]:
-    """A connection for one call, which is one transaction. Raises only DatabaseErrors."""
+async def _check(connection: psycopg.AsyncConnection) -> None:
+    """Raise if the server or a pooler has ended this idle connection. It asks no question.
+
+    The first reading may find a last message, the second one the end behind it.
+    """
     try:
-        async with pool.connection() as connection:
-            await pin(connection)
-            yield connection
+        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        if isinstance(pool := connection._pool, AsyncConnectionPool):
+            await renew(pool)
+        raise
+
+
+@asynccontextmanager
+async def transaction(
+    pool: AsyncConnectionPool, *, within: float | None = CALL_TIMEOUT
+) -> AsyncIterator[psycopg.AsyncConnection]:
+    """A connection for one call, which is one transaction. Raises only DatabaseErrors.
+
+    The call ends `within` so many seconds; None is for reading that may take long. A call that is
+    cut is cancelled at the server too, and its connection is closed unless the server confirms that
+    within 5 s (psycopg, AsyncConnection.wait). Whether it was committed is not known then.
+    """
+    lost = False
+    try:
+        async with asyncio.timeout(None) as limit, pool.connection() as connection:
+            if within is not None:
+                limit.reschedule(asyncio.get_running_loop().time() + within)
+            try:
+                await pin(connection)
+                yield connection
+            finally:
+                lost = connection.closed
     except (PoolTimeout, TooManyRequests, PoolClosed) as error:
         raise Unavailable("no connection to Postgres became free in time") from error
     except UnicodeEncodeError as error:
         raise InvalidArgument("a value cannot be stored as text") from error
     except psycopg.Error as error:
         meaning = meaning_of(error)
-        if isinstance(meaning, ReadOnlyServer):
-            await renew(pool)
+        lost = lost or isinstance(meaning, ReadOnlyServer)
         raise meaning from error
-    except (OSError, TimeoutError) as error:
-        raise Unavailable(type(error).__name__) from error
+    except OSError as error:
+        reason = f"no answer within {within:g} s" if limit.expired() else type(error).__name__
+        raise Unavailable(reason) from error
+    finally:
+        if lost:
+            await renew(pool)

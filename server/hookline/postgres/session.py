@@ -7,14 +7,14 @@ suit us, each transaction sets its own value.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import psycopg
 
-__all__ = ["CONNECT_TIMEOUT", "adapt", "connection_arguments", "pin"]
+from hookline.postgres.time_limits import time_limits
 
-CONNECT_TIMEOUT: Final = 5
-"""Seconds for making a connection."""
+__all__ = ["adapt", "connection_arguments", "pin"]
 
 # The functions need READ COMMITTED: they look for what others have committed after a lock wait.
 # psycopg reads times and intervals in these formats only. String literals in function bodies are
@@ -25,20 +25,28 @@ select pg_catalog.current_setting('default_transaction_isolation') = 'read commi
   and pg_catalog.current_setting('IntervalStyle') = 'postgres'
   and pg_catalog.current_setting('standard_conforming_strings') = 'on'
 """
+# Here a call is more than one statement. If its client vanishes in between, its locks end soon.
 _PIN: Final = b"""
 select pg_catalog.set_config('DateStyle', 'ISO, MDY', true),
   pg_catalog.set_config('IntervalStyle', 'postgres', true),
   pg_catalog.set_config('standard_conforming_strings', 'on', true),
-  pg_catalog.set_config('TimeZone', 'UTC', true)
+  pg_catalog.set_config('TimeZone', 'UTC', true),
+  pg_catalog.set_config('idle_in_transaction_session_timeout', '10s', true)
 """
 
+# Seconds for the first question on a new connection.
+_ADAPT_TIMEOUT: Final = 5.0
 
-def connection_arguments(name: str) -> dict[str, Any]:
-    """The keyword arguments of every connection of ours, with its application_name."""
+
+def connection_arguments(conninfo: str, name: str) -> dict[str, Any]:
+    """What every connection of ours adds to its connection string. `name` is our program's.
+
+    The user may choose another application_name, and other time limits.
+    """
     return {
-        "application_name": name,
+        "fallback_application_name": name,
         "client_encoding": "utf8",
-        "connect_timeout": CONNECT_TIMEOUT,
+        **time_limits(conninfo),
     }
 
 
@@ -46,13 +54,18 @@ async def adapt(connection: psycopg.AsyncConnection) -> None:
     """Find out, once for a new connection with autocommit, whether the server's defaults suit us.
 
     Where they do not, autocommit is switched off: then a transaction begins with the right
-    isolation, and `pin` sets the rest.
+    isolation, and `pin` sets the rest. If it fails, it closes the connection.
     """
-    cursor = await connection.execute(_SUITS)
-    row = await cursor.fetchone()
-    if row is None or not row[0]:
-        await connection.set_autocommit(False)
-        await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
+    try:
+        async with asyncio.timeout(_ADAPT_TIMEOUT):
+            cursor = await connection.execute(_SUITS)
+            row = await cursor.fetchone()
+            if row is None or not row[0]:
+                await connection.set_autocommit(False)
+                await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
+    except BaseException:
+        await connection.close()
+        raise
 
 
 async def pin(connection: psycopg.AsyncConnection) -> None:

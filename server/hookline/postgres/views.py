@@ -26,6 +26,9 @@ __all__ = [
 
 Row = TypeVar("Row")
 
+# Seconds for one query of a person: some read every row of a large table.
+_READ_TIMEOUT = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class JobOverview:
@@ -310,7 +313,7 @@ class Views:
         columns = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
         # All three are text of this module. Values are always parameters.
         query = f"select {columns} from upload_pipeline.{view} {clauses}"  # noqa: S608
-        async with transaction(self._pool) as connection:
+        async with transaction(self._pool, within=_READ_TIMEOUT) as connection:
             cursor = connection.cursor(row_factory=class_row(kind))
             await cursor.execute(query.encode(), values)
             return await cursor.fetchall()

@@ -47,7 +47,7 @@ _ANSWERS: dict[type[BaseException], _Answer] = {
     ),
     UnusableContent: _Answer(HTTPStatus.UNPROCESSABLE_ENTITY),
     Unavailable: _Answer(
-        HTTPStatus.SERVICE_UNAVAILABLE, "The database is away or busy; nothing was changed."
+        HTTPStatus.SERVICE_UNAVAILABLE, "The database is away or busy; send it again."
     ),
     StorageError: _Answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL),
     DatabaseError: _Answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL),
