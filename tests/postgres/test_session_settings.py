@@ -31,6 +31,7 @@ SETTINGS = {
     "ISO intervals": "IntervalStyle = 'iso_8601'",
     "repeatable read": "default_transaction_isolation = 'repeatable read'",
     "serializable": "default_transaction_isolation = 'serializable'",
+    "lazy commits": "synchronous_commit = off",
     "old strings": "standard_conforming_strings = off",
 }
 
@@ -72,11 +73,12 @@ async def test_a_transaction_has_the_isolation_and_formats_that_we_rely_on(
     async with opened(login("operator")) as pool, transaction(pool) as connection:
         cursor = await connection.execute(
             "select current_setting('transaction_isolation'), current_setting('client_encoding'),"
-            " current_setting('standard_conforming_strings'), now(), interval '1 day 2 hours', %s",
+            " current_setting('standard_conforming_strings'),"
+            " current_setting('synchronous_commit'), now(), interval '1 day 2 hours', %s",
             ["報告"],
         )
-        isolation, encoding, strings, moment, interval, text = await cursor.fetchone() or ()
-    assert (isolation, encoding, strings) == ("read committed", "UTF8", "on")
+        isolation, encoding, *switches, moment, interval, text = await cursor.fetchone() or ()
+    assert (isolation, encoding, switches) == ("read committed", "UTF8", ["on", "on"])
     assert abs(moment - datetime.now(UTC)) < timedelta(minutes=1)
     assert (interval, text) == (timedelta(days=1, hours=2), "報告")
 
@@ -105,6 +107,14 @@ async def test_migrations_are_applied_as_without(postgres18: Server) -> None:
             assert sorted(map(len, done))[0] == 0, "the second one finds nothing to do"
             with psycopg.connect(url, autocommit=True) as connection:
                 assert pending(connection) == []
+
+
+async def test_a_stricter_commit_is_kept(database: str, login: Callable[[str], str]) -> None:
+    change_defaults(database, "synchronous_commit = remote_apply")
+    change_defaults(database, "DateStyle = 'German, DMY'")
+    async with opened(login("operator")) as pool, transaction(pool) as connection:
+        cursor = await connection.execute("show synchronous_commit")
+        assert await cursor.fetchone() == ("remote_apply",)
 
 
 async def test_ordinary_defaults_cost_nothing(login: Callable[[str], str]) -> None:

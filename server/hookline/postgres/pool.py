@@ -19,6 +19,7 @@ from hookline.postgres.errors import (
     meaning_of,
 )
 from hookline.postgres.session import adapt, connection_arguments, pin
+from hookline.postgres.unreplicated_commit import noticing
 
 __all__ = ["CALL_TIMEOUT", "open_pool", "renew", "transaction"]
 
@@ -110,10 +111,15 @@ async def transaction(
             if within is not None:
                 limit.reschedule(asyncio.get_running_loop().time() + within)
             try:
-                await pin(connection)
-                yield connection
+                with noticing(connection) as unreplicated:
+                    await pin(connection)
+                    yield connection
+                    if not connection.autocommit:
+                        await connection.commit()
             finally:
                 lost = connection.closed
+        if unreplicated:
+            raise Unavailable("the commit may not have reached the standby that it waits for")
     except (PoolTimeout, TooManyRequests, PoolClosed) as error:
         raise Unavailable("no connection to Postgres became free in time") from error
     except UnicodeEncodeError as error:

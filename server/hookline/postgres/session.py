@@ -18,12 +18,14 @@ __all__ = ["adapt", "connection_arguments", "pin"]
 
 # The functions need READ COMMITTED: they look for what others have committed after a lock wait.
 # psycopg reads times and intervals in these formats only. String literals in function bodies are
-# read with standard_conforming_strings.
+# read with standard_conforming_strings. With synchronous_commit off, a commit that we acknowledge
+# may be lost in a crash.
 _SUITS: Final = b"""
 select pg_catalog.current_setting('default_transaction_isolation') = 'read committed'
   and pg_catalog.current_setting('DateStyle') like 'ISO%'
   and pg_catalog.current_setting('IntervalStyle') = 'postgres'
   and pg_catalog.current_setting('standard_conforming_strings') = 'on'
+  and pg_catalog.current_setting('synchronous_commit') <> 'off'
 """
 # Here a call is more than one statement. If its client vanishes in between, its locks end soon.
 _PIN: Final = b"""
@@ -31,7 +33,9 @@ select pg_catalog.set_config('DateStyle', 'ISO, MDY', true),
   pg_catalog.set_config('IntervalStyle', 'postgres', true),
   pg_catalog.set_config('standard_conforming_strings', 'on', true),
   pg_catalog.set_config('TimeZone', 'UTC', true),
-  pg_catalog.set_config('idle_in_transaction_session_timeout', '10s', true)
+  pg_catalog.set_config('idle_in_transaction_session_timeout', '10s', true),
+  case when pg_catalog.current_setting('synchronous_commit') = 'off'
+    then pg_catalog.set_config('synchronous_commit', 'on', true) end
 """
 
 # Seconds for the first question on a new connection.
