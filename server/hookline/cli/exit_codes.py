@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hookline.postgres.connecting import Unreachable
 from hookline.postgres.errors import DatabaseError, Unavailable
 from hookline.postgres.migrations import MigrationError
@@ -52,5 +54,10 @@ def explain(error: Exception) -> tuple[int, str] | None:
             return AWAY, str(error)
         case StorageError():
             return AWAY, f"The storage failed: {error}."
+        case OSError(filename=str(path)) if path == os.environ.get("SSLKEYLOGFILE"):
+            # Python's ssl opens it as soon as aiohttp is imported.
+            return WRONG, (
+                f"SSLKEYLOGFILE={path} cannot be written ({error.strerror}): remove the variable."
+            )
         case _:
             return None

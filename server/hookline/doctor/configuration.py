@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from hookline.doctor.check import Check, count
+from hookline.process.http_client import open_http_client
 from hookline.providers.configured_parser import choose_parser
 from hookline.providers.local.parser import PARSER
 from hookline.settings import ConfigurationError, Settings, load
@@ -101,6 +102,13 @@ def check_parser(settings: Settings) -> Check:
             "fault",
             f"{choice.sentence} `hookline work` does not start: {remedies}.",
         )
+    if choice.parser == "llamacloud":
+        from httpx import AsyncClient
+
+        try:
+            open_http_client(AsyncClient)
+        except ConfigurationError as error:
+            return Check("parser", "fault", f"`hookline work` does not start: {error}")
     return Check("parser", "ok", choice.sentence)
 
 

@@ -19,6 +19,7 @@ from storage3.exceptions import StorageApiError
 from storage3.utils import StorageException
 from supabase import AsyncClientOptions, create_async_client
 
+from hookline.process.http_client import open_http_client
 from hookline.settings import Settings
 from hookline.storage.objects import (
     MissingObject,
@@ -247,7 +248,10 @@ class SupabaseStorage:
 
 @asynccontextmanager
 async def open_supabase(settings: Settings) -> AsyncIterator[SupabaseStorage]:
-    """The storage of settings whose HOOKLINE_STORAGE_URL is supabase://bucket."""
+    """The storage of settings whose HOOKLINE_STORAGE_URL is supabase://bucket.
+
+    Raises ConfigurationError for a proxy or certificates that cannot be used.
+    """
     assert settings.supabase_url is not None  # noqa: S101 - Settings holds
     assert settings.supabase_service_role_key is not None  # noqa: S101 - Settings holds
     url = settings.supabase_url
@@ -255,7 +259,7 @@ async def open_supabase(settings: Settings) -> AsyncIterator[SupabaseStorage]:
     seconds = settings.storage_deadline * _SHARE
     # An HTTP client of our own: the one of the SDK is never closed, and would send the key to the
     # target of a redirect.
-    async with httpx.AsyncClient(timeout=seconds) as http:
+    async with open_http_client(httpx.AsyncClient, timeout=seconds) as http:
         client = await create_async_client(
             url,
             key,

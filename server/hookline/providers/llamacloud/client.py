@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 from llama_cloud import AsyncLlamaCloud, DefaultAsyncHttpxClient
 
+from hookline.process.http_client import open_http_client
 from hookline.providers.llamacloud.errors import NotReady, provider_errors
 from hookline.providers.llamacloud.jobs import Callback, ParseJob, Result, read_id, read_parse_job
 from hookline.providers.llamacloud.limiter import Limiter
@@ -146,14 +147,17 @@ async def open_client(
     transferred_within: float = _TRANSFERRED_WITHIN,
     http: httpx.AsyncClient | None = None,
 ) -> AsyncIterator[LlamaCloudClient]:
-    """A client for this key. `base_url` None means LlamaCloud's own address. Times are seconds."""
+    """A client for this key. `base_url` None means LlamaCloud's own address. Times are seconds.
+
+    Raises ConfigurationError for a proxy or certificates that cannot be used.
+    """
     timeout = httpx.Timeout(answered_within, connect=min(_CONNECTED_WITHIN, answered_within))
     async with AsyncLlamaCloud(
         api_key=api_key,
         base_url=base_url,
         timeout=timeout,
         max_retries=0,
-        http_client=http or DefaultAsyncHttpxClient(timeout=timeout),
+        http_client=http or open_http_client(DefaultAsyncHttpxClient, timeout=timeout),
     ) as sdk:
         yield LlamaCloudClient(
             sdk, answered_within=answered_within, transferred_within=transferred_within

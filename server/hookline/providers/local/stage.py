@@ -16,6 +16,7 @@ from uuid import UUID
 
 import aiohttp
 
+from hookline.process.http_client import check_certificates
 from hookline.process.http_listener import address, reached_at
 from hookline.providers.local.delivery import Answer, Undelivered, deliver, webhook_url
 from hookline.providers.local.parser import (
@@ -52,13 +53,16 @@ _TAKEN: Final = frozenset({"applied", "duplicate"})
 async def local_stage(settings: Settings) -> AsyncIterator[ParserStages]:
     """The stage of the local parser. Its connection to the receiver is open inside the block.
 
-    Raises ConfigurationError if liteparse is not installed or there is no secret to sign with.
+    Raises ConfigurationError if liteparse is not installed, there is no secret to sign with, or the
+    certificates for a receiver behind TLS cannot be used.
     """
     settings.require_llamaparse_secret()
     try:
         parser_version()
     except ParserMissing as error:
         raise ConfigurationError(str(error)) from error
+    if receiver_url(settings).startswith("https:"):
+        check_certificates()
     async with aiohttp.ClientSession() as session:
         at_once = min(_CONCURRENCY, settings.parser_memory_budget // settings.parser_memory)
         handler = ParseLocally(
