@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-BENCHES = ("webhooks", "claims")
+BENCHES = ("webhooks", "content", "claims")
 BY_NAME = ("chaos", "pairs")
 
 

@@ -1,7 +1,9 @@
 """A sender with little overhead: each connection sends its next delivery when it is answered.
 
-Runs as a process: `python load.py PORT CONNECTIONS FIRST COUNT SECRET`, which prints JSON. Bodies
-are signed before the clock starts, so that only requests and answers are measured.
+Runs as a process that prints JSON: `python load.py PORT CONNECTIONS FIRST COUNT SECRET` for thin
+events, or `python load.py envelopes PORT CONNECTIONS SIZE SECRET` with the ids of jobs and
+documents on its input. Bodies are signed before the clock starts, so that only requests and answers
+are measured.
 """
 
 from __future__ import annotations
@@ -35,6 +37,39 @@ def requests(first: int, count: int, secret: str) -> list[bytes]:
             "POST /webhooks/llamacloud HTTP/1.1\r\nHost: bench\r\n"
             "Content-Type: application/json\r\n"
             f"LC-Signature: sha256={mac}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        made.append(head.encode() + body)
+    return made
+
+
+def envelopes(jobs: list[tuple[str, str]], size: int, secret: str) -> list[bytes]:
+    """A signed envelope for each job, with a text of about `size` bytes."""
+    made = []
+    line = "| a cell of a table | 12.5 | and *some* words of the document |\n"
+    for job_id, document_id in jobs:
+        content = f"# {job_id}\n\n" + line * (size // len(line))
+        data = content.encode()
+        body = json.dumps(
+            {
+                "job_id": job_id,
+                "document_id": document_id,
+                "parse_job_id": f"parse-{job_id}",
+                "status": "parsed",
+                "artifacts": [
+                    {
+                        "type": "markdown",
+                        "content": content,
+                        "sha256": hashlib.sha256(data).hexdigest(),
+                        "bytes": len(data),
+                    }
+                ],
+            }
+        ).encode()
+        mac = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        head = (
+            "POST /webhooks/llamaparse HTTP/1.1\r\nHost: bench\r\n"
+            "Content-Type: application/json\r\n"
+            f"X-Webhook-Signature: {mac}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         made.append(head.encode() + body)
     return made
@@ -106,6 +141,15 @@ async def send(port: int, connections: int, made: list[bytes]) -> dict[str, Any]
     }
 
 
+def main(arguments: list[str]) -> dict[str, Any]:
+    if arguments[0] == "envelopes":
+        port, connections, size = map(int, arguments[1:4])
+        made = envelopes(json.load(sys.stdin), size, arguments[4])
+    else:
+        port, connections, first, count = map(int, arguments[:4])
+        made = requests(first, count, arguments[4])
+    return uvloop.run(send(port, connections, made))
+
+
 if __name__ == "__main__":
-    port, connections, first, count = map(int, sys.argv[1:5])
-    print(json.dumps(uvloop.run(send(port, connections, requests(first, count, sys.argv[5])))))  # noqa: T201
+    print(json.dumps(main(sys.argv[1:])))  # noqa: T201

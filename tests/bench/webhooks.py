@@ -53,7 +53,7 @@ def main() -> None:
         rates: dict[tuple[str, int], list[float]] = {}
         latencies: dict[int, list[float]] = {}
         first = 1
-        with _receiver(url) as port:
+        with receiver(url) as port:
             for _ in range(ROUNDS):
                 for clients, count in CASES:
                     rate = _run_pgbench(url, clients, first, count)
@@ -99,7 +99,7 @@ def _make_jobs(connection: psycopg.Connection, count: int) -> None:
 
 
 @contextmanager
-def _receiver(url: str) -> Iterator[int]:
+def receiver(url: str) -> Iterator[int]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create role receiver login password 'r' in role hookline_ingest")
     with tempfile.TemporaryDirectory() as directory:
@@ -115,6 +115,7 @@ def _receiver(url: str) -> Iterator[int]:
                     "DATABASE_URL": f"postgresql://receiver:r@{url.rpartition('@')[2]}",
                     "HOOKLINE_STORAGE_URL": f"file://{directory}",
                     "HOOKLINE_LLAMACLOUD_SECRETS": SECRET,
+                    "HOOKLINE_LLAMAPARSE_SECRETS": SECRET,
                     "HOOKLINE_PORT": "0",
                     "HOOKLINE_ADMIN_PORT": "0",
                 },
