@@ -168,5 +168,6 @@ begin;
 
 -- The migration history, from which the Supabase CLI and `hookline migrate` continue
 \ir history.sql
+\ir history_grants.sql
 
 commit;
