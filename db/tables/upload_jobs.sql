@@ -76,8 +76,8 @@ create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline
 create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (updated_at)
   where not terminal and not upload_confirmed;
 
-create index upload_jobs_finished on upload_pipeline.upload_jobs (updated_at)
-  where terminal;
+-- The jobs that took a step last, and the finished ones that purge deletes.
+create index upload_jobs_by_time on upload_pipeline.upload_jobs (updated_at);
 
 create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;

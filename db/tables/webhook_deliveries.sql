@@ -42,6 +42,9 @@ create index webhook_deliveries_by_job on upload_pipeline.webhook_deliveries (jo
 
 create index webhook_deliveries_by_source on upload_pipeline.webhook_deliveries (source, first_seen);
 
+-- The newest of all sources. By first_seen, not last_seen: a repeated delivery changes no index then.
+create index webhook_deliveries_by_time on upload_pipeline.webhook_deliveries (first_seen);
+
 create index webhook_deliveries_parked on upload_pipeline.webhook_deliveries (check_after)
   where outcome = 'parked';
 
@@ -52,7 +55,6 @@ create index webhook_deliveries_of_no_job on upload_pipeline.webhook_deliveries 
 create index webhook_deliveries_unrecognised on upload_pipeline.webhook_deliveries (first_seen)
   where outcome = 'unrecognised';
 
--- By first_seen, not last_seen: a repeated delivery changes no index then.
 create index webhook_deliveries_to_expire on upload_pipeline.webhook_deliveries (first_seen)
   where job_id is null;
 

@@ -1,0 +1,56 @@
+"""With many jobs, each view and each query of a command still reads few rows, by indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from bench.growth import QUERIES
+from bench.many_jobs import make_jobs
+from support.servers import Server
+
+JOBS = 20_000
+# stage_latency reads the most: the events of 1,000 jobs.
+MOST_READ = 8_000
+BIG = ("documents", "upload_jobs", "events", "provider_jobs", "contents", "webhook_deliveries")
+
+
+@pytest.fixture(scope="module")
+def many(postgres18: Server) -> Iterator[str]:
+    with postgres18.create(template=postgres18.template) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            make_jobs(connection, JOBS)
+        yield url
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_view_reads_few_rows_of_many(many: str, name: str) -> None:
+    before = _rows_read(many)
+    with psycopg.connect(many) as connection:
+        connection.execute(QUERIES[name].encode())
+    assert _rows_read(many) - before < MOST_READ
+
+
+def test_the_jobs_that_are_made_break_no_promise(many: str) -> None:
+    with psycopg.connect(many) as connection:
+        assert (
+            connection.execute("select * from upload_pipeline.check_integrity()").fetchall() == []
+        )
+        counts = connection.execute(
+            "select status, count(*) from upload_pipeline.upload_jobs group by status"
+        ).fetchall()
+        assert dict(counts) == {"complete": 18_981, "failed_parse": 19, "parse_queued": 1000}
+
+
+def _rows_read(url: str) -> int:
+    # A session that has ended has reported all that it read.
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint"
+            " from pg_stat_user_tables where relname = any(%s)",
+            [list(BIG)],
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
