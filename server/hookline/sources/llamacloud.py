@@ -49,14 +49,18 @@ class LlamaCloudSource:
         """Accept every path: only the body is proven."""
 
     def read(
-        self, headers: Mapping[str, str], body: bytes, now: float, path: Mapping[str, str]
+        self,
+        headers: Mapping[str, str],
+        body: bytes | bytearray,
+        now: float,
+        path: Mapping[str, str],
     ) -> Notice:
         """What a proven notification says. Raises NotProven, then as `parse` does."""
         verify_llamacloud(one_header(headers, "lc-signature"), body, self._secrets)
         return parse(body)
 
 
-def parse(body: bytes) -> Notice:
+def parse(body: bytes | bytearray) -> Notice:
     """What a proven notification says. It is a JSON object, or one inside a JSON string.
 
     Event types that are not `parse.*` or unknown give a `Notice` with code None: other applications
@@ -98,7 +102,7 @@ def parse(body: bytes) -> Notice:
     )
 
 
-def _read(body: bytes) -> dict[str, Any]:
+def _read(body: bytes | bytearray) -> dict[str, Any]:
     value = read(body)
     # With webhook_output_format "string", the provider's default, the object is inside a string.
     if isinstance(value, str):

@@ -22,6 +22,7 @@ from pydantic import (
 
 from hookline.postgres.deliveries import Content, Notice
 from hookline.sources import routes
+from hookline.sources.long_strings import LongString
 from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import Malformed, Unprocessable
 from hookline.sources.signatures import one_header, verify_hex, verify_standard
@@ -69,6 +70,15 @@ _ParserWord = Annotated[
 ]
 
 
+def _to_bytes(value: object) -> object:
+    return LongString.of(value) if isinstance(value, str) else value
+
+
+# Content is stored as bytes, so it may hold what a text column cannot. A str with any constraint
+# would be encoded by pydantic, which fails for half of a surrogate pair.
+_Text = Annotated[LongString, BeforeValidator(_to_bytes, json_schema_input_type=str)]
+
+
 class _Model(BaseModel):
     # Unknown fields are ignored, so that a sender may add some. Known fields are not converted.
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -78,9 +88,7 @@ class Markdown(_Model):
     """The document's text. We store the UTF-8 bytes of `content`."""
 
     type: Literal["markdown"]
-    # Content is stored as bytes, so it may hold what a text column cannot. With any constraint here
-    # pydantic would encode it as UTF-8, which fails for half of a surrogate pair.
-    content: str = Field(description="The text itself.")
+    content: _Text = Field(title="Content", description="The text itself.")
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")] = Field(
         description="SHA-256 of the UTF-8 bytes of content, in hex."
     )
@@ -161,12 +169,18 @@ class LlamaParseSource:
         """Accept every path: only the body is proven."""
 
     def read(
-        self, headers: Mapping[str, str], body: bytes, now: float, path: Mapping[str, str]
+        self,
+        headers: Mapping[str, str],
+        body: bytes | bytearray,
+        now: float,
+        path: Mapping[str, str],
     ) -> Notice | Content:
         """What a proven envelope says. Raises NotProven, then as `parse` does."""
         return parse(body, self._verify(headers, body, now))
 
-    def _verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str | None:
+    def _verify(
+        self, headers: Mapping[str, str], body: bytes | bytearray, now: float
+    ) -> str | None:
         """The signed delivery id, where the scheme has one."""
         if self._scheme == "standard":
             return verify_standard(headers, body, self._secrets, now)
@@ -174,7 +188,7 @@ class LlamaParseSource:
         return None
 
 
-def parse(body: bytes, delivery_id: str | None = None) -> Notice | Content:
+def parse(body: bytes | bytearray, delivery_id: str | None = None) -> Notice | Content:
     """What a proven envelope says: `Content` if parsed, else a `Notice`.
 
     `delivery_id` is the signed one, if the scheme has one (`webhook-id` of Standard Webhooks); else
@@ -220,7 +234,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _read(body: bytes) -> Envelope:
+def _read(body: bytes | bytearray) -> Envelope:
     try:
         return Envelope.model_validate(as_object(read(body)))
     except ValidationError as error:
@@ -247,7 +261,7 @@ def _content(envelope: Envelope, delivery_id: str) -> Content:
         delivery_id=delivery_id,
         event_type=envelope.status,
         job_id=envelope.job_id,
-        content=markdown.content.encode("utf-8", "surrogatepass"),
+        content=markdown.content.utf8,
         document_id=envelope.document_id,
         parse_job_id=envelope.parse_job_id,
         content_sha256=markdown.sha256.lower(),
@@ -256,7 +270,7 @@ def _content(envelope: Envelope, delivery_id: str) -> Content:
             "parse_job_id": envelope.parse_job_id,
             "parser_name": envelope.meta.parser_name,
             "parser_version": envelope.meta.parser_version,
-            "content_length": len(markdown.content),
+            "content_length": markdown.content.characters,
         },
         correlation_id=envelope.correlation_id,
     )

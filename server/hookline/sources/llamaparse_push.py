@@ -6,7 +6,6 @@ The provider signs nothing and names no job. A token in the URL is the only proo
 import base64
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -14,9 +13,11 @@ from uuid import UUID
 
 from hookline.postgres.deliveries import Content
 from hookline.sources import routes
+from hookline.sources.long_strings import LongString
 from hookline.sources.markdown import holds_text
-from hookline.sources.refusals import NotProven
+from hookline.sources.refusals import Malformed, NotProven
 from hookline.sources.signatures import prove
+from hookline.sources.strict_json import read
 
 EVENT_TYPE: Final = "result_push"
 MAX_ATTEMPT: Final = 2**31 - 1
@@ -43,7 +44,11 @@ class LlamaParsePushSource:
         self._verify(path)
 
     def read(
-        self, headers: Mapping[str, str], body: bytes, now: float, path: Mapping[str, str]
+        self,
+        headers: Mapping[str, str],
+        body: bytes | bytearray,
+        now: float,
+        path: Mapping[str, str],
     ) -> Content:
         """The content of a push for the attempt that the path proves. Raises NotProven."""
         job_id, attempt = self._verify(path)
@@ -89,7 +94,7 @@ def verify_token(token: str, job_id: UUID, secrets: Sequence[bytes]) -> int:
     return attempt
 
 
-def parse(body: bytes, job_id: UUID, attempt: int) -> Content:
+def parse(body: bytes | bytearray, job_id: UUID, attempt: int) -> Content:
     """The markdown of a proven result push, or the whole body if its shape is unknown.
 
     Two shapes are known: `{txt, md, json: [page], images}` and `{status: "OK", result: [page]}`,
@@ -108,9 +113,9 @@ def parse(body: bytes, job_id: UUID, attempt: int) -> Content:
         delivery_id=f"{job_id}:{attempt}:{hashlib.sha256(body).hexdigest()}",
         event_type=EVENT_TYPE,
         job_id=job_id,
-        content=body if markdown is None else markdown.encode("utf-8", "surrogatepass"),
+        content=bytes(body) if markdown is None else markdown.utf8,
         attempt=attempt,
-        details={} if markdown is None else {"content_length": len(markdown)},
+        details={} if markdown is None else {"content_length": markdown.characters},
         recognised=markdown is not None,
     )
 
@@ -121,39 +126,46 @@ def _mac(secret: bytes, job_id: UUID, attempt: int) -> str:
     return base64.urlsafe_b64encode(mac).decode("ascii").rstrip("=")
 
 
-def _markdown(body: bytes) -> str | None:
+def _markdown(body: bytes | bytearray) -> LongString | None:
     # Not read strictly: a NaN in the coordinates of an image must not lose the document.
     try:
-        result = json.loads(body)
-    except (ValueError, RecursionError):
+        result = read(body, strictly=False)
+    except Malformed:
         return None
     if not isinstance(result, dict) or not _went_well(result):
         return None
     whole = result.get("md")
-    if whole is not None and not isinstance(whole, str):
+    if whole is not None and not isinstance(whole, str | LongString):
         return None
     if whole and holds_text(whole):
-        return whole
+        return LongString.of(whole)
     pages = result.get("result", result.get("json"))
     joined = whole if pages is None else _join(pages)
-    if joined is None or holds_text(joined):
-        return joined
+    if joined is None:
+        return None
+    if holds_text(joined):
+        return LongString.of(joined)
     # No markdown. If there is text elsewhere, the body must not be taken for an empty document.
-    return None if any(map(_has_text, [result, *(pages or [])])) else ""
+    return None if any(map(_has_text, [result, *(pages or [])])) else LongString.of("")
 
 
-def _join(pages: object) -> str | None:
+def _join(pages: object) -> LongString | None:
     if not isinstance(pages, list):
         return None
-    texts: dict[int, str] = {}
+    texts: dict[int, LongString] = {}
     for page in pages:
         if not isinstance(page, dict) or not _went_well(page):
             return None
         number, text = page.get("page"), page.get("md")
-        if type(number) is not int or number in texts or not isinstance(text, str):
+        if type(number) is not int or number in texts or not isinstance(text, str | LongString):
             return None
-        texts[number] = text
-    return "\n\n".join(texts[number] for number in sorted(texts))
+        texts[number] = LongString.of(text)
+    ordered = [texts[number] for number in sorted(texts)]
+    between = 2 * max(0, len(ordered) - 1)
+    return LongString(
+        b"\n\n".join(text.utf8 for text in ordered),
+        sum(text.characters for text in ordered) + between,
+    )
 
 
 def _went_well(part: dict[str, Any]) -> bool:
@@ -162,4 +174,6 @@ def _went_well(part: dict[str, Any]) -> bool:
 
 def _has_text(part: dict[str, Any]) -> bool:
     values = (part.get(name) for name in ("txt", "text", "parsed_content"))
-    return any(holds_text(value) if isinstance(value, str) else value for value in values)
+    return any(
+        holds_text(value) if isinstance(value, str | LongString) else value for value in values
+    )

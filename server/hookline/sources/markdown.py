@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from hookline.sources.long_strings import LongString
+
 __all__ = ["holds_text"]
 
 # Characters that show nothing: controls, blanks (also matched by \s), the code points with the
@@ -26,9 +28,25 @@ _BEFORE_TEXT: Final = re.compile(
 )
 
 
-def holds_text(markdown: str) -> bool:
+# Characters that decide about nearly every long text, and the longest token of _BEFORE_TEXT that
+# their end may cut, other than a comment or the line of a code fence.
+_START: Final = 2**14
+_LONGEST_TOKEN: Final = 8
+
+
+def holds_text(markdown: str | LongString) -> bool:
     """Whether there is text: not only page separators, empty code fences, empty tables, comments
     or characters that show nothing.
     """
+    if isinstance(markdown, LongString):
+        start = markdown.start(_START)
+        end = _end_of_nothing(start)
+        if end < len(start) - _LONGEST_TOKEN and not start.startswith("<!--", end):
+            return True
+        markdown = markdown.whole()
+    return _end_of_nothing(markdown) < len(markdown)
+
+
+def _end_of_nothing(markdown: str) -> int:
     before = _BEFORE_TEXT.match(markdown)
-    return before is None or before.end() < len(markdown)
+    return before.end() if before else 0

@@ -31,7 +31,11 @@ class Source(Protocol):
         """
 
     def read(
-        self, headers: Mapping[str, str], body: bytes, now: float, path: Mapping[str, str]
+        self,
+        headers: Mapping[str, str],
+        body: bytes | bytearray,
+        now: float,
+        path: Mapping[str, str],
     ) -> Notice | Content:
         """Verify who sent the delivery, then parse it; `now` is in Unix seconds.
 

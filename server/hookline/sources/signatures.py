@@ -70,7 +70,7 @@ def prove(
         raise NotProven(no_match)
 
 
-def verify_hex(header_value: str | None, body: bytes, secrets: Sequence[bytes]) -> None:
+def verify_hex(header_value: str | None, body: bytes | bytearray, secrets: Sequence[bytes]) -> None:
     """`X-Webhook-Signature`: the HMAC-SHA256 of the raw body, in hex, and nothing around it.
 
     Upper and lower case hex are accepted: they mean the same bytes. Raises NotProven.
@@ -79,7 +79,9 @@ def verify_hex(header_value: str | None, body: bytes, secrets: Sequence[bytes]) 
     _verify_hex(header_value, header_value or "", body, secrets)
 
 
-def verify_llamacloud(header_value: str | None, body: bytes, secrets: Sequence[bytes]) -> None:
+def verify_llamacloud(
+    header_value: str | None, body: bytes | bytearray, secrets: Sequence[bytes]
+) -> None:
     """`LC-Signature`: `sha256=` and the HMAC-SHA256 of the raw body, in hex of either case.
 
     The key is the UTF-8 text of the secret as it was given to LlamaCloud, even where it looks like
@@ -90,7 +92,7 @@ def verify_llamacloud(header_value: str | None, body: bytes, secrets: Sequence[b
 
 
 def _verify_hex(
-    header_value: str | None, signature: str, body: bytes, secrets: Sequence[bytes]
+    header_value: str | None, signature: str, body: bytes | bytearray, secrets: Sequence[bytes]
 ) -> None:
     given = [signature.lower()] if _HEX.fullmatch(signature) else []
     prove(
@@ -108,7 +110,7 @@ def _without_match(header_value: str | None, given: Sequence[str]) -> str:
 
 
 def verify_standard(
-    headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], now: float
+    headers: Mapping[str, str], body: bytes | bytearray, secrets: Sequence[bytes], now: float
 ) -> str:
     """Standard Webhooks v1: returns the `webhook-id`, 1..200 visible ASCII characters.
 

@@ -9,10 +9,14 @@ import math
 import re
 from typing import Any, Final, NoReturn
 
+from hookline.sources.long_strings import LongString, take_long_strings
 from hookline.sources.refusals import Malformed
 
 TEXT_LIMIT: Final = 10_000
 """Characters of free text (a parser's error) that we store. A longer text ends in an ellipsis."""
+
+LARGE: Final = 2**18
+"""Bytes from which a document is not read whole."""
 
 # Postgres refuses U+0000 in text and jsonb (22P05), the driver refuses half a surrogate pair.
 _UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
@@ -36,21 +40,36 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def read(document: bytes | str) -> Any:
+def read(document: bytes | bytearray | str, *, strictly: bool = True) -> Any:
     """The JSON value of a document in UTF-8 (RFC 8259, without its liberties).
 
+    In a document of more than `LARGE` bytes, each string of 4 KiB or more is a LongString.
+
     Raises Malformed for anything else: invalid UTF-8, a byte order mark, a name used twice in an
-    object, NaN, Infinity, a number too large or nesting too deep for Python.
+    object, NaN, Infinity, a number too large, nesting too deep for Python, more than 500,000 values
+    in a large document. If not `strictly`, names may repeat, and numbers be what Python takes.
     """
+    strings: dict[str, LongString] = {}
     try:
-        text = document.decode() if isinstance(document, bytes) else document
+        if not isinstance(document, str):
+            if len(document) > LARGE:
+                document, strings = take_long_strings(document)
+            document = document.decode() if strictly else _decode(document)
+        number = _finite if strictly else float
         return json.loads(
-            text, parse_float=_finite, parse_constant=_refuse_constant, object_pairs_hook=_unique
+            document,
+            parse_float=lambda literal: strings.get(literal) or number(literal),
+            parse_constant=_refuse_constant if strictly else None,
+            object_pairs_hook=_unique if strictly else None,
         )
     except ValueError:
         raise Malformed("The body is not valid JSON in UTF-8.") from None
     except RecursionError:
         raise Malformed("The body is nested too deeply.") from None
+
+
+def _decode(document: bytes | bytearray) -> str:
+    return document.decode(json.detect_encoding(document), "surrogatepass")
 
 
 def as_object(value: Any) -> dict[str, Any]:
@@ -91,7 +110,14 @@ def as_text(value: Any) -> str | None:
 
 
 def _compact(value: Any) -> str:
+    if isinstance(value, LongString):
+        return value.start(TEXT_LIMIT + 1)
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(
+            value,
+            ensure_ascii=False,
+            separators=(",", ":"),
+            default=lambda long: long.start(TEXT_LIMIT + 1),
+        )
     except RecursionError:
         return "(nested too deeply)"
