@@ -14,7 +14,7 @@ URL = "postgresql://receiver:word@db-1:5432,db-2:5433/app?target_session_attrs=r
 def test_every_connection_has_time_limits_by_default() -> None:
     assert time_limits(URL) == {
         "connect_timeout": 5,
-        "tcp_user_timeout": 10_000,
+        "tcp_user_timeout": 8_000,
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,

@@ -129,7 +129,7 @@ async def transaction(
         lost = lost or isinstance(meaning, ReadOnlyServer)
         raise meaning from error
     except OSError as error:
-        reason = f"no answer within {within:g} s" if limit.expired() else type(error).__name__
+        reason = f"no answer within {within:.3g} s" if limit.expired() else type(error).__name__
         raise Unavailable(reason) from error
     finally:
         if lost:

@@ -16,7 +16,7 @@ __all__ = ["time_limits"]
 # https://www.postgresql.org/docs/current/libpq-connect.html, section Parameter Key Words.
 _DEFAULTS: Final = {
     "connect_timeout": 5,  # seconds, for each address of the server
-    "tcp_user_timeout": 10_000,  # milliseconds that sent bytes may stay unacknowledged
+    "tcp_user_timeout": 8_000,  # milliseconds that sent bytes may stay unacknowledged
     # The first question after 5 s of silence, then one every 2 s. The third without an answer ends
     # the connection.
     "keepalives_idle": 5,
