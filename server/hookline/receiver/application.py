@@ -19,6 +19,7 @@ from hookline.postgres.records import Receipt
 from hookline.process.problems import INTERNAL, problem
 from hookline.process.readiness import Readiness
 from hookline.receiver.bodies import BodyBudget
+from hookline.receiver.busy_jobs import BusyJobs
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
 from hookline.settings import Settings
@@ -59,12 +60,14 @@ def make_application(
     application = web.Application()
     bodies = BodyBudget(settings.body_budget)
     metrics.watch_bodies(bodies)
+    busy_jobs = BusyJobs()
     for source in sources:
         handler = _Handler(
             source=source,
             engine=engine,
             storage=storage,
             bodies=bodies,
+            busy_jobs=busy_jobs,
             metrics=metrics,
             notifier=notifier,
             read_timeout=settings.read_timeout,
@@ -102,6 +105,7 @@ class _Handler:
         engine: Engine,
         storage: Storage,
         bodies: BodyBudget,
+        busy_jobs: BusyJobs,
         metrics: ReceiverMetrics,
         notifier: Notifier,
         read_timeout: float,
@@ -111,6 +115,7 @@ class _Handler:
         self._engine = engine
         self._storage = storage
         self._bodies = bodies
+        self._busy_jobs = busy_jobs
         self._metrics = metrics
         self._notifier = notifier
         self._read_timeout = read_timeout
@@ -162,7 +167,10 @@ class _Handler:
                 event, body_sha256 = self._read(request, body)
 
             if isinstance(event, Notice):
-                receipt = await self._engine.receive_event(self._source.name, body_sha256, event)
+                async with self._busy_jobs.one_call(_key_of(event)):
+                    receipt = await self._engine.receive_event(
+                        self._source.name, body_sha256, event
+                    )
             else:
                 receipt = await self._take_content(body_sha256, event, progress)
             progress.record(receipt, event)
@@ -177,7 +185,8 @@ class _Handler:
     async def _take_content(
         self, body_sha256: str, content: Content, progress: _Progress
     ) -> Receipt:
-        receipt = await self._engine.receive_content(self._source.name, body_sha256, content)
+        async with self._busy_jobs.one_call(_key_of(content)):
+            receipt = await self._engine.receive_content(self._source.name, body_sha256, content)
         progress.record(receipt, content)
         return await store_content(
             self._engine,
@@ -186,6 +195,11 @@ class _Handler:
             content.content,
             deadline=self._storage_deadline,
         )
+
+
+def _key_of(event: Notice | Content) -> object:
+    """What a delivery is about: it locks this job, or this provider job."""
+    return event.job_id or event.parse_job_id or event.delivery_id
 
 
 def _answer(receipt: Receipt) -> web.Response:

@@ -1,0 +1,81 @@
+"""A job that somebody holds keeps one connection at most, so the other jobs' webhooks get in."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from hookline.postgres.errors import Unavailable
+from hookline.receiver.busy_jobs import BusyJobs, JobBusy
+from support.sender import Sender, Start, event_of
+
+POOL_SIZE = 2
+
+
+async def test_webhooks_of_a_held_job_do_not_delay_those_of_others(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookline.receiver.busy_jobs._PAUSE", 0.0)
+    async with start(pool_size=POOL_SIZE) as sender:
+        held = sender.submitted("held")
+        for n in range(4):
+            sender.submitted(f"other-{n}")
+        with psycopg.connect(sender.database) as forgotten:
+            forgotten.execute(
+                "select from upload_pipeline.upload_jobs where job_id = %s for update",
+                [held.job_id],
+            )
+            first = asyncio.create_task(sender.send_event(event_of("held")))
+            await wait_for_lock_wait(sender)
+            again = await asyncio.gather(
+                *(sender.send_event(event_of("held")) for _ in range(3 * POOL_SIZE))
+            )
+            assert {status for status, _ in again} == {503}
+            others = await asyncio.gather(
+                *(sender.send_event(event_of(f"other-{n}")) for n in range(4))
+            )
+            assert {status for status, _ in others} == {200}
+            assert not first.done(), "all this while the first one waits for the row"
+            assert (await first)[0] == 503
+        assert (await sender.send_event(event_of("held")))[0] == 200
+
+
+async def wait_for_lock_wait(sender: Sender) -> None:
+    async with asyncio.timeout(10):
+        while not sender.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'"):
+            await asyncio.sleep(0.02)
+
+
+async def test_calls_about_one_job_follow_each_other() -> None:
+    busy_jobs = BusyJobs()
+    running = 0
+
+    async def call() -> None:
+        nonlocal running
+        async with busy_jobs.one_call("job"):
+            running += 1
+            assert running == 1
+            await asyncio.sleep(0)
+            running -= 1
+
+    await asyncio.gather(*(call() for _ in range(20)))
+
+
+async def test_a_call_that_takes_long_turns_others_away_and_leaves_nothing_behind() -> None:
+    busy_jobs = BusyJobs()
+    async with busy_jobs.one_call("job"):
+        with pytest.raises(JobBusy):
+            async with busy_jobs.one_call("job"):
+                pass
+        async with busy_jobs.one_call("another job"):
+            pass
+    async with busy_jobs.one_call("job"):
+        pass
+    with pytest.raises(Unavailable, match="held"):
+        async with busy_jobs.one_call("job"):
+            raise Unavailable("held", sqlstate="55P03")
+    with pytest.raises(JobBusy):
+        async with busy_jobs.one_call("job"):
+            pass
