@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     )
     assumed_pages: int = Field(10, alias="HOOKLINE_ASSUMED_PAGES", ge=1, le=100_000)
     provider_timeout: float = Field(60.0, alias="HOOKLINE_PROVIDER_TIMEOUT", gt=0, le=600)
-    submit_grace: float = Field(120.0, alias="HOOKLINE_SUBMIT_GRACE", gt=0, le=3600)
+    submit_grace: float = Field(120.0, alias="HOOKLINE_SUBMIT_GRACE", gt=0, le=600)
 
     log_format: Literal["auto", "json", "console"] = Field("auto", alias="HOOKLINE_LOG_FORMAT")
 

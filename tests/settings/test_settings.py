@@ -72,7 +72,7 @@ RIGHT = {
     "HOOKLINE_PARSE_TIER": ["cost_effective", "agentic", "agentic_plus"],
     "HOOKLINE_ASSUMED_PAGES": ["1", "100000"],
     "HOOKLINE_PROVIDER_TIMEOUT": ["0.5", "60"],
-    "HOOKLINE_SUBMIT_GRACE": ["61", "3600"],
+    "HOOKLINE_SUBMIT_GRACE": ["61", "600"],
 }
 
 WRONG = {
@@ -147,7 +147,7 @@ WRONG = {
     "HOOKLINE_PARSE_TIER": ["", "fast", "AGENTIC", "best"],
     "HOOKLINE_ASSUMED_PAGES": ["", "0", "100001", "ten"],
     "HOOKLINE_PROVIDER_TIMEOUT": ["", "0", "601", "nan"],
-    "HOOKLINE_SUBMIT_GRACE": ["", "0", "3601", "nan"],
+    "HOOKLINE_SUBMIT_GRACE": ["", "0", "601", "nan"],
 }
 
 
