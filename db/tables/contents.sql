@@ -22,7 +22,11 @@ create table upload_pipeline.contents (
   constraint content_is_not_empty check (content_bytes > 0),
   constraint content_has_its_size check (octet_length(content) = content_bytes),
   constraint content_waits_until_stored check (path is null or (content is null) = (stored_at is not null)),
-  constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null)
+  constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null),
+  constraint times_are_between_2000_and_9999 check (
+    least(received_at, run_after, stored_at) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(received_at, run_after, stored_at) <= timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- The bytes of stored content leave large dead rows behind.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100,

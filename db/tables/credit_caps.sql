@@ -10,8 +10,12 @@ create table upload_pipeline.credit_caps (
     scope = 'all' and owner_id is null or scope = 'each' or scope = 'owner' and owner_id is not null
   ),
   constraint period_is_hour_day_or_month check (period in ('hour', 'day', 'month')),
-  constraint credits_are_not_negative check (credits >= 0),
-  constraint used_is_not_negative check (used >= 0)
+  -- NaN is greater than Infinity.
+  constraint credits_are_not_negative check (credits between 0 and 'Infinity'),
+  constraint used_is_not_negative check (used >= 0 and used < 'Infinity'),
+  constraint times_are_between_2000_and_9999 check (
+    starts_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- Each reservation and each bill rewrites a sum. If its page has room, the new row version needs no index entry.
 with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);

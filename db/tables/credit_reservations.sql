@@ -10,9 +10,13 @@ create table upload_pipeline.credit_reservations (
   check_after timestamptz,
   constraint credit_reservations_pkey primary key (job_id, attempt, ordinal),
   constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
-  constraint credits_are_not_negative check (reserved >= 0 and billed >= 0),
+  constraint credits_are_between_0_and_1e12 check (reserved between 0 and 1e12 and billed between 0 and 1e12),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
-  constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null))
+  constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null)),
+  constraint times_are_between_2000_and_9999 check (
+    least(reserved_at, settled_at, check_after) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(reserved_at, settled_at, check_after) <= timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 create unique index one_open_reservation_an_attempt on upload_pipeline.credit_reservations (job_id, attempt)

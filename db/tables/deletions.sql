@@ -4,7 +4,11 @@ create table upload_pipeline.deletions (
   run_after timestamptz not null,
   tries integer not null default 0,
   claimed_until timestamptz,
-  constraint deletions_pkey primary key (path)
+  constraint deletions_pkey primary key (path),
+  constraint times_are_between_2000_and_9999 check (
+    least(requested_at, run_after, claimed_until) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(requested_at, run_after, claimed_until) <= timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- A queue: rows come and go.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100);

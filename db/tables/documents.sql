@@ -23,7 +23,10 @@ create table upload_pipeline.documents (
   ),
   -- Otherwise erasing this document could delete the content of another one. Some file systems take `Parsed` for
   -- `parsed`.
-  constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/')
+  constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/'),
+  constraint times_are_between_2000_and_9999 check (
+    created_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 create index documents_by_raw_path on upload_pipeline.documents (raw_path);

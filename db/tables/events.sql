@@ -20,7 +20,10 @@ create table upload_pipeline.events (
   -- A null from_status escapes the foreign key to transitions. The trigger job_is_born_with_its_history checks births.
   constraint only_the_first_event_has_no_from_status check ((from_status is null) = (version = 1)),
   constraint version_counts_from_one check (version >= 1),
-  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
+  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
+  constraint times_are_between_2000_and_9999 check (
+    ts between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 comment on table upload_pipeline.events is

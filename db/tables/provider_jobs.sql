@@ -7,7 +7,10 @@ create table upload_pipeline.provider_jobs (
   constraint provider_job_is_of_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
-  constraint attempt_counts_from_one check (attempt >= 1)
+  constraint attempt_counts_from_one check (attempt >= 1),
+  constraint times_are_between_2000_and_9999 check (
+    recorded_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 create index provider_jobs_by_job on upload_pipeline.provider_jobs (job_id, attempt);

@@ -47,7 +47,11 @@ create table upload_pipeline.upload_jobs (
   constraint content_is_not_empty check (parsed_bytes > 0),
   constraint parsed_job_has_content check (parsed_path is not null or not has_content),
   constraint failed_job_says_why check (last_error is not null or not failed),
-  constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object')
+  constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object'),
+  constraint times_are_between_2000_and_9999 check (
+    least(run_after, deadline_at, leased_until, created_at, updated_at) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(run_after, deadline_at, leased_until, created_at, updated_at) <= timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- Every claim and step rewrites a row, and a claim reads past the dead entries of its index until vacuum has removed
 -- them.

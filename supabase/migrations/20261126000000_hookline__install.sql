@@ -644,7 +644,10 @@ create table upload_pipeline.documents (
   ),
   -- Otherwise erasing this document could delete the content of another one. Some file systems take `Parsed` for
   -- `parsed`.
-  constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/')
+  constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/'),
+  constraint times_are_between_2000_and_9999 check (
+    created_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 create index documents_by_raw_path on upload_pipeline.documents (raw_path);
@@ -712,7 +715,11 @@ create table upload_pipeline.upload_jobs (
   constraint content_is_not_empty check (parsed_bytes > 0),
   constraint parsed_job_has_content check (parsed_path is not null or not has_content),
   constraint failed_job_says_why check (last_error is not null or not failed),
-  constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object')
+  constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object'),
+  constraint times_are_between_2000_and_9999 check (
+    least(run_after, deadline_at, leased_until, created_at, updated_at) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(run_after, deadline_at, leased_until, created_at, updated_at) <= timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- Every claim and step rewrites a row, and a claim reads past the dead entries of its index until vacuum has removed
 -- them.
@@ -785,7 +792,10 @@ create table upload_pipeline.events (
   -- A null from_status escapes the foreign key to transitions. The trigger job_is_born_with_its_history checks births.
   constraint only_the_first_event_has_no_from_status check ((from_status is null) = (version = 1)),
   constraint version_counts_from_one check (version >= 1),
-  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
+  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
+  constraint times_are_between_2000_and_9999 check (
+    ts between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 comment on table upload_pipeline.events is
@@ -804,7 +814,10 @@ create table upload_pipeline.provider_jobs (
   constraint provider_job_is_of_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
-  constraint attempt_counts_from_one check (attempt >= 1)
+  constraint attempt_counts_from_one check (attempt >= 1),
+  constraint times_are_between_2000_and_9999 check (
+    recorded_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 create index provider_jobs_by_job on upload_pipeline.provider_jobs (job_id, attempt);
@@ -840,7 +853,11 @@ create table upload_pipeline.contents (
   constraint content_is_not_empty check (content_bytes > 0),
   constraint content_has_its_size check (octet_length(content) = content_bytes),
   constraint content_waits_until_stored check (path is null or (content is null) = (stored_at is not null)),
-  constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null)
+  constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null),
+  constraint times_are_between_2000_and_9999 check (
+    least(received_at, run_after, stored_at) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(received_at, run_after, stored_at) <= timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- The bytes of stored content leave large dead rows behind.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100,
@@ -907,7 +924,11 @@ create table upload_pipeline.webhook_deliveries (
   ),
   -- A null job_id escapes the foreign key to contents.
   constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
-  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object')
+  constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
+  constraint times_are_between_2000_and_9999 check (
+    least(first_seen, last_seen, check_after) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(first_seen, last_seen, check_after) <= timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- A repeated delivery changes no index. With room in its page the new row version needs no index entry either.
 with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
@@ -949,7 +970,11 @@ create table upload_pipeline.deletions (
   run_after timestamptz not null,
   tries integer not null default 0,
   claimed_until timestamptz,
-  constraint deletions_pkey primary key (path)
+  constraint deletions_pkey primary key (path),
+  constraint times_are_between_2000_and_9999 check (
+    least(requested_at, run_after, claimed_until) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(requested_at, run_after, claimed_until) <= timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- A queue: rows come and go.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100);
@@ -979,8 +1004,12 @@ create table upload_pipeline.credit_caps (
     scope = 'all' and owner_id is null or scope = 'each' or scope = 'owner' and owner_id is not null
   ),
   constraint period_is_hour_day_or_month check (period in ('hour', 'day', 'month')),
-  constraint credits_are_not_negative check (credits >= 0),
-  constraint used_is_not_negative check (used >= 0)
+  -- NaN is greater than Infinity.
+  constraint credits_are_not_negative check (credits between 0 and 'Infinity'),
+  constraint used_is_not_negative check (used >= 0 and used < 'Infinity'),
+  constraint times_are_between_2000_and_9999 check (
+    starts_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 )
 -- Each reservation and each bill rewrites a sum. If its page has room, the new row version needs no index entry.
 with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
@@ -1015,9 +1044,13 @@ create table upload_pipeline.credit_reservations (
   check_after timestamptz,
   constraint credit_reservations_pkey primary key (job_id, attempt, ordinal),
   constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
-  constraint credits_are_not_negative check (reserved >= 0 and billed >= 0),
+  constraint credits_are_between_0_and_1e12 check (reserved between 0 and 1e12 and billed between 0 and 1e12),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
-  constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null))
+  constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null)),
+  constraint times_are_between_2000_and_9999 check (
+    least(reserved_at, settled_at, check_after) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(reserved_at, settled_at, check_after) <= timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 create unique index one_open_reservation_an_attempt on upload_pipeline.credit_reservations (job_id, attempt)

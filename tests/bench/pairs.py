@@ -48,7 +48,7 @@ def _run(runner: Pairs, pairs: list[tuple[str, Call, Call]], console: Console) -
         if name != of_scene:
             of_scene = name
             console.print(f"{time.monotonic() - began:5.0f} s {runner.runs:6} runs: {name}")
-        for finding in runner.findings(runner.stage.scenes[name], first, second):
+        for finding in runner.findings(runner.stage.scene(name), first, second):
             found += 1
             console.print(str(finding), markup=False)
     console.print(

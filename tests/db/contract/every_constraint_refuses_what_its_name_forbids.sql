@@ -50,6 +50,7 @@ insert into attack (relation, guard, sqlstate, statements) values
     insert into contents (job_id, ordinal, attempt, content_sha256, content_bytes, content, path, correlation_id)
     select job_id, 2, 1, repeat('d', 64), 1, '\x01', path, 'z' from contents where correlation_id = 'a'$$),
   ('credit_caps', 'credits_are_not_negative', '23514', 'update credit_caps set credits = -1'),
+  ('credit_caps', 'credits_are_not_negative', '23514', $$update credit_caps set credits = 'NaN'$$),
   ('credit_caps', 'one_cap_a_scope_owner_and_period', '23505', $$
     insert into credit_caps (scope, period, credits, starts_at) values ('all', 'day', 2, now())$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'owner'$$),
@@ -57,13 +58,15 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', 'update credit_caps set owner_id = gen_random_uuid()'),
   ('credit_caps', 'period_is_hour_day_or_month', '23514', $$update credit_caps set period = 'week'$$),
   ('credit_caps', 'used_is_not_negative', '23514', 'update credit_caps set used = -1'),
+  ('credit_caps', 'used_is_not_negative', '23514', $$update credit_caps set used = 'NaN'$$),
+  ('credit_caps', 'used_is_not_negative', '23514', $$update credit_caps set used = 'Infinity'$$),
   ('credit_reservations', 'attempt_and_ordinal_count_from_one', '23514', 'update credit_reservations set attempt = 0'),
   ('credit_reservations', 'attempt_and_ordinal_count_from_one', '23514', 'update credit_reservations set ordinal = 0'),
   ('credit_reservations', 'one_open_reservation_an_attempt', '23505', $$
     insert into credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
     select job_id, attempt, 2, owner_id, 1, now(), now() from credit_reservations$$),
-  ('credit_reservations', 'credits_are_not_negative', '23514', 'update credit_reservations set reserved = -1'),
-  ('credit_reservations', 'credits_are_not_negative', '23514', $$
+  ('credit_reservations', 'credits_are_between_0_and_1e12', '23514', 'update credit_reservations set reserved = -1'),
+  ('credit_reservations', 'credits_are_between_0_and_1e12', '23514', $$
     update credit_reservations set billed = -1, settled_at = now(), check_after = null$$),
   ('credit_reservations', 'open_reservation_has_a_check_after', '23514', 'update credit_reservations set check_after = null'),
   ('credit_reservations', 'open_reservation_has_a_check_after', '23514', $$
@@ -180,6 +183,14 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('webhook_deliveries', 'payload_is_an_object', '23514', $$update webhook_deliveries set payload = '[]'$$),
   ('webhook_deliveries', 'source_is_a_word', '23514', $$update webhook_deliveries set source = 'Not a word'$$),
   ('webhook_deliveries', 'times_seen_counts_from_one', '23514', 'update webhook_deliveries set times_seen = 0'),
+  ('contents', 'times_are_between_2000_and_9999', '23514', $$update contents set received_at = 'infinity'$$),
+  ('upload_jobs', 'times_are_between_2000_and_9999', '23514', $$update upload_jobs set run_after = 'infinity'$$),
+  ('credit_caps', 'times_are_between_2000_and_9999', '23514', $$update credit_caps set starts_at = 'infinity'$$),
+  ('credit_reservations', 'times_are_between_2000_and_9999', '23514', $$update credit_reservations set reserved_at = 'infinity'$$),
+  ('deletions', 'times_are_between_2000_and_9999', '23514', $$update deletions set requested_at = 'infinity'$$),
+  ('documents', 'times_are_between_2000_and_9999', '23514', $$update documents set created_at = 'infinity'$$),
+  ('provider_jobs', 'times_are_between_2000_and_9999', '23514', $$update provider_jobs set recorded_at = 'infinity'$$),
+  ('webhook_deliveries', 'times_are_between_2000_and_9999', '23514', $$update webhook_deliveries set first_seen = 'infinity'$$),
   ('documents', 'raw_path_is_not_of_parsed_content', '23514', $$
     update documents set raw_path = 'storage://parsed/a/b.md'$$),
   ('documents', 'raw_path_is_not_of_parsed_content', '23514', $$

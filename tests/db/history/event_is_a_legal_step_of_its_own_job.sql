@@ -54,6 +54,14 @@ insert into attack values
       from upload_pipeline.upload_jobs as j
      where j.correlation_id = 'a';
     select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
+  ('times_are_between_2000_and_9999', '23514', 'an event at infinity', $$
+    insert into upload_pipeline.events (
+      job_id, version, document_id, from_status, to_status, type, severity, code, correlation_id, ts
+    )
+    select j.job_id, 3, j.document_id, j.status, 'parse_ready', 'stage_done', 'info', 'parse_ready', 'a', 'infinity'
+      from upload_pipeline.upload_jobs as j
+     where j.correlation_id = 'a';
+    select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
   ('events_pkey', '23505', 'a second event with the same version', $$
     select pg_temp.insert_event('a', 2, 'uploaded', 'parse_queued', 'stage_started')$$, 'select');
 

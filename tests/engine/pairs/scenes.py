@@ -74,13 +74,17 @@ class Scene:
 
 
 class Stage:
-    """A database in which scenes are made and put back."""
+    """A database in which scenes are made and put back. It holds one scene at a time."""
 
     def __init__(self, conn: psycopg.Connection[Row]) -> None:
         self._conn = conn
-        self.scenes: dict[str, Scene] = {}
-        for name, make in SCENES.items():
-            self.scenes[name] = self._make(name, make)
+        self._scenes: dict[str, Scene] = {}
+
+    def scene(self, name: str) -> Scene:
+        """One of SCENES, made when it is first asked for."""
+        if name not in self._scenes:
+            self._scenes[name] = self._make(name, SCENES[name])
+        return self._scenes[name]
 
     def call(self, function: str, **arguments: Any) -> Row:
         named = ", ".join(f"{name} => %({name})s" for name in arguments)
@@ -130,7 +134,7 @@ class Stage:
     def lease(self, scene: Scene, status: str = "uploaded") -> None:
         # Only the job of the scene: the neighbour stays free.
         self._conn.execute(
-            "update upload_pipeline.upload_jobs set run_after = '2000-01-01' where job_id = %s",
+            "update upload_pipeline.upload_jobs set run_after = '2001-01-01' where job_id = %s",
             [scene.job_id],
         )
         claimed = self.call("claim_jobs", **claim(status, batch=1, lease="1 hour"))
