@@ -1,6 +1,6 @@
 begin;
 \ir ../raw_dml.psql
-select plan(40);
+select plan(43);
 
 select pg_temp.make_job_in_status('a', 'parse_queued'), pg_temp.make_job_in_status('b', 'parse_ready');
 set constraints all immediate;

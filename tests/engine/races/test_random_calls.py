@@ -28,8 +28,8 @@ from engine.races.arguments import (
 )
 from engine.races.sessions import World
 
-# The SQLSTATEs with which a call may be refused. A deadlock (40P01) fails the test. On a busy machine
-# a call may wait for a lock longer than lock_timeout (55P03); it has changed nothing then.
+# The SQLSTATEs with which a call may be refused. A deadlock (40P01) fails the test. 55P03: on a
+# busy machine a call may wait longer than lock_timeout for a lock. It has changed nothing then.
 REFUSALS = {"UP001", "UP002", "UP003", "UP004", "UP005", "UP007", "UP009", "UP020", "55P03"}
 # What has to happen at least once, or the calls tried too little.
 WANTED = (
