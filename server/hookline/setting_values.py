@@ -11,12 +11,12 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
+
+from hookline.database_url import url_fault
 
 __all__ = [
     "ApiKey",
@@ -29,11 +29,31 @@ __all__ = [
     "StorageUrl",
     "SupabaseUrl",
     "check_length",
+    "clean_text",
     "split_at_commas",
     "standard_key",
 ]
 
 _SHORTEST_SECRET = 16
+# Bytes. Source: Standard Webhooks, "Signature scheme".
+_SHORTEST_KEY, _LONGEST_KEY = 24, 64
+# What a file or a shell may leave around a value: line breaks, and the mark of UTF-8.
+_AROUND = " \t\r\n\ufeff"
+
+
+def clean_text(value: str, *, lines: bool) -> str:
+    """The value without blanks and line breaks around it. Raises ValueError if it is not text.
+
+    With `lines` it may have line breaks inside.
+    """
+    if not value.isprintable() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("it is not UTF-8")
+    value = value.strip(_AROUND)
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        raise ValueError("it has quotes around it, which belong to a shell: remove them")
+    if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]" if lines else r"[\x00-\x1f\x7f]", value):
+        raise ValueError("it has a control character, such as a line break")
+    return value
 
 
 def standard_key(secret: str) -> bytes:
@@ -49,8 +69,11 @@ def standard_key(secret: str) -> bytes:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("a Standard Webhooks secret is base64 after whsec_") from None
-    if not key:
-        raise ValueError("a Standard Webhooks secret holds a key after whsec_")
+    if not _SHORTEST_KEY <= len(key) <= _LONGEST_KEY:
+        raise ValueError(
+            f"a Standard Webhooks secret holds {_SHORTEST_KEY} to {_LONGEST_KEY} bytes after"
+            f" whsec_, not {len(key)}"
+        )
     return key
 
 
@@ -77,23 +100,9 @@ def _split_names(value: Any) -> Any:
 
 
 def _check_postgres_url(value: SecretStr) -> SecretStr:
-    url = value.get_secret_value()
-    scheme, _, rest = url.partition("://")
-    if scheme not in ("postgres", "postgresql"):
-        raise ValueError("it is a postgresql:// URL")
-    # A password that is not percent-encoded would be read as a host or a port, and then be shown.
-    authority, _, path = rest.partition("?")[0].partition("/")
-    if authority.count("@") > 1 or "@" in path or not _is_readable(url):
-        raise ValueError("user and password are percent-encoded, port is a number")
+    if fault := url_fault(value.get_secret_value()):
+        raise ValueError(fault)
     return value
-
-
-def _is_readable(conninfo: str) -> bool:
-    try:
-        ports = str(conninfo_to_dict(conninfo).get("port") or "")
-    except ProgrammingError:
-        return False
-    return all(port == "" or port.isdecimal() for port in ports.split(","))
 
 
 def _check_storage_url(value: str) -> str:
@@ -114,6 +123,7 @@ def _check_supabase_url(value: str) -> str:
     address = re.fullmatch(r"(https?)://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?/?", value)
     if address is None:
         raise ValueError("it is https:// and a host, without a path")
+    _check_port(urlsplit(value))
     if address[1] == "http" and not _is_near(address[2].strip("[]")):
         raise ValueError(
             "plain http:// would send the key unencrypted: it is accepted only for this machine"
@@ -147,8 +157,7 @@ def _check_public_url(value: str) -> str:
         raise ValueError("it is https:// and a public domain name")
     if parts.query or parts.fragment or parts.username:
         raise ValueError("it has no query, fragment or user")
-    if not re.fullmatch(r"[^:]*(:[0-9]{1,5})?", parts.netloc):
-        raise ValueError("its port is a number")
+    _check_port(parts)
     return value.rstrip("/")
 
 
@@ -163,9 +172,21 @@ def _check_base_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is https:// and a host")
-    if parts.query or parts.fragment or parts.username:
+    if parts.query or parts.fragment or "@" in value:
         raise ValueError("it has no query, fragment or user")
+    if " " in value:
+        raise ValueError("it has no blank")
+    _check_port(parts)
     return value
+
+
+def _check_port(parts: SplitResult) -> None:
+    try:
+        right = parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError("its port is a number from 1 to 65535")
 
 
 PostgresUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]

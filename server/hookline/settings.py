@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hookline.database_url import variable_fault
 from hookline.setting_values import (
     ApiKey,
     BaseUrl,
@@ -32,6 +33,7 @@ from hookline.setting_values import (
     StorageUrl,
     SupabaseUrl,
     check_length,
+    clean_text,
     split_at_commas,
     standard_key,
 )
@@ -78,6 +80,7 @@ _EXAMPLES = {
     "HOOKLINE_PROVIDER_TIMEOUT": "60",
     "HOOKLINE_SUBMIT_GRACE": "120",
 }
+_SECRETS = ("llamaparse_secrets", "llamacloud_secrets", "push_secrets")
 _STANDARD_EXAMPLE = "whsec_ and 32 random bytes in base64"
 
 
@@ -155,7 +158,7 @@ class Settings(BaseSettings):
     # Whether the message of a handler's exception is stored and logged.
     error_messages: Literal["on", "off"] = Field("on", alias="HOOKLINE_ERROR_MESSAGES")
 
-    @field_validator("llamaparse_secrets", "llamacloud_secrets", "push_secrets", mode="before")
+    @field_validator(*_SECRETS, mode="before")
     @classmethod
     def _split_secrets(cls, value: Any, others: ValidationInfo) -> Any:
         if not isinstance(value, str):
@@ -178,6 +181,21 @@ class Settings(BaseSettings):
         if value == "fast":
             raise ValueError("the tier fast gives no markdown")
         return value
+
+    # The last validator before the type is the first to run, so it sees the value as it came.
+    @field_validator("*", mode="before")
+    @classmethod
+    def _clean(cls, value: Any, info: ValidationInfo) -> Any:
+        is_list = info.field_name in ("stages", *_SECRETS)
+        return clean_text(value, lines=is_list) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_libpq_variables(self) -> Self:
+        if self.database_url is not None and (
+            fault := variable_fault(self.database_url.get_secret_value())
+        ):
+            raise ValueError(fault)
+        return self
 
     @model_validator(mode="after")
     def _check_standard_keys(self) -> Self:
@@ -298,7 +316,8 @@ def load(env_file: Path | None = ENV_FILE, *, ignoring: Collection[str] = ()) ->
     try:
         if env_file is not None and env_file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        return Settings(_env_file=env_file, **unset)  # type: ignore[call-arg]
+        # Editors of Windows begin a file with the mark of UTF-8.
+        return Settings(_env_file=env_file, _env_file_encoding="utf-8-sig", **unset)  # type: ignore[call-arg]
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     except UnicodeDecodeError as error:
@@ -310,7 +329,7 @@ def load(env_file: Path | None = ENV_FILE, *, ignoring: Collection[str] = ()) ->
         raise ConfigurationError(f"{env_file} is there but cannot be read: {reason}.") from error
     reason = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:
-        if reason.startswith(("HOOKLINE_", "SUPABASE_")):
+        if reason.startswith(("HOOKLINE_", "SUPABASE_", "PG")):
             raise ConfigurationError(f"{reason}.")
         raise ConfigurationError(
             f"HOOKLINE_LLAMAPARSE_SECRETS is wrong for the scheme `standard`: {reason}. "

@@ -99,11 +99,17 @@ WRONG = {
     "SUPABASE_URL": [
         *("", "abcdefghijklmnopqrst", "abcdefghijklmnopqrst.supabase.co", "ftp://example.com"),
         *("http://abcdefghijklmnopqrst.supabase.co", "http://192.0.2.1", "http://[2001:db8::1]"),
-        *(f"{PROJECT}/storage/v1", f"{PROJECT}?a", f"{PROJECT}#a", f"{PROJECT}:port"),
+        *(
+            f"{PROJECT}/storage/v1",
+            f"{PROJECT}?a",
+            f"{PROJECT}#a",
+            f"{PROJECT}:port",
+            f"{PROJECT}:65536",
+        ),
         *(f"https://user:{SECRET}@example.com", f"http://127.0.0.1:{SECRET}@example.com"),
     ],
     "SUPABASE_SERVICE_ROLE_KEY": [
-        *("", "short", f"{SECRET} ", f"{SECRET}\n", f"Bearer {SECRET}", f"{SECRET}é"),
+        *("", "short", f"{SECRET} {SECRET}", f"Bearer {SECRET}", f"{SECRET}é"),
     ],
     "HOOKLINE_STORAGE_DEADLINE": ["", "0", "-1", "26", "nan", "inf", "soon"],
     "HOOKLINE_LLAMAPARSE_SECRETS": ["", "short", f"{SECRET},", f",{SECRET}", f"{SECRET},short"],
@@ -122,6 +128,7 @@ WRONG = {
         "https://192.0.2.1",
         "https://[::1]",
         "https://hooks.example.com:port",
+        "https://hooks.example.com:65536",
         "https://hooks.example.com/?query",
         "https://hooks.example.com/#fragment",
         f"https://user:{SECRET}@hooks.example.com",
@@ -135,13 +142,21 @@ WRONG = {
     "HOOKLINE_LEASE": ["0.9", "86401", "a minute"],
     "HOOKLINE_ERROR_MESSAGES": ["", "no", "ON"],
     "HOOKLINE_LOG_FORMAT": ["", "JSON", "text"],
-    "LLAMA_CLOUD_API_KEY": ["", f"{SECRET} {SECRET}", f"{SECRET}\n", f"{SECRET}é"],
+    "LLAMA_CLOUD_API_KEY": ["", f"{SECRET} {SECRET}", f"{SECRET}\n{SECRET}", f"{SECRET}é"],
     "LLAMA_CLOUD_BASE_URL": [
         *("", "api.cloud.llamaindex.ai", "ftp://example.com", "https://"),
         *("https://example.com?a=1", "https://example.com/#a", f"https://a:{SECRET}@example.com"),
+        *("https://example.com:99999", f"https://a:{SECRET}/1@example.com", "https://ex ample.com"),
     ],
     "HOOKLINE_PARSER": ["", "liteparse", "LOCAL"],
-    "HOOKLINE_RECEIVER_URL": ["", "10.0.0.5:8080", "ftp://a", "http://a/?b", "http://u:p@a"],
+    "HOOKLINE_RECEIVER_URL": [
+        "",
+        "10.0.0.5:8080",
+        "ftp://a",
+        "http://a/?b",
+        "http://u:p@a",
+        "http://a:0",
+    ],
     "HOOKLINE_PARSER_MEMORY": ["", "268435455", "68719476737", "1GB"],
     "HOOKLINE_PARSER_MEMORY_BUDGET": ["", "268435455", "1099511627777", "4GB"],
     "HOOKLINE_PARSE_TIER": ["", "fast", "AGENTIC", "best"],
@@ -227,6 +242,28 @@ def test_secrets_are_split_and_trimmed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert secrets == [SECRET, "the-one-before-it"]
 
 
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", "\ufeff{}", " {} "])
+def test_what_a_file_or_a_shell_leaves_around_a_value_is_removed(
+    monkeypatch: pytest.MonkeyPatch, around: str
+) -> None:
+    for variable, (value, *_) in RIGHT.items():
+        if not value.startswith("supabase:"):
+            with monkeypatch.context() as only:
+                only.setenv(variable, value)
+                expected = load()
+                only.setenv(variable, around.format(value))
+                assert load() == expected
+
+
+@pytest.mark.parametrize("wrong", ['"{}"', "'{}'", "{}\udcff", "{}\x07"])
+def test_a_value_that_is_quoted_or_not_text_is_named(
+    monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    for variable, (value, *_) in RIGHT.items():
+        with monkeypatch.context() as only:
+            assert refusal(only, **{variable: wrong.format(value)}).startswith(variable)
+
+
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", f"postgresql://app:{SECRET}@db.example.com/app")
     for name in ("LLAMAPARSE", "LLAMACLOUD", "PUSH"):
@@ -240,7 +277,10 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    [SECRET, f"whsec_{SECRET}!", "whsec_0123456789abc", f"{KEY},{SECRET}", "whsec_AAAA", "short"],
+    [
+        *(SECRET, f"whsec_{SECRET}!", "whsec_0123456789abc", f"{KEY},{SECRET}"),
+        *("whsec_AAAA", "whsec_QUFBQUFBQQ", "short"),
+    ],
 )
 def test_a_key_that_standard_webhooks_cannot_use_is_refused(
     monkeypatch: pytest.MonkeyPatch, secret: str
@@ -307,6 +347,14 @@ def test_the_file_of_hookline_up_is_read_and_the_environment_wins(
     monkeypatch.setenv("HOOKLINE_PORT", "3333")
     assert (load().port, load().admin_port) == (3333, 2222)
     assert load(None).admin_port == 8081
+
+
+def test_a_file_that_begins_with_the_mark_of_utf_8_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".hookline").mkdir()
+    (tmp_path / ".hookline/env").write_bytes(
+        b"\xef\xbb\xbfHOOKLINE_PORT='1'\r\nHOOKLINE_PORT=2\r\n"
+    )
+    assert load().port == 2
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -374,8 +374,9 @@ def test_at_most_so_many_signatures_are_compared() -> None:
 
 def test_a_standard_key_is_decoded_with_and_without_padding() -> None:
     assert standard_key(SECRET) == base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    assert standard_key("whsec_MDEyMzQ=") == b"01234"
-    assert standard_key("whsec_MDEyMzQ") == b"01234"
+    longest = base64.b64encode(b"k" * 64).decode()
+    assert standard_key(f"whsec_{longest}") == b"k" * 64
+    assert standard_key(f"whsec_{longest.rstrip('=')}") == b"k" * 64
 
 
 @pytest.mark.parametrize(
@@ -385,7 +386,10 @@ def test_a_standard_key_is_decoded_with_and_without_padding() -> None:
         ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "starts with whsec_"),
         ("WHSEC_MDEyMzQ=", "starts with whsec_"),
         (" whsec_MDEyMzQ=", "starts with whsec_"),
-        ("whsec_", "holds a key"),
+        ("whsec_", "holds 24 to 64 bytes after whsec_, not 0"),
+        ("whsec_QUFBQUFBQQ", "holds 24 to 64 bytes after whsec_, not 7"),
+        (f"whsec_{'QUFB' * 7}QUE", "not 23"),
+        (f"whsec_{'QUFB' * 21}QUE=", "not 65"),
         ("whsec_====", "base64"),
         ("whsec_M", "base64"),
         ("whsec_MDEy MzQ=", "base64"),
@@ -407,7 +411,7 @@ def test_a_standard_secret_is_a_key_or_a_value_error(text: str) -> None:
         key = standard_key("whsec_" + text)
     except ValueError:
         return
-    assert key
+    assert 24 <= len(key) <= 64
 
 
 # Whatever is sent

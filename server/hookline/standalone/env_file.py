@@ -49,7 +49,11 @@ def read_written(env_file: Path) -> Settings:
     Raises ConfigurationError if the file is not as `write` leaves it.
     """
     try:
-        recorded = {name: value for name, value in dotenv_values(env_file).items() if value}
+        recorded = {
+            name: value
+            for name, value in dotenv_values(env_file, encoding="utf-8-sig").items()
+            if value
+        }
         settings = Settings(**recorded)  # type: ignore[arg-type]
     except (ValidationError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
@@ -92,7 +96,7 @@ def _variables_of(settings: Settings) -> dict[str, str]:
 def _replace(env_file: Path, variables: Mapping[str, str]) -> None:
     kept = ""
     with suppress(FileNotFoundError):
-        bindings = parse_stream(StringIO(_without_header(env_file.read_text())))
+        bindings = parse_stream(StringIO(_without_header(env_file.read_text(encoding="utf-8-sig"))))
         kept = "".join(one.original.string for one in bindings if one.key not in variables)
     lines = "".join(f"{name}={_quoted(value)}\n" for name, value in variables.items())
     for name, read in dotenv_values(stream=StringIO(lines)).items():
@@ -102,7 +106,7 @@ def _replace(env_file: Path, variables: Mapping[str, str]) -> None:
     unfinished = env_file.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w") as file:
+    with open(descriptor, "w", encoding="utf-8") as file:
         file.write(f"{_HEADER}{lines}{kept}")
         file.flush()
         os.fsync(descriptor)
