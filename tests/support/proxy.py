@@ -143,10 +143,10 @@ class Proxy:
         link = _Link((reader, writer), server)
         self._links.add(link)
         link.stall(requests=self._new_stall, answers=self._new_stall)
-        try:
+        # asyncio prints a cancellation of this task, which only ever comes from _close.
+        with suppress(asyncio.CancelledError):
             await link.run()
-        finally:
-            self._links.discard(link)
+        self._links.discard(link)
 
     async def _close(self) -> None:
         self._listener.close()

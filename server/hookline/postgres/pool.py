@@ -29,6 +29,10 @@ CALL_TIMEOUT: Final = 8.0
 A server that hangs acknowledges packets, so no setting of TCP ends the call.
 """
 
+# Seconds for the server to confirm that it has cancelled a call. psycopg (AsyncConnection.wait)
+# waits 10, and closes the connection at once if it is cancelled a second time.
+_CANCEL_TIMEOUT = 1.0
+
 # Long enough for one lock wait of the calls that hold the connections. After that the caller gets
 # an error and the sender retries.
 _POOL_TIMEOUT = 5.0
@@ -36,7 +40,7 @@ _POOL_TIMEOUT = 5.0
 # psycopg_pool doubles the pause before it tries to connect again, from one second on, until
 # `reconnect_timeout` has passed. Then it gives up, and the next caller makes it begin anew. So this
 # limits how long an outage is felt after its end.
-_RECONNECT_TIMEOUT = 5.0
+_RECONNECT_TIMEOUT = 2.0
 
 _RENEW_INTERVAL = 1.0
 _RENEWED: WeakKeyDictionary[AsyncConnectionPool, float] = WeakKeyDictionary()
@@ -102,14 +106,20 @@ async def transaction(
     """A connection for one call, which is one transaction. Raises only DatabaseErrors.
 
     The call ends `within` so many seconds; None is for reading that may take long. A call that is
-    cut is cancelled at the server too, and its connection is closed unless the server confirms that
-    within 5 s (psycopg, AsyncConnection.wait). Whether it was committed is not known then.
+    cut is cancelled at the server too, and its connection is closed unless the server confirms
+    that. Whether it was committed is not known then.
     """
     lost = False
     try:
-        async with asyncio.timeout(None) as limit, pool.connection() as connection:
+        async with (
+            asyncio.timeout(None) as confirmation,
+            asyncio.timeout(None) as limit,
+            pool.connection() as connection,
+        ):
             if within is not None:
-                limit.reschedule(asyncio.get_running_loop().time() + within)
+                latest = asyncio.get_running_loop().time() + within
+                limit.reschedule(latest)
+                confirmation.reschedule(latest + _CANCEL_TIMEOUT)
             try:
                 with noticing(connection) as unreplicated:
                     await pin(connection)

@@ -15,6 +15,7 @@ from hookline.process.admin import admin_application
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
+from hookline.process.tasks import cancel_and_wait
 from hookline.receiver.application import make_application
 from hookline.receiver.configured_sources import configured_sources
 from hookline.receiver.drain import Drain
@@ -30,6 +31,10 @@ log = structlog.get_logger("hookline.receiver")
 
 # Without these functions no delivery can be taken.
 _FUNCTIONS = ("receive_event", "receive_content", "finish_content")
+
+# Seconds for what the drain and the notifier are doing when the receiver stops. It takes this long
+# only if Postgres or the storage does not answer. What was claimed is claimed again.
+_LAST_CALLS = 5.0
 
 
 class Receiver:
@@ -105,8 +110,10 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
                 await open_requests.wait_until_answered(settings.stop_timeout)
                 await public.cleanup()
                 notifier.stop()
-                await asyncio.gather(*tasks)
+                await asyncio.wait(tasks, timeout=_LAST_CALLS)
             finally:
+                for task in tasks:
+                    await cancel_and_wait(task)
                 await admin.cleanup()
 
 
