@@ -8,13 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pwd
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -25,13 +20,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from hookline.postgres.migrations import migrate
 from hookline.settings import load
-from hookline.standalone.embedded.account import Account
-from hookline.standalone.embedded.address import free_port
 from support.hosted import hosted_server
+from support.pooler import PGBOUNCER, Pooler, running_pooler
 from support.sender import Job, Sender, Start, envelope_of, event_of
 from support.servers import MAJORS, Server
 
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 SERVER_CONNECTIONS = 2
 
 # The login roles that the README tells to make, with a password each.
@@ -83,54 +76,18 @@ def login(direct: Route) -> Route:
 
 
 @pytest.fixture(scope="module")
-def pooler(hosted: Server) -> Iterator[int]:
-    """The port of a PgBouncer with two server connections for each login."""
+def pooler(hosted: Server, database: str) -> Iterator[Pooler]:
+    """A PgBouncer with two server connections for each login."""
     if PGBOUNCER is None and "CI" not in os.environ:
         pytest.skip("needs the Debian package pgbouncer")
-    assert PGBOUNCER is not None
-    port = free_port()
-    account = Account.for_this_process()
-    directory = Path(f"/tmp/hookline-pooler-{port}")  # noqa: S108 - where its user can go
-    account.make_directory(directory)
-    users = "".join(f'"{name}" "{name}"\n' for name in LOGINS)
-    account.write_file(directory / "users", users)
-    account.write_file(
-        directory / "ini",
-        f"""[databases]
-* = host=127.0.0.1 port={urlsplit(hosted.url()).port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = {directory}/users
-pool_mode = transaction
-default_pool_size = {SERVER_CONNECTIONS}
-""",
-    )
-    as_whom = () if account.is_ours else ("--user", pwd.getpwuid(account.uid).pw_name)
-    process = subprocess.Popen([PGBOUNCER, "--quiet", *as_whom, directory / "ini"], cwd="/")
-    try:
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-        shutil.rmtree(directory)
+    with running_pooler(hosted.url(), name_of(database), LOGINS, SERVER_CONNECTIONS) as running:
+        yield running
 
 
 @pytest.fixture
-def pooled(direct: Route, pooler: int) -> Route:
+def pooled(database: str, pooler: Pooler) -> Route:
     """`pooled("worker")`: the URL of this login at the pooler."""
-
-    def url(name: str) -> str:
-        server = urlsplit(direct(name))
-        return server._replace(netloc=f"{name}:{name}@127.0.0.1:{pooler}").geturl()
-
-    deadline = time.monotonic() + 15
-    while not _answers(url("receiver")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return url
+    return lambda name: pooler.url(name, name_of(database))
 
 
 @pytest.fixture(params=["direct", "pooled"])
@@ -142,14 +99,6 @@ def route(request: pytest.FixtureRequest) -> Route:
 
 def name_of(url: str) -> str:
     return urlsplit(url).path.removeprefix("/")
-
-
-def _answers(url: str) -> bool:
-    try:
-        psycopg.connect(url, connect_timeout=1, prepare_threshold=None).close()
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 def call(url: str, statement: str, job: Job) -> str:
