@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import psycopg
 
 from hookline.standalone.embedded.account import Account
 from support.ports import lasting_port
@@ -28,12 +27,11 @@ class Pooler:
 
     def __init__(self, server: str, logins: Iterable[str], connections: int) -> None:
         self.port = lasting_port()
-        self._logins = list(logins)
         self._process: subprocess.Popen[bytes] | None = None
         self._account = account = Account.for_this_process()
         self._directory = Path(f"/tmp/hookline-pooler-{self.port}")  # noqa: S108 - its user can go
         account.make_directory(self._directory)
-        users = "".join(f'"{name}" "{name}"\n' for name in self._logins)
+        users = "".join(f'"{name}" "{name}"\n' for name in logins)
         account.write_file(self._directory / "users", users)
         account.write_file(
             self._directory / "ini",
@@ -53,8 +51,8 @@ default_pool_size = {connections}
     def url(self, login: str, database: str) -> str:
         return f"postgresql://{login}:{login}@127.0.0.1:{self.port}/{database}"
 
-    def start(self, database: str = "postgres") -> None:
-        """Start it, and wait until it lets the first login through."""
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
         account = self._account
         as_whom = () if account.is_ours else ("--user", pwd.getpwuid(account.uid).pw_name)
         assert PGBOUNCER is not None
@@ -62,7 +60,10 @@ default_pool_size = {connections}
             [PGBOUNCER, "--quiet", *as_whom, self._directory / "ini"], cwd="/"
         )
         deadline = time.monotonic() + 15
-        while not _answers(self.url(self._logins[0], database)):
+        while True:
+            with suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
@@ -79,21 +80,11 @@ default_pool_size = {connections}
 
 
 @contextmanager
-def running_pooler(
-    server: str, database: str, logins: Iterable[str], connections: int
-) -> Iterator[Pooler]:
+def running_pooler(server: str, logins: Iterable[str], connections: int) -> Iterator[Pooler]:
     """A pooler in front of the server of this URL, running. It needs PGBOUNCER."""
     pooler = Pooler(server, logins, connections)
     try:
-        pooler.start(database)
+        pooler.start()
         yield pooler
     finally:
         pooler.close()
-
-
-def _answers(url: str) -> bool:
-    try:
-        psycopg.connect(url, connect_timeout=1, prepare_threshold=None).close()
-    except psycopg.OperationalError:
-        return False
-    return True
