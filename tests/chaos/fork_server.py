@@ -125,6 +125,11 @@ def _become(request: Mapping[str, Any]) -> NoReturn:
         log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        # Made anew, as at the start of Python: they remember what kind of file they write to.
+        sys.stdout, sys.stderr = (
+            os.fdopen(number, "w", buffering=1, errors="backslashreplace", closefd=False)
+            for number in (1, 2)
+        )
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])

@@ -79,7 +79,7 @@ def signed(body: bytes) -> dict[str, str]:
 class Ledger:
     """Sends `per_second` deliveries; what is not answered 2xx is sent again until it is.
 
-    When all are sent, acknowledged ones are repeated, so that there is always a next answer. After
+    When all are sent, the first one is repeated, so that there is always a next answer. After
     an answer in `last_answers` this sender does not repeat a delivery either.
     """
 
@@ -99,8 +99,10 @@ class Ledger:
         self._url = f"{url}/webhooks/llamaparse"
         self._interval = 1 / per_second
         self._last_answers = {"200", *last_answers}
-        self._times: list[float] = []
+        self._times: list[tuple[float, float]] = []
+        """When each acknowledged request was sent, and when it was answered."""
         self._no_more = asyncio.Event()
+        self._hurry = 0
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -111,6 +113,10 @@ class Ledger:
     def start(self) -> None:
         self._running = asyncio.create_task(self._run(), name="ledger")
 
+    def burst(self, count: int) -> None:
+        """Send so many of the next deliveries at once."""
+        self._hurry = count
+
     async def reach(self, count: int, seconds: float = 30) -> None:
         """Wait until so many more deliveries are acknowledged. Raises TimeoutError."""
         wanted = len(self._times) + count
@@ -119,16 +125,22 @@ class Ledger:
                 await asyncio.sleep(0.02)
 
     async def recovery(self, since: float, seconds: float) -> float | None:
-        """Seconds from `since` (time.monotonic) to the next 2xx; None: not within `seconds`."""
-        while time.monotonic() < since + seconds:
-            if later := [moment for moment in self._times if moment > since]:
-                return later[0] - since
+        """Seconds from `since` (time.monotonic) to the first 2xx for a request sent after it.
+
+        Waits for it until `seconds` have passed from `since`; None: there was none.
+        """
+        while True:
+            later = [answered for sent, answered in self._times if sent > since]
+            if later:
+                return min(later) - since
+            if time.monotonic() > since + seconds:
+                return None
             await asyncio.sleep(0.02)
-        return None
 
     def longest_silence(self, begin: float, end: float) -> float:
         """The longest time between two acknowledgements, in seconds."""
-        marks = [begin, *(moment for moment in self._times if begin < moment < end), end]
+        times = (answered for _, answered in self._times)
+        marks = [begin, *(moment for moment in times if begin < moment < end), end]
         return max(after - before for before, after in pairwise(marks))
 
     async def finish(self, seconds: float) -> None:
@@ -139,7 +151,7 @@ class Ledger:
         if waiting:
             self._running.cancel()
             await asyncio.wait(waiting)
-        elif error := self._running.exception():
+        elif not self._running.cancelled() and (error := self._running.exception()):
             raise error
 
     async def _run(self) -> None:
@@ -156,9 +168,10 @@ class Ledger:
                     self.sent.append(delivery)
                     sending.create_task(self._deliver(http, delivery))
                 else:
-                    again = random.choice(self.sent)
-                    sending.create_task(self._send(http, again.body()))
-                await asyncio.sleep(self._interval)
+                    sending.create_task(self._send(http, self.sent[0].body()))
+                self._hurry -= 1
+                if self._hurry <= 0:
+                    await asyncio.sleep(self._interval)
 
     async def _deliver(self, http: aiohttp.ClientSession, delivery: Delivery) -> None:
         body, tries, pause = delivery.body(), 1, _FIRST_PAUSE
@@ -171,6 +184,7 @@ class Ledger:
 
     async def _send(self, http: aiohttp.ClientSession, body: bytes) -> str:
         """Send once; the status code, or the name of an exception."""
+        began = time.monotonic()
         try:
             async with http.post(self._url, data=body, headers=signed(body)) as response:
                 await response.read()
@@ -179,5 +193,5 @@ class Ledger:
             answer = type(error).__name__
         self.answers[answer] += 1
         if answer == "200":
-            self._times.append(time.monotonic())
+            self._times.append((began, time.monotonic()))
         return answer

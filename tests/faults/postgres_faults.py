@@ -36,6 +36,7 @@ async def packets_vanish(lab: Lab) -> None:
     async with running_postgres() as postgres, tcp_proxy(urlsplit(postgres.url).port or 0) as proxy:
         at = f"127.0.0.1:{proxy.port}/postgres?sslmode=disable"
         async with lab.system(postgres.url, connect=at, recovers_within=15) as system:
+            await system.use_all_connections()
             lost = proxy.connections
             proxy.lose()
             system.end()
@@ -56,6 +57,7 @@ async def backends_hang(lab: Lab) -> None:
     """The backends of all open connections stand still (SIGSTOP); new ones work at once."""
     async with running_postgres() as postgres:
         async with lab.system(postgres.url, recovers_within=15) as system:
+            await system.use_all_connections()
             stopped = system.signal_backends(STOPPED)
             system.end()
             await system.recovery()

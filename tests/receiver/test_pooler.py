@@ -76,11 +76,11 @@ def login(direct: Route) -> Route:
 
 
 @pytest.fixture(scope="module")
-def pooler(hosted: Server, database: str) -> Iterator[Pooler]:
+def pooler(hosted: Server) -> Iterator[Pooler]:
     """A PgBouncer with two server connections for each login."""
     if PGBOUNCER is None and "CI" not in os.environ:
         pytest.skip("needs the Debian package pgbouncer")
-    with running_pooler(hosted.url(), name_of(database), LOGINS, SERVER_CONNECTIONS) as running:
+    with running_pooler(hosted.url(), LOGINS, SERVER_CONNECTIONS) as running:
         yield running
 
 
