@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from urllib.parse import urlsplit
 
 import aiohttp
 import psycopg
+from support.proxy import Proxy
 
 from faults.lab import GOES_ON, STOPPED, Lab
 from faults.ledger import Delivery, signed
@@ -17,7 +17,6 @@ from hookline.standalone.embedded import ThrowawayPostgres
 from support.failover import Failover
 from support.pooler import running_pooler
 from support.standby import running_pair
-from support.tcp_proxy import tcp_proxy
 
 
 @asynccontextmanager
@@ -33,14 +32,16 @@ async def running_postgres() -> AsyncIterator[ThrowawayPostgres]:
 
 async def packets_vanish(lab: Lab) -> None:
     """Packets of all open connections to Postgres vanish; new connections work at once."""
-    async with running_postgres() as postgres, tcp_proxy(urlsplit(postgres.url).port or 0) as proxy:
-        at = f"127.0.0.1:{proxy.port}/postgres?sslmode=disable"
-        async with lab.system(postgres.url, connect=at, recovers_within=15) as system:
-            await system.use_all_connections()
-            lost = proxy.connections
-            proxy.lose()
-            system.end()
-        lab.row.remarks.append(f"{lost} connections lost")
+    async with running_postgres() as postgres:
+        with Proxy.before(postgres.url) as proxy:
+            async with lab.system(
+                postgres.url, connect=proxy.url(postgres.url).rpartition("@")[2], recovers_within=15
+            ) as system:
+                await system.use_all_connections()
+                lost = proxy.open
+                await asyncio.to_thread(proxy.stall)
+                system.end()
+    lab.row.remarks.append(f"{lost} connections lost")
 
 
 async def outage(lab: Lab) -> None:
