@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import psycopg
-from support.proxy import Proxy
 
 from faults.lab import GOES_ON, STOPPED, Lab
 from faults.ledger import Delivery, signed
@@ -16,6 +15,7 @@ from faults.small_disk import fill, small_disk
 from hookline.standalone.embedded import ThrowawayPostgres
 from support.failover import Failover
 from support.pooler import running_pooler
+from support.proxy import Proxy
 from support.standby import running_pair
 
 
