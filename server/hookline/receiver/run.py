@@ -110,7 +110,9 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
                 await open_requests.wait_until_answered(settings.stop_timeout)
                 await public.cleanup()
                 notifier.stop()
-                await asyncio.wait(tasks, timeout=_LAST_CALLS)
+                ended, _ = await asyncio.wait(tasks, timeout=_LAST_CALLS)
+                for task in ended:
+                    task.result()
             finally:
                 for task in tasks:
                     await cancel_and_wait(task)
