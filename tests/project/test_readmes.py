@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from typer.main import get_command
 
 import hookline
-from hookline.cli import app
+from hookline.cli import make_app
 from hookline.cli.diagram import draw
 from hookline.postgres.pool import open_pool
 from hookline.postgres.views import Views
@@ -157,7 +157,7 @@ def test_every_default_in_the_table_is_that_of_the_settings() -> None:
 
 
 def test_every_command_is_in_the_table_with_options_that_it_has() -> None:
-    command = get_command(app)
+    command = get_command(make_app())
     assert isinstance(command, typer.core.TyperGroup)
     rows = re.findall(
         r"^\| `hookline (\w+)[^`]*` \| (.*) \|$", section(SERVER, "## Commands"), re.MULTILINE

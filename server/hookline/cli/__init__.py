@@ -8,45 +8,52 @@ Every expected error is one sentence on standard error. A traceback is a bug in 
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
 
 from hookline import __version__
-from hookline.cli import (
-    demo,
-    diagram,
-    doctor,
-    job,
-    jobs,
-    migrate,
-    retry,
-    serve,
-    submit,
-    up,
-    url,
-    work,
-)
 from hookline.cli.exit_codes import FAILED, INTERRUPTED, WRONG, explain
 from hookline.cli.output import say
 from hookline.cli.standard_streams import OutputLost, discard_unwritten, prepare_streams
 from hookline.standalone.libpq_variables import remove_libpq_variables
 
-__all__ = ["app", "main"]
+__all__ = ["main", "make_app"]
 
-app = typer.Typer(
-    name="hookline",
-    help="Turn document-parsing webhooks into durable job state inside Postgres.",
-    epilog="Exit codes: 0 done; 1 the work failed, or doctor found a fault; 2 wrong usage or "
-    "configuration; 3 the database or the storage is away, try again later; 130 interrupted.",
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+# Each command is the function of its name in the module of its name.
+_COMMANDS = {
+    "On this machine": ("up", "demo"),
+    "Run": ("serve", "work", "migrate", "doctor"),
+    "Jobs": ("submit", "jobs", "job", "retry", "url"),
+    "The state machine": ("diagram",),
+}
+
+
+def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line. If the first argument names a command, it has only that command.
+
+    The imports of the other commands would take longer than most commands run.
+    """
+    app = typer.Typer(
+        name="hookline",
+        help="Turn document-parsing webhooks into durable job state inside Postgres.",
+        epilog="Exit codes: 0 done; 1 the work failed, or doctor found a fault; 2 wrong usage or "
+        "configuration; 3 the database or the storage is away, try again later; 130 interrupted.",
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_start)
+    groups = {name: group for group, names in _COMMANDS.items() for name in names}
+    for name in arguments[:1] if arguments and arguments[0] in groups else groups:
+        command = getattr(importlib.import_module(f"hookline.cli.{name}"), name)
+        app.command(rich_help_panel=groups[name], help=_unwrapped(command))(command)
+    return app
 
 
 def _unwrapped(command: Callable[..., None]) -> str:
@@ -55,23 +62,12 @@ def _unwrapped(command: Callable[..., None]) -> str:
     return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in paragraphs)
 
 
-for group, commands in {
-    "On this machine": (up.up, demo.demo),
-    "Run": (serve.serve, work.work, migrate.migrate, doctor.doctor),
-    "Jobs": (submit.submit, jobs.jobs, job.job, retry.retry, url.url),
-    "The state machine": (diagram.diagram,),
-}.items():
-    for command in commands:
-        app.command(rich_help_panel=group, help=_unwrapped(command))(command)
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"hookline {__version__}\n")
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def _start(
     context: typer.Context,
     version: Annotated[
@@ -104,7 +100,7 @@ def _run() -> int:
     if "DATABASE_URL" not in os.environ:
         remove_libpq_variables()
     try:
-        code = app(prog_name="hookline", standalone_mode=False)
+        code = make_app(sys.argv[1:])(prog_name="hookline", standalone_mode=False)
     except KeyboardInterrupt:
         return INTERRUPTED
     except typer.TyperException as error:
