@@ -34,11 +34,11 @@ async def test_a_hanging_disk_delays_neither_signature_checks_nor_the_stop(
             assert (await sender.send_envelope(large, secret="a-wrong-secret"))[0] == 401
             assert (await sender.send_envelope(envelope_of(sender.new_job())))[0] == 500
 
+        receiver.process.terminate()
+        async with asyncio.timeout(10):
+            assert await receiver.process.wait() == 0
+
         kept = receiver.lines("webhook")
         assert "still hang" in kept[-1]["reason"], "refused at once, not after the deadline"
         assert {line["outcome"] for line in kept if line["http"] == 500} == {"kept"}
         assert {line.get("job_id") for line in kept} >= {str(job.job_id) for job in jobs}
-
-        receiver.process.terminate()
-        async with asyncio.timeout(10):
-            assert await receiver.process.wait() == 0

@@ -57,7 +57,8 @@ async def test_a_malformed_request_is_a_problem_and_is_quoted_nowhere(spawn: Spa
             assert b"content-type: application/problem+json" in head.lower(), what
             assert json.loads(body)["status"] == status, what
             assert token.encode() not in head + body, what
-        printed = receiver.printed
+        await receiver.stop()
+    printed = receiver.printed
     assert token not in printed
     assert "Traceback" not in printed
     assert {"BadStatusLine", "BadHttpMessage"} & {

@@ -32,6 +32,7 @@ async def test_log_lines_are_json_with_ids_and_without_secrets(
             await sender.send_envelope(json.dumps({"job_id": TEXT}).encode()),
             await sender.send_event(event_of("p-1")),
         ]
+        await receiver.stop()
     printed = receiver.printed
     webhooks = receiver.lines("webhook")
 
@@ -62,6 +63,7 @@ async def test_only_the_log_says_why_a_sender_is_not_proven(spawn: Spawn) -> Non
             await sender.post(LLAMAPARSE, body, X_Webhook_Signature="00"),
             await sender.send_envelope(body, secret="a-wrong-secret"),
         ]
+        await receiver.stop()
     assert [status for status, _ in answers] == [401, 401, 401]
     assert len({json.dumps(answer) for _, answer in answers}) == 1
     assert [line["reason"] for line in receiver.lines("webhook")] == [

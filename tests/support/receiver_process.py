@@ -33,6 +33,11 @@ class Spawned:
         ]
         return [line for line in parsed if line["event"] == event]
 
+    async def stop(self) -> None:
+        """Stop it by SIGTERM. Only after that is the last line certainly in the log."""
+        self.process.terminate()
+        await self.process.wait()
+
 
 Spawn = Callable[..., AbstractAsyncContextManager[tuple[Spawned, Sender]]]
 
