@@ -51,6 +51,7 @@ begin;
 \ir tables/contents.sql
 \ir tables/webhook_deliveries.sql
 \ir tables/deletions.sql
+\ir tables/refused_deliveries.sql
 
 -- Credits: what parsing may cost, and what it did cost
 \ir tables/credit_caps.sql
@@ -115,6 +116,7 @@ begin;
 \ir functions/ingest/claim_contents.sql
 \ir functions/ingest/claim_deletions.sql
 \ir functions/ingest/finish_deletion.sql
+\ir functions/ingest/count_refusals.sql
 
 -- Functions of hookline_worker
 \ir functions/worker/claim_jobs.sql
@@ -157,6 +159,7 @@ begin;
 \ir views/queue_health.sql
 \ir views/stage_latency.sql
 \ir views/delivery_log.sql
+\ir views/refusal_log.sql
 \ir views/stored_objects.sql
 \ir views/credit_status.sql
 \ir views/alerts.sql

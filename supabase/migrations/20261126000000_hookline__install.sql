@@ -989,6 +989,28 @@ comment on column upload_pipeline.deletions.run_after is
 comment on column upload_pipeline.deletions.claimed_until is
   'The object may be deleted at any moment until then, and no document may have this path. Null: never claimed.';
 
+-- db/tables/refused_deliveries.sql
+create table upload_pipeline.refused_deliveries (
+  minute timestamptz not null,
+  source text not null,
+  reason text not null,
+  count bigint not null,
+  user_agent text,
+  constraint refused_deliveries_pkey primary key (minute, source, reason),
+  constraint source_is_a_word check (source ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint reason_is_a_word check (reason ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint count_is_positive check (count > 0),
+  constraint user_agent_is_at_most_200_characters check (length(user_agent) <= 200)
+);
+
+comment on table upload_pipeline.refused_deliveries is
+  'How many deliveries receivers refused in a minute, by source and reason. No body and no secret is kept. '
+  'count_refusals deletes rows after 30 days.';
+comment on column upload_pipeline.refused_deliveries.minute is
+  'The minute in which the receiver told Postgres, some seconds after the refusal; later if Postgres was away.';
+comment on column upload_pipeline.refused_deliveries.user_agent is
+  'How the last of these senders called its program. Anybody may claim any name.';
+
 -- Credits: what parsing may cost, and what it did cost
 
 -- db/tables/credit_caps.sql
@@ -1091,6 +1113,7 @@ alter table upload_pipeline.error_codes enable row level security;
 alter table upload_pipeline.event_codes enable row level security;
 alter table upload_pipeline.events enable row level security;
 alter table upload_pipeline.provider_jobs enable row level security;
+alter table upload_pipeline.refused_deliveries enable row level security;
 alter table upload_pipeline.statuses enable row level security;
 alter table upload_pipeline.transitions enable row level security;
 alter table upload_pipeline.upload_jobs enable row level security;
@@ -1306,7 +1329,8 @@ alter table upload_pipeline.events enable always trigger events_are_never_trunca
 
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
--- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status.
+-- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status,
+-- refusal.
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -3229,6 +3253,81 @@ comment on function upload_pipeline.finish_deletion(text, integer) is
 
 revoke all on function upload_pipeline.finish_deletion(text, integer) from public;
 grant execute on function upload_pipeline.finish_deletion(text, integer) to hookline_ingest;
+
+-- db/functions/ingest/count_refusals.sql
+-- Adds to the counts of this minute, and deletes rows that are older than 30 days. A flood of forged requests is one
+-- row a minute, whatever its size.
+-- Locks: refusal. Calls: check_isolation, clock.
+create or replace function upload_pipeline.count_refusals(refusals jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_minute constant timestamptz := date_trunc('minute', upload_pipeline.clock(), 'UTC');
+  v_wrong text;
+begin
+  perform upload_pipeline.check_isolation();
+
+  if refusals is null or jsonb_typeof(refusals) <> 'array' or jsonb_array_length(refusals) > 1000 then
+    v_wrong := left(coalesce(refusals::text, 'null'), 200);
+  else
+    select left(one.refusal::text, 200) into v_wrong
+      from jsonb_array_elements(refusals) as one (refusal)
+     where (
+             one.refusal ->> 'source' ~ '^[a-z][a-z0-9_]{0,62}$'
+             and one.refusal ->> 'reason' ~ '^[a-z][a-z0-9_]{0,62}$'
+             and one.refusal ->> 'count' ~ '^[1-9][0-9]{0,8}$'
+             and coalesce(length(one.refusal ->> 'user_agent') <= 200, true)
+           ) is not true
+     limit 1;
+  end if;
+  if v_wrong is not null then
+    raise exception 'refusals are invalid: %', v_wrong
+      using errcode = 'UP006',
+            detail = 'refusals is a JSON array of at most 1000 objects with source and reason, which are words of '
+              'lowercase letters, digits and _; count, a whole number from 1 to 999999999; and user_agent, which is '
+              'null or a text of at most 200 characters.',
+            hint = 'For example: select upload_pipeline.count_refusals(''[{"source": "llamacloud", "reason": '
+              '"no_match", "count": 3, "user_agent": "curl/8.5.0"}]'').';
+  end if;
+
+  insert into upload_pipeline.refused_deliveries as r (minute, source, reason, count, user_agent)
+  select v_minute, one.refusal ->> 'source', one.refusal ->> 'reason', sum((one.refusal ->> 'count')::bigint),
+         max(one.refusal ->> 'user_agent')
+    from jsonb_array_elements(refusals) as one (refusal)
+   group by one.refusal ->> 'source', one.refusal ->> 'reason'
+   -- Two receivers at once lock the rows in the same order.
+   order by one.refusal ->> 'source', one.refusal ->> 'reason'
+  on conflict on constraint refused_deliveries_pkey do update
+     set count = r.count + excluded.count,
+         user_agent = coalesce(excluded.user_agent, r.user_agent);
+
+  with due as (
+    select r.minute, r.source, r.reason
+      from upload_pipeline.refused_deliveries as r
+     where r.minute < v_minute - interval '30 days'
+     order by r.minute
+     limit 1000
+       for update skip locked
+  )
+  delete from upload_pipeline.refused_deliveries as r
+   using due
+   where r.minute = due.minute
+     and r.source = due.source
+     and r.reason = due.reason;
+end;
+$$;
+
+comment on function upload_pipeline.count_refusals(jsonb) is
+  'Call it every few seconds with what was refused since the last call: a JSON array of objects with source, reason, '
+  'count and user_agent (the last one, or null). The view refusal_log shows the sums. Raises UP006; 55P03 after '
+  'waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.count_refusals(jsonb) from public;
+grant execute on function upload_pipeline.count_refusals(jsonb) to hookline_ingest;
 
 -- Functions of hookline_worker
 
@@ -5533,6 +5632,43 @@ comment on view upload_pipeline.delivery_log is 'One row for each delivery: what
 
 revoke all on upload_pipeline.delivery_log from public;
 grant select on upload_pipeline.delivery_log to hookline_reader;
+
+-- db/views/refusal_log.sql
+create or replace view upload_pipeline.refusal_log as
+select r.minute,
+       r.source,
+       r.reason,
+       r.count,
+       r.user_agent,
+       case r.reason
+         when 'no_signature' then 'The sender signs nothing, or a proxy removed the header.'
+         when 'malformed_signature' then 'The sender signs in another way: see HOOKLINE_LLAMAPARSE_SCHEME.'
+         when 'no_secret' then 'This receiver has no secret of the source: set its HOOKLINE_..._SECRETS.'
+         when 'no_match' then
+           'It was signed with a secret that is not configured here, or a proxy changed the body on the way.'
+         when 'wrong_time' then 'The clock of the sender or of the receiver is wrong, or an old request was sent again.'
+         when 'repeated_header' then 'A proxy or the sender sends the header twice.'
+         when 'malformed_token' then 'The address is not one that `hookline url` printed.'
+         when 'wrong_token' then 'The address was made with a secret that HOOKLINE_PUSH_SECRETS does not have here.'
+         when 'malformed' then 'A proven sender sends another format than this source has.'
+         when 'unprocessable' then 'A proven sender sent a result that is incomplete or empty.'
+         when 'unknown_job' then 'The job was purged or erased, or the sender works for another database.'
+         when 'document_mismatch' then 'The sender names the document of another job.'
+         when 'delivery_conflict' then 'The sender used the id of a delivery again, for other content.'
+         when 'unusable_content' then 'The content differs from the hash or size that the sender names, or is empty.'
+         when 'invalid_argument' then 'The body holds a value that Postgres cannot store.'
+         when 'request_entity_too_large' then 'The body is larger than HOOKLINE_MAX_BODY.'
+         when 'unsupported_media_type' then 'The body is compressed, or its Content-Type is not application/json.'
+         when 'request_timeout' then 'The body did not arrive within HOOKLINE_READ_TIMEOUT.'
+         when 'too_busy' then 'More bodies at once than HOOKLINE_BODY_BUDGET holds.'
+       end as likely_cause
+  from upload_pipeline.refused_deliveries as r;
+
+comment on view upload_pipeline.refusal_log is
+  'Deliveries that were refused, counted by minute, source and reason, with the likely cause.';
+
+revoke all on upload_pipeline.refusal_log from public;
+grant select on upload_pipeline.refusal_log to hookline_reader;
 
 -- db/views/stored_objects.sql
 create or replace view upload_pipeline.stored_objects as

@@ -59,7 +59,7 @@ def test_a_healthy_installation_has_no_fault(examine: Examine, operator: str) ->
     assert states(checks) == dict.fromkeys(
         (
             *("configuration", "sources", "parser", "database", "migrations", "rights"),
-            *("queues", "alerts", "integrity", "storage"),
+            *("queues", "alerts", "refusals", "integrity", "storage"),
         ),
         "ok",
     )
@@ -104,6 +104,7 @@ def test_checks_that_a_receivers_role_may_not_do_are_no_warnings(
         "migrations": "reader",
         "queues": "reader",
         "alerts": "reader",
+        "refusals": "reader",
         "integrity": "operator",
     }
     for name, role in unseen.items():
@@ -125,7 +126,7 @@ def test_checks_that_a_workers_role_may_not_do_are_no_warnings(
         )
     ]
     assert set(states(checks).values()) == {"ok"}
-    for name in ("migrations", "queues", "alerts", "integrity"):
+    for name in ("migrations", "queues", "alerts", "refusals", "integrity"):
         [(_, told)] = rows(checks, name)
         assert told.startswith("Not checked: hookline_worker may not read this, and need not.")
 
@@ -182,6 +183,31 @@ def test_a_history_that_nobody_granted_is_a_warning_that_says_what_to_grant(
             " hookline_reader`.",
         )
     ]
+
+
+def test_doctor_says_why_deliveries_were_refused(
+    examine: Examine, db: Database, operator: str
+) -> None:
+    db.run(
+        "select upload_pipeline.count_refusals('["
+        '{"source": "llamacloud", "reason": "no_match", "count": 40, "user_agent": "svix/1"},'
+        '{"source": "llamaparse", "reason": "no_signature", "count": 1}]\')'
+    )
+    db.run(
+        "insert into upload_pipeline.refused_deliveries (minute, source, reason, count)"
+        " values (upload_pipeline.clock() - interval '25 hours', 'push', 'wrong_token', 9)"
+    )
+    code, checks = examine(operator)
+    assert code == 0
+    told = [re.sub(r"\d\d:\d\dZ", "12:00Z", sentence) for _, sentence in rows(checks, "refusals")]
+    assert told == [
+        '40 deliveries of llamacloud refused in 24 hours, the last at 12:00Z by "svix/1": no_match.'
+        " It was signed with a secret that is not configured here, or a proxy changed the body on"
+        " the way.",
+        "1 delivery of llamaparse refused in 24 hours, the last at 12:00Z: no_signature. The sender"
+        " signs nothing, or a proxy removed the header.",
+    ]
+    assert states(checks)["refusals"] == "warning"
 
 
 def test_a_role_with_more_rights_than_it_needs_is_a_warning(

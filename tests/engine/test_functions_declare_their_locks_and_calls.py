@@ -29,6 +29,7 @@ ORDER = [
     "reservation",
     "cap",
     "status",
+    "refusal",
 ]
 
 _TAKES_A_LOCK = re.compile(

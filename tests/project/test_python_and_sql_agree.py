@@ -22,6 +22,7 @@ from hookline.postgres import records, views
 from hookline.postgres.records import ClaimedContent, Receipt
 from hookline.receiver.application import _MESSAGES
 from hookline.receiver.configured_sources import configured_sources
+from hookline.receiver.problems import _ANSWERS
 from hookline.receiver.run import _FUNCTIONS
 from hookline.settings import load
 from hookline.stages import Job
@@ -330,3 +331,20 @@ def test_sql_and_python_accept_the_same_storage_paths(
 
     agree()
     assert seen == {True, False}
+
+
+def test_every_reason_of_a_refusal_has_a_likely_cause(
+    connection: psycopg.Connection[tuple[Any, ...]],
+) -> None:
+    [(view,)] = connection.execute("select pg_get_viewdef('upload_pipeline.refusal_log'::regclass)")
+    proven = [
+        code
+        for path in Path(hookline.sources.__file__).parent.glob("*.py")
+        for code in re.findall(r'Reason\(\s*"(\w+)"', path.read_text())
+    ]
+    answered = [kind.__name__ for kind, answer in _ANSWERS.items() if answer.status < 500]
+    others = {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() for name in answered if name != "NotProven"
+    }
+    refused_early = {"request_entity_too_large", "unsupported_media_type", "request_timeout"}
+    assert set(re.findall(r"WHEN '(\w+)'", view)) == {*proven, *others, *refused_early}

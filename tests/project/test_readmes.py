@@ -183,8 +183,7 @@ def test_functions_of_the_receiver_are_those_that_its_role_may_execute(database:
     told = section(SERVER, "## How the parts work together")
     named = re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)
     assert sorted(named) == sorted(name for (name,) in granted)
-    assert len(named) == 6
-    assert "these six functions" in told
+    assert named
 
 
 def test_transcript_of_db_push_has_every_migration() -> None:

@@ -19,6 +19,6 @@ class Check:
     sentence: str
 
 
-def count(number: int, word: str) -> str:
+def count(number: int, word: str, plural: str | None = None) -> str:
     """A number and its noun: 1 job, 1,000 jobs."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    return f"{number:,} {word if number == 1 else plural or f'{word}s'}"

@@ -21,6 +21,7 @@ from hookline.doctor.integrity import check_integrity
 from hookline.doctor.login import unseen, who
 from hookline.doctor.migrations import check_migrations
 from hookline.doctor.queues import check_queues
+from hookline.doctor.refusals import check_refusals
 from hookline.doctor.rights import check_rights
 from hookline.doctor.storage_differences import compare_storage
 from hookline.doctor.storage_probe import check_storage
@@ -81,6 +82,8 @@ async def _database(
     for check in await check_queues(Views(pool), not_checked):
         yield check
     for check in await check_alerts(Views(pool), not_checked):
+        yield check
+    for check in await check_refusals(Views(pool), not_checked):
         yield check
     if integrity:
         for check in await check_integrity(Engine(pool), not_checked):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -21,6 +22,7 @@ from hookline.postgres.records import (
     Job,
     OpenReservation,
     Receipt,
+    Refusals,
     Reservation,
 )
 
@@ -112,6 +114,14 @@ class Engine:
         async with transaction(self._pool) as connection:
             await connection.execute(
                 "select upload_pipeline.finish_deletion(path => %s, tries => %s)", [path, tries]
+            )
+
+    async def count_refusals(self, refusals: Sequence[Refusals]) -> None:
+        """Add to the counts of refused deliveries. Raises InvalidArgument."""
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "select upload_pipeline.count_refusals(refusals => %s)",
+                [Jsonb([asdict(one) for one in refusals])],
             )
 
     async def claim_jobs(

@@ -15,6 +15,7 @@ __all__ = [
     "Job",
     "OpenReservation",
     "Receipt",
+    "Refusals",
     "Reservation",
 ]
 
@@ -34,6 +35,16 @@ class Receipt:
     event_id: UUID | None
     ordinal: int | None
     path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What count_refusals takes: how many deliveries of a source were refused for one reason."""
+
+    source: str
+    reason: str
+    count: int
+    user_agent: str | None
 
 
 class ClaimedContent(NamedTuple):

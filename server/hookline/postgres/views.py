@@ -18,6 +18,7 @@ __all__ = [
     "JobOverview",
     "KnownObject",
     "Queue",
+    "RefusedDeliveries",
     "Status",
     "TimelineEvent",
     "Transition",
@@ -162,6 +163,18 @@ class Transition:
     enabled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedDeliveries:
+    """The rows of refusal_log of one source and reason, added up."""
+
+    source: str
+    reason: str
+    count: int
+    latest: datetime
+    user_agent: str | None
+    likely_cause: str | None
+
+
 class Views:
     """Reads the views, as a login role in hookline_reader. A method may raise DatabaseError."""
 
@@ -266,6 +279,21 @@ class Views:
     async def queue_health(self) -> list[Queue]:
         """Every place where work can wait."""
         return await self._select(Queue, "queue_health", "order by queue")
+
+    async def refused_since(self, moment: datetime) -> list[RefusedDeliveries]:
+        """What was refused since then, by source and reason, the most frequent first."""
+        async with transaction(self._pool, within=_READ_TIMEOUT) as connection:
+            cursor = connection.cursor(row_factory=class_row(RefusedDeliveries))
+            await cursor.execute(
+                "select source, reason, sum(count)::bigint as count, max(minute) as latest,"
+                " (array_agg(user_agent order by minute desc)"
+                " filter (where user_agent is not null))[1] as user_agent,"
+                " max(likely_cause) as likely_cause"
+                " from upload_pipeline.refusal_log where minute >= %s"
+                " group by source, reason order by count desc, source, reason",
+                [moment],
+            )
+            return await cursor.fetchall()
 
     async def known_objects(self, paths: list[str]) -> list[KnownObject]:
         """The objects with these paths, as far as the database knows them."""

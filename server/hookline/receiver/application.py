@@ -22,6 +22,7 @@ from hookline.receiver.bodies import BodyBudget
 from hookline.receiver.busy_jobs import BusyJobs
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
+from hookline.receiver.refusals import RefusalCounter, reason_of
 from hookline.settings import Settings
 from hookline.sources.protocol import Source
 from hookline.sources.refusals import NotProven
@@ -55,6 +56,7 @@ def make_application(
     readiness: Readiness,
     metrics: ReceiverMetrics,
     notifier: Notifier,
+    refusals: RefusalCounter,
 ) -> web.Application:
     """The application of the public listener. Everything it uses is given to it, and open."""
     application = web.Application()
@@ -70,6 +72,7 @@ def make_application(
             busy_jobs=busy_jobs,
             metrics=metrics,
             notifier=notifier,
+            refusals=refusals,
             read_timeout=settings.read_timeout,
             storage_deadline=settings.storage_deadline,
         )
@@ -108,6 +111,7 @@ class _Handler:
         busy_jobs: BusyJobs,
         metrics: ReceiverMetrics,
         notifier: Notifier,
+        refusals: RefusalCounter,
         read_timeout: float,
         storage_deadline: float,
     ) -> None:
@@ -118,6 +122,7 @@ class _Handler:
         self._busy_jobs = busy_jobs
         self._metrics = metrics
         self._notifier = notifier
+        self._refusals = refusals
         self._read_timeout = read_timeout
         self._storage_deadline = storage_deadline
 
@@ -131,10 +136,14 @@ class _Handler:
         except EXPECTED as error:
             response = problem_of(error)
             # Of a missing proof our log tells more than the sender may know.
-            line = line.bind(reason=error.reason if isinstance(error, NotProven) else str(error))
+            said = error.reason.sentence if isinstance(error, NotProven) else str(error)
+            line = line.bind(reason=said)
+            if response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._refusals.count(self._source.name, reason_of(error), request)
         except web.HTTPError as error:
             response = problem(HTTPStatus(error.status), error.reason)
             line = line.bind(reason=error.reason)
+            self._refusals.count(self._source.name, reason_of(error), request)
         except Exception:
             response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL)
             line = line.bind(reason=INTERNAL)

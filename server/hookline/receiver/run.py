@@ -21,6 +21,7 @@ from hookline.receiver.configured_sources import configured_sources
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.open_requests import OpenRequests
+from hookline.receiver.refusals import RefusalCounter
 from hookline.settings import Settings
 from hookline.storage.objects import Storage, StorageError
 from hookline.storage.opening import open_storage
@@ -66,6 +67,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         metrics = ReceiverMetrics()
         readiness = Readiness(pool, who="receiver", role="hookline_ingest", functions=_FUNCTIONS)
         notifier = Notifier(pool)
+        refusals = RefusalCounter(engine)
         application = make_application(
             settings=settings,
             sources=configured_sources(settings),
@@ -74,6 +76,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
             readiness=readiness,
             metrics=metrics,
             notifier=notifier,
+            refusals=refusals,
         )
         drain = Drain(
             engine=engine,
@@ -95,6 +98,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
             )
             tasks.append(asyncio.create_task(drain.run(), name="drain"))
             tasks.append(asyncio.create_task(notifier.run(), name="notifier"))
+            tasks.append(asyncio.create_task(refusals.run(), name="refusals"))
             storage_check = asyncio.create_task(_check(storage, settings.storage_deadline))
             log.info("receiving", url=url, admin_url=admin_url)
             yield Receiver(url, admin_url)
@@ -110,6 +114,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
                 await open_requests.wait_until_answered(settings.stop_timeout)
                 await public.cleanup()
                 notifier.stop()
+                refusals.stop()
                 ended, _ = await asyncio.wait(tasks, timeout=_LAST_CALLS)
                 for task in ended:
                     task.result()

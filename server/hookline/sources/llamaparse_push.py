@@ -15,7 +15,7 @@ from hookline.postgres.deliveries import Content
 from hookline.sources import routes
 from hookline.sources.long_strings import LongString
 from hookline.sources.markdown import holds_text
-from hookline.sources.refusals import Malformed, NotProven
+from hookline.sources.refusals import Malformed, NotProven, Reason
 from hookline.sources.signatures import prove
 from hookline.sources.strict_json import read
 
@@ -23,8 +23,8 @@ EVENT_TYPE: Final = "result_push"
 MAX_ATTEMPT: Final = 2**31 - 1
 
 _WRONG_ADDRESS: Final = "The address of this webhook is not one that was given out."
-_MALFORMED_PATH: Final = "The path does not end in a job id and a token."
-_NO_MATCH: Final = "No configured secret matches the token for this job."
+_MALFORMED_PATH: Final = Reason("malformed_token", "The path does not end in a job id and a token.")
+_NO_MATCH: Final = Reason("wrong_token", "No configured secret matches the token for this job.")
 _TOKEN: Final = re.compile(r"([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{43})")
 _DOMAIN: Final = b"hookline push token 1\0"
 

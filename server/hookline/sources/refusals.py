@@ -1,6 +1,8 @@
 """Why a delivery is refused: one exception for each HTTP status."""
 
-__all__ = ["Malformed", "NotProven", "Refusal", "Unprocessable"]
+from typing import NamedTuple
+
+__all__ = ["Malformed", "NotProven", "Reason", "Refusal", "Unprocessable"]
 
 
 class Refusal(Exception):
@@ -10,14 +12,21 @@ class Refusal(Exception):
     """
 
 
+class Reason(NamedTuple):
+    """Why a sender is not proven: a word for the view refusal_log, a sentence for our log."""
+
+    code: str
+    sentence: str
+
+
 class NotProven(Refusal):
     """Nothing proves that the sender knows the secret: answer 401, whatever the body is.
 
-    The sender gets `told`, which does not say what is missing. `reason` says it, for our log only.
+    The sender gets `told`, which does not say what is missing. `reason` says it, for us only.
     """
 
     def __init__(
-        self, reason: str, *, told: str = "The signature is missing or does not match."
+        self, reason: Reason, *, told: str = "The signature is missing or does not match."
     ) -> None:
         super().__init__(told)
         self.reason = reason

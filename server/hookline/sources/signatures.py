@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from hookline.sources.refusals import NotProven
+from hookline.sources.refusals import NotProven, Reason
 
 TOLERANCE_SECONDS: Final = 300
 """How far a Standard Webhooks timestamp may differ from our clock, before or after it."""
@@ -36,15 +36,16 @@ def one_header(headers: Mapping[str, str], name: str) -> str | None:
     """
     values = [value for key, value in headers.items() if key.lower() == name.lower()]
     if len(values) > 1:
-        raise NotProven(f"The header {name} was sent more than once.")
+        sentence = f"The header {name} was sent more than once."
+        raise NotProven(Reason("repeated_header", sentence))
     return values[0] if values else None
 
 
-NO_SIGNATURE: Final = "The request has no signature header."
-MALFORMED_SIGNATURE: Final = "The signature header is malformed."
-NOT_CONFIGURED: Final = "No secret is configured for this source."
-NO_MATCH: Final = "No configured secret matches the signature."
-"""Reasons of NotProven, for the log."""
+NO_SIGNATURE: Final = Reason("no_signature", "The request has no signature header.")
+MALFORMED_SIGNATURE: Final = Reason("malformed_signature", "The signature header is malformed.")
+NOT_CONFIGURED: Final = Reason("no_secret", "No secret is configured for this source.")
+NO_MATCH: Final = Reason("no_match", "No configured secret matches the signature.")
+"""Reasons of NotProven."""
 
 
 def prove(
@@ -52,7 +53,7 @@ def prove(
     secrets: Sequence[bytes],
     sign: Callable[[bytes], str],
     *,
-    no_match: str = NO_MATCH,
+    no_match: Reason = NO_MATCH,
 ) -> None:
     """Return if `sign`, with one of the `secrets`, makes one of the `given` ASCII texts.
 
@@ -103,7 +104,7 @@ def _verify_hex(
     )
 
 
-def _without_match(header_value: str | None, given: Sequence[str]) -> str:
+def _without_match(header_value: str | None, given: Sequence[str]) -> Reason:
     if header_value is None:
         return NO_SIGNATURE
     return NO_MATCH if given else MALFORMED_SIGNATURE
@@ -125,10 +126,13 @@ def verify_standard(
     listed = one_header(headers, "webhook-signature")
     if not secrets:
         raise NotProven(NOT_CONFIGURED)
+    if listed is None:
+        raise NotProven(NO_SIGNATURE)
     if not _MESSAGE_ID.fullmatch(message_id) or not _SECONDS.fullmatch(timestamp):
-        raise NotProven("The header webhook-id or webhook-timestamp is missing or malformed.")
+        sentence = "The header webhook-id or webhook-timestamp is missing or malformed."
+        raise NotProven(Reason("malformed_signature", sentence))
 
-    entries = map(_V1.fullmatch, (listed or "").split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES])
+    entries = map(_V1.fullmatch, listed.split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES])
     given = [entry[1] for entry in entries if entry]
     prefix = f"{message_id}.{timestamp}.".encode("ascii")
 
@@ -141,5 +145,5 @@ def verify_standard(
     # After the signature, so that only a proven sender learns how far its clock is from ours.
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         sentence = "webhook-timestamp is more than 5 minutes from the time of this server."
-        raise NotProven(sentence, told=sentence)
+        raise NotProven(Reason("wrong_time", sentence), told=sentence)
     return message_id

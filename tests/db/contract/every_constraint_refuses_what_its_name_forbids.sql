@@ -16,6 +16,7 @@ select 'push', 'd', repeat('d', 64), 'x', 'stale', j.job_id, 'parse_ready'
   from upload_pipeline.upload_jobs as j
  where j.correlation_id = 'a';
 insert into upload_pipeline.deletions (path, run_after) values ('storage://raw/x', now());
+insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 'push', 'no_match', 1);
 insert into upload_pipeline.credit_caps (scope, period, credits, starts_at) values ('all', 'day', 1, now());
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
 values (gen_random_uuid(), 1, 1, gen_random_uuid(), 1, now(), now());
@@ -88,6 +89,11 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('error_codes', 'name_is_unique', '23505', $$insert into error_codes values ('UP999', 'unknown_job', 'x')$$),
   ('event_codes', 'code_is_a_word', '23514', $$insert into event_codes values ('Not A Word', 'retry', 'info', null, false, 'x')$$),
   ('event_codes', 'to_status_is_known', '23503', $$insert into event_codes values ('x', 'retry', 'info', 'nowhere', false, 'x')$$),
+  ('refused_deliveries', 'source_is_a_word', '23514', $$update refused_deliveries set source = 'A'$$),
+  ('refused_deliveries', 'reason_is_a_word', '23514', $$update refused_deliveries set reason = ''$$),
+  ('refused_deliveries', 'count_is_positive', '23514', 'update refused_deliveries set count = 0'),
+  ('refused_deliveries', 'user_agent_is_at_most_200_characters', '23514', $$
+    update refused_deliveries set user_agent = repeat('x', 201)$$),
   ('provider_jobs', 'attempt_counts_from_one', '23514', 'update provider_jobs set attempt = 0'),
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$update provider_jobs set parse_job_id = ''$$),
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$

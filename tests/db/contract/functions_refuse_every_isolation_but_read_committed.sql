@@ -1,6 +1,6 @@
 begin isolation level repeatable read;
 \ir ../search_path.psql
-select plan(17);
+select plan(18);
 
 -- Every function that locks what it then reads, whichever role may call it.
 select throws_ok(call, 'UP012', null, call || ' is refused')
@@ -20,7 +20,8 @@ select throws_ok(call, 'UP012', null, call || ' is refused')
     $$select upload_pipeline.erase_document(gen_random_uuid())$$,
     $$select upload_pipeline.purge(interval '90 days')$$,
     $$select upload_pipeline.set_credit_cap(null, 'day', 1)$$,
-    $$select upload_pipeline.claim_deletions()$$
+    $$select upload_pipeline.claim_deletions()$$,
+    $$select upload_pipeline.count_refusals('[]')$$
   ]) as call;
 select is(
   (select count(*) from upload_pipeline.job_overview), 0::bigint, 'the views can be read in any isolation'

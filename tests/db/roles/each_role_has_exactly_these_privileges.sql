@@ -24,6 +24,7 @@ select bag_eq(
           ('hookline_ingest hookline_worker', 'claim_contents'),
           ('hookline_ingest hookline_worker', 'claim_deletions'),
           ('hookline_ingest hookline_worker', 'finish_deletion'),
+          ('hookline_ingest hookline_worker', 'count_refusals'),
           ('hookline_worker', 'record_submission'),
           ('hookline_worker', 'claim_jobs'),
           ('hookline_worker', 'heartbeat'),
@@ -79,7 +80,7 @@ select bag_eq(
   $$select role, relation, 'SELECT'
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
-             'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log',
+             'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
              'stored_objects', 'credit_status', 'document_overview', 'alerts', 'statuses', 'transitions', 'event_codes', 'error_codes'
            ]) as relation
     union all

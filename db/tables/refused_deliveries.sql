@@ -1,0 +1,20 @@
+create table upload_pipeline.refused_deliveries (
+  minute timestamptz not null,
+  source text not null,
+  reason text not null,
+  count bigint not null,
+  user_agent text,
+  constraint refused_deliveries_pkey primary key (minute, source, reason),
+  constraint source_is_a_word check (source ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint reason_is_a_word check (reason ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint count_is_positive check (count > 0),
+  constraint user_agent_is_at_most_200_characters check (length(user_agent) <= 200)
+);
+
+comment on table upload_pipeline.refused_deliveries is
+  'How many deliveries receivers refused in a minute, by source and reason. No body and no secret is kept. '
+  'count_refusals deletes rows after 30 days.';
+comment on column upload_pipeline.refused_deliveries.minute is
+  'The minute in which the receiver told Postgres, some seconds after the refusal; later if Postgres was away.';
+comment on column upload_pipeline.refused_deliveries.user_agent is
+  'How the last of these senders called its program. Anybody may claim any name.';
