@@ -109,6 +109,23 @@ async def test_pauses_between_tries_to_connect_stay_short_in_a_long_outage(
     assert asyncio.get_running_loop().time() - started < 2
 
 
+async def test_a_caller_learns_why_there_is_no_connection(login: Login, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as superuser:
+        name = superuser.info.dbname
+        superuser.execute(f'alter database "{name}" connection limit 0'.encode())
+        async with open_pool(login("ingest"), size=1, prepare_threshold=5, name="test") as full:
+            full.timeout = 0.5
+            with pytest.raises(Unavailable, match="too many connections for database"):
+                await ask(full)
+            superuser.execute(f'alter database "{name}" connection limit -1'.encode())
+            full.timeout = 30
+            assert await ask(full) == 7
+            async with transaction(full):
+                full.timeout = 0.01
+                with pytest.raises(Unavailable, match="no connection to Postgres became free"):
+                    await ask(full)
+
+
 async def test_the_pool_gives_up_soon_enough_to_begin_anew() -> None:
     made = open_pool("", size=SIZE, prepare_threshold=5, name="hookline-test")
     assert made.reconnect_timeout == pool._RECONNECT_TIMEOUT <= 5

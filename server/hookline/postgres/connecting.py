@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 
-from hookline.postgres.errors import Unavailable
+from hookline.postgres.errors import Unavailable, reason_of
 from hookline.postgres.pool import open_pool
 from hookline.postgres.session import connection_arguments
 from hookline.settings import Settings, find_env_file
@@ -59,10 +58,7 @@ def unreachable(conninfo: str, error: psycopg.OperationalError) -> Unreachable:
         )
     parts = conninfo_to_dict(conninfo)
     where = f"{parts.get('host') or 'its local socket'}:{parts.get('port') or 5432}"
-    lines = [line.strip(" \t-.") for line in str(error).splitlines()]
-    # The reason is in the first line. libpq adds a question, or a line for each address it tried.
-    reason = re.sub(r"^.*failed: |^.*\b(FATAL|ERROR): +", "", lines[0] if lines else "")
     return Unreachable(
-        f"There is no connection to Postgres at {where}: {reason or type(error).__name__}."
+        f"There is no connection to Postgres at {where}: {reason_of(error)}."
         " Check DATABASE_URL, and that the server runs."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "UnknownJob",
     "UnusableContent",
     "meaning_of",
+    "reason_of",
 ]
 
 
@@ -130,12 +133,25 @@ ERRORS: dict[str, type[DatabaseError]] = {
     "26000": Unavailable,
     "42P05": Unavailable,
     "25006": ReadOnlyServer,
+    "25P03": Unavailable,  # the server ended the session: our process was stopped for a while
+    "25P04": Unavailable,
     "40001": Unavailable,
+    "40003": Unavailable,
     "40P01": Unavailable,
     "53": Unavailable,
     "55P03": Unavailable,
     "57": Unavailable,
+    "58": Unavailable,  # the server's disk failed
 }
+
+
+def reason_of(error: psycopg.Error) -> str:
+    """Why a connection failed: the first line of libpq's message, without the address.
+
+    libpq adds a question, or a line for each address it tried.
+    """
+    first = next(iter(str(error).splitlines()), "").strip(" \t-.")
+    return re.sub(r"^.*failed: |^.*\b(FATAL|ERROR): +", "", first) or type(error).__name__
 
 
 def meaning_of(error: psycopg.Error) -> DatabaseError:

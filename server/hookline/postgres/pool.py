@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, ClassVar, Final, Self
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -17,6 +17,7 @@ from hookline.postgres.errors import (
     ReadOnlyServer,
     Unavailable,
     meaning_of,
+    reason_of,
 )
 from hookline.postgres.session import adapt, connection_arguments, pin
 from hookline.postgres.unreplicated_commit import noticing
@@ -46,6 +47,26 @@ _RENEW_INTERVAL = 1.0
 _RENEWED: WeakKeyDictionary[AsyncConnectionPool, float] = WeakKeyDictionary()
 
 
+class _Connection(psycopg.AsyncConnection):
+    """The connections of a pool, which has a subclass of its own.
+
+    The subclass remembers why the last attempt to connect failed: callers of the pool only learn
+    that they waited in vain.
+    """
+
+    failure: ClassVar[str] = ""
+
+    @classmethod
+    async def connect(cls, *args: Any, **kwargs: Any) -> Self:
+        try:
+            made = await super().connect(*args, **kwargs)
+        except psycopg.Error as error:
+            cls.failure = reason_of(error)
+            raise
+        cls.failure = ""
+        return made
+
+
 def open_pool(
     conninfo: str, *, size: int, prepare_threshold: int | None, name: str
 ) -> AsyncConnectionPool:
@@ -56,6 +77,7 @@ def open_pool(
     """
     return AsyncConnectionPool(
         conninfo,
+        connection_class=type(_Connection.__name__, (_Connection,), {}),
         min_size=min(2, size),
         max_size=size,
         timeout=_POOL_TIMEOUT,
@@ -131,7 +153,8 @@ async def transaction(
         if unreplicated:
             raise Unavailable("the commit may not have reached the standby that it waits for")
     except (PoolTimeout, TooManyRequests, PoolClosed) as error:
-        raise Unavailable("no connection to Postgres became free in time") from error
+        failure = getattr(pool.connection_class, "failure", "")
+        raise Unavailable(failure or "no connection to Postgres became free in time") from error
     except UnicodeEncodeError as error:
         raise InvalidArgument("a value cannot be stored as text") from error
     except psycopg.Error as error:
