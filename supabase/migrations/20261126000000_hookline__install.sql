@@ -1837,7 +1837,8 @@ comment on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, t
 revoke all on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;
 
 -- db/functions/internal/lease/sweep_leases.sql
--- Ends expired leases of any status, so that no other process has to look for them.
+-- Ends expired leases of any status, so that no other process has to look for them. A lease that ends later than any
+-- may was given by a clock that was ahead: it ends, too.
 -- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
@@ -1850,13 +1851,28 @@ declare
   v_error jsonb;
 begin
   for v_job_id in
-    select j.job_id
-      from upload_pipeline.upload_jobs as j
-     where j.lease_token is not null
-       and j.leased_until < (select upload_pipeline.clock())
-     order by j.leased_until
-     limit sweep_leases.batch
-       for no key update skip locked
+    select *
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.lease_token is not null
+           and j.leased_until < (select upload_pipeline.clock())
+         order by j.leased_until
+         limit sweep_leases.batch
+           for no key update skip locked
+      ) as expired
+    union all
+    select *
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.lease_token is not null
+           -- claim_jobs and heartbeat give a day at most.
+           and j.leased_until > (select upload_pipeline.clock()) + interval '1 day 1 minute'
+         order by j.leased_until desc
+         limit sweep_leases.batch
+           for no key update skip locked
+      ) as given_by_a_wrong_clock
   loop
     v_job := upload_pipeline.lock_job(v_job_id);
     v_error := jsonb_build_object(
@@ -1888,7 +1904,8 @@ end;
 $$;
 
 comment on function upload_pipeline.sweep_leases(integer) is
-  'Ends up to `batch` expired leases. Each counts as a third of a failed try.';
+  'Ends up to `batch` expired leases, and as many that end more than a day from now. Each counts as a third of a '
+  'failed try.';
 
 revoke all on function upload_pipeline.sweep_leases(integer) from public;
 
@@ -3334,7 +3351,7 @@ grant execute on function upload_pipeline.count_refusals(jsonb) to hookline_inge
 -- db/functions/worker/claim_jobs.sql
 -- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
 -- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means
--- that no other process has to.
+-- that no other process has to. Where none is due, it takes those that a clock put off which was ahead for a while.
 -- Locks: job (skip locked). Calls: check_isolation, clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
@@ -3426,6 +3443,24 @@ begin
            and j.lease_token is null
            and j.deadline_at <= v_now
          order by j.deadline_at
+         limit batch
+           for no key update skip locked
+      ) as due;
+  end if;
+
+  -- A clock that was ahead for a while has put off what it wrote: nothing is claimed until tomorrow. A job whose last
+  -- step is in the future is due, unless its time was set since, by a right clock.
+  if v_due is null then
+    select array_agg(due.job_id) into v_due
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.updated_at > v_now + interval '1 minute'
+           and j.status = claim_jobs.status
+           and j.upload_confirmed
+           and j.lease_token is null
+           and case when j.claimable then j.run_after else j.deadline_at end >= j.updated_at
+         order by j.updated_at
          limit batch
            for no key update skip locked
       ) as due;

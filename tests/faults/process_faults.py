@@ -75,11 +75,11 @@ async def kills(lab: Lab) -> None:
 
 
 async def clock_jumps(lab: Lab) -> None:
-    """The database's clock is a day ahead for a while, with a worker that dies meanwhile."""
+    """The database's clock is two days ahead for a while; a worker dies meanwhile."""
     async with running_postgres() as postgres, lab.system(postgres.url, settle=90) as system:
-        _set_clock(system, "1 day")
+        _set_clock(system, "2 days")
         await system.ledger.reach(20)
-        # What it has claimed is under a lease until tomorrow.
+        # What it has claimed is under a lease that ends in two days.
         await system.worker.end()
         await system.ledger.reach(20)
         _set_clock(system, "0")

@@ -1,6 +1,6 @@
 -- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
 -- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means
--- that no other process has to.
+-- that no other process has to. Where none is due, it takes those that a clock put off which was ahead for a while.
 -- Locks: job (skip locked). Calls: check_isolation, clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
@@ -92,6 +92,24 @@ begin
            and j.lease_token is null
            and j.deadline_at <= v_now
          order by j.deadline_at
+         limit batch
+           for no key update skip locked
+      ) as due;
+  end if;
+
+  -- A clock that was ahead for a while has put off what it wrote: nothing is claimed until tomorrow. A job whose last
+  -- step is in the future is due, unless its time was set since, by a right clock.
+  if v_due is null then
+    select array_agg(due.job_id) into v_due
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.updated_at > v_now + interval '1 minute'
+           and j.status = claim_jobs.status
+           and j.upload_confirmed
+           and j.lease_token is null
+           and case when j.claimable then j.run_after else j.deadline_at end >= j.updated_at
+         order by j.updated_at
          limit batch
            for no key update skip locked
       ) as due;

@@ -1,4 +1,5 @@
--- Ends expired leases of any status, so that no other process has to look for them.
+-- Ends expired leases of any status, so that no other process has to look for them. A lease that ends later than any
+-- may was given by a clock that was ahead: it ends, too.
 -- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
@@ -11,13 +12,28 @@ declare
   v_error jsonb;
 begin
   for v_job_id in
-    select j.job_id
-      from upload_pipeline.upload_jobs as j
-     where j.lease_token is not null
-       and j.leased_until < (select upload_pipeline.clock())
-     order by j.leased_until
-     limit sweep_leases.batch
-       for no key update skip locked
+    select *
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.lease_token is not null
+           and j.leased_until < (select upload_pipeline.clock())
+         order by j.leased_until
+         limit sweep_leases.batch
+           for no key update skip locked
+      ) as expired
+    union all
+    select *
+      from (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+         where j.lease_token is not null
+           -- claim_jobs and heartbeat give a day at most.
+           and j.leased_until > (select upload_pipeline.clock()) + interval '1 day 1 minute'
+         order by j.leased_until desc
+         limit sweep_leases.batch
+           for no key update skip locked
+      ) as given_by_a_wrong_clock
   loop
     v_job := upload_pipeline.lock_job(v_job_id);
     v_error := jsonb_build_object(
@@ -49,6 +65,7 @@ end;
 $$;
 
 comment on function upload_pipeline.sweep_leases(integer) is
-  'Ends up to `batch` expired leases. Each counts as a third of a failed try.';
+  'Ends up to `batch` expired leases, and as many that end more than a day from now. Each counts as a third of a '
+  'failed try.';
 
 revoke all on function upload_pipeline.sweep_leases(integer) from public;
