@@ -34,6 +34,11 @@ _ROLLS_BACK = re.compile(r"begin;\n(?!.*^commit\b).*^rollback;\s*", re.DOTALL | 
 SEARCH_PATH = {"PGOPTIONS": "-c search_path=public,extensions"}
 
 
+def rolls_back(path: Path) -> bool:
+    """Whether a file leaves nothing behind, so that others may run in the same database."""
+    return _ROLLS_BACK.fullmatch(_without_comments(path)) is not None
+
+
 def run_file(server: Server, database_url: str, path: Path) -> tuple[Verdict, str]:
     """Run one file; return its verdict and what psql wrote to stderr."""
     shown = os.path.relpath(path, ROOT)
@@ -78,7 +83,7 @@ class PgTapItem(pytest.Item):
 
     def runtest(self) -> None:
         server = self.config.stash[SERVERS].get(self.major)
-        if _ROLLS_BACK.fullmatch(_without_comments(self.path)):
+        if rolls_back(self.path):
             verdict, stderr = run_file(server, server.pgtap_scratch, self.path)
         else:
             with server.create(template=server.pgtap_template) as url:

@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 MAJORS = (15, 18)
 ROLES = ("ingest", "worker", "operator", "reader")
 
+# A file of SQL that is run after db/install.sql: the mutant that `bench mutants` tests.
+MUTATION = "HOOKLINE_TEST_MUTATION"
+
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 DEBIAN_15_EXTENSIONS = Path("/usr/share/postgresql/15/extension")
 PGTAP_PACKAGE = ROOT / "node_modules/@electric-sql/pglite-pgtap/dist/pgtap.tar.gz"
@@ -159,6 +162,8 @@ class Server:
         """The name of a database with Hookline in it, for `create(template=...)`."""
         self._start_template("hookline_template", "template1")
         self.install(self.url("hookline_template"))
+        if mutation := os.environ.get(MUTATION):
+            self.execute(Path(mutation).read_text(), "hookline_template")
         for role in ROLES:
             name = sql.Identifier(f"test_{role}")
             self.execute(
