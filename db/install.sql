@@ -24,6 +24,9 @@ begin;
 \ir types/storage_path.sql
 \ir types/receipt.sql
 \ir types/step.sql
+\ir types/move.sql
+\ir types/delivery.sql
+\ir types/answer.sql
 
 -- Time, ids and checks that all the others use
 \ir functions/internal/clock.sql
@@ -69,6 +72,7 @@ begin;
 -- Internal: one step of one job
 \ir functions/internal/step/lock_job.sql
 \ir functions/internal/step/resolve_step.sql
+\ir functions/internal/step/write_steps.sql
 \ir functions/internal/step/write_step.sql
 \ir functions/internal/step/move_job.sql
 \ir functions/internal/step/move_job_or_raise.sql
@@ -85,15 +89,20 @@ begin;
 \ir functions/internal/lease/sweep_leases.sql
 
 -- Internal: what a delivery says, and which job it is about
+\ir functions/internal/delivery/invalid_argument_of.sql
 \ir functions/internal/delivery/check_delivery_arguments.sql
 \ir functions/internal/delivery/lock_provider_job.sql
 \ir functions/internal/delivery/lock_answered_job.sql
 \ir functions/internal/delivery/answer_is_stale.sql
+\ir functions/internal/delivery/raise_conflict.sql
 \ir functions/internal/delivery/touch_applied_delivery.sql
 \ir functions/internal/delivery/record_delivery.sql
+\ir functions/internal/delivery/report_step.sql
 \ir functions/internal/delivery/apply_report.sql
 \ir functions/internal/delivery/link_provider_job.sql
 \ir functions/internal/delivery/apply_parked_reports.sql
+\ir functions/internal/delivery/take_deliveries.sql
+\ir functions/internal/delivery/refuse_delivery.sql
 
 -- Internal: content that is kept until it is stored
 \ir functions/internal/content/content_still_wanted.sql
@@ -110,6 +119,7 @@ begin;
 \ir functions/internal/credit/charge_caps.sql
 
 -- Functions of hookline_ingest, for the receiver
+\ir functions/ingest/receive_events.sql
 \ir functions/ingest/receive_event.sql
 \ir functions/ingest/receive_content.sql
 \ir functions/ingest/finish_content.sql

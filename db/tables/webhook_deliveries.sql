@@ -14,7 +14,7 @@ create table upload_pipeline.webhook_deliveries (
   payload jsonb not null default '{}',
   correlation_id upload_pipeline.correlation_id,
   check_after timestamptz,
-  constraint webhook_deliveries_pkey primary key (source, delivery_id),
+  constraint webhook_deliveries_pkey primary key (delivery_id, source),
   constraint delivery_is_about_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
   constraint delivery_brought_a_content foreign key (job_id, content_ordinal)

@@ -169,20 +169,75 @@ comment on type upload_pipeline.step is
   'What an event of this code does to a job: the status it leads to, with its flags, and the kind of the event. '
   'status is null if the state machine allows no such step.';
 
+-- db/types/move.sql
+create type upload_pipeline.move as (
+  job_id uuid,
+  step upload_pipeline.step,
+  payload jsonb,
+  correlation_id text,
+  attempt integer,
+  max_attempts integer,
+  run_after timestamptz,
+  parsed_path text,
+  parsed_sha256 text,
+  parsed_bytes bigint,
+  last_error jsonb
+);
+
+comment on type upload_pipeline.move is
+  'One step of one job, as write_steps takes it: the step, its event''s payload and correlation_id (null: the job''s), '
+  'and the columns of upload_jobs that a caller may change along with it.';
+
+-- db/types/delivery.sql
+create type upload_pipeline.delivery as (
+  source text,
+  delivery_id text,
+  body_sha256 text,
+  event_type text,
+  code text,
+  job_id uuid,
+  document_id uuid,
+  parse_job_id text,
+  payload jsonb,
+  correlation_id text
+);
+
+comment on type upload_pipeline.delivery is
+  'One webhook without content, as receive_events takes it. The columns are the arguments of receive_event.';
+
+-- db/types/answer.sql
+create type upload_pipeline.answer as (
+  number integer,
+  outcome text,
+  job_id uuid,
+  document_id uuid,
+  status text,
+  version integer,
+  event_id uuid,
+  ordinal integer,
+  path text,
+  sqlstate text,
+  message text,
+  detail text,
+  hint text
+);
+
+comment on type upload_pipeline.answer is
+  'What became of one of several deliveries: its number from 1, and a receipt; or, with outcome null, the error that '
+  'receive_event would have raised.';
+
 -- Time, ids and checks that all the others use
 
 -- db/functions/internal/clock.sql
 -- The only source of time, except in ids. It is clock_timestamp() and not now(): after waiting for a lock, now()
 -- would be earlier than the event that was written before. No setting can shift it. Tests replace this function.
+-- The body is standard SQL: it needs no search_path of its own, so the planner can put it in place of the call.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.clock()
 returns timestamptz
 language sql
 volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  select clock_timestamp();
-$$;
+return clock_timestamp();
 
 comment on function upload_pipeline.clock() is 'The current time. Every function takes the time from here.';
 
@@ -216,28 +271,26 @@ grant execute on function upload_pipeline.in_utc(timestamptz) to hookline_reader
 -- db/functions/internal/uuid7.sql
 -- Changes nothing. Ids in time order keep inserts at the right edge of the primary key's index. uuidv7() exists only
 -- from Postgres 18 on. Layout: RFC 9562 section 5.7, 48 bits of Unix milliseconds, version, variant, 74 random bits.
+-- The body is standard SQL, as that of clock().
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.uuid7()
 returns uuid
 language sql
 volatile
-set search_path = pg_catalog, pg_temp
-as $$
-  select encode(
+return encode(
+  set_bit(
     set_bit(
-      set_bit(
-        overlay(
-          uuid_send(gen_random_uuid())
-          placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
-          from 1 for 6
-        ),
-        52, 1
+      overlay(
+        uuid_send(gen_random_uuid())
+        placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3)
+        from 1 for 6
       ),
-      53, 1
+      52, 1
     ),
-    'hex'
-  )::uuid;
-$$;
+    53, 1
+  ),
+  'hex'
+)::uuid;
 
 comment on function upload_pipeline.uuid7() is 'A new UUIDv7 (RFC 9562, section 5.7).';
 
@@ -905,7 +958,7 @@ create table upload_pipeline.webhook_deliveries (
   payload jsonb not null default '{}',
   correlation_id upload_pipeline.correlation_id,
   check_after timestamptz,
-  constraint webhook_deliveries_pkey primary key (source, delivery_id),
+  constraint webhook_deliveries_pkey primary key (delivery_id, source),
   constraint delivery_is_about_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
   constraint delivery_brought_a_content foreign key (job_id, content_ordinal)
@@ -1398,12 +1451,96 @@ comment on function upload_pipeline.resolve_step(text, text, text) is
 
 revoke all on function upload_pipeline.resolve_step(text, text, text) from public;
 
+-- db/functions/internal/step/write_steps.sql
+-- Inserts the events of many steps and moves their jobs. This is the only place where a job moves. The caller has
+-- locked the jobs, and names each of them once. The event goes in before the job's row changes, because a trigger on
+-- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
+-- Locks: job. Calls: clock.
+create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
+returns setof upload_pipeline.events
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+begin
+  return query
+  with step as materialized (
+    select m.job_id, j.document_id, j.version + 1 as version, j.status as from_status, (m.step).status as to_status,
+           (m.step).terminal, (m.step).failed, (m.step).claimable, (m.step).has_content,
+           (m.step).event_type, (m.step).severity, (m.step).code, (m.step).overdue_after,
+           (m.step).status = j.status as stays,
+           -- A retry, and a lease that ends in place, leave the job to any worker, as end_lease says. A job that waits
+           -- without a lease, and a job that came to another status, have the deadline of the status.
+           (m.step).event_type = 'retry' or (m.step).status = j.status and j.lease_token is not null as ends_lease,
+           m.payload, coalesce(m.correlation_id, j.correlation_id) as correlation_id, m.attempt, m.max_attempts,
+           m.run_after, j.deadline_at, m.parsed_path, m.parsed_sha256, m.parsed_bytes, m.last_error,
+           greatest(upload_pipeline.clock(), j.updated_at) as ts
+      from unnest(moves) as m
+      join lateral (
+        select k.document_id, k.version, k.status, k.lease_token, k.correlation_id, k.deadline_at, k.updated_at
+          from upload_pipeline.upload_jobs as k
+         where k.job_id = m.job_id
+        offset 0
+      ) as j on true
+  ),
+  event as (
+    insert into upload_pipeline.events (
+      job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
+    )
+    select s.job_id, s.version, s.document_id, s.from_status, s.to_status, s.event_type, s.severity, s.code,
+           s.payload, s.correlation_id, s.ts
+      from step as s
+    returning event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload,
+              correlation_id, ts
+  )
+  update upload_pipeline.upload_jobs as j
+     set status = s.to_status,
+         terminal = s.terminal,
+         failed = s.failed,
+         claimable = s.claimable,
+         has_content = s.has_content,
+         version = s.version,
+         attempt = s.attempt,
+         max_attempts = s.max_attempts,
+         run_after = case when s.stays or s.event_type = 'retry' then s.run_after else s.ts end,
+         deadline_at = case
+           when s.ends_lease and not s.claimable and not s.terminal then greatest(s.run_after, s.ts)
+           when s.stays then s.deadline_at
+           else s.ts + s.overdue_after
+         end,
+         lease_token = null,
+         leased_by = null,
+         leased_until = null,
+         parsed_path = s.parsed_path,
+         parsed_sha256 = s.parsed_sha256,
+         parsed_bytes = s.parsed_bytes,
+         -- A failed job says why, even if the code that led there is not an error.
+         last_error = case
+           when s.failed then coalesce(s.last_error, s.payload || jsonb_build_object('code', s.code))
+           else s.last_error
+         end,
+         updated_at = s.ts
+    from step as s
+    join event as e on e.job_id = s.job_id
+   where j.job_id = s.job_id
+     -- The index is used, whatever number of jobs the planner expects.
+     and j.job_id = any (array(select m.job_id from unnest(moves) as m))
+  returning e.event_id, e.job_id, e.version, e.document_id, e.from_status, e.to_status, e.type, e.severity, e.code,
+            e.payload, e.correlation_id, e.ts;
+end;
+$$;
+
+comment on function upload_pipeline.write_steps(upload_pipeline.move[]) is
+  'Writes the event of each step and moves its locked job along it; answers the events, in any order. Raises 23505 '
+  'if a step leaves a finished status while the document has another unfinished job.';
+
+revoke all on function upload_pipeline.write_steps(upload_pipeline.move[]) from public;
+
 -- db/functions/internal/step/write_step.sql
--- Inserts the event and moves the job. This is the only place where a job moves. The caller has locked the job and
--- passes the row with the columns it wants changed (attempt, max_attempts, run_after, parsed_*, last_error). The
--- event goes in first, because a trigger on upload_jobs looks for it. Every step ends the lease: its holder is
--- refused with UP003 from then on.
--- Locks: job. Calls: clock, end_lease.
+-- Moves one job. The caller has locked it and passes its row with the columns it wants changed (attempt, max_attempts,
+-- run_after, parsed_*, last_error).
+-- Locks: job. Calls: write_steps.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,
@@ -1415,54 +1552,13 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now timestamptz := greatest(upload_pipeline.clock(), job.updated_at);
-  v_stays boolean := step.status = job.status;
   v_event upload_pipeline.events;
 begin
-  job.claimable := step.claimable;
-  job.terminal := step.terminal;
-  if not v_stays then
-    job.deadline_at := v_now + step.overdue_after;
-    job.run_after := case when step.event_type = 'retry' then job.run_after else v_now end;
-  end if;
-  -- A retry, and a lease that ends in place, leave the job to any worker. A job that waits without a lease, and a job
-  -- that came to another status, have the deadline of the status.
-  if step.event_type = 'retry' or v_stays and job.lease_token is not null then
-    job := upload_pipeline.end_lease(job);
-  end if;
-
-  insert into upload_pipeline.events (
-    job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
-  ) values (
-    job.job_id, job.version + 1, job.document_id, job.status, step.status, step.event_type, step.severity, step.code,
-    write_step.payload, coalesce(write_step.correlation_id, job.correlation_id), v_now
-  )
-  returning * into v_event;
-
-  update upload_pipeline.upload_jobs as j
-     set status = step.status,
-         terminal = step.terminal,
-         failed = step.failed,
-         claimable = step.claimable,
-         has_content = step.has_content,
-         version = v_event.version,
-         attempt = job.attempt,
-         max_attempts = job.max_attempts,
-         run_after = job.run_after,
-         deadline_at = job.deadline_at,
-         lease_token = null,
-         leased_by = null,
-         leased_until = null,
-         parsed_path = job.parsed_path,
-         parsed_sha256 = job.parsed_sha256,
-         parsed_bytes = job.parsed_bytes,
-         -- A failed job says why, even if the code that led there is not an error.
-         last_error = case
-           when step.failed then coalesce(job.last_error, write_step.payload || jsonb_build_object('code', step.code))
-           else job.last_error
-         end,
-         updated_at = v_now
-   where j.job_id = job.job_id;
+  select e.* into v_event
+    from upload_pipeline.write_steps(array[row(
+      job.job_id, step, payload, correlation_id, job.attempt, job.max_attempts, job.run_after, job.parsed_path,
+      job.parsed_sha256, job.parsed_bytes, job.last_error
+    )::upload_pipeline.move]) as e;
 
   return v_event;
 end;
@@ -1911,10 +2007,49 @@ revoke all on function upload_pipeline.sweep_leases(integer) from public;
 
 -- Internal: what a delivery says, and which job it is about
 
+-- db/functions/internal/delivery/invalid_argument_of.sql
+-- Changes nothing. The planner puts the body in place of a call.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.invalid_argument_of(
+  source text,
+  delivery_id text,
+  body_sha256 text,
+  event_type text,
+  code text,
+  code_is_reported boolean,
+  job_id uuid,
+  parse_job_id text,
+  payload jsonb
+)
+returns text
+language sql
+immutable
+return case
+  when source is null or source !~ '^[a-z][a-z0-9_]{0,62}$' then 'source'
+  when delivery_id is null or length(delivery_id) not between 1 and 200 then 'delivery_id'
+  when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
+  when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
+  when payload is null or jsonb_typeof(payload) <> 'object' then 'payload'
+  when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
+  when code is null then null
+  when not code_is_reported then 'code'
+  when job_id is null and parse_job_id is null then 'job_id'
+end;
+
+comment on function upload_pipeline.invalid_argument_of(
+  text, text, text, text, text, boolean, uuid, text, jsonb
+) is
+  'The first part of a delivery whose value is never valid. Null: none. code_is_reported: event_codes lets a provider '
+  'report the code.';
+
+revoke all on function upload_pipeline.invalid_argument_of(
+  text, text, text, text, text, boolean, uuid, text, jsonb
+) from public;
+
 -- db/functions/internal/delivery/check_delivery_arguments.sql
 -- Changes nothing. The constraints of webhook_deliveries would refuse most of these values too, but without saying
 -- what to do.
--- Locks: none. Calls: check_correlation_id.
+-- Locks: none. Calls: check_correlation_id, invalid_argument_of.
 create or replace function upload_pipeline.check_delivery_arguments(
   source text,
   delivery_id text,
@@ -1934,28 +2069,25 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_wrong text := case
-    when source is null or source !~ '^[a-z][a-z0-9_]{0,62}$' then 'source'
-    when delivery_id is null or length(delivery_id) not between 1 and 200 then 'delivery_id'
-    when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
-    when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
-    when payload is null or jsonb_typeof(payload) <> 'object' then
-      case when with_content then 'details' else 'payload' end
-    when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
-    when attempt < 1 then 'attempt'
-    when code is null then null
-    -- A provider may not report the codes of operators and workers, nor a success without its content.
-    when code = 'parse_completed' and not with_content or not exists (
-      select
-        from upload_pipeline.event_codes as c
-       where c.code = check_delivery_arguments.code
-         and c.reported
-    ) then 'code'
-    when job_id is null and parse_job_id is null then 'job_id'
-  end;
+  -- A provider may not report the codes of operators and workers, nor a success without its content.
+  v_is_reported boolean := (with_content or code <> 'parse_completed') and exists (
+    select
+      from upload_pipeline.event_codes as c
+     where c.code = check_delivery_arguments.code
+       and c.reported
+  );
+  v_wrong text := coalesce(
+    upload_pipeline.invalid_argument_of(
+      source, delivery_id, body_sha256, event_type, code, v_is_reported, job_id, parse_job_id, payload
+    ),
+    case when attempt < 1 then 'attempt' end
+  );
 begin
   perform upload_pipeline.check_correlation_id(correlation_id);
 
+  if v_wrong = 'payload' and with_content then
+    v_wrong := 'details';
+  end if;
   if v_wrong is not null then
     raise exception 'delivery % of % (code %, job %, provider job %) has an invalid %',
       coalesce(quote_literal(left(delivery_id, 200)), 'null'), coalesce(quote_literal(left(source, 63)), 'null'),
@@ -2072,63 +2204,67 @@ revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from 
 
 -- db/functions/internal/delivery/answer_is_stale.sql
 -- Changes nothing. An unknown provider job is taken for one of the current attempt, because its callback may come
--- before our own bookkeeping. But a failure from an unknown provider job is stale if the current attempt is known
--- under another one: it would end work that is still going on.
+-- before our own bookkeeping.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.answer_is_stale(
   job upload_pipeline.upload_jobs,
   attempt integer,
-  parse_job_id text,
-  failure boolean
+  parse_job_id text
 )
 returns boolean
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_attempt integer := answer_is_stale.attempt;
 begin
-  if v_attempt is null and answer_is_stale.parse_job_id is not null then
-    select p.attempt into v_attempt
-      from upload_pipeline.provider_jobs as p
-     where p.parse_job_id = answer_is_stale.parse_job_id;
-
-    if not found and answer_is_stale.failure then
-      return exists (
-        select
-          from upload_pipeline.provider_jobs as p
-         where p.job_id = job.job_id
-           and p.attempt = job.attempt
-      );
-    end if;
-  end if;
-
-  return coalesce(v_attempt < job.attempt, false);
+  return coalesce(
+    coalesce(
+      answer_is_stale.attempt,
+      (select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = answer_is_stale.parse_job_id)
+    ) < job.attempt,
+    false
+  );
 end;
 $$;
 
-comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text, boolean) is
-  'True if an answer belongs to an attempt that is over. attempt decides if it is given, else the attempt of the '
-  'provider job.';
+comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text) is
+  'True if content belongs to an attempt that is over. attempt decides if it is given, else the attempt of the '
+  'provider job. report_step has the same rule for reports.';
 
-revoke all on function upload_pipeline.answer_is_stale(
-  upload_pipeline.upload_jobs, integer, text, boolean
-) from public;
+revoke all on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text) from public;
+
+-- db/functions/internal/delivery/raise_conflict.sql
+-- Changes nothing. One id with two contents would count the second one as the first.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.raise_conflict(source text, delivery_id text, job_id uuid)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception 'delivery % of % came before, with other content', delivery_id, source
+    using errcode = 'UP007',
+          detail = coalesce('Job ' || job_id || ' took the first delivery with this id. ', '') ||
+            'Nothing was changed.',
+          hint = 'Send a new event with a delivery_id of its own.';
+end;
+$$;
+
+comment on function upload_pipeline.raise_conflict(text, text, uuid) is
+  'Refuses a delivery whose id was used before. Raises UP007.';
+
+revoke all on function upload_pipeline.raise_conflict(text, text, uuid) from public;
 
 -- db/functions/internal/delivery/touch_applied_delivery.sql
--- Counts the repetition in the row of the delivery. Only an applied delivery blocks its repetition; a parked, stale
--- or kept one is judged again. Two thin events are the same if their type and provider job are the same, because
--- providers may serialise a retry differently. No sender gets the receipt of another job.
--- Locks: delivery. Calls: clock, receipt_of.
+-- Counts the repetition in the row of a delivery with content. Only an applied delivery blocks its repetition; a stale
+-- or kept one is judged again. No sender gets the receipt of another job. take_deliveries does the same for deliveries
+-- without content.
+-- Locks: delivery. Calls: clock, raise_conflict, receipt_of.
 create or replace function upload_pipeline.touch_applied_delivery(
   source text,
   delivery_id text,
   body_sha256 text,
-  event_type text,
-  job_id uuid,
-  parse_job_id text,
-  with_content boolean
+  job_id uuid
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -2138,7 +2274,7 @@ declare
   v_delivery record;
   v_job upload_pipeline.upload_jobs;
 begin
-  select d.job_id, d.body_sha256, d.event_type, d.parse_job_id, d.content_ordinal into v_delivery
+  select d.job_id, d.body_sha256, d.content_ordinal into v_delivery
     from upload_pipeline.webhook_deliveries as d
    where d.source = touch_applied_delivery.source
      and d.delivery_id = touch_applied_delivery.delivery_id
@@ -2148,19 +2284,11 @@ begin
   end if;
 
   if v_delivery.job_id <> touch_applied_delivery.job_id
-    or v_delivery.body_sha256 <> touch_applied_delivery.body_sha256 and not (
-      v_delivery.content_ordinal is null
-      and not touch_applied_delivery.with_content
-      and v_delivery.event_type = touch_applied_delivery.event_type
-      and v_delivery.parse_job_id is not distinct from touch_applied_delivery.parse_job_id
-      and v_delivery.parse_job_id is not null
-    )
+    or v_delivery.body_sha256 <> touch_applied_delivery.body_sha256
   then
-    raise exception 'delivery % of % was applied before, with other content',
-      touch_applied_delivery.delivery_id, touch_applied_delivery.source
-      using errcode = 'UP007',
-            detail = format('Job %s took the first delivery with this id. Nothing was changed.', v_delivery.job_id),
-            hint = 'Send a new event with a delivery_id of its own.';
+    perform upload_pipeline.raise_conflict(
+      touch_applied_delivery.source, touch_applied_delivery.delivery_id, v_delivery.job_id
+    );
   end if;
 
   update upload_pipeline.webhook_deliveries as d
@@ -2177,16 +2305,16 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) is
+comment on function upload_pipeline.touch_applied_delivery(text, text, text, uuid) is
   'Counts a repetition of an applied delivery and answers the receipt `duplicate`. Answers null if no such '
   'delivery was applied. Raises UP007.';
 
-revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
+revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, uuid) from public;
 
 -- db/functions/internal/delivery/record_delivery.sql
 -- Writes one row of webhook_deliveries. It is called last, when the outcome is known. A delivery that was applied, or
 -- that belongs to another job, is not overwritten: that would be one id with two contents.
--- Locks: delivery. Calls: clock.
+-- Locks: delivery. Calls: clock, raise_conflict.
 create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
@@ -2232,11 +2360,7 @@ begin
      and (d.job_id is null or d.job_id is not distinct from excluded.job_id);
 
   if not found then
-    raise exception 'delivery % of % came before, with other content',
-      record_delivery.delivery_id, record_delivery.source
-      using errcode = 'UP007',
-            detail = 'Nothing was changed.',
-            hint = 'Send a new event with a delivery_id of its own.';
+    perform upload_pipeline.raise_conflict(record_delivery.source, record_delivery.delivery_id, null);
   end if;
 end;
 $$;
@@ -2249,9 +2373,88 @@ revoke all on function upload_pipeline.record_delivery(
   text, text, text, text, text, uuid, integer, text, text, jsonb, text
 ) from public;
 
+-- db/functions/internal/delivery/report_step.sql
+-- Changes nothing. The rules about reports: whether a report moves a locked job, and where to. The planner puts the
+-- body in place of a call in `from`, so many reports are one join.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.report_step(
+  job_id uuid,
+  document_id uuid,
+  status text,
+  attempt integer,
+  terminal boolean,
+  failed boolean,
+  has_content boolean,
+  parsed_path text,
+  code text,
+  parse_job_id text
+)
+returns setof upload_pipeline.step
+language sql
+stable
+rows 1
+begin atomic
+  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+    from upload_pipeline.event_codes as c
+    join upload_pipeline.transitions as t
+      on t.from_status = report_step.status
+     and t.to_status = coalesce(c.to_status, report_step.status)
+     and t.event_type = c.event_type
+     and t.enabled
+    join upload_pipeline.statuses as s on s.status = t.to_status
+    left join upload_pipeline.provider_jobs as p on p.parse_job_id = report_step.parse_job_id
+   where c.code = report_step.code
+     and c.to_status is distinct from report_step.status
+     -- Transitions know types and not codes. A transition that a later stage needs must not let a late report take
+     -- stored content away.
+     and not report_step.has_content
+     -- Only a job with content goes to a status with content.
+     and (not s.has_content or report_step.parsed_path is not null)
+     -- The answer to an earlier attempt. An unknown provider job is taken for one of the current attempt, because its
+     -- callback may come before our own bookkeeping. But its failure would end work that is still going on, if the
+     -- current attempt is known under another one.
+     and case
+       when p.attempt is not null then p.attempt >= report_step.attempt
+       when s.failed and report_step.parse_job_id is not null then not exists (
+         select
+           from upload_pipeline.provider_jobs as k
+          where k.job_id = report_step.job_id
+            and k.attempt = report_step.attempt
+       )
+       else true
+     end
+     -- Only a new report may rescue a failed job. Repeats of an applied report are ignored.
+     and not (report_step.failed and exists (
+       select
+         from upload_pipeline.webhook_deliveries as d
+         join upload_pipeline.event_codes as k on k.code = d.code
+        where d.job_id = report_step.job_id
+          and d.parse_job_id = report_step.parse_job_id
+          and d.outcome = 'applied'
+          and k.to_status = s.status
+     ))
+     -- A finished job stays finished while its document has a newer one. Between two transactions at the same time
+     -- the unique index decides.
+     and not (report_step.terminal and not s.terminal and exists (
+       select
+         from upload_pipeline.upload_jobs as n
+        where n.document_id = report_step.document_id
+          and not n.terminal
+     ));
+end;
+
+comment on function upload_pipeline.report_step(
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text
+) is
+  'The step that a report of this code takes a locked job along. No row: the report is stale.';
+
+revoke all on function upload_pipeline.report_step(
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text
+) from public;
+
 -- db/functions/internal/delivery/apply_report.sql
--- Moves the job by a provider's report, whether the report came by webhook, was parked, or was asked for.
--- Locks: job. Calls: answer_is_stale, move_job, resolve_step.
+-- Moves the job by a report that was parked. take_deliveries does the same for those that come by webhook.
+-- Locks: job. Calls: move_job, report_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
@@ -2264,27 +2467,14 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
+  v_step upload_pipeline.step;
 begin
-  -- Transitions know types and not codes. A transition that a later stage needs must not let a late report take stored
-  -- content away.
-  if job.has_content
-    or v_step.status is null
-    or upload_pipeline.answer_is_stale(job, null, apply_report.parse_job_id, v_step.failed)
-  then
-    return null;
-  end if;
-
-  -- Only a new report may rescue a failed job. Repeats of an applied report are ignored.
-  if job.failed and exists (
-    select
-      from upload_pipeline.webhook_deliveries as d
-      join upload_pipeline.event_codes as c on c.code = d.code
-     where d.job_id = job.job_id
-       and d.parse_job_id = apply_report.parse_job_id
-       and d.outcome = 'applied'
-       and c.to_status = v_step.status
-  ) then
+  select s.* into v_step
+    from upload_pipeline.report_step(
+      job.job_id, job.document_id, job.status, job.attempt, job.terminal, job.failed, job.has_content, job.parsed_path,
+      apply_report.code, apply_report.parse_job_id
+    ) as s;
+  if not found then
     return null;
   end if;
 
@@ -2388,6 +2578,281 @@ comment on function upload_pipeline.apply_parked_reports(text, uuid) is
 
 revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from public;
 
+-- db/functions/internal/delivery/take_deliveries.sql
+-- The rules of deliveries without content, for many at once, without waiting for a lock of another session. First it
+-- takes the locks that are free, of the provider jobs and then of the jobs. Then one statement reads what is known
+-- about each delivery, judges it, moves the jobs of those that apply, and records them all. The locks have statements
+-- of their own, because a statement does not see what others have committed since it began.
+-- A delivery whose locks are not free is `busy`. One that receive_event refuses is `refused`; refuse_delivery says why.
+-- One that shares an id or the job with an earlier one of the call is `late`: it is to be taken again, by itself.
+-- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, write_steps.
+create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
+returns upload_pipeline.answer[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_busy bigint[];
+  v_late bigint[] := array[]::bigint[];
+  v_locked uuid[];
+  v_documents uuid[];
+  v_answers upload_pipeline.answer[];
+  v_answer upload_pipeline.answer;
+  v_conflict bigint;
+begin
+  select coalesce(array_agg(d.ordinality), '{}') into v_busy
+    from unnest(deliveries) with ordinality as d
+   where d.parse_job_id is not null
+     and not pg_try_advisory_xact_lock(hashtextextended(d.parse_job_id, 0));
+
+  select coalesce(array_agg(l.job_id), '{}'), array_agg(l.document_id) filter (where l.is_parked)
+    into v_locked, v_documents
+    from (
+      select j.job_id, j.document_id, exists (
+               select
+                 from upload_pipeline.webhook_deliveries as w
+                where w.parse_job_id = d.parse_job_id
+                  and w.job_id is null
+                  and w.outcome = 'parked'
+             ) as is_parked
+        from unnest(deliveries) as d
+        left join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+        join upload_pipeline.upload_jobs as j on j.job_id = coalesce(d.job_id, p.job_id)
+       where d.code is not null
+         for no key update of j skip locked
+    ) as l;
+
+  -- Parked deliveries will be applied in this transaction. They write the job's row a second time, and Postgres then
+  -- checks its foreign keys again, which locks the document.
+  if v_documents is not null then
+    with free as materialized (
+      select d.document_id
+        from upload_pipeline.documents as d
+       where d.document_id = any (v_documents)
+         for key share skip locked
+    )
+    select coalesce(array_agg(j.job_id), '{}') into v_locked
+      from upload_pipeline.upload_jobs as j
+     where j.job_id = any (v_locked)
+       and (j.document_id <> all (v_documents) or j.document_id in (select f.document_id from free as f));
+  end if;
+
+  if cardinality(deliveries) > 1 then
+    select coalesce(array_agg(d.ordinality), '{}') into v_late
+      from (
+        select d.ordinality, d.parse_job_id, coalesce(d.job_id, p.job_id) as job_id,
+               row_number() over (partition by d.source, d.delivery_id order by d.ordinality) as nth_of_id,
+               row_number() over (partition by d.parse_job_id order by d.ordinality) as nth_of_provider_job,
+               row_number() over (partition by coalesce(d.job_id, p.job_id) order by d.ordinality) as nth_of_job
+          from unnest(deliveries) with ordinality as d
+          left join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+      ) as d
+     where d.nth_of_id > 1
+        or d.nth_of_provider_job > 1 and d.parse_job_id is not null
+        or d.nth_of_job > 1 and d.job_id is not null;
+  end if;
+
+  with judged as materialized (
+    select d.ordinality, d.source, d.delivery_id, d.body_sha256, d.event_type, d.code, d.parse_job_id, d.payload,
+           d.correlation_id, p.job_id is not null as is_linked, w.row_id, w.content_ordinal, j.job_id, j.document_id,
+           j.status, j.version, j.attempt, j.max_attempts, j.run_after, j.parsed_path, j.parsed_sha256, j.parsed_bytes,
+           j.last_error, s as step,
+           case
+             when d.ordinality = any (v_late) then 'late'
+             when upload_pipeline.invalid_argument_of(
+               d.source, d.delivery_id, d.body_sha256, d.event_type, d.code, c.code is not null, d.job_id,
+               d.parse_job_id, d.payload
+             ) is not null
+               or length(d.correlation_id) not between 1 and 200 or d.correlation_id ~ '[[:cntrl:]]'
+             then 'refused'
+             when d.ordinality = any (v_busy) then 'busy'
+             -- The job is unknown.
+             when d.code is not null and d.job_id is not null and j.job_id is null then 'refused'
+             when j.job_id is not null and j.job_id <> all (v_locked) then 'busy'
+             -- The ids do not belong together.
+             when d.document_id <> j.document_id or p.job_id <> j.job_id then 'refused'
+             -- Only an applied delivery blocks its repetition. Two thin events are the same if their type and provider
+             -- job are the same, because providers may serialise a retry differently. No sender gets the receipt of
+             -- another job.
+             when w.outcome = 'applied' and w.job_id = j.job_id and (
+               w.body_sha256 = d.body_sha256
+               or w.content_ordinal is null and w.event_type = d.event_type and w.parse_job_id = d.parse_job_id
+             ) then 'duplicate'
+             when w.outcome = 'applied' or w.job_id is distinct from j.job_id and w.job_id is not null then 'refused'
+             when d.code is null then 'ignored'
+             -- An operator may have said that this provider job is none of ours (settle_parked).
+             when j.job_id is null then case
+               when exists (
+                 select
+                   from upload_pipeline.webhook_deliveries as i
+                  where i.parse_job_id = d.parse_job_id
+                    and i.job_id is null
+                    and i.outcome = 'ignored'
+                    and i.code is not null
+               ) then 'ignored'
+               else 'parked'
+             end
+             when s.status is null then 'stale'
+             else 'applied'
+           end as outcome
+      from unnest(deliveries) with ordinality as d
+      left join upload_pipeline.event_codes as c on c.code = d.code and c.reported and c.code <> 'parse_completed'
+      -- With offset 0 each row is looked up by its key, whatever number of rows the planner expects.
+      left join lateral (
+        select k.job_id from upload_pipeline.provider_jobs as k where k.parse_job_id = d.parse_job_id offset 0
+      ) as p on true
+      left join lateral (
+        select k.job_id, k.document_id, k.status, k.version, k.attempt, k.max_attempts, k.run_after, k.terminal,
+               k.failed, k.has_content, k.parsed_path, k.parsed_sha256, k.parsed_bytes, k.last_error
+          from upload_pipeline.upload_jobs as k
+         where k.job_id = coalesce(d.job_id, p.job_id)
+           and d.code is not null
+        offset 0
+      ) as j on true
+      left join lateral (
+        select k.ctid as row_id, k.job_id, k.outcome, k.body_sha256, k.event_type, k.parse_job_id, k.content_ordinal
+          from upload_pipeline.webhook_deliveries as k
+         where k.delivery_id = d.delivery_id
+           -- The index of source and first_seen would do for a planner who takes the table for empty.
+           and (k.source = d.source) is true
+        offset 0
+      ) as w on true
+      left join lateral upload_pipeline.report_step(
+        j.job_id, j.document_id, j.status, j.attempt, j.terminal, j.failed, j.has_content, j.parsed_path, d.code,
+        d.parse_job_id
+      ) as s on true
+  ),
+  moved as materialized (
+    select e.job_id, e.event_id, e.to_status, e.version
+      from upload_pipeline.write_steps(array(
+        select row(
+                 g.job_id, g.step, g.payload, g.correlation_id, g.attempt, g.max_attempts, g.run_after, g.parsed_path,
+                 g.parsed_sha256, g.parsed_bytes,
+                 case
+                   when (g.step).failed then g.payload || jsonb_build_object('code', g.code)
+                   else g.last_error
+                 end
+               )::upload_pipeline.move
+          from judged as g
+         where g.outcome = 'applied'
+      )) as e
+  ),
+  linked as (
+    insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)
+    select g.parse_job_id, g.job_id, g.attempt
+      from judged as g
+     where g.outcome = 'applied'
+       and g.parse_job_id is not null
+       and not g.is_linked
+  ),
+  repeated as (
+    update upload_pipeline.webhook_deliveries as w
+       set last_seen = upload_pipeline.clock(),
+           times_seen = w.times_seen + 1
+     where w.ctid = any (array(select g.row_id from judged as g where g.outcome = 'duplicate'))
+  ),
+  recorded as (
+    insert into upload_pipeline.webhook_deliveries as w (
+      source, delivery_id, body_sha256, event_type, outcome, job_id, parse_job_id, code, payload, correlation_id,
+      check_after
+    )
+    select g.source, g.delivery_id, g.body_sha256, g.event_type, g.outcome, g.job_id, g.parse_job_id, g.code,
+           g.payload, g.correlation_id, case when g.outcome = 'parked' then upload_pipeline.clock() end
+      from judged as g
+     where g.outcome in ('applied', 'stale', 'ignored', 'parked')
+    on conflict on constraint webhook_deliveries_pkey do update
+       set last_seen = excluded.last_seen,
+           times_seen = w.times_seen + 1,
+           body_sha256 = excluded.body_sha256,
+           event_type = excluded.event_type,
+           outcome = excluded.outcome,
+           job_id = excluded.job_id,
+           content_ordinal = excluded.content_ordinal,
+           parse_job_id = excluded.parse_job_id,
+           code = excluded.code,
+           payload = excluded.payload,
+           correlation_id = excluded.correlation_id,
+           check_after = excluded.check_after
+     where w.outcome <> 'applied'
+       and (w.job_id is null or w.job_id is not distinct from excluded.job_id)
+    returning w.source, w.delivery_id
+  )
+  select array_agg(
+           row(
+             g.ordinality, g.outcome, g.job_id, g.document_id, coalesce(m.to_status, g.status),
+             coalesce(m.version, g.version), m.event_id, case when g.outcome = 'duplicate' then g.content_ordinal end,
+             null, null, null, null, null
+           )::upload_pipeline.answer
+           order by g.ordinality
+         ),
+         min(g.ordinality) filter (
+           where g.outcome in ('applied', 'stale', 'ignored', 'parked') and r.delivery_id is null
+         )
+    into v_answers, v_conflict
+    from judged as g
+    left join moved as m on m.job_id = g.job_id and g.outcome = 'applied'
+    left join recorded as r on r.source = g.source and r.delivery_id = g.delivery_id;
+
+  -- Another session has committed the same delivery for another job since the statement began.
+  if v_conflict is not null then
+    perform upload_pipeline.raise_conflict(deliveries[v_conflict].source, deliveries[v_conflict].delivery_id, null);
+  end if;
+
+  if v_documents is not null then
+    foreach v_answer in array v_answers loop
+      if v_answer.outcome = 'applied' then
+        perform upload_pipeline.apply_parked_reports(deliveries[v_answer.number].parse_job_id, v_answer.job_id);
+      end if;
+    end loop;
+  end if;
+
+  return v_answers;
+end;
+$$;
+
+comment on function upload_pipeline.take_deliveries(upload_pipeline.delivery[]) is
+  'Takes many deliveries without content, and answers each in order: its outcome, or busy, refused or late, of which '
+  'nothing was changed. Raises UP007 if a delivery was taken for another job at the same moment.';
+
+revoke all on function upload_pipeline.take_deliveries(upload_pipeline.delivery[]) from public;
+
+-- db/functions/internal/delivery/refuse_delivery.sql
+-- Changes nothing. take_deliveries only says that a delivery is refused, because most are not.
+-- Locks: document (if a report is parked), job. Calls: check_delivery_arguments, lock_answered_job, raise_conflict.
+create or replace function upload_pipeline.refuse_delivery(delivery upload_pipeline.delivery)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job_id uuid := coalesce(delivery.job_id, (
+    select p.job_id from upload_pipeline.provider_jobs as p where p.parse_job_id = delivery.parse_job_id
+  ));
+begin
+  perform upload_pipeline.check_delivery_arguments(
+    delivery.source, delivery.delivery_id, delivery.body_sha256, delivery.event_type, delivery.code, delivery.job_id,
+    delivery.parse_job_id, delivery.payload, delivery.correlation_id, false
+  );
+  if delivery.code is not null and v_job_id is not null then
+    perform upload_pipeline.lock_answered_job(v_job_id, delivery.document_id, delivery.parse_job_id);
+  end if;
+
+  select w.job_id into v_job_id
+    from upload_pipeline.webhook_deliveries as w
+   where w.source = delivery.source
+     and w.delivery_id = delivery.delivery_id;
+  perform upload_pipeline.raise_conflict(delivery.source, delivery.delivery_id, v_job_id);
+end;
+$$;
+
+comment on function upload_pipeline.refuse_delivery(upload_pipeline.delivery) is
+  'Raises why a delivery is refused: UP001, UP004, UP006, UP007.';
+
+revoke all on function upload_pipeline.refuse_delivery(upload_pipeline.delivery) from public;
+
 -- Internal: content that is kept until it is stored
 
 -- db/functions/internal/content/content_still_wanted.sql
@@ -2407,7 +2872,7 @@ as $$
   select not job.has_content
      and (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
      and not upload_pipeline.answer_is_stale(
-       job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false
+       job, content_still_wanted.attempt, content_still_wanted.parse_job_id
      )
      and not (job.terminal and exists (
        select
@@ -2844,11 +3309,86 @@ revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) f
 
 -- Functions of hookline_ingest, for the receiver
 
+-- db/functions/ingest/receive_events.sql
+-- Takes many proven deliveries without content: counts each once, moves its job and writes the event. Most are done
+-- together, by one statement. Each of the rest has a subtransaction of its own: a delivery that shares its job with an
+-- earlier one of the call, one that is refused, and all of them if one breaks a rule that only a constraint knows. So
+-- no delivery harms another, and what receive_event raises is a row here.
+-- No call waits for a lock: who holds one may hold it for long, and the other deliveries would wait, too.
+-- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Calls: check_isolation, refuse_delivery, take_deliveries.
+create or replace function upload_pipeline.receive_events(deliveries upload_pipeline.delivery[])
+returns setof upload_pipeline.answer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '100ms'
+as $$
+declare
+  v_answers upload_pipeline.answer[];
+  v_answer upload_pipeline.answer;
+begin
+  perform upload_pipeline.check_isolation();
+
+  -- The first delivery has number 1, whatever bounds the array has.
+  if array_ndims(deliveries) > 1 or array_lower(deliveries, 1) <> 1 then
+    deliveries := array(select d from unnest(deliveries) as d);
+  end if;
+
+  begin
+    v_answers := upload_pipeline.take_deliveries(deliveries);
+  exception
+    when others then
+      v_answers := array_fill(null::upload_pipeline.answer, array[cardinality(deliveries)]);
+  end;
+
+  for v_number in 1 .. coalesce(cardinality(deliveries), 0) loop
+    v_answer := v_answers[v_number];
+    if v_answer.outcome is null or v_answer.outcome in ('late', 'refused') then
+      begin
+        if v_answer.outcome is distinct from 'refused' then
+          v_answer := (upload_pipeline.take_deliveries(deliveries[v_number:v_number]))[1];
+        end if;
+        if v_answer.outcome = 'refused' then
+          perform upload_pipeline.refuse_delivery(deliveries[v_number]);
+        end if;
+      exception
+        when others then
+          v_answer := null;
+          get stacked diagnostics
+            v_answer.sqlstate = returned_sqlstate,
+            v_answer.message = message_text,
+            v_answer.detail = pg_exception_detail,
+            v_answer.hint = pg_exception_hint;
+      end;
+    end if;
+    if v_answer.outcome = 'busy' then
+      v_answer := null;
+      v_answer.sqlstate := '55P03';
+      v_answer.message := format('another session holds the job of delivery %s', deliveries[v_number].delivery_id);
+      v_answer.detail := 'Nothing was changed.';
+      v_answer.hint := 'Call upload_pipeline.receive_event, which waits for it.';
+    end if;
+    v_answer.number := v_number;
+    return next v_answer;
+  end loop;
+end;
+$$;
+
+comment on function upload_pipeline.receive_events(upload_pipeline.delivery[]) is
+  'Takes many deliveries as receive_event does, in one transaction, and answers each in order: its number from 1, and '
+  'its receipt; or, with outcome null, the SQLSTATE, message, detail and hint that receive_event would raise. '
+  'Outcomes: applied, duplicate, stale, ignored, parked. SQLSTATE 55P03 in a row: another session holds the job or '
+  'the provider job, nothing was changed, and receive_event waits for it. Raises UP012.';
+
+revoke all on function upload_pipeline.receive_events(upload_pipeline.delivery[]) from public;
+grant execute on function upload_pipeline.receive_events(upload_pipeline.delivery[]) to hookline_ingest;
+
 -- db/functions/ingest/receive_event.sql
 -- Takes one proven delivery without content: counts it once, moves its job and writes the event, in one transaction.
+-- It waits for its locks, and then does what receive_events does.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: apply_parked_reports, apply_report, check_delivery_arguments, link_provider_job, lock_answered_job,
--- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
+-- Calls: lock_provider_job, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_event(
   source text,
   delivery_id text,
@@ -2868,67 +3408,54 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
-  v_receipt upload_pipeline.receipt;
-  v_job_id uuid := receive_event.job_id;
-  v_job upload_pipeline.upload_jobs;
-  v_event upload_pipeline.events;
-  v_outcome text;
-begin
-  perform upload_pipeline.check_delivery_arguments(
-    source, delivery_id, body_sha256, event_type, code, v_job_id, parse_job_id, payload, correlation_id, false
+  v_delivery upload_pipeline.delivery := row(
+    source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload, correlation_id
   );
+  v_job_id uuid;
+  v_answer upload_pipeline.answer;
+begin
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
-  if v_job_id is null and code is not null then
-    -- The lookup locks the job. If the job is purged or erased at the same time, the lookup finds nothing and the
-    -- delivery is parked, as if the job had never been known.
-    select j.job_id into v_job_id
-      from upload_pipeline.provider_jobs as p
-      join upload_pipeline.upload_jobs as j on j.job_id = p.job_id
-     where p.parse_job_id = receive_event.parse_job_id
-       for no key update of j;
-  end if;
-
-  if code is null then
-    v_outcome := 'ignored';
-  elsif v_job_id is null then
-    -- An operator may have said that this provider job is none of ours (settle_parked).
-    v_outcome := case
-      when exists (
-        select
-          from upload_pipeline.webhook_deliveries as d
-         where d.parse_job_id = receive_event.parse_job_id
-           and d.job_id is null
-           and d.outcome = 'ignored'
-           and d.code is not null
-      ) then 'ignored'
-      else 'parked'
-    end;
-  else
-    v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
-
-    v_receipt := upload_pipeline.touch_applied_delivery(
-      source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, false
-    );
-    if v_receipt.outcome is not null then
-      return v_receipt;
+  -- A second round, because the job may have been created since it was looked for.
+  for v_round in 1 .. 2 loop
+    if code is not null then
+      v_job_id := coalesce(receive_event.job_id, (
+        select p.job_id from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_event.parse_job_id
+      ));
+      -- The document comes before the job, for the reason that take_deliveries tells.
+      perform
+        from upload_pipeline.upload_jobs as j
+        join upload_pipeline.documents as d on d.document_id = j.document_id
+       where j.job_id = v_job_id
+         and exists (
+           select
+             from upload_pipeline.webhook_deliveries as w
+            where w.parse_job_id = receive_event.parse_job_id
+              and w.job_id is null
+              and w.outcome = 'parked'
+         )
+         for key share of d;
+      perform from upload_pipeline.upload_jobs as j where j.job_id = v_job_id for no key update;
     end if;
 
-    v_event := upload_pipeline.apply_report(v_job, code, parse_job_id, payload, correlation_id);
-    v_outcome := case when v_event.event_id is null then 'stale' else 'applied' end;
+    begin
+      v_answer := (upload_pipeline.take_deliveries(array[v_delivery]))[1];
+    exception
+      -- Another transaction has given the document of a finished job a newer job. Now it is seen.
+      when unique_violation then
+        v_answer := (upload_pipeline.take_deliveries(array[v_delivery]))[1];
+    end;
+    exit when v_answer.outcome <> 'busy';
+  end loop;
+
+  if v_answer.outcome = 'refused' then
+    perform upload_pipeline.refuse_delivery(v_delivery);
   end if;
 
-  perform upload_pipeline.record_delivery(
-    source, delivery_id, body_sha256, event_type, v_outcome, v_job.job_id, null, parse_job_id, code, payload,
-    correlation_id
-  );
-
-  if v_outcome = 'applied' then
-    perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
-    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
-  end if;
-
-  return upload_pipeline.receipt_of(v_outcome, v_job, v_event);
+  return row(
+    v_answer.outcome, v_answer.job_id, v_answer.document_id, v_answer.status, v_answer.version, v_answer.event_id,
+    v_answer.ordinal, v_answer.path
+  )::upload_pipeline.receipt;
 end;
 $$;
 
@@ -3005,7 +3532,7 @@ begin
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
   v_receipt := upload_pipeline.touch_applied_delivery(
-    source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, true
+    source, delivery_id, body_sha256, v_job.job_id
   );
   if v_receipt.outcome is not null then
     return v_receipt;

@@ -60,8 +60,14 @@ class Function:
 
     @cached_property
     def body(self) -> str:
-        """What stands between the $$, without comments and string literals."""
-        code = self.path.read_text().split("$$")[1]
+        """What stands between the $$, or is standard SQL, without comments and string literals."""
+        text = self.path.read_text()
+        if "$$" in text:
+            code = text.split("$$")[1]
+        else:
+            found = re.search(r"^(return\b|begin atomic\b)(.*?)^comment on ", text, re.M | re.S)
+            assert found, f"{self.path.relative_to(ROOT)}: no body"
+            code = found[2]
         return re.sub(r"'(?:[^']|'')*'", "''", re.sub(r"--.*", "", code))
 
     def declared(self, word: str) -> list[str]:

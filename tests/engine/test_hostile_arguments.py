@@ -74,6 +74,10 @@ VALUES: dict[str, list[str | bytes | None]] = {
         *('{"code": {}, "error": []}', '{"code": "a", "error": "' + "x" * 20_000 + '"}'),
     ],
     "bytea": [None, b"", b"\0", b"\xff" * 100_000],
+    "upload_pipeline.delivery[]": [
+        *(None, "{}", "{NULL}", '{"(,,,,,,,,,)"}', '[0:1]={NULL,"(a,b,,,,,,,,)"}'),
+        "{{NULL,NULL},{NULL,NULL}}",
+    ],
 }
 # Of these a wrong value is another one than of their type's in general.
 WORDS: dict[str, list[str]] = {
@@ -215,6 +219,14 @@ def world(postgres: Server) -> Iterator[World]:
         yield World(conn)
 
 
+FIELDS = """
+select a.attname as name, format_type(a.atttypid, null) as type
+  from pg_attribute as a
+ where a.attrelid = 'upload_pipeline.delivery'::regclass
+ order by a.attnum
+"""
+
+
 def ours(refusal: Refusal | None) -> bool:
     if refusal is None or refusal.sqlstate == LOCK_NOT_AVAILABLE:
         return True
@@ -252,3 +264,32 @@ def test_no_argument_of_a_granted_function_is_answered_with_an_error_of_postgres
                 wrong.append((function.name, "all", repr(values)[:600], refusal))
     assert wrong == [], f"seed {seed}"
     assert calls > 2000
+
+
+def test_no_part_of_a_delivery_is_answered_with_an_error_of_postgres_or_harms_its_neighbour(
+    world: World,
+) -> None:
+    fields = {row["name"]: row["type"] for row in world.conn.execute(FIELDS)}
+    job_id = world.sane["job_id"][0]
+    sane = {"payload": "{}", **event_delivery("new", "parse_failed", job_id=job_id)}
+    neighbour = {"payload": "{}", **event_delivery("n", "parse_ready", parse_job_id="pj")}
+    rows = ", ".join(
+        "row({})::upload_pipeline.delivery".format(
+            ", ".join(f"%({prefix}_{name})s::{kind}" for name, kind in fields.items())
+        )
+        for prefix in ("bad", "good")
+    )
+    query = f"select * from upload_pipeline.receive_events(array[{rows}])"  # noqa: S608 - ours
+    for name, kind in fields.items():
+        for value in [*VALUES[kind], *WORDS.get(name, [])]:
+            bad, good = {**sane, name: value}, neighbour
+            values = {f"bad_{field}": bad.get(field) for field in fields}
+            values |= {f"good_{field}": good.get(field) for field in fields}
+            with world.undone():
+                answers = world.conn.execute(query.encode(), values).fetchall()
+                world.conn.execute("set constraints all immediate")
+            first, second = answers
+            refusal = Refusal(first["sqlstate"], first["hint"])
+            assert first["outcome"] or ours(refusal), (name, value, first)
+            assert [first["number"], second["number"]] == [1, 2]
+            assert second["outcome"] == "applied", (name, value, second)

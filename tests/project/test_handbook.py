@@ -64,7 +64,7 @@ def _as_written(signature: str) -> str:
     spelled = re.sub(r"(DEFAULT ('[^']*'|\S+?))::[\w ]+", r"\1", signature).replace(
         "upload_pipeline.", ""
     )
-    for keyword in ("DEFAULT", "NULL", "TABLE"):
+    for keyword in ("DEFAULT", "NULL", "SETOF", "TABLE"):
         spelled = spelled.replace(keyword, keyword.lower())
     return spelled.replace("timestamp with time zone", "timestamptz")
 

@@ -55,7 +55,7 @@ begin
   v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
 
   v_receipt := upload_pipeline.touch_applied_delivery(
-    source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, true
+    source, delivery_id, body_sha256, v_job.job_id
   );
   if v_receipt.outcome is not null then
     return v_receipt;

@@ -1,7 +1,7 @@
 -- Takes one proven delivery without content: counts it once, moves its job and writes the event, in one transaction.
+-- It waits for its locks, and then does what receive_events does.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: apply_parked_reports, apply_report, check_delivery_arguments, link_provider_job, lock_answered_job,
--- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
+-- Calls: lock_provider_job, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_event(
   source text,
   delivery_id text,
@@ -21,67 +21,54 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
-  v_receipt upload_pipeline.receipt;
-  v_job_id uuid := receive_event.job_id;
-  v_job upload_pipeline.upload_jobs;
-  v_event upload_pipeline.events;
-  v_outcome text;
-begin
-  perform upload_pipeline.check_delivery_arguments(
-    source, delivery_id, body_sha256, event_type, code, v_job_id, parse_job_id, payload, correlation_id, false
+  v_delivery upload_pipeline.delivery := row(
+    source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload, correlation_id
   );
+  v_job_id uuid;
+  v_answer upload_pipeline.answer;
+begin
   perform upload_pipeline.lock_provider_job(parse_job_id);
 
-  if v_job_id is null and code is not null then
-    -- The lookup locks the job. If the job is purged or erased at the same time, the lookup finds nothing and the
-    -- delivery is parked, as if the job had never been known.
-    select j.job_id into v_job_id
-      from upload_pipeline.provider_jobs as p
-      join upload_pipeline.upload_jobs as j on j.job_id = p.job_id
-     where p.parse_job_id = receive_event.parse_job_id
-       for no key update of j;
-  end if;
-
-  if code is null then
-    v_outcome := 'ignored';
-  elsif v_job_id is null then
-    -- An operator may have said that this provider job is none of ours (settle_parked).
-    v_outcome := case
-      when exists (
-        select
-          from upload_pipeline.webhook_deliveries as d
-         where d.parse_job_id = receive_event.parse_job_id
-           and d.job_id is null
-           and d.outcome = 'ignored'
-           and d.code is not null
-      ) then 'ignored'
-      else 'parked'
-    end;
-  else
-    v_job := upload_pipeline.lock_answered_job(v_job_id, document_id, parse_job_id);
-
-    v_receipt := upload_pipeline.touch_applied_delivery(
-      source, delivery_id, body_sha256, event_type, v_job.job_id, parse_job_id, false
-    );
-    if v_receipt.outcome is not null then
-      return v_receipt;
+  -- A second round, because the job may have been created since it was looked for.
+  for v_round in 1 .. 2 loop
+    if code is not null then
+      v_job_id := coalesce(receive_event.job_id, (
+        select p.job_id from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_event.parse_job_id
+      ));
+      -- The document comes before the job, for the reason that take_deliveries tells.
+      perform
+        from upload_pipeline.upload_jobs as j
+        join upload_pipeline.documents as d on d.document_id = j.document_id
+       where j.job_id = v_job_id
+         and exists (
+           select
+             from upload_pipeline.webhook_deliveries as w
+            where w.parse_job_id = receive_event.parse_job_id
+              and w.job_id is null
+              and w.outcome = 'parked'
+         )
+         for key share of d;
+      perform from upload_pipeline.upload_jobs as j where j.job_id = v_job_id for no key update;
     end if;
 
-    v_event := upload_pipeline.apply_report(v_job, code, parse_job_id, payload, correlation_id);
-    v_outcome := case when v_event.event_id is null then 'stale' else 'applied' end;
+    begin
+      v_answer := (upload_pipeline.take_deliveries(array[v_delivery]))[1];
+    exception
+      -- Another transaction has given the document of a finished job a newer job. Now it is seen.
+      when unique_violation then
+        v_answer := (upload_pipeline.take_deliveries(array[v_delivery]))[1];
+    end;
+    exit when v_answer.outcome <> 'busy';
+  end loop;
+
+  if v_answer.outcome = 'refused' then
+    perform upload_pipeline.refuse_delivery(v_delivery);
   end if;
 
-  perform upload_pipeline.record_delivery(
-    source, delivery_id, body_sha256, event_type, v_outcome, v_job.job_id, null, parse_job_id, code, payload,
-    correlation_id
-  );
-
-  if v_outcome = 'applied' then
-    perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
-    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
-  end if;
-
-  return upload_pipeline.receipt_of(v_outcome, v_job, v_event);
+  return row(
+    v_answer.outcome, v_answer.job_id, v_answer.document_id, v_answer.status, v_answer.version, v_answer.event_id,
+    v_answer.ordinal, v_answer.path
+  )::upload_pipeline.receipt;
 end;
 $$;
 

@@ -67,21 +67,28 @@ select is_empty(
   'each function of hookline_api has a body in standard SQL, which is parsed once'
 );
 select is_empty(
-  $$select function, proconfig from function where not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false)$$,
-  'each function pins its search_path'
+  $$select function, proconfig
+      from function
+     where prosqlbody is null
+       and not coalesce(proconfig @> array['search_path=pg_catalog, pg_temp'], false)$$,
+  'each function pins its search_path, or has a body in standard SQL, which is parsed once'
 );
 select is_empty(
   $$select function, proconfig
       from function
      where has_function_privilege('hookline_ingest', oid, 'execute')
-       and not coalesce(proconfig @> array['lock_timeout=2s'], false)$$,
-  'functions of the endpoint wait 2 s at most for a lock'
+       and proconfig @> array['lock_timeout=2s'] is not true
+       and (proname <> 'receive_events' or proconfig @> array['lock_timeout=100ms'] is not true)$$,
+  'functions of the endpoint wait 2 s at most for a lock, and the one for many deliveries 100 ms'
 );
 select is_empty(
   $$select function, setting
       from function, unnest(proconfig) as setting
-     where setting not in ('search_path=pg_catalog, pg_temp', 'lock_timeout=2s')
-       and (proname, setting) <> ('broadcast_event', 'lock_timeout=100ms')$$,
+     where setting not in (
+             'search_path=pg_catalog, pg_temp', 'lock_timeout=2s', 'plan_cache_mode=force_generic_plan',
+             'enable_seqscan=off'
+           )
+       and (proname not in ('broadcast_event', 'receive_events') or setting <> 'lock_timeout=100ms')$$,
   'no function changes another setting'
 );
 select is_empty(

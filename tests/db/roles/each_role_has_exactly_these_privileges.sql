@@ -19,6 +19,7 @@ select bag_eq(
       from (
         values
           ('hookline_ingest hookline_worker', 'receive_event'),
+          ('hookline_ingest hookline_worker', 'receive_events'),
           ('hookline_ingest hookline_worker', 'receive_content'),
           ('hookline_ingest hookline_worker', 'finish_content'),
           ('hookline_ingest hookline_worker', 'claim_contents'),

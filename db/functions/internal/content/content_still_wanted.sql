@@ -14,7 +14,7 @@ as $$
   select not job.has_content
      and (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
      and not upload_pipeline.answer_is_stale(
-       job, content_still_wanted.attempt, content_still_wanted.parse_job_id, false
+       job, content_still_wanted.attempt, content_still_wanted.parse_job_id
      )
      and not (job.terminal and exists (
        select

@@ -1,5 +1,5 @@
--- Moves the job by a provider's report, whether the report came by webhook, was parked, or was asked for.
--- Locks: job. Calls: answer_is_stale, move_job, resolve_step.
+-- Moves the job by a report that was parked. take_deliveries does the same for those that come by webhook.
+-- Locks: job. Calls: move_job, report_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
@@ -12,27 +12,14 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_step upload_pipeline.step := upload_pipeline.resolve_step(job.status, apply_report.code);
+  v_step upload_pipeline.step;
 begin
-  -- Transitions know types and not codes. A transition that a later stage needs must not let a late report take stored
-  -- content away.
-  if job.has_content
-    or v_step.status is null
-    or upload_pipeline.answer_is_stale(job, null, apply_report.parse_job_id, v_step.failed)
-  then
-    return null;
-  end if;
-
-  -- Only a new report may rescue a failed job. Repeats of an applied report are ignored.
-  if job.failed and exists (
-    select
-      from upload_pipeline.webhook_deliveries as d
-      join upload_pipeline.event_codes as c on c.code = d.code
-     where d.job_id = job.job_id
-       and d.parse_job_id = apply_report.parse_job_id
-       and d.outcome = 'applied'
-       and c.to_status = v_step.status
-  ) then
+  select s.* into v_step
+    from upload_pipeline.report_step(
+      job.job_id, job.document_id, job.status, job.attempt, job.terminal, job.failed, job.has_content, job.parsed_path,
+      apply_report.code, apply_report.parse_job_id
+    ) as s;
+  if not found then
     return null;
   end if;
 

@@ -1,6 +1,6 @@
 -- Changes nothing. The constraints of webhook_deliveries would refuse most of these values too, but without saying
 -- what to do.
--- Locks: none. Calls: check_correlation_id.
+-- Locks: none. Calls: check_correlation_id, invalid_argument_of.
 create or replace function upload_pipeline.check_delivery_arguments(
   source text,
   delivery_id text,
@@ -20,28 +20,25 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_wrong text := case
-    when source is null or source !~ '^[a-z][a-z0-9_]{0,62}$' then 'source'
-    when delivery_id is null or length(delivery_id) not between 1 and 200 then 'delivery_id'
-    when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
-    when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
-    when payload is null or jsonb_typeof(payload) <> 'object' then
-      case when with_content then 'details' else 'payload' end
-    when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
-    when attempt < 1 then 'attempt'
-    when code is null then null
-    -- A provider may not report the codes of operators and workers, nor a success without its content.
-    when code = 'parse_completed' and not with_content or not exists (
-      select
-        from upload_pipeline.event_codes as c
-       where c.code = check_delivery_arguments.code
-         and c.reported
-    ) then 'code'
-    when job_id is null and parse_job_id is null then 'job_id'
-  end;
+  -- A provider may not report the codes of operators and workers, nor a success without its content.
+  v_is_reported boolean := (with_content or code <> 'parse_completed') and exists (
+    select
+      from upload_pipeline.event_codes as c
+     where c.code = check_delivery_arguments.code
+       and c.reported
+  );
+  v_wrong text := coalesce(
+    upload_pipeline.invalid_argument_of(
+      source, delivery_id, body_sha256, event_type, code, v_is_reported, job_id, parse_job_id, payload
+    ),
+    case when attempt < 1 then 'attempt' end
+  );
 begin
   perform upload_pipeline.check_correlation_id(correlation_id);
 
+  if v_wrong = 'payload' and with_content then
+    v_wrong := 'details';
+  end if;
   if v_wrong is not null then
     raise exception 'delivery % of % (code %, job %, provider job %) has an invalid %',
       coalesce(quote_literal(left(delivery_id, 200)), 'null'), coalesce(quote_literal(left(source, 63)), 'null'),

@@ -1,6 +1,6 @@
 -- Writes one row of webhook_deliveries. It is called last, when the outcome is known. A delivery that was applied, or
 -- that belongs to another job, is not overwritten: that would be one id with two contents.
--- Locks: delivery. Calls: clock.
+-- Locks: delivery. Calls: clock, raise_conflict.
 create or replace function upload_pipeline.record_delivery(
   source text,
   delivery_id text,
@@ -46,11 +46,7 @@ begin
      and (d.job_id is null or d.job_id is not distinct from excluded.job_id);
 
   if not found then
-    raise exception 'delivery % of % came before, with other content',
-      record_delivery.delivery_id, record_delivery.source
-      using errcode = 'UP007',
-            detail = 'Nothing was changed.',
-            hint = 'Send a new event with a delivery_id of its own.';
+    perform upload_pipeline.raise_conflict(record_delivery.source, record_delivery.delivery_id, null);
   end if;
 end;
 $$;

@@ -1,15 +1,12 @@
--- Counts the repetition in the row of the delivery. Only an applied delivery blocks its repetition; a parked, stale
--- or kept one is judged again. Two thin events are the same if their type and provider job are the same, because
--- providers may serialise a retry differently. No sender gets the receipt of another job.
--- Locks: delivery. Calls: clock, receipt_of.
+-- Counts the repetition in the row of a delivery with content. Only an applied delivery blocks its repetition; a stale
+-- or kept one is judged again. No sender gets the receipt of another job. take_deliveries does the same for deliveries
+-- without content.
+-- Locks: delivery. Calls: clock, raise_conflict, receipt_of.
 create or replace function upload_pipeline.touch_applied_delivery(
   source text,
   delivery_id text,
   body_sha256 text,
-  event_type text,
-  job_id uuid,
-  parse_job_id text,
-  with_content boolean
+  job_id uuid
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -19,7 +16,7 @@ declare
   v_delivery record;
   v_job upload_pipeline.upload_jobs;
 begin
-  select d.job_id, d.body_sha256, d.event_type, d.parse_job_id, d.content_ordinal into v_delivery
+  select d.job_id, d.body_sha256, d.content_ordinal into v_delivery
     from upload_pipeline.webhook_deliveries as d
    where d.source = touch_applied_delivery.source
      and d.delivery_id = touch_applied_delivery.delivery_id
@@ -29,19 +26,11 @@ begin
   end if;
 
   if v_delivery.job_id <> touch_applied_delivery.job_id
-    or v_delivery.body_sha256 <> touch_applied_delivery.body_sha256 and not (
-      v_delivery.content_ordinal is null
-      and not touch_applied_delivery.with_content
-      and v_delivery.event_type = touch_applied_delivery.event_type
-      and v_delivery.parse_job_id is not distinct from touch_applied_delivery.parse_job_id
-      and v_delivery.parse_job_id is not null
-    )
+    or v_delivery.body_sha256 <> touch_applied_delivery.body_sha256
   then
-    raise exception 'delivery % of % was applied before, with other content',
-      touch_applied_delivery.delivery_id, touch_applied_delivery.source
-      using errcode = 'UP007',
-            detail = format('Job %s took the first delivery with this id. Nothing was changed.', v_delivery.job_id),
-            hint = 'Send a new event with a delivery_id of its own.';
+    perform upload_pipeline.raise_conflict(
+      touch_applied_delivery.source, touch_applied_delivery.delivery_id, v_delivery.job_id
+    );
   end if;
 
   update upload_pipeline.webhook_deliveries as d
@@ -58,8 +47,8 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) is
+comment on function upload_pipeline.touch_applied_delivery(text, text, text, uuid) is
   'Counts a repetition of an applied delivery and answers the receipt `duplicate`. Answers null if no such '
   'delivery was applied. Raises UP007.';
 
-revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, text, uuid, text, boolean) from public;
+revoke all on function upload_pipeline.touch_applied_delivery(text, text, text, uuid) from public;
