@@ -34,8 +34,10 @@ def test_a_role_that_may_not_claim_is_told_which_role_may(
     done = cli("work", DATABASE_URL=operator, **given)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("hookline: The login role of DATABASE_URL may not claim jobs")
-    assert last.endswith("a worker needs a login that is a member of hookline_worker.")
+    assert last == (
+        "hookline: The login role test_operator of DATABASE_URL may not call advance_job, which"
+        " `hookline work` needs: as an administrator, run `grant hookline_worker to test_operator`."
+    )
 
 
 def test_a_worker_without_stages_ends_and_says_why(
@@ -136,5 +138,5 @@ def test_every_awaitable_form_of_a_handler_is_accepted(
     (tmp_path / "again.py").write_text("from mine import store\n")
     stages = "mine,again,mine"
     done = cli("work", DATABASE_URL=operator, HOOKLINE_STAGES=stages, **given)
-    # The stages are accepted, and then Postgres refuses the login, which may not claim jobs.
-    assert done.stderr.splitlines()[-1].endswith("a member of hookline_worker."), done.stderr
+    # The stages are accepted, and then Postgres refuses the login, which may not work on jobs.
+    assert "`grant hookline_worker to" in done.stderr.splitlines()[-1], done.stderr

@@ -23,7 +23,7 @@ from hookline.postgres.records import ClaimedContent, Receipt
 from hookline.receiver.application import _MESSAGES
 from hookline.receiver.configured_sources import configured_sources
 from hookline.receiver.problems import _ANSWERS
-from hookline.receiver.run import _FUNCTIONS
+from hookline.receiver.run import _NEEDS
 from hookline.settings import load
 from hookline.stages import Job
 from hookline.storage.objects import ObjectRefused, object_key
@@ -238,10 +238,10 @@ def test_readiness_checks_functions_that_the_endpoint_may_call(
     rows = connection.execute(
         "select proname from pg_proc where pronamespace = 'upload_pipeline'::regnamespace"
         " and proname = any(%s) and has_function_privilege('hookline_ingest', oid, 'execute')",
-        [list(_FUNCTIONS)],
+        [list(_NEEDS.functions)],
     ).fetchall()
-    assert {name for (name,) in rows} == set(_FUNCTIONS)
-    assert len(rows) == len(_FUNCTIONS)
+    assert {name for (name,) in rows} == set(_NEEDS.functions)
+    assert len(rows) == len(_NEEDS.functions)
 
 
 def test_doctor_knows_the_roles_and_their_memberships(

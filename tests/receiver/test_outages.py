@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
@@ -190,8 +190,11 @@ async def test_many_readiness_probes_ask_postgres_only_once(
     assert len(questions) == 2, "an answer is given again only for a while"
 
 
-async def test_readiness_says_what_is_wrong(start: Start, login: Callable[[str], str]) -> None:
-    async with start(database_url=login("reader")) as sender:
+async def test_readiness_says_what_is_wrong(start: Start, database: str) -> None:
+    revoke = "revoke execute on all functions in schema upload_pipeline from hookline_ingest"
+    async with start() as sender:
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(revoke)
         async with sender.http.get(sender.url + "/readyz") as response:
             assert (response.status, await response.json()) == (
                 503,

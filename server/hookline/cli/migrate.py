@@ -9,7 +9,7 @@ import typer
 
 from hookline.cli.output import print_json, print_table, say
 from hookline.postgres import migrations
-from hookline.postgres.connecting import unreachable
+from hookline.postgres.connecting import connection_failed
 from hookline.settings import load
 
 __all__ = ["migrate"]
@@ -31,7 +31,7 @@ def migrate(
     try:
         applied = migrations.migrate(conninfo)
     except psycopg.OperationalError as error:
-        raise unreachable(conninfo, error) from error
+        raise connection_failed(conninfo, error) from error
     if as_json:
         for migration in applied:
             print_json({"version": migration.version, "name": migration.name})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,10 +13,11 @@ from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.errors import Unavailable, reason_of
 from hookline.postgres.pool import open_pool
+from hookline.postgres.refusal import REMEDIES, sqlstate_of_refusal
 from hookline.postgres.session import connection_arguments
-from hookline.settings import Settings, find_env_file
+from hookline.settings import ConfigurationError, Settings, find_env_file
 
-__all__ = ["Unreachable", "connected", "unreachable"]
+__all__ = ["Unreachable", "connected", "connection_failed", "first_connection"]
 
 
 class Unreachable(Unavailable):
@@ -24,18 +26,13 @@ class Unreachable(Unavailable):
 
 @asynccontextmanager
 async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[AsyncConnectionPool]:
-    """A pool for one command. Raises Unreachable, and ConfigurationError without DATABASE_URL.
+    """A pool for one command. Raises Unreachable, and ConfigurationError.
 
     One connection is tried first, to learn the reason of a failure: a pool only says that it waited
     too long.
     """
     conninfo = settings.require_database()
-    try:
-        connection = await psycopg.AsyncConnection.connect(
-            conninfo, **connection_arguments(conninfo, "hookline")
-        )
-    except psycopg.OperationalError as error:
-        raise unreachable(conninfo, error) from error
+    connection = await first_connection(conninfo, "hookline")
     await connection.close()
     pool = open_pool(
         conninfo, size=size, prepare_threshold=settings.prepare_threshold, name="hookline"
@@ -44,11 +41,23 @@ async def connected(settings: Settings, *, size: int = 1) -> AsyncIterator[Async
         yield pool
 
 
-def unreachable(conninfo: str, error: psycopg.OperationalError) -> Unreachable:
-    """The error for a connection that failed. It tells host, port and reason, nothing else.
+async def first_connection(conninfo: str, name: str) -> psycopg.AsyncConnection:
+    """Connect once. Raises what `connection_failed` tells."""
+    try:
+        return await psycopg.AsyncConnection.connect(
+            conninfo, **connection_arguments(conninfo, name), autocommit=True
+        )
+    except psycopg.OperationalError as error:
+        raise await asyncio.to_thread(connection_failed, conninfo, error) from error
 
-    Without DATABASE_URL in the environment the database is that of `hookline up`, which is told to
-    be started.
+
+def connection_failed(
+    conninfo: str, error: psycopg.OperationalError
+) -> Unreachable | ConfigurationError:
+    """The error for a connection that failed: whether the server refuses it for good, or is away.
+
+    It tells host, port and reason, nothing else. Without DATABASE_URL in the environment the
+    database is that of `hookline up`, which is told to be started. It may block for seconds.
     """
     if "DATABASE_URL" not in os.environ:
         project = find_env_file().absolute().parents[1]
@@ -58,7 +67,22 @@ def unreachable(conninfo: str, error: psycopg.OperationalError) -> Unreachable:
         )
     parts = conninfo_to_dict(conninfo)
     where = f"{parts.get('host') or 'its local socket'}:{parts.get('port') or 5432}"
+    if remedy := _remedy(conninfo, error):
+        return ConfigurationError(
+            f"Postgres at {where} refuses the login of DATABASE_URL: {reason_of(error)}. To use it,"
+            f" {remedy}."
+        )
     return Unreachable(
         f"There is no connection to Postgres at {where}: {reason_of(error)}."
         " Check DATABASE_URL, and that the server runs."
     )
+
+
+def _remedy(conninfo: str, error: psycopg.OperationalError) -> str | None:
+    """What to do about a refusal that is for good. None if Postgres may only be away."""
+    if error.pgconn is None:  # No address, or no answer in time.
+        return None
+    if error.pgconn.needs_password:
+        return "write user:password@ before the host, since this server asks for a password"
+    sqlstate = sqlstate_of_refusal(conninfo)
+    return REMEDIES[sqlstate] if sqlstate else None

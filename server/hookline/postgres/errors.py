@@ -151,7 +151,9 @@ def reason_of(error: psycopg.Error) -> str:
     libpq adds a question, or a line for each address it tried.
     """
     first = next(iter(str(error).splitlines()), "").strip(" \t-.")
-    return re.sub(r"^.*failed: |^.*\b(FATAL|ERROR): +", "", first) or type(error).__name__
+    return (
+        re.sub(r"^.*failed: (?:\w+:  )?|^.*\b(FATAL|ERROR): +", "", first) or type(error).__name__
+    )
 
 
 def meaning_of(error: psycopg.Error) -> DatabaseError:

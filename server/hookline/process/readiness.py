@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import web
@@ -19,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 from hookline.postgres.errors import DatabaseError
 from hookline.postgres.pool import renew, transaction
 from hookline.process.logs import describe_loss
+from hookline.process.rights import Needs
 
 __all__ = ["Readiness"]
 
@@ -27,19 +27,11 @@ _VALID_FOR = 1.0
 
 
 class Readiness:
-    """Asks Postgres one question at a time, however many probes come.
+    """Asks Postgres one question at a time, however many probes come."""
 
-    `who` is the word for this process in sentences. It needs `functions` of schema upload_pipeline,
-    which members of `role` may execute.
-    """
-
-    def __init__(
-        self, pool: AsyncConnectionPool, *, who: str, role: str, functions: Sequence[str]
-    ) -> None:
+    def __init__(self, pool: AsyncConnectionPool, needs: Needs) -> None:
         self._pool = pool
-        self._who = who
-        self._role = role
-        self._functions = list(functions)
+        self._needs = needs
         self._question: asyncio.Task[str | None] | None = None
         self._answered_at = 0.0
         self.stopping = False
@@ -47,7 +39,7 @@ class Readiness:
     async def find_fault(self) -> str | None:
         """One sentence about what is wrong, or None."""
         if self.stopping:
-            return f"The {self._who} is stopping."
+            return f"The {self._needs.who} is stopping."
         if self._question is None or (self._question.done() and self._is_outdated()):
             self._question = asyncio.create_task(self._ask(), name="readiness")
         # Others may wait for the same answer: a probe that gives up must not cancel the question.
@@ -66,28 +58,17 @@ class Readiness:
         try:
             async with transaction(self._pool) as connection:
                 cursor = await connection.execute(
-                    "select pg_catalog.current_setting('transaction_read_only')::boolean, count(*)"
-                    " from pg_catalog.pg_proc as p"
-                    " join pg_catalog.pg_namespace as n on n.oid = p.pronamespace"
-                    " where n.nspname = 'upload_pipeline' and p.proname = any(%s)"
-                    " and pg_catalog.has_schema_privilege(n.oid, 'usage')"
-                    " and pg_catalog.has_function_privilege(p.oid, 'execute')",
-                    [self._functions],
+                    "select pg_catalog.current_setting('transaction_read_only')::boolean"
                 )
-                row = await cursor.fetchone()
+                read_only = await cursor.fetchone() == (True,)
+                fault = await self._needs.fault(connection)
         except DatabaseError as error:
             return f"Postgres does not answer: {error}."
-        read_only, callable_functions = row or (False, 0)
         if read_only:
             # Without deliveries nothing else would find out that there is a new primary.
             await renew(self._pool)
             return "Postgres only reads here: it is a standby, or made read-only by a setting."
-        if callable_functions < len(self._functions):
-            return (
-                "The database does not have Hookline, or this login role is not in"
-                f" {self._role}: run `hookline doctor`."
-            )
-        return None
+        return fault
 
     async def answer(self, request: web.Request) -> web.Response:
         """For the public: 200, or 503 and the part that is at fault."""

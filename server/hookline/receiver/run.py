@@ -15,6 +15,7 @@ from hookline.process.admin import admin_application
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
+from hookline.process.rights import Needs, require_login
 from hookline.process.tasks import cancel_and_wait
 from hookline.receiver.application import make_application
 from hookline.receiver.configured_sources import configured_sources
@@ -31,7 +32,12 @@ __all__ = ["Receiver", "receiving"]
 log = structlog.get_logger("hookline.receiver")
 
 # Without these functions no delivery can be taken.
-_FUNCTIONS = ("receive_event", "receive_content", "finish_content")
+_NEEDS = Needs(
+    who="receiver",
+    command="hookline serve",
+    role="hookline_ingest",
+    functions=("receive_event", "receive_content", "finish_content"),
+)
 
 # Seconds for what the drain and the notifier are doing when the receiver stops. It takes this long
 # only if Postgres or the storage does not answer. What was claimed is claimed again.
@@ -50,10 +56,12 @@ class Receiver:
 async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
     """Run a receiver inside the block. At its end, deliveries that have begun are finished first.
 
-    Raises ConfigurationError if a setting is missing or an address is taken. Postgres may be away
-    at the start: until it is there, deliveries are answered 503.
+    Raises ConfigurationError if a setting is missing, an address is taken, or Postgres refuses the
+    login. Postgres may be away at the start: until it is there, deliveries are answered 503.
     """
     settings.require_secrets()
+    settings.require_storage()
+    await require_login(settings.require_database(), _NEEDS)
     async with (
         open_storage(settings) as storage,
         open_pool(
@@ -65,7 +73,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
     ):
         engine = Engine(pool)
         metrics = ReceiverMetrics()
-        readiness = Readiness(pool, who="receiver", role="hookline_ingest", functions=_FUNCTIONS)
+        readiness = Readiness(pool, _NEEDS)
         notifier = Notifier(pool)
         refusals = RefusalCounter(engine)
         application = make_application(

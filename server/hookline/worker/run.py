@@ -19,6 +19,7 @@ from hookline.process.admin import admin_application
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
+from hookline.process.rights import Needs, require_login
 from hookline.process.tasks import cancel_and_wait
 from hookline.providers.parser_stages import PeriodicTask
 from hookline.settings import ConfigurationError, Settings
@@ -35,9 +36,14 @@ __all__ = ["Worker", "working"]
 log = structlog.get_logger("hookline.worker")
 
 # Without these functions no job can be worked on.
-_FUNCTIONS = (
-    *("claim_jobs", "heartbeat", "release_lease", "advance_job", "fail_job", "defer_job"),
-    *("pause_stage", "receive_content", "finish_content"),
+_NEEDS = Needs(
+    who="worker",
+    command="hookline work",
+    role="hookline_worker",
+    functions=(
+        *("claim_jobs", "heartbeat", "release_lease", "advance_job", "fail_job", "defer_job"),
+        *("pause_stage", "receive_content", "finish_content"),
+    ),
 )
 # How long to wait, after handlers were cancelled, until their leases are released, in seconds.
 # It takes this long only if Postgres does not answer.
@@ -76,10 +82,12 @@ async def working(
     """Run a worker for these stages inside the block.
 
     At its end, handlers have HOOKLINE_STOP_TIMEOUT seconds to finish; then they are cancelled and
-    their leases are released. Raises ConfigurationError if a setting is missing or the address is
-    taken. Postgres may be away at the start.
+    their leases are released. Raises ConfigurationError if a setting is missing, the address is
+    taken, or Postgres refuses the login. Postgres may be away at the start.
     """
     _check_stages(stages)
+    settings.require_storage()
+    await require_login(settings.require_database(), _NEEDS)
     pool = open_pool(
         settings.require_database(),
         size=settings.pool_size,
@@ -111,9 +119,7 @@ class _Running:
         self._tools = Tools(Engine(pool), storage, settings)
         self._name = settings.worker_name or f"{socket.gethostname()[:150]}-{os.getpid()}"
         self._metrics = WorkerMetrics()
-        self._readiness = Readiness(
-            pool, who="worker", role="hookline_worker", functions=_FUNCTIONS
-        )
+        self._readiness = Readiness(pool, _NEEDS)
         self._runner = make_runner(
             admin_application(self._metrics.exposition, self._readiness.answer_in_detail)
         )

@@ -1,0 +1,92 @@
+"""Whether Postgres lets this process do its work, asked before it starts and for readiness."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+import structlog
+
+from hookline.postgres.connecting import Unreachable, first_connection
+from hookline.postgres.pool import CALL_TIMEOUT
+from hookline.settings import ConfigurationError
+
+__all__ = ["Needs", "require_login"]
+
+log = structlog.get_logger("hookline.process")
+
+_QUESTION = """
+select pg_catalog.current_database(), session_user::text,
+  pg_catalog.to_regnamespace('upload_pipeline') is not null,
+  array(
+    select name from pg_catalog.unnest(%(functions)s::text[]) as name
+     where not exists (
+       select from pg_catalog.pg_proc as p
+        where p.pronamespace = pg_catalog.to_regnamespace('upload_pipeline') and p.proname = name
+     )
+  ),
+  array(
+    select p.proname::text from pg_catalog.pg_proc as p
+     where p.pronamespace = pg_catalog.to_regnamespace('upload_pipeline')
+       and p.proname = any(%(functions)s::text[])
+       and not (
+         pg_catalog.has_schema_privilege(p.pronamespace, 'usage')
+         and pg_catalog.has_function_privilege(p.oid, 'execute')
+       )
+     order by p.proname
+  )
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a process needs of schema upload_pipeline: functions that members of `role` may call.
+
+    `who` is the word for the process in sentences, `command` what starts it.
+    """
+
+    who: str
+    command: str
+    role: str
+    functions: Sequence[str]
+
+    async def fault(self, connection: psycopg.AsyncConnection) -> str | None:
+        """A sentence about what is missing in this database or to this login role, or None."""
+        cursor = await connection.execute(_QUESTION, {"functions": list(self.functions)})
+        row = await cursor.fetchone()
+        assert row is not None  # noqa: S101 - an aggregate without a group
+        database, login, has_schema, absent, refused = row
+        if not has_schema:
+            return f"Database {database} does not have Hookline: run `hookline migrate`."
+        if absent:
+            return (
+                f"Database {database} has another version of Hookline, without the function"
+                f" {absent[0]}: run `hookline migrate`, or the `{self.command}` of that version."
+            )
+        if refused:
+            return (
+                f"The login role {login} of DATABASE_URL may not call {refused[0]}, which"
+                f" `{self.command}` needs: as an administrator, run"
+                f" `grant {self.role} to {login}`."
+            )
+        return None
+
+
+async def require_login(conninfo: str, needs: Needs) -> None:
+    """Connect once, before the start. Raises ConfigurationError if that can never do.
+
+    Returns if Postgres is away or hangs: then the process starts, and recovers with Postgres.
+    """
+    try:
+        async with (
+            asyncio.timeout(CALL_TIMEOUT),
+            await first_connection(conninfo, f"hookline-{needs.who}") as connection,
+        ):
+            fault = await needs.fault(connection)
+    except (Unreachable, psycopg.Error, TimeoutError) as error:
+        log.warning("postgres_away", reason=str(error) or type(error).__name__)
+        return
+    if fault is not None:
+        raise ConfigurationError(fault)
