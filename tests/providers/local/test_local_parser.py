@@ -215,20 +215,21 @@ async def test_a_parser_that_computes_for_too_long_meets_its_cpu_limit(
     )
 
 
-def test_a_parser_leaves_no_core_file_and_gets_no_more_memory_than_its_limit() -> None:
+def test_a_parser_leaves_no_core_file_is_limited_and_is_what_the_kernel_kills_first() -> None:
     code = (
         "import resource\n"
         "from hookline.providers.local.child import limit_resources\n"
         "limit_resources(2**29, 7)\n"
         "print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_AS)[0],"
         " resource.getrlimit(resource.RLIMIT_CPU)[0])\n"
-        "try:\n    bytes(2**29)\nexcept MemoryError:\n    print('refused')"
+        "try:\n    bytes(2**29)\nexcept MemoryError:\n    print('refused')\n"
+        "print(open('/proc/self/oom_score_adj').read())"
     )
     environment = {**os.environ, "PYTHONPATH": str(SERVER)}
     printed = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     ).stdout
-    assert printed.splitlines() == [f"(0, 0) {2**29} 7", "refused"]
+    assert printed.splitlines() == [f"(0, 0) {2**29} 7", "refused", "1000", ""]
 
 
 async def test_an_answer_over_its_limit_ends_the_parser_and_not_us(

@@ -20,6 +20,10 @@ __all__ = ["MEMORY_LIMIT_EXCEEDED", "limit_resources", "main"]
 MEMORY_LIMIT_EXCEEDED = "MEMORY_LIMIT_EXCEEDED"
 
 
+# The highest: https://man7.org/linux/man-pages/man5/proc_pid_oom_score_adj.5.html
+_KILLED_FIRST = "1000"
+
+
 def limit_resources(memory: int, cpu_seconds: int) -> None:
     """Limit this process. An allocation over the limit fails; over the CPU time SIGXCPU ends it."""
     # A core file would be a copy of the document on disk.
@@ -28,6 +32,8 @@ def limit_resources(memory: int, cpu_seconds: int) -> None:
     # macOS refuses a limit of the address space.
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        # When the machine is short of memory, the kernel ends this process and not its worker.
+        Path("/proc/self/oom_score_adj").write_text(_KILLED_FIRST)
 
 
 def main(arguments: list[str]) -> None:
