@@ -74,6 +74,23 @@ def test_systemd_waits_longer_than_the_stop_timeout() -> None:
     assert float(value("TimeoutStopSec").removesuffix("s")) >= stop_timeout + 10
 
 
+def test_memory_is_limited_and_the_limit_is_above_what_the_settings_allow() -> None:
+    limit = int(value("MemoryMax").removesuffix("G")) * 2**30
+    fields = Settings.model_fields
+    assert limit >= fields["parser_memory_budget"].default + 2**30
+    assert limit >= 4 * fields["body_budget"].default + 2**30
+
+
+def test_a_child_that_is_killed_for_its_memory_does_not_end_the_worker() -> None:
+    assert value("OOMPolicy") == "continue"
+
+
+def test_idle_connections_use_up_neither_the_files_nor_the_threads() -> None:
+    # The default of the soft limit is 1024, which one machine can hold open.
+    assert int(value("LimitNOFILE")) >= 2**16
+    assert int(value("TasksMax")) >= 512
+
+
 def test_the_unit_restarts_whatever_ended_it() -> None:
     assert value("Restart") == "always"
     assert float(value("RestartSec").removesuffix("s")) > 0
