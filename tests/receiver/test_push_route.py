@@ -54,6 +54,34 @@ async def test_an_earlier_attempts_push_is_stale(sender: Sender) -> None:
     assert (await sender.push(job, SHAPES[0], attempt=2))[1]["outcome"] == "applied"
 
 
+async def test_an_earlier_attempts_push_changes_no_job_that_has_moved_on(sender: Sender) -> None:
+    job = sender.submitted("p-1")
+    sender.query("select upload_pipeline.retry_job(%s)", job.job_id)
+    assert (await sender.push(job, {"md": "# of attempt 2"}, attempt=2))[0] == 200
+    before = sender.job(job)
+    late = await sender.push(job, {"md": "# of attempt 1"}, attempt=1)
+    assert (late[0], late[1]["outcome"]) == (200, "stale")
+    assert sender.job(job) == before
+    assert sender.file_of(before["parsed_path"]).read_bytes() == b"# of attempt 2"
+
+    # Its attempt has not begun: the token proves the sender, and there is nothing to apply it to.
+    early = await sender.push(job, {"md": "# of attempt 3"}, attempt=3)
+    assert (early[0], early[1].get("outcome")) == (200, "stale")
+    assert sender.job(job) == before
+
+
+async def test_a_push_about_a_job_that_is_over_changes_nothing(sender: Sender) -> None:
+    job = sender.submitted("p-1")
+    sender.query("select upload_pipeline.cancel_job(%s)", job.job_id)
+    late = await sender.push(job, SHAPES[0])
+    assert (late[0], late[1]["outcome"]) == (200, "stale")
+    assert sender.job(job)["status"] == "cancelled"
+
+    sender.query("select upload_pipeline.erase_document(%s)", job.document_id)
+    assert (await sender.push(job, SHAPES[0]))[0] == 404
+    assert [path for path in sender.objects.rglob("*") if path.is_file()] == []
+
+
 async def test_a_token_is_good_for_its_own_job_and_attempt_only(sender: Sender) -> None:
     job, other = sender.new_job(), sender.new_job()
     token = mint_token(PUSH_SECRET.encode(), job.job_id, 1)
