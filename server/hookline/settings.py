@@ -61,7 +61,7 @@ _EXAMPLES = {
     "HOOKLINE_POOL_SIZE": "8",
     "HOOKLINE_STORAGE_DEADLINE": "10",
     "HOOKLINE_MAX_BODY": "33554432",
-    "HOOKLINE_BODY_BUDGET": "268435456",
+    "HOOKLINE_BODY_BUDGET": "67108864",
     "HOOKLINE_READ_TIMEOUT": "20",
     "HOOKLINE_STOP_TIMEOUT": "30",
     "HOOKLINE_STAGES": "my_stages,/srv/app/more_stages.py",
@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     public_url: PublicUrl | None = Field(None, alias="HOOKLINE_PUBLIC_URL")
 
     max_body: int = Field(32 * 2**20, alias="HOOKLINE_MAX_BODY", ge=2**16, le=2**30)
-    body_budget: int = Field(256 * 2**20, alias="HOOKLINE_BODY_BUDGET", ge=2**20)
+    body_budget: int = Field(64 * 2**20, alias="HOOKLINE_BODY_BUDGET", ge=2**20)
     read_timeout: float = Field(20.0, alias="HOOKLINE_READ_TIMEOUT", gt=0, le=600)
     stop_timeout: float = Field(30.0, alias="HOOKLINE_STOP_TIMEOUT", gt=0, le=600)
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from support.sender import ENVELOPE_SECRET, Sender, Start, envelope_of, event_of, sign
+from support.uploads import open_upload
 
 ROUTE = "/webhooks/llamaparse"
 
@@ -73,62 +74,9 @@ async def test_unknown_methods_and_paths_get_problem_json_too(sender: Sender) ->
         assert (await response.json(content_type=None))["status"] == 404
 
 
-async def _open_upload(
-    sender: Sender, announced: int, sent: bytes
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    host = sender.url.removeprefix("http://")
-    reader, writer = await asyncio.open_connection(*host.split(":"))
-    writer.write(
-        f"POST {ROUTE} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {announced}\r\n\r\n".encode()
-        + sent
-    )
-    await writer.drain()
-    return reader, writer
-
-
-async def _gauge(sender: Sender, name: str) -> float:
-    async with sender.http.get(sender.admin_url + "/metrics") as response:
-        lines = (await response.text()).splitlines()
-    return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
-
-
-async def test_bodies_in_memory_are_bounded_and_the_next_one_is_429(start: Start) -> None:
-    async with start(max_body=2**20, body_budget=2**20) as sender:
-        _, writer = await _open_upload(sender, 2**20, b"x" * (2**20 - 2**15))
-        async with asyncio.timeout(10):
-            while await _gauge(sender, "hookline_bodies_bytes") < 2**20 - 2**15:
-                await asyncio.sleep(0.01)
-
-        job = sender.new_job()
-        envelope = envelope_of(job, content="x" * 2**15)
-        async with sender.http.post(
-            sender.url + ROUTE,
-            data=(body := json.dumps(envelope).encode()),
-            headers={
-                "Content-Type": "application/json",
-                "X-Webhook-Signature": sign(body, ENVELOPE_SECRET),
-            },
-        ) as response:
-            assert response.status == 429
-            assert int(response.headers["Retry-After"]) > 0
-
-        writer.close()
-        async with asyncio.timeout(10):
-            while await _gauge(sender, "hookline_bodies_bytes") > 0:
-                await asyncio.sleep(0.01)
-        assert (await sender.send_envelope(envelope))[0] == 200, "the memory is free again"
-
-
-async def test_the_largest_body_fits_into_a_budget_of_its_size(start: Start) -> None:
-    async with start(max_body=2**20, body_budget=2**20) as sender:
-        body = json.dumps(envelope_of(sender.new_job())).encode().ljust(2**20)
-        assert (await sender.send_envelope(body))[0] == 200
-
-
 async def test_a_body_that_never_arrives_is_408(start: Start) -> None:
     async with start(read_timeout=0.2) as sender:
-        reader, writer = await _open_upload(sender, 100, b"{")
+        reader, writer = await open_upload(sender, 100, b"{")
         async with asyncio.timeout(5):
             assert b" 408 " in await reader.readline()
         writer.close()

@@ -18,7 +18,7 @@ from hookline.postgres.notifier import Notifier
 from hookline.postgres.records import Receipt
 from hookline.process.problems import INTERNAL, problem
 from hookline.process.readiness import Readiness
-from hookline.receiver.bodies import BodyBudget
+from hookline.receiver.bodies import BodyBudget, check_expectation
 from hookline.receiver.busy_jobs import BusyJobs
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
@@ -36,6 +36,8 @@ log = structlog.get_logger("hookline.receiver")
 
 # Bytes from which a body is verified and parsed in a thread: below, the switch costs more.
 _LARGE = 2**16
+# Large bodies that are parsed at the same time. While one is parsed there are two copies of it.
+_PARSED_AT_ONCE = 2
 
 _UNRECOGNISED = "The body has an unknown shape. It is kept, and an operator will decide."
 _MESSAGES = {
@@ -63,6 +65,7 @@ def make_application(
     bodies = BodyBudget(settings.body_budget)
     metrics.watch_bodies(bodies)
     busy_jobs = BusyJobs()
+    parsing = asyncio.Semaphore(_PARSED_AT_ONCE)
     for source in sources:
         handler = _Handler(
             source=source,
@@ -70,13 +73,14 @@ def make_application(
             storage=storage,
             bodies=bodies,
             busy_jobs=busy_jobs,
+            parsing=parsing,
             metrics=metrics,
             notifier=notifier,
             refusals=refusals,
             read_timeout=settings.read_timeout,
             storage_deadline=settings.storage_deadline,
         )
-        application.router.add_post(source.route, handler.handle)
+        application.router.add_post(source.route, handler.handle, expect_handler=check_expectation)
     application.router.add_get("/healthz", _alive)
     application.router.add_get("/readyz", readiness.answer)
     return application
@@ -109,6 +113,7 @@ class _Handler:
         storage: Storage,
         bodies: BodyBudget,
         busy_jobs: BusyJobs,
+        parsing: asyncio.Semaphore,
         metrics: ReceiverMetrics,
         notifier: Notifier,
         refusals: RefusalCounter,
@@ -120,6 +125,7 @@ class _Handler:
         self._storage = storage
         self._bodies = bodies
         self._busy_jobs = busy_jobs
+        self._parsing = parsing
         self._metrics = metrics
         self._notifier = notifier
         self._refusals = refusals
@@ -171,9 +177,12 @@ class _Handler:
             request, limit=self._source.body_limit, seconds=self._read_timeout
         ) as body:
             if len(body) > _LARGE:
-                event, body_sha256 = await asyncio.to_thread(self._read, request, body)
+                async with self._parsing:
+                    event, body_sha256 = await asyncio.to_thread(self._read, request, body)
             else:
                 event, body_sha256 = self._read(request, body)
+            # The content is a copy.
+            body.clear()
 
             if isinstance(event, Notice):
                 async with self._busy_jobs.one_call(_key_of(event)):
@@ -187,7 +196,7 @@ class _Handler:
                 self._notifier.notify(receipt.status)
         return receipt
 
-    def _read(self, request: web.Request, body: bytes) -> tuple[Notice | Content, str]:
+    def _read(self, request: web.Request, body: bytearray) -> tuple[Notice | Content, str]:
         event = self._source.read(request.headers, body, time.time(), request.match_info)
         return event, hashlib.sha256(body).hexdigest()
 
