@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 BENCHES = ("webhooks", "content", "claims")
-BY_NAME = ("chaos", "faults", "failover", "patroni", "growth", "pairs", "mutants")
+BY_NAME = ("chaos", "faults", "failover", "patroni", "growth", "memory", "pairs", "mutants")
 
 
 def main(names: list[str]) -> None:

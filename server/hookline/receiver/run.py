@@ -12,6 +12,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
 from hookline.process.admin import admin_application
+from hookline.process.allocator import return_freed_memory
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
@@ -62,6 +63,7 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
     settings.require_secrets()
     settings.require_storage()
     await require_login(settings.require_database(), _NEEDS)
+    return_freed_memory()
     async with (
         open_storage(settings) as storage,
         open_pool(
