@@ -124,11 +124,7 @@ class Settings(BaseSettings):
     public_url: PublicUrl | None = Field(None, alias="HOOKLINE_PUBLIC_URL")
 
     max_body: int = Field(32 * 2**20, alias="HOOKLINE_MAX_BODY", ge=2**16, le=2**30)
-    body_budget: int = Field(
-        alias="HOOKLINE_BODY_BUDGET",
-        ge=2**20,
-        default_factory=lambda settings: max(64 * 2**20, settings["max_body"]),
-    )
+    body_budget: int = Field(64 * 2**20, alias="HOOKLINE_BODY_BUDGET", ge=2**20)
     read_timeout: float = Field(20.0, alias="HOOKLINE_READ_TIMEOUT", gt=0, le=600)
     stop_timeout: float = Field(30.0, alias="HOOKLINE_STOP_TIMEOUT", gt=0, le=600)
 
