@@ -54,7 +54,7 @@ RIGHT = {
         "https://hooks.example.com:8443/base/",
         "https://HOOKS.example.com",
     ],
-    "HOOKLINE_MAX_BODY": ["65536", "268435456"],
+    "HOOKLINE_MAX_BODY": ["65536", "67108864"],
     "HOOKLINE_BODY_BUDGET": ["33554432"],
     "HOOKLINE_READ_TIMEOUT": ["0.1", "600"],
     "HOOKLINE_STOP_TIMEOUT": ["0.1", "600"],
