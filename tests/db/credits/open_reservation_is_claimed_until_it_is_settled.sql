@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../credits.psql
-select plan(9);
+select plan(10);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('a'), pg_temp.make_job('b'), pg_temp.make_job('c');
@@ -43,6 +43,11 @@ select pg_temp.make_job('d');
 select pg_temp.claim();
 select pg_temp.reserve('d', 4);
 select pg_temp.set_clock('2026-02-01 00:00:00.001+00');
+select upload_pipeline.purge(older_than => interval '31 days', least_age => '0');
+select is(
+  (select count(*) from upload_pipeline.credit_reservations), 4::bigint,
+  'purge keeps reservations of the last month that are not old enough'
+);
 select upload_pipeline.purge(older_than => '0', least_age => '0', batch => 2);
 select is(
   (select count(*) from upload_pipeline.credit_reservations), 2::bigint,

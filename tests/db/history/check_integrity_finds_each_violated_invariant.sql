@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(13);
+select plan(16);
 
 select pg_temp.make_job('a');
 select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1');
@@ -60,7 +60,11 @@ select is(pg_temp.found_after(damage), found, found)
     (8, 'step_is_no_transition a', $$update upload_pipeline.events set type = 'finalized' where job_id = pg_temp.job('a') and version = 3$$),
     (9, 'flags_differ_from_status a', $$update upload_pipeline.upload_jobs set claimable = true where job_id = pg_temp.job('a')$$),
     (10, 'job_without_document b', $$delete from upload_pipeline.documents where document_id = pg_temp.document('b')$$),
+    (10, 'job_without_document b', $$update upload_pipeline.documents set upload_confirmed = not upload_confirmed
+        where document_id = pg_temp.document('b')$$),
     (11, 'parsed_path_is_not_ours b', $$update upload_pipeline.upload_jobs set parsed_sha256 = pg_temp.sha('x') where job_id = pg_temp.job('b')$$),
+    (11, 'parsed_path_is_not_ours b', $$update upload_pipeline.upload_jobs set parsed_path = 'storage://parsed/x' where job_id = pg_temp.job('b')$$),
+    (11, 'parsed_path_is_not_ours b', $$update upload_pipeline.upload_jobs set parsed_bytes = 99 where job_id = pg_temp.job('b')$$),
     (12, 'content_differs_from_hash a, parked_though_known a', $$update upload_pipeline.contents set content = '# z' where content is not null;
        update upload_pipeline.webhook_deliveries set outcome = 'parked', job_id = null, parse_job_id = 'p1', check_after = now()
         where delivery_id = 'd1'$$)
