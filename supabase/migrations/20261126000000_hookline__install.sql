@@ -1053,7 +1053,10 @@ create table upload_pipeline.refused_deliveries (
   constraint source_is_a_word check (source ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint reason_is_a_word check (reason ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint count_is_positive check (count > 0),
-  constraint user_agent_is_at_most_200_characters check (length(user_agent) <= 200)
+  constraint user_agent_is_at_most_200_characters check (length(user_agent) <= 200),
+  constraint times_are_between_2000_and_9999 check (
+    minute between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
 );
 
 comment on table upload_pipeline.refused_deliveries is

@@ -190,6 +190,7 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('webhook_deliveries', 'source_is_a_word', '23514', $$update webhook_deliveries set source = 'Not a word'$$),
   ('webhook_deliveries', 'times_seen_counts_from_one', '23514', 'update webhook_deliveries set times_seen = 0'),
   ('contents', 'times_are_between_2000_and_9999', '23514', $$update contents set received_at = 'infinity'$$),
+  ('refused_deliveries', 'times_are_between_2000_and_9999', '23514', $$update refused_deliveries set minute = 'infinity'$$),
   ('upload_jobs', 'times_are_between_2000_and_9999', '23514', $$update upload_jobs set run_after = 'infinity'$$),
   ('credit_caps', 'times_are_between_2000_and_9999', '23514', $$update credit_caps set starts_at = 'infinity'$$),
   ('credit_reservations', 'times_are_between_2000_and_9999', '23514', $$update credit_reservations set reserved_at = 'infinity'$$),

@@ -76,6 +76,32 @@ def _received(body: bytes, **more: object) -> Callable[[Scene], Row]:
     return lambda scene: content_delivery(f"of {body!r}", scene.job_id, body, **more)
 
 
+def _together(*deliveries: Callable[[Scene], Row]) -> Callable[[Scene], Row]:
+    """The argument of receive_events: an array of composite values, as Postgres reads it."""
+
+    def written(scene: Scene) -> Row:
+        values = [
+            ",".join(_quoted(make(scene).get(name)) for name in DELIVERY) for make in deliveries
+        ]
+        return {"deliveries": "{" + ",".join(f'"({_escaped(value)})"' for value in values) + "}"}
+
+    return written
+
+
+def _quoted(value: object) -> str:
+    return "" if value is None else f'"{value}"'
+
+
+def _escaped(value: str) -> str:
+    return value.replace('"', r"\"")
+
+
+# The columns of the type delivery.
+DELIVERY = [
+    *("source", "delivery_id", "body_sha256", "event_type", "code", "job_id", "document_id"),
+    *("parse_job_id", "payload", "correlation_id"),
+]
+
 CALLS = [
     Call("receive_event: ready", _event("e1", "parse_ready")),
     Call("receive_event: failed", _event("e2", "parse_failed", parse_job_id="P1")),
@@ -84,9 +110,21 @@ CALLS = [
         _none(**event_delivery("e3", "parse_ready", parse_job_id="P2")),
     ),
     Call("receive_event: parked before", _event("parse_ready", "parse_ready", parse_job_id="P2")),
+    Call(
+        "receive_events",
+        _together(
+            _event("e1", "parse_ready", payload={}),
+            lambda _: event_delivery("e4", "parse_ready", parse_job_id="P9", payload={}),
+            lambda _: event_delivery("e3", "parse_failed", parse_job_id="P2", payload={}),
+        ),
+    ),
     Call("receive_content", _received(b"# kept", parse_job_id="P1")),
     Call("receive_content: other", _received(b"# other", parse_job_id="P2")),
     Call("receive_content: of unknown shape", _received(b"??", recognised=False)),
+    Call(
+        "count_refusals",
+        _none(refusals='[{"source": "llamacloud", "reason": "no_match", "count": 2}]'),
+    ),
     Call("finish_content", lambda scene: {"job_id": scene.job_id, "ordinal": scene.ordinal}),
     Call("claim_contents", _none(batch=10)),
     Call("claim_deletions", _none(batch=10)),

@@ -42,6 +42,7 @@ GATES = {
     "deletion": "select from upload_pipeline.deletions for update",
     "reservation": "select from upload_pipeline.credit_reservations for update",
     "cap": "select from upload_pipeline.credit_caps for update",
+    "refusal": "select from upload_pipeline.refused_deliveries for update",
     "provider job": "select from upload_pipeline.provider_jobs for update",
 }
 
@@ -80,6 +81,10 @@ union all
 select 'reservation', r.job_id, jsonb_build_array(
          r.attempt, r.ordinal, r.owner_id, r.reserved, r.billed, r.settled_at is not null)
   from upload_pipeline.credit_reservations as r
+union all
+select 'refused', null, jsonb_build_array(r.source, r.reason, sum(r.count))
+  from upload_pipeline.refused_deliveries as r
+ group by r.source, r.reason
 union all
 select 'pause', null, jsonb_build_array(s.status, s.paused_because)
   from upload_pipeline.statuses as s
@@ -304,7 +309,7 @@ class Pairs:
             allowed = [there, Result(back.second, back.first, back.left)]
         if "BROKEN" in result.left and not any("BROKEN" in one.left for one in allowed):
             return "check_integrity finds something"
-        if BUSY in (result.first, result.second):
+        if any(BUSY in answer for answer in (result.first, result.second)):
             return None
         if {first.function, second.function} & SKIPPING:
             return None if any(result.left == one.left for one in allowed) else "left otherwise"

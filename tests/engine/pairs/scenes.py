@@ -35,6 +35,7 @@ TABLES = (
     "deletions",
     "credit_caps",
     "credit_reservations",
+    "refused_deliveries",
 )
 
 # Everything that can be due is due, so that claims and purges find it.
@@ -53,6 +54,7 @@ delete from upload_pipeline.webhook_deliveries;
 delete from upload_pipeline.deletions;
 delete from upload_pipeline.credit_caps;
 delete from upload_pipeline.credit_reservations;
+delete from upload_pipeline.refused_deliveries;
 update upload_pipeline.statuses
    set paused_until = null, paused_because = null
  where paused_until is not null
@@ -102,6 +104,8 @@ class Stage:
         # The neighbour is older, so that its row comes first in some orders and last in others.
         neighbour = self.call("create_job", **new_job("neighbour", OWNER))
         self.call("confirm_upload", job_id=neighbour["job_id"], **upload("neighbour"))
+        refused = '[{"source": "llamaparse", "reason": "no_header", "count": 1}]'
+        self.call("count_refusals", refusals=refused)
         self.call("set_credit_cap", **cap(1000))
         self.call("set_credit_cap", **{**cap(900), "owner_id": UUID(int=OWNER)})
         made = self.call("create_job", **new_job("a", OWNER))
