@@ -34,7 +34,7 @@ def test_on_a_terminal_each_job_and_each_event_is_one_line(
 ) -> None:
     long = "A report with a name that no terminal has room for, and then some more of it.pdf"
     ids = [db.make_job(long), db.make_failed_job("報告書報告書報告書報告書報告書.pdf")]
-    for columns in (80, 120):
+    for columns in (60, 80, 120):
         header, *lines = cli.on_terminal("jobs", columns=columns, DATABASE_URL=reader)
         assert header.split()[:3] == ["job", "file", "status"]
         assert len(lines) == len(ids)
@@ -223,6 +223,14 @@ def test_jobs_and_job_say_in_the_same_words_why_a_job_waits(
     assert told.startswith("leased by host-1 until ")
     assert f"\nwaiting     {told}\n" in cli("job", job_id, DATABASE_URL=reader).stdout
     assert cli("jobs", DATABASE_URL=reader).stdout.rstrip().endswith(told)
+    db.run(
+        "select upload_pipeline.fail_job(job_id, lease_token,"
+        " jsonb_build_object('code', 'A', 'error', 'b')) from upload_pipeline.upload_jobs"
+    )
+    db.run("update upload_pipeline.upload_jobs set run_after = run_after + interval '1 hour'")
+    [(told,)] = db.run("select waits_because from upload_pipeline.job_overview")
+    assert told.startswith("backs off until ")
+    assert cli("jobs", DATABASE_URL=reader).stdout.rstrip().endswith(f"{told}; A: b")
 
 
 def test_json_of_a_job_holds_its_timeline(cli: Cli, db: Database, reader: str) -> None:

@@ -12,9 +12,9 @@ def test_several_jobs_are_retried_once_each(cli: Cli, db: Database, operator: st
     done = cli("retry", first, second, first.hex, "--reason", "again", DATABASE_URL=operator)
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split() for line in done.stdout.splitlines()] == [
-        ["job", "status", "version"],
-        [str(first), "uploaded", "3"],
-        [str(second), "uploaded", "3"],
+        ["job", "version", "status"],
+        [str(first), "3", "uploaded"],
+        [str(second), "3", "uploaded"],
     ]
     assert (
         db.run(
@@ -23,6 +23,22 @@ def test_several_jobs_are_retried_once_each(cli: Cli, db: Database, operator: st
         )
         == [("again", "test_operator", 2)] * 2
     )
+
+
+def test_on_a_terminal_a_job_is_one_line_with_a_short_id(
+    cli: Cli, db: Database, operator: str
+) -> None:
+    long = "A report with a name that no terminal has room for, and then more of it.pdf"
+    job_id = db.make_failed_job(long)
+    for arguments, columns in ((["--dry-run"], 60), (["--dry-run"], 80), ([], 60)):
+        header, line = cli.on_terminal(
+            "retry", "--failed", *arguments, columns=columns, DATABASE_URL=operator
+        )
+        assert header.split()[0] == "job"
+        assert len(line) <= columns
+        short = line.split()[0]
+        assert str(job_id).startswith(short)
+        assert len(short) < len(str(job_id))
 
 
 def test_all_failed_jobs_are_retried(cli: Cli, db: Database, operator: str) -> None:
@@ -96,7 +112,7 @@ def test_failed_jobs_are_chosen_by_code_status_and_limit(
 
     done = cli("retry", "--code", "INDEX_AWAY", DATABASE_URL=operator)
     assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [[str(parsed), "parsed"]]
+    assert [line.split() for line in done.stdout.splitlines()[1:]] == [[str(parsed), "4", "parsed"]]
     done = cli("retry", "--failed", "--limit", 2, "--json", DATABASE_URL=operator)
     assert [row["job_id"] for row in objects(done)] == [str(one) for one in broken[:2]]
     assert db.run("select job_id from upload_pipeline.failed_jobs") == [(broken[2],)]

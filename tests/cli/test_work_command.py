@@ -101,6 +101,10 @@ RIGHT = '@stage("parsed") above async def index(job, tools).'
             "The handler index ({file}, line 4) has no status: write " + RIGHT,
         ),
         (
+            "@stage()\nasync def index(job, tools): ...\n",
+            "The handler index ({file}, line 4) has no status: write " + RIGHT,
+        ),
+        (
             "async def index(job, tools): ...\n",
             "There is no stage in mine.py: a handler there needs " + RIGHT,
         ),

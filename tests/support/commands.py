@@ -73,7 +73,7 @@ class Cli:
         done = subprocess.run(
             self._command(arguments),
             cwd=self.directory,
-            env=self._environment({**environment, "COLUMNS": str(columns), "TERM": "dumb"}),
+            env=self._environment({**environment, "COLUMNS": str(columns), "TERM": "xterm"}),
             stdin=subprocess.DEVNULL,
             stdout=terminal,
             stderr=subprocess.DEVNULL,

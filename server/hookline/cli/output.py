@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ __all__ = [
     "fitted_table",
     "print_json",
     "print_line",
+    "print_rows",
     "print_table",
     "say",
     "table_of",
@@ -74,6 +75,21 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
         screen.print(table_of(columns, rows))
     # Rich pads the last column, too.
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def print_rows(
+    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, cut: Collection[str] = ()
+) -> None:
+    """Print columns as print_table does. A terminal gets one line a row.
+
+    There the last column is cut where it ends, and those named in `cut` at a fifth of its width.
+    """
+    screen = console()
+    if screen.is_terminal:
+        at_most = dict.fromkeys(cut, screen.width // 5)
+        screen.print(fitted_table(columns, rows, screen.width, at_most=at_most))
+    else:
+        print_table(columns, rows)
 
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:

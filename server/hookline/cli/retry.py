@@ -14,7 +14,9 @@ import typer
 from hookline.cli.exit_codes import FAILED, WrongUsage, explain
 from hookline.cli.job_filters import require_status
 from hookline.cli.job_id import find_job
-from hookline.cli.output import errors, print_json, print_table, say
+from hookline.cli.job_table import ids_to_show
+from hookline.cli.output import errors, print_json, print_rows, say
+from hookline.doctor.check import count
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, Unavailable
@@ -31,7 +33,7 @@ _PAGE = 500
 def retry(
     job_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="The ids of jobs, or their first digits."),
+        typer.Argument(metavar="ID", help="The ids of jobs, or their first digits."),
     ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Retry all failed jobs, the oldest failure first.")
@@ -118,8 +120,12 @@ class _Retrying:
             for receipt in self.retried:
                 print_json(_fields(receipt))
         elif self.retried:
-            rows = [(str(r.job_id), r.status or "", str(r.version)) for r in self.retried]
-            print_table(["job", "status", ">version"], rows)
+            ids = ids_to_show([receipt.job_id for receipt in self.retried if receipt.job_id])
+            rows = [
+                (shown, str(one.version), one.status or "")
+                for shown, one in zip(ids, self.retried, strict=True)
+            ]
+            print_rows(["job", ">version", "status"], rows)
         for receipt in self.retried:
             if receipt.outcome == "kept":
                 say(
@@ -144,10 +150,10 @@ async def _retry_all(
             return
         if bulk.status is not None:
             await require_status(views, bulk.status)
-        with _counting() as count:
+        with _counting() as show:
             async for failed in _failed(views, bulk):
                 await retrying.retry(engine, failed)
-                count(len(retrying.found))
+                show(len(retrying.found))
 
 
 async def _failed(views: Views, bulk: _Bulk) -> AsyncIterator[FailedJob]:
@@ -171,7 +177,7 @@ def _counting() -> Iterator[Callable[[int], None]]:
         yield lambda number: None
         return
     with screen.status("Looking for failed jobs") as status:
-        yield lambda number: status.update(f"{number:,} jobs")
+        yield lambda number: status.update(count(number, "job"))
 
 
 def _print_found(found: list[JobOverview | FailedJob], as_json: bool) -> None:
@@ -189,14 +195,16 @@ def _print_found(found: list[JobOverview | FailedJob], as_json: bool) -> None:
                 }
             )
     elif found:
-        print_table(
+        ids = ids_to_show([one.job_id for one in found])
+        print_rows(
             ["job", "file", "status", "code", "error"],
             [
-                (str(one.job_id), one.filename, one.status, code or "", error or "")
-                for one, (code, error) in errors_of
+                (shown, one.filename, one.status, code or "", error or "")
+                for shown, (one, (code, error)) in zip(ids, errors_of, strict=True)
             ],
+            cut=["file"],
         )
-        say(f"{len(found):,} jobs would be retried.")
+        say(f"{count(len(found), 'job')} would be retried.")
 
 
 def _error_of(job: JobOverview | FailedJob) -> tuple[str | None, str | None]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["submit"]
 
 # The owner of documents that are submitted without --owner.
+# Digits of a short id: those of the time, and 12 bits more for files of the same millisecond.
+_SHORT_ID = 18
 _NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
@@ -175,5 +177,6 @@ class _Board:
 def _line(one: Submitted) -> str:
     status = one.status or ""
     took = duration(one.seconds)
-    job = str(one.job_id or "")
-    return f"{job:<36}  {one.outcome:<9}  {status:<12}  {took:>8}  {printable(str(one.path))}"
+    width = _SHORT_ID if sys.stdout.isatty() else 36
+    job = str(one.job_id or "")[:width]
+    return f"{job:<{width}}  {one.outcome:<9}  {status:<12}  {took:>8}  {printable(str(one.path))}"

@@ -53,7 +53,7 @@ _registry: dict[str, Stage] = {}
 
 
 def stage(
-    status: str,
+    status: str = "",
     *,
     concurrency: int = 4,
     lease_seconds: float | None = None,
@@ -69,6 +69,8 @@ def stage(
         raise _wrong_handler(status, "has no status")
 
     def register(handler: Handler) -> Handler:
+        if not status:
+            raise _wrong_handler(handler, "has no status")
         _check_handler(handler)
         if other := _registry.get(status):
             raise ConfigurationError(
