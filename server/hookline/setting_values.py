@@ -94,7 +94,7 @@ def _split_names(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     names = split_at_commas(value)
-    if not all(names):
+    if not all(name and name.isprintable() for name in names):
         raise ValueError("it is modules or .py files, with commas between them")
     return names
 

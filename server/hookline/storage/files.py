@@ -175,14 +175,19 @@ class FileStorage:
             raise MissingObject("there is no object at this path") from error
 
     def _require_root(self) -> None:
-        if not self._root.is_dir():
+        try:
+            is_directory = self._root.is_dir()
+        except OSError as error:
+            # A directory above it may not be entered, or its name is too long.
+            raise StorageMisconfigured(f"{self._root}: {_reason(error)}") from error
+        if not is_directory:
             raise StorageMisconfigured(
                 f"{self._root} is not a directory: create it, or mount its disk"
             )
 
     def _check(self, bucket: str = "") -> None:
         self._require_root()
-        for directory in {self._root, self._root / bucket}:
+        for directory in dict.fromkeys((self._root, self._root / bucket)):
             if directory.is_dir() and not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
                 raise StorageMisconfigured(
                     f"this user may not write in {directory}: make it the directory's owner"
