@@ -46,6 +46,17 @@ select 'stage_incomplete', s.status, null,
         and t.enabled
    )
 union all
+select 'stage_incomplete', s.status, null,
+       format(
+         'Its failure_code %s leads to %s, where jobs have content, and a job here may have none, so its failure cannot '
+         'be recorded', c.code, c.to_status
+       )
+  from upload_pipeline.statuses as s
+  join upload_pipeline.event_codes as c on c.code = s.failure_code
+  join upload_pipeline.statuses as f on f.status = c.to_status and f.has_content
+ where not s.terminal
+   and not s.has_content
+union all
 select 'lease_unswept', j.leased_by, min(j.leased_until),
        format('%s leases have expired and no worker has swept them: is a worker running?', count(*))
   from clock

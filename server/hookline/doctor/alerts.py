@@ -15,7 +15,8 @@ __all__ = ["REMEDIES", "check_alerts"]
 REMEDIES = {
     "stage_paused": "End the pause with upload_pipeline.resume_stage once its reason is gone.",
     "credits_spent": "Raise the cap with upload_pipeline.set_credit_cap.",
-    "stage_incomplete": "Add the missing rows to upload_pipeline.transitions.",
+    "stage_incomplete": "Add the missing row to upload_pipeline.transitions, or give the status"
+    " another failure_code.",
     "lease_unswept": "Start a `hookline work`: every worker ends expired leases, whatever its"
     " stages.",
     "jobs_overdue": "See `hookline jobs --overdue`. Is a worker running? `hookline retry` gives a"

@@ -3,7 +3,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(10);
+select plan(12);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 insert into upload_pipeline.statuses (status, claimable, has_content, description) values ('mine', true, true, 'Mine.');
@@ -48,6 +48,19 @@ select lives_ok($$select pg_temp.claim('parse_ready')$$, 'a crashed job of the i
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values ('mine', 'failed_stage', 'stage_error');
 select is_empty(
   $$select from upload_pipeline.alerts where alert = 'stage_incomplete'$$, 'a complete stage has no alert'
+);
+
+-- A failure that leads to a status with content, where the job has none.
+update upload_pipeline.statuses set failure_code = 'stage_failed', max_tries = 1 where status = 'uploaded';
+insert into upload_pipeline.transitions (from_status, to_status, event_type) values ('uploaded', 'failed_stage', 'stage_error');
+select pg_temp.make_job('bare');
+select pg_temp.claim() from generate_series(1, 2);
+select throws_ok($$select pg_temp.fail('bare')$$, 'UP002', null, 'without content it is refused');
+select is(
+  (select subject || ': ' || detail from upload_pipeline.alerts where alert = 'stage_incomplete'),
+  'uploaded: Its failure_code stage_failed leads to failed_stage, where jobs have content, and a job here may have none, so '
+    'its failure cannot be recorded',
+  'an alert names it'
 );
 select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
