@@ -106,7 +106,7 @@ begin;
 
 -- Internal: content that is kept until it is stored
 \ir functions/internal/content/content_still_wanted.sql
-\ir functions/internal/content/keep_content.sql
+\ir functions/internal/content/write_content.sql
 \ir functions/internal/content/drop_unrecognised_content.sql
 \ir functions/internal/content/queue_deletion.sql
 \ir functions/internal/content/cancel_deletion.sql

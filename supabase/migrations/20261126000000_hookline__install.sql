@@ -2890,11 +2890,11 @@ comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_
 
 revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;
 
--- db/functions/internal/content/keep_content.sql
+-- db/functions/internal/content/write_content.sql
 -- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets
 -- the same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
 -- Locks: content. Calls: clock.
-create or replace function upload_pipeline.keep_content(
+create or replace function upload_pipeline.write_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
   content bytea,
@@ -2920,9 +2920,9 @@ begin
     job_id, ordinal, attempt, content_sha256, content_bytes, content, path, details, correlation_id,
     received_at, run_after
   ) values (
-    job.job_id, v_ordinal, keep_content.attempt, encode(sha256(keep_content.content), 'hex'),
-    octet_length(keep_content.content), keep_content.content,
-    case when keep_content.recognised then
+    job.job_id, v_ordinal, write_content.attempt, encode(sha256(write_content.content), 'hex'),
+    octet_length(write_content.content), write_content.content,
+    case when write_content.recognised then
       format(
         'storage://parsed/%s/%s%s.md',
         job.document_id,
@@ -2930,7 +2930,7 @@ begin
         case when v_number > 1 then '.' || v_number::text else '' end
       )
     end,
-    keep_content.details, coalesce(keep_content.correlation_id, job.correlation_id),
+    write_content.details, coalesce(write_content.correlation_id, job.correlation_id),
     v_now, v_now + interval '30 seconds'
   )
   on conflict on constraint one_row_a_content do update
@@ -2947,13 +2947,13 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.keep_content(
+comment on function upload_pipeline.write_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
 ) is
   'Saves content of a locked job in Postgres and chooses its path in storage. Content of unknown shape gets no '
   'path.';
 
-revoke all on function upload_pipeline.keep_content(
+revoke all on function upload_pipeline.write_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
 ) from public;
 
@@ -3481,7 +3481,7 @@ grant execute on function upload_pipeline.receive_event(
 -- Takes one proven delivery with content. When it commits, the bytes are safe in Postgres, whatever storage does
 -- later. The job's status does not change here; finish_content changes it once the object is written.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
--- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, keep_content, link_provider_job,
+-- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, write_content, link_provider_job,
 -- lock_answered_job, lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
 create or replace function upload_pipeline.receive_content(
   source text,
@@ -3562,7 +3562,7 @@ begin
       (select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_content.parse_job_id),
       v_job.attempt
     );
-    v_content := upload_pipeline.keep_content(
+    v_content := upload_pipeline.write_content(
       job => v_job,
       attempt => v_attempt,
       content => receive_content.content,
@@ -5223,7 +5223,7 @@ grant execute on function upload_pipeline.read_content(uuid, integer) to hooklin
 -- Replaces content of unknown shape by its markdown, as an operator has read it. From here on it is treated like all
 -- content: kept, then stored and finished by the drain.
 -- Locks: job, content, delivery.
--- Calls: content_still_wanted, drop_unrecognised_content, keep_content, lock_job, receipt_of.
+-- Calls: content_still_wanted, drop_unrecognised_content, write_content, lock_job, receipt_of.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
@@ -5252,7 +5252,7 @@ begin
               'upload_pipeline.discard_content.';
   end if;
 
-  v_content := upload_pipeline.keep_content(
+  v_content := upload_pipeline.write_content(
     job => v_job,
     attempt => v_unrecognised.attempt,
     content => markdown,

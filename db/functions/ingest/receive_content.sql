@@ -1,7 +1,7 @@
 -- Takes one proven delivery with content. When it commits, the bytes are safe in Postgres, whatever storage does
 -- later. The job's status does not change here; finish_content changes it once the object is written.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
--- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, keep_content, link_provider_job,
+-- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, write_content, link_provider_job,
 -- lock_answered_job, lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
 create or replace function upload_pipeline.receive_content(
   source text,
@@ -82,7 +82,7 @@ begin
       (select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_content.parse_job_id),
       v_job.attempt
     );
-    v_content := upload_pipeline.keep_content(
+    v_content := upload_pipeline.write_content(
       job => v_job,
       attempt => v_attempt,
       content => receive_content.content,

@@ -1,7 +1,7 @@
 -- Replaces content of unknown shape by its markdown, as an operator has read it. From here on it is treated like all
 -- content: kept, then stored and finished by the drain.
 -- Locks: job, content, delivery.
--- Calls: content_still_wanted, drop_unrecognised_content, keep_content, lock_job, receipt_of.
+-- Calls: content_still_wanted, drop_unrecognised_content, write_content, lock_job, receipt_of.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
@@ -30,7 +30,7 @@ begin
               'upload_pipeline.discard_content.';
   end if;
 
-  v_content := upload_pipeline.keep_content(
+  v_content := upload_pipeline.write_content(
     job => v_job,
     attempt => v_unrecognised.attempt,
     content => markdown,

@@ -1,7 +1,7 @@
 -- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets
 -- the same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
 -- Locks: content. Calls: clock.
-create or replace function upload_pipeline.keep_content(
+create or replace function upload_pipeline.write_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
   content bytea,
@@ -27,9 +27,9 @@ begin
     job_id, ordinal, attempt, content_sha256, content_bytes, content, path, details, correlation_id,
     received_at, run_after
   ) values (
-    job.job_id, v_ordinal, keep_content.attempt, encode(sha256(keep_content.content), 'hex'),
-    octet_length(keep_content.content), keep_content.content,
-    case when keep_content.recognised then
+    job.job_id, v_ordinal, write_content.attempt, encode(sha256(write_content.content), 'hex'),
+    octet_length(write_content.content), write_content.content,
+    case when write_content.recognised then
       format(
         'storage://parsed/%s/%s%s.md',
         job.document_id,
@@ -37,7 +37,7 @@ begin
         case when v_number > 1 then '.' || v_number::text else '' end
       )
     end,
-    keep_content.details, coalesce(keep_content.correlation_id, job.correlation_id),
+    write_content.details, coalesce(write_content.correlation_id, job.correlation_id),
     v_now, v_now + interval '30 seconds'
   )
   on conflict on constraint one_row_a_content do update
@@ -54,12 +54,12 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.keep_content(
+comment on function upload_pipeline.write_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
 ) is
   'Saves content of a locked job in Postgres and chooses its path in storage. Content of unknown shape gets no '
   'path.';
 
-revoke all on function upload_pipeline.keep_content(
+revoke all on function upload_pipeline.write_content(
   upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
 ) from public;
