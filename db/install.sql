@@ -122,8 +122,10 @@ begin;
 \ir functions/ingest/receive_events.sql
 \ir functions/ingest/receive_event.sql
 \ir functions/ingest/receive_content.sql
+\ir functions/ingest/keep_content.sql
 \ir functions/ingest/finish_content.sql
 \ir functions/ingest/claim_contents.sql
+\ir functions/ingest/abandon_content.sql
 \ir functions/ingest/claim_deletions.sql
 \ir functions/ingest/finish_deletion.sql
 \ir functions/ingest/count_refusals.sql

@@ -9,7 +9,7 @@ create table upload_pipeline.contents (
   details jsonb not null default '{}',
   correlation_id upload_pipeline.correlation_id not null,
   received_at timestamptz not null default upload_pipeline.clock(),
-  run_after timestamptz not null default upload_pipeline.clock(),
+  run_after timestamptz default upload_pipeline.clock(),
   tries integer not null default 0,
   stored_at timestamptz,
   constraint contents_pkey primary key (job_id, ordinal),
@@ -21,22 +21,25 @@ create table upload_pipeline.contents (
   constraint path_is_ours check (path like 'storage://parsed/%'),
   constraint content_is_not_empty check (content_bytes > 0),
   constraint content_has_its_size check (octet_length(content) = content_bytes),
-  constraint content_waits_until_stored check (path is null or (content is null) = (stored_at is not null)),
+  constraint stored_content_has_no_bytes_here check (stored_at is null or content is null),
   constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null),
   constraint times_are_between_2000_and_9999 check (
     least(received_at, run_after, stored_at) >= timestamptz '2000-01-01 00:00+00'
     and greatest(received_at, run_after, stored_at) <= timestamptz '9999-01-01 00:00+00'
   )
 )
--- The bytes of stored content leave large dead rows behind.
+-- The bytes of content that was kept leave large dead rows behind.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100,
       toast.autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_threshold = 1000);
 
 create index contents_to_store on upload_pipeline.contents (run_after)
-  where path is not null and stored_at is null;
+  where path is not null and stored_at is null and run_after is not null;
 
 create index contents_to_decide on upload_pipeline.contents (received_at)
   where path is null and content is not null;
+
+-- Bytes are written once and read once. Compressing them takes longer than writing them.
+alter table upload_pipeline.contents alter column content set storage external;
 
 -- Deferred, because a restore loads one of the two tables before the other.
 alter table upload_pipeline.upload_jobs
@@ -46,13 +49,16 @@ alter table upload_pipeline.upload_jobs
   deferrable initially deferred;
 
 comment on table upload_pipeline.contents is
-  'Received content. It is saved here before anything else is tried. Once its object is stored, the bytes are '
-  'dropped and the row stays, so that no path is given out twice. Content without a path is of unknown shape and '
-  'waits for an operator.';
+  'Received content and its path. While storage fails, and for a slow storage from the start, the bytes are kept here. '
+  'Once the object is stored, they are dropped and the row stays, so that no path is given out twice. Content without '
+  'a path is of unknown shape and waits for an operator.';
 comment on column upload_pipeline.contents.ordinal is 'Numbers the contents of a job from 1.';
 comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this content answers.';
 comment on column upload_pipeline.contents.path is
   'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md. A path belongs to one exact content.';
 comment on column upload_pipeline.contents.details is 'Becomes part of the payload of the parse_completed event.';
 comment on column upload_pipeline.contents.run_after is
-  'The drain does not try it before. At first this leaves the receiver time for its own write.';
+  'The drain does not try it before. At first this leaves the receiver time for its own write. Null: neither '
+  'storage nor this row has the bytes; they have to come again.';
+comment on column upload_pipeline.contents.content is
+  'Null once the object is stored, and while only the writer of the object has the bytes.';

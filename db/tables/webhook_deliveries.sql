@@ -29,7 +29,7 @@ create table upload_pipeline.webhook_deliveries (
     or (parse_job_id is not null and code is not null and job_id is null and check_after is not null)
   ),
   constraint kept_delivery_names_its_content check (
-    outcome not in ('kept', 'unrecognised') or content_ordinal is not null
+    outcome not in ('awaited', 'kept', 'unrecognised') or content_ordinal is not null
   ),
   -- A null job_id escapes the foreign key to contents.
   constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),

@@ -100,6 +100,7 @@ select 'content_unstored', 'storage', min(c.received_at),
   from upload_pipeline.contents as c
  where c.path is not null
    and c.stored_at is null
+   and c.run_after is not null
    and c.tries > 3
 having count(*) > 0
 union all

@@ -41,6 +41,7 @@ select 'content: to store', count(*), 0, 0, count(*) filter (where c.tries > 3),
   cross join upload_pipeline.contents as c
  where c.path is not null
    and c.stored_at is null
+   and c.run_after is not null
 union all
 select 'content: to decide', count(*), 0, 0, count(*), max(clock.now - c.received_at)
   from clock

@@ -90,12 +90,13 @@ comment on domain upload_pipeline.severity is 'How much attention an event deser
 -- db/types/outcome.sql
 create domain upload_pipeline.outcome as text
   constraint outcome_is_known check (
-    value in ('applied', 'kept', 'unrecognised', 'duplicate', 'stale', 'ignored', 'parked')
+    value in ('applied', 'awaited', 'kept', 'unrecognised', 'duplicate', 'stale', 'ignored', 'parked')
   );
 
 comment on domain upload_pipeline.outcome is
-  'What a call did. applied: the job moved, or the request was carried out. kept: the content is safe here and '
-  'waits for storage. unrecognised: the content is kept, but its shape is unknown and an operator decides. '
+  'What a call did. applied: the job moved, or the request was carried out. awaited: the caller has the content and '
+  'writes it to storage now. kept: the content is safe here and waits for storage. unrecognised: the content is '
+  'kept, but its shape is unknown and an operator decides. '
   'duplicate: this was applied before. stale: it belongs to an earlier attempt, or the job has moved past it. '
   'ignored: there was nothing to do. parked: its provider job is not known yet; record_submission will apply it.';
 
@@ -893,7 +894,7 @@ create table upload_pipeline.contents (
   details jsonb not null default '{}',
   correlation_id upload_pipeline.correlation_id not null,
   received_at timestamptz not null default upload_pipeline.clock(),
-  run_after timestamptz not null default upload_pipeline.clock(),
+  run_after timestamptz default upload_pipeline.clock(),
   tries integer not null default 0,
   stored_at timestamptz,
   constraint contents_pkey primary key (job_id, ordinal),
@@ -905,22 +906,25 @@ create table upload_pipeline.contents (
   constraint path_is_ours check (path like 'storage://parsed/%'),
   constraint content_is_not_empty check (content_bytes > 0),
   constraint content_has_its_size check (octet_length(content) = content_bytes),
-  constraint content_waits_until_stored check (path is null or (content is null) = (stored_at is not null)),
+  constraint stored_content_has_no_bytes_here check (stored_at is null or content is null),
   constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null),
   constraint times_are_between_2000_and_9999 check (
     least(received_at, run_after, stored_at) >= timestamptz '2000-01-01 00:00+00'
     and greatest(received_at, run_after, stored_at) <= timestamptz '9999-01-01 00:00+00'
   )
 )
--- The bytes of stored content leave large dead rows behind.
+-- The bytes of content that was kept leave large dead rows behind.
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100,
       toast.autovacuum_vacuum_scale_factor = 0.02, toast.autovacuum_vacuum_threshold = 1000);
 
 create index contents_to_store on upload_pipeline.contents (run_after)
-  where path is not null and stored_at is null;
+  where path is not null and stored_at is null and run_after is not null;
 
 create index contents_to_decide on upload_pipeline.contents (received_at)
   where path is null and content is not null;
+
+-- Bytes are written once and read once. Compressing them takes longer than writing them.
+alter table upload_pipeline.contents alter column content set storage external;
 
 -- Deferred, because a restore loads one of the two tables before the other.
 alter table upload_pipeline.upload_jobs
@@ -930,16 +934,19 @@ alter table upload_pipeline.upload_jobs
   deferrable initially deferred;
 
 comment on table upload_pipeline.contents is
-  'Received content. It is saved here before anything else is tried. Once its object is stored, the bytes are '
-  'dropped and the row stays, so that no path is given out twice. Content without a path is of unknown shape and '
-  'waits for an operator.';
+  'Received content and its path. While storage fails, and for a slow storage from the start, the bytes are kept here. '
+  'Once the object is stored, they are dropped and the row stays, so that no path is given out twice. Content without '
+  'a path is of unknown shape and waits for an operator.';
 comment on column upload_pipeline.contents.ordinal is 'Numbers the contents of a job from 1.';
 comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this content answers.';
 comment on column upload_pipeline.contents.path is
   'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md. A path belongs to one exact content.';
 comment on column upload_pipeline.contents.details is 'Becomes part of the payload of the parse_completed event.';
 comment on column upload_pipeline.contents.run_after is
-  'The drain does not try it before. At first this leaves the receiver time for its own write.';
+  'The drain does not try it before. At first this leaves the receiver time for its own write. Null: neither '
+  'storage nor this row has the bytes; they have to come again.';
+comment on column upload_pipeline.contents.content is
+  'Null once the object is stored, and while only the writer of the object has the bytes.';
 
 -- db/tables/webhook_deliveries.sql
 create table upload_pipeline.webhook_deliveries (
@@ -973,7 +980,7 @@ create table upload_pipeline.webhook_deliveries (
     or (parse_job_id is not null and code is not null and job_id is null and check_after is not null)
   ),
   constraint kept_delivery_names_its_content check (
-    outcome not in ('kept', 'unrecognised') or content_ordinal is not null
+    outcome not in ('awaited', 'kept', 'unrecognised') or content_ordinal is not null
   ),
   -- A null job_id escapes the foreign key to contents.
   constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
@@ -2893,11 +2900,14 @@ revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.uplo
 -- db/functions/internal/content/write_content.sql
 -- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets
 -- the same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
+-- Bytes that are here stay, also if the same content comes again without them.
 -- Locks: content. Calls: clock.
 create or replace function upload_pipeline.write_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
   content bytea,
+  content_sha256 text,
+  content_bytes bigint,
   recognised boolean,
   details jsonb,
   correlation_id text
@@ -2920,8 +2930,8 @@ begin
     job_id, ordinal, attempt, content_sha256, content_bytes, content, path, details, correlation_id,
     received_at, run_after
   ) values (
-    job.job_id, v_ordinal, write_content.attempt, encode(sha256(write_content.content), 'hex'),
-    octet_length(write_content.content), write_content.content,
+    job.job_id, v_ordinal, write_content.attempt, write_content.content_sha256,
+    write_content.content_bytes, write_content.content,
     case when write_content.recognised then
       format(
         'storage://parsed/%s/%s%s.md',
@@ -2935,7 +2945,7 @@ begin
   )
   on conflict on constraint one_row_a_content do update
      set attempt = greatest(c.attempt, excluded.attempt),
-         content = excluded.content,
+         content = coalesce(excluded.content, c.content),
          path = coalesce(c.path, excluded.path),
          details = excluded.details,
          correlation_id = excluded.correlation_id,
@@ -2948,13 +2958,13 @@ end;
 $$;
 
 comment on function upload_pipeline.write_content(
-  upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
+  upload_pipeline.upload_jobs, integer, bytea, text, bigint, boolean, jsonb, text
 ) is
-  'Saves content of a locked job in Postgres and chooses its path in storage. Content of unknown shape gets no '
-  'path.';
+  'Writes content of a locked job and chooses its path in storage. content is null if only the caller has the bytes. '
+  'Content of unknown shape gets no path.';
 
 revoke all on function upload_pipeline.write_content(
-  upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
+  upload_pipeline.upload_jobs, integer, bytea, text, bigint, boolean, jsonb, text
 ) from public;
 
 -- db/functions/internal/content/drop_unrecognised_content.sql
@@ -3478,11 +3488,12 @@ grant execute on function upload_pipeline.receive_event(
 ) to hookline_ingest;
 
 -- db/functions/ingest/receive_content.sql
--- Takes one proven delivery with content. When it commits, the bytes are safe in Postgres, whatever storage does
--- later. The job's status does not change here; finish_content changes it once the object is written.
+-- Takes one proven delivery with content, and gives out the path of its object. The job's status does not change here;
+-- finish_content changes it once the object is written. When this commits with content, the bytes are safe in Postgres,
+-- whatever storage does later. Without, only the caller has them.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
--- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, write_content, link_provider_job,
--- lock_answered_job, lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
+-- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job, lock_answered_job,
+-- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery, write_content.
 create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -3506,7 +3517,8 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
-  v_sha256 text := encode(sha256(content), 'hex');
+  v_sha256 text := coalesce(encode(sha256(content), 'hex'), content_sha256);
+  v_bytes bigint := coalesce(octet_length(content), content_bytes);
   v_receipt upload_pipeline.receipt;
   v_job upload_pipeline.upload_jobs;
   v_known record;
@@ -3515,16 +3527,17 @@ declare
   v_attempt integer;
   v_outcome text;
 begin
-  if coalesce(octet_length(content), 0) = 0
+  if v_bytes is null or v_bytes < 1
+    or v_sha256 is null or v_sha256 !~ '^[0-9a-f]{64}$'
     or v_sha256 <> receive_content.content_sha256
-    or octet_length(content) <> receive_content.content_bytes
+    or v_bytes <> receive_content.content_bytes
+    or content is null and recognised is false
   then
     raise exception 'the content for job % is empty or differs from what its sender declared', receive_content.job_id
       using errcode = 'UP008',
-            detail = format(
-              'Received %s bytes, sha256 %s.', coalesce(octet_length(content), 0), coalesce(v_sha256, 'none')
-            ),
-            hint = 'Send the content as UTF-8, with the SHA-256 and the size of exactly these bytes.';
+            detail = format('Received %s bytes, sha256 %s.', coalesce(v_bytes, 0), coalesce(v_sha256, 'none')),
+            hint = 'Send the content as UTF-8, with the SHA-256 and the size of exactly these bytes. A caller that '
+              'stores the content itself passes null as content, and hash and size.';
   end if;
 
   perform upload_pipeline.check_delivery_arguments(
@@ -3566,10 +3579,15 @@ begin
       job => v_job,
       attempt => v_attempt,
       content => receive_content.content,
+      content_sha256 => v_sha256,
+      content_bytes => v_bytes,
       recognised => v_outcome = 'kept',
       details => receive_content.details,
       correlation_id => receive_content.correlation_id
     );
+    if v_content.content is null then
+      v_outcome := 'awaited';
+    end if;
   end if;
 
   perform upload_pipeline.record_delivery(
@@ -3590,11 +3608,13 @@ comment on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
 ) is
   'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims and are '
-  'checked if given. attempt is for senders that prove it; it then overrides the attempt recorded for '
-  'parse_job_id. details becomes part of the parse_completed event. recognised => false keeps bytes of unknown '
-  'shape for an operator. Outcomes: kept (write the object at path, then call finish_content), unrecognised (an '
-  'operator decides), ignored (an operator has decided on these bytes before), duplicate, stale. Raises UP001, '
-  'UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
+  'checked if given. content is null if the caller has checked them and stores the content itself. attempt is for '
+  'senders that prove it; it then overrides the attempt recorded for parse_job_id. details becomes part of the '
+  'parse_completed event. recognised => false keeps bytes of unknown shape for an operator. Outcomes: awaited (write '
+  'the object at path, then call finish_content; if that fails, call keep_content), kept (the same, but the bytes '
+  'are safe here and the drain finishes it), unrecognised (an operator decides), ignored (an operator has decided on '
+  'these bytes before), duplicate, stale. Raises UP001, UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a '
+  'lock.';
 
 revoke all on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
@@ -3602,6 +3622,69 @@ revoke all on function upload_pipeline.receive_content(
 grant execute on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
 ) to hookline_ingest;
+
+-- db/functions/ingest/keep_content.sql
+-- Keeps the bytes of awaited content in Postgres, because storage failed. Safe to repeat, and after the drain has given
+-- the content up.
+-- Locks: job, content, delivery. Calls: clock, lock_job, receipt_of.
+create or replace function upload_pipeline.keep_content(job_id uuid, ordinal integer, content bytea)
+returns upload_pipeline.receipt
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
+  v_content record;
+begin
+  select c.path, c.content_sha256, c.stored_at into v_content
+    from upload_pipeline.contents as c
+   where c.job_id = keep_content.job_id
+     and c.ordinal = keep_content.ordinal
+     and c.path is not null
+     for no key update;
+  if not found then
+    raise exception 'job % has no content % to be stored', keep_content.job_id, keep_content.ordinal
+      using errcode = 'UP001',
+            detail = 'Only content that receive_content answered with a path is kept.',
+            hint = 'Pass the job_id and the ordinal of that answer.';
+  end if;
+
+  if encode(sha256(keep_content.content), 'hex') is distinct from v_content.content_sha256 then
+    raise exception 'these are not the bytes of content % of job %', keep_content.ordinal, keep_content.job_id
+      using errcode = 'UP008',
+            detail = format('Content %s has the sha256 %s.', keep_content.ordinal, v_content.content_sha256),
+            hint = 'Pass the bytes whose hash was given to receive_content.';
+  end if;
+
+  if v_content.stored_at is not null then
+    return upload_pipeline.receipt_of('duplicate', v_job, ordinal => ordinal, path => v_content.path);
+  end if;
+
+  update upload_pipeline.contents as c
+     set content = keep_content.content,
+         run_after = least(c.run_after, upload_pipeline.clock() + interval '30 seconds')
+   where c.job_id = keep_content.job_id
+     and c.ordinal = keep_content.ordinal;
+
+  update upload_pipeline.webhook_deliveries as d
+     set outcome = 'kept'
+   where d.job_id = keep_content.job_id
+     and d.content_ordinal = keep_content.ordinal
+     and d.outcome = 'awaited';
+
+  return upload_pipeline.receipt_of('kept', v_job, ordinal => ordinal, path => v_content.path);
+end;
+$$;
+
+comment on function upload_pipeline.keep_content(uuid, integer, bytea) is
+  'Call it when the object of awaited content could not be written: Postgres keeps the bytes, and the drain writes '
+  'the object. Outcomes: kept, duplicate (another writer has finished it). Raises UP001, UP008; 55P03 after waiting '
+  '2 s for a lock.';
+
+revoke all on function upload_pipeline.keep_content(uuid, integer, bytea) from public;
+grant execute on function upload_pipeline.keep_content(uuid, integer, bytea) to hookline_ingest;
 
 -- db/functions/ingest/finish_content.sql
 -- Moves the job, writes its event, drops the bytes and updates the deliveries, in one transaction. Safe to repeat.
@@ -3665,26 +3748,26 @@ begin
      set outcome = v_outcome
    where d.job_id = finish_content.job_id
      and d.content_ordinal = finish_content.ordinal
-     and d.outcome in ('kept', 'unrecognised');
+     and d.outcome in ('awaited', 'kept', 'unrecognised');
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event, ordinal, v_content.path);
 end;
 $$;
 
 comment on function upload_pipeline.finish_content(uuid, integer) is
-  'Call it when the object of kept content is written. Outcomes: applied (the job is parsed), duplicate (it was '
-  'finished before), stale (the job moved on in the meantime; the object stays until erase_document). Raises '
+  'Call it when the object of awaited or kept content is on disk. Outcomes: applied (the job is parsed), duplicate '
+  '(it was finished before), stale (the job moved on in the meantime; the object stays until erase_document). Raises '
   'UP001; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.finish_content(uuid, integer) from public;
 grant execute on function upload_pipeline.finish_content(uuid, integer) to hookline_ingest;
 
 -- db/functions/ingest/claim_contents.sql
--- Claims kept contents for the drain: counts a try and moves run_after, until which the rows stay claimed. No fencing
--- token is needed, because two writers of one row write the same bytes to the same path.
+-- Claims contents that wait for storage: counts a try and moves run_after, until which the rows stay claimed. No
+-- fencing token is needed, because two writers of one row write the same bytes to the same path.
 -- Locks: content (skip locked). Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
-returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
+returns table (job_id uuid, ordinal integer, path text, content bytea, content_sha256 text, tries integer)
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -3699,6 +3782,7 @@ as $$
       from upload_pipeline.contents as d
      where d.path is not null
        and d.stored_at is null
+       and d.run_after is not null
        and d.run_after <= (select upload_pipeline.clock())
      order by d.run_after
      limit greatest(coalesce(claim_contents.batch, 1), 1)
@@ -3710,15 +3794,45 @@ as $$
     from due
    where c.job_id = due.job_id
      and c.ordinal = due.ordinal
-  returning c.job_id, c.ordinal, c.path, c.content, c.tries;
+  returning c.job_id, c.ordinal, c.path, c.content, c.content_sha256, c.tries;
 $$;
 
 comment on function upload_pipeline.claim_contents(integer) is
-  'Claims up to `batch` kept contents that are due, oldest first. Write each at its path, then call '
-  'finish_content. A content that is not finished is due again later; the pause grows with each try.';
+  'Claims up to `batch` contents that are due, oldest first. Write each at its path, then call finish_content. If '
+  'content is null, its writer has ended: if storage has an object of this hash at the path, call finish_content, else '
+  'abandon_content. A content that is not finished is due again later; the pause grows with each try.';
 
 revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;
+
+-- db/functions/ingest/abandon_content.sql
+-- Takes awaited content out of the drain's queue: its writer has ended, and its object is not there. The row stays, so
+-- that its path is not given out twice. A late writer, and the same content once more, can still finish it.
+-- Locks: content. Calls: check_isolation.
+create or replace function upload_pipeline.abandon_content(job_id uuid, ordinal integer)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+  select upload_pipeline.check_isolation();
+
+  update upload_pipeline.contents as c
+     set run_after = null
+   where c.job_id = abandon_content.job_id
+     and c.ordinal = abandon_content.ordinal
+     and c.path is not null
+     and c.content is null
+     and c.stored_at is null;
+$$;
+
+comment on function upload_pipeline.abandon_content(uuid, integer) is
+  'Call it when claim_contents gave content without bytes, and storage has no object of its hash. The content has to '
+  'come again: from the sender, or from the provider when the job is overdue. Changes nothing if the bytes are here.';
+
+revoke all on function upload_pipeline.abandon_content(uuid, integer) from public;
+grant execute on function upload_pipeline.abandon_content(uuid, integer) to hookline_ingest;
 
 -- db/functions/ingest/claim_deletions.sql
 -- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the
@@ -4228,7 +4342,7 @@ declare
   v_back_to text;
   v_event upload_pipeline.events;
 begin
-  -- No other attempt while content of this one waits here for storage: it is paid for, and the drain will finish it.
+  -- No other attempt while content of this one waits for storage: it is paid for, and the drain will finish it.
   if start_over and permanent is not true and not exists (
     select
       from upload_pipeline.contents as c
@@ -4236,6 +4350,7 @@ begin
        and c.attempt >= v_job.attempt
        and c.path is not null
        and c.stored_at is null
+       and c.run_after is not null
   ) then
     select t.to_status into v_back_to
       from upload_pipeline.transitions as t
@@ -5073,15 +5188,19 @@ declare
   v_event upload_pipeline.events;
   v_waiting record;
 begin
-  select c.ordinal, c.path into v_waiting
+  select c.ordinal, c.path, c.content is null as awaited into v_waiting
     from upload_pipeline.contents as c
    where c.job_id = v_job.job_id
      and c.attempt >= v_job.attempt
      and c.path is not null
      and c.stored_at is null
+     and c.run_after is not null
    limit 1;
   if found and upload_pipeline.content_still_wanted(v_job, v_job.attempt, null) then
-    return upload_pipeline.receipt_of('kept', v_job, ordinal => v_waiting.ordinal, path => v_waiting.path);
+    return upload_pipeline.receipt_of(
+      case when v_waiting.awaited then 'awaited' else 'kept' end,
+      v_job, ordinal => v_waiting.ordinal, path => v_waiting.path
+    );
   end if;
 
   v_job.attempt := v_job.attempt + 1;
@@ -5113,10 +5232,11 @@ end;
 $$;
 
 comment on function upload_pipeline.retry_job(uuid, text) is
-  'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now '
-  'on. Outcomes: applied, kept (its content is here and waits for storage: nothing was changed, and the drain will '
-  'finish it). Raises UP001, UP002, UP009. Many at once: with due as materialized (select job_id from '
-  'upload_pipeline.failed_jobs) select r.* from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
+  'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now on. '
+  'Outcomes: applied, kept (its content is here and waits for storage: nothing was changed, and the drain will '
+  'finish it), awaited (its content is being written: nothing was changed, call again in a minute). Raises UP001, '
+  'UP002, UP009. Many at once: with due as materialized (select job_id from upload_pipeline.failed_jobs) select r.* '
+  'from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
 
 revoke all on function upload_pipeline.retry_job(uuid, text) from public;
 grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;
@@ -5223,7 +5343,7 @@ grant execute on function upload_pipeline.read_content(uuid, integer) to hooklin
 -- Replaces content of unknown shape by its markdown, as an operator has read it. From here on it is treated like all
 -- content: kept, then stored and finished by the drain.
 -- Locks: job, content, delivery.
--- Calls: content_still_wanted, drop_unrecognised_content, write_content, lock_job, receipt_of.
+-- Calls: content_still_wanted, drop_unrecognised_content, lock_job, receipt_of, write_content.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
@@ -5256,6 +5376,8 @@ begin
     job => v_job,
     attempt => v_unrecognised.attempt,
     content => markdown,
+    content_sha256 => encode(sha256(markdown), 'hex'),
+    content_bytes => octet_length(markdown),
     recognised => true,
     details => v_unrecognised.details || jsonb_build_object('accepted_by', session_user),
     correlation_id => v_unrecognised.correlation_id
@@ -6095,6 +6217,7 @@ select 'content: to store', count(*), 0, 0, count(*) filter (where c.tries > 3),
   cross join upload_pipeline.contents as c
  where c.path is not null
    and c.stored_at is null
+   and c.run_after is not null
 union all
 select 'content: to decide', count(*), 0, 0, count(*), max(clock.now - c.received_at)
   from clock
@@ -6393,6 +6516,7 @@ select 'content_unstored', 'storage', min(c.received_at),
   from upload_pipeline.contents as c
  where c.path is not null
    and c.stored_at is null
+   and c.run_after is not null
    and c.tries > 3
 having count(*) > 0
 union all

@@ -83,8 +83,8 @@ def test_outcomes_in_python_are_those_of_the_domain(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     assert words(connection, "outcome") == records.OUTCOMES
-    # `unrecognised` is answered with a problem; `kept` becomes another outcome before that.
-    assert set(_MESSAGES) == records.OUTCOMES - {"unrecognised", "kept"}
+    # `unrecognised` is answered with a problem; the others become another outcome before that.
+    assert set(_MESSAGES) == records.OUTCOMES - {"unrecognised", "awaited", "kept"}
 
 
 def test_receipt_has_the_attributes_of_the_sql_type(

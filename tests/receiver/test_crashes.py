@@ -22,7 +22,7 @@ from support.servers import Server
 from support.waiting import until
 
 
-async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(
+async def test_a_receiver_killed_between_storing_and_finishing_loses_nothing(
     spawn: Spawn,
 ) -> None:
     async with spawn() as (receiver, sender):
@@ -30,7 +30,9 @@ async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(
         # Only finish_content writes an event: this lock stops the receiver between the two calls.
         with psycopg.connect(sender.database) as barrier:
             barrier.execute("lock table upload_pipeline.events in share mode")
-            sending = asyncio.create_task(sender.send_envelope(envelope_of(job, content="# kept")))
+            sending = asyncio.create_task(
+                sender.send_envelope(envelope_of(job, content="# stored"))
+            )
             await until(lambda: bool(sender.query("select path from upload_pipeline.contents")))
             path = sender.one("select path from upload_pipeline.contents")["path"]
             await until(lambda: sender.file_of(path).exists())
@@ -43,12 +45,13 @@ async def test_a_receiver_killed_between_keeping_and_finishing_loses_nothing(
                 " where application_name = 'hookline-receiver'"
             )
         assert sender.job(job)["status"] == "uploaded"
-        assert sender.one("select content from upload_pipeline.contents")["content"] == b"# kept"
+        row = sender.one("select content, stored_at from upload_pipeline.contents")
+        assert row == {"content": None, "stored_at": None}
 
     async with spawn() as (_, sender):
         set_clock(sender, LATER)
         await until(lambda: sender.job(job)["status"] == "parsed")
-        assert (await sender.send_envelope(envelope_of(job, content="# kept")))[1]["outcome"] == (
+        assert (await sender.send_envelope(envelope_of(job, content="# stored")))[1]["outcome"] == (
             "duplicate"
         )
         assert len(sender.events(job)) == 2

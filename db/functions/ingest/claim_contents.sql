@@ -1,8 +1,8 @@
--- Claims kept contents for the drain: counts a try and moves run_after, until which the rows stay claimed. No fencing
--- token is needed, because two writers of one row write the same bytes to the same path.
+-- Claims contents that wait for storage: counts a try and moves run_after, until which the rows stay claimed. No
+-- fencing token is needed, because two writers of one row write the same bytes to the same path.
 -- Locks: content (skip locked). Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
-returns table (job_id uuid, ordinal integer, path text, content bytea, tries integer)
+returns table (job_id uuid, ordinal integer, path text, content bytea, content_sha256 text, tries integer)
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -17,6 +17,7 @@ as $$
       from upload_pipeline.contents as d
      where d.path is not null
        and d.stored_at is null
+       and d.run_after is not null
        and d.run_after <= (select upload_pipeline.clock())
      order by d.run_after
      limit greatest(coalesce(claim_contents.batch, 1), 1)
@@ -28,12 +29,13 @@ as $$
     from due
    where c.job_id = due.job_id
      and c.ordinal = due.ordinal
-  returning c.job_id, c.ordinal, c.path, c.content, c.tries;
+  returning c.job_id, c.ordinal, c.path, c.content, c.content_sha256, c.tries;
 $$;
 
 comment on function upload_pipeline.claim_contents(integer) is
-  'Claims up to `batch` kept contents that are due, oldest first. Write each at its path, then call '
-  'finish_content. A content that is not finished is due again later; the pause grows with each try.';
+  'Claims up to `batch` contents that are due, oldest first. Write each at its path, then call finish_content. If '
+  'content is null, its writer has ended: if storage has an object of this hash at the path, call finish_content, else '
+  'abandon_content. A content that is not finished is due again later; the pause grows with each try.';
 
 revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;

@@ -59,15 +59,15 @@ begin
      set outcome = v_outcome
    where d.job_id = finish_content.job_id
      and d.content_ordinal = finish_content.ordinal
-     and d.outcome in ('kept', 'unrecognised');
+     and d.outcome in ('awaited', 'kept', 'unrecognised');
 
   return upload_pipeline.receipt_of(v_outcome, v_job, v_event, ordinal, v_content.path);
 end;
 $$;
 
 comment on function upload_pipeline.finish_content(uuid, integer) is
-  'Call it when the object of kept content is written. Outcomes: applied (the job is parsed), duplicate (it was '
-  'finished before), stale (the job moved on in the meantime; the object stays until erase_document). Raises '
+  'Call it when the object of awaited or kept content is on disk. Outcomes: applied (the job is parsed), duplicate '
+  '(it was finished before), stale (the job moved on in the meantime; the object stays until erase_document). Raises '
   'UP001; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.finish_content(uuid, integer) from public;

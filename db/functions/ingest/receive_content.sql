@@ -1,8 +1,9 @@
--- Takes one proven delivery with content. When it commits, the bytes are safe in Postgres, whatever storage does
--- later. The job's status does not change here; finish_content changes it once the object is written.
+-- Takes one proven delivery with content, and gives out the path of its object. The job's status does not change here;
+-- finish_content changes it once the object is written. When this commits with content, the bytes are safe in Postgres,
+-- whatever storage does later. Without, only the caller has them.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
--- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, write_content, link_provider_job,
--- lock_answered_job, lock_provider_job, receipt_of, record_delivery, touch_applied_delivery.
+-- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job, lock_answered_job,
+-- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery, write_content.
 create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -26,7 +27,8 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 declare
-  v_sha256 text := encode(sha256(content), 'hex');
+  v_sha256 text := coalesce(encode(sha256(content), 'hex'), content_sha256);
+  v_bytes bigint := coalesce(octet_length(content), content_bytes);
   v_receipt upload_pipeline.receipt;
   v_job upload_pipeline.upload_jobs;
   v_known record;
@@ -35,16 +37,17 @@ declare
   v_attempt integer;
   v_outcome text;
 begin
-  if coalesce(octet_length(content), 0) = 0
+  if v_bytes is null or v_bytes < 1
+    or v_sha256 is null or v_sha256 !~ '^[0-9a-f]{64}$'
     or v_sha256 <> receive_content.content_sha256
-    or octet_length(content) <> receive_content.content_bytes
+    or v_bytes <> receive_content.content_bytes
+    or content is null and recognised is false
   then
     raise exception 'the content for job % is empty or differs from what its sender declared', receive_content.job_id
       using errcode = 'UP008',
-            detail = format(
-              'Received %s bytes, sha256 %s.', coalesce(octet_length(content), 0), coalesce(v_sha256, 'none')
-            ),
-            hint = 'Send the content as UTF-8, with the SHA-256 and the size of exactly these bytes.';
+            detail = format('Received %s bytes, sha256 %s.', coalesce(v_bytes, 0), coalesce(v_sha256, 'none')),
+            hint = 'Send the content as UTF-8, with the SHA-256 and the size of exactly these bytes. A caller that '
+              'stores the content itself passes null as content, and hash and size.';
   end if;
 
   perform upload_pipeline.check_delivery_arguments(
@@ -86,10 +89,15 @@ begin
       job => v_job,
       attempt => v_attempt,
       content => receive_content.content,
+      content_sha256 => v_sha256,
+      content_bytes => v_bytes,
       recognised => v_outcome = 'kept',
       details => receive_content.details,
       correlation_id => receive_content.correlation_id
     );
+    if v_content.content is null then
+      v_outcome := 'awaited';
+    end if;
   end if;
 
   perform upload_pipeline.record_delivery(
@@ -110,11 +118,13 @@ comment on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean
 ) is
   'Takes a proven delivery that carries content. content_sha256 and content_bytes are the sender''s claims and are '
-  'checked if given. attempt is for senders that prove it; it then overrides the attempt recorded for '
-  'parse_job_id. details becomes part of the parse_completed event. recognised => false keeps bytes of unknown '
-  'shape for an operator. Outcomes: kept (write the object at path, then call finish_content), unrecognised (an '
-  'operator decides), ignored (an operator has decided on these bytes before), duplicate, stale. Raises UP001, '
-  'UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a lock.';
+  'checked if given. content is null if the caller has checked them and stores the content itself. attempt is for '
+  'senders that prove it; it then overrides the attempt recorded for parse_job_id. details becomes part of the '
+  'parse_completed event. recognised => false keeps bytes of unknown shape for an operator. Outcomes: awaited (write '
+  'the object at path, then call finish_content; if that fails, call keep_content), kept (the same, but the bytes '
+  'are safe here and the drain finishes it), unrecognised (an operator decides), ignored (an operator has decided on '
+  'these bytes before), duplicate, stale. Raises UP001, UP004, UP006, UP007, UP008; 55P03 after waiting 2 s for a '
+  'lock.';
 
 revoke all on function upload_pipeline.receive_content(
   text, text, text, text, uuid, bytea, text, bigint, uuid, text, integer, jsonb, text, boolean

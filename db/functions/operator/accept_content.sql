@@ -1,7 +1,7 @@
 -- Replaces content of unknown shape by its markdown, as an operator has read it. From here on it is treated like all
 -- content: kept, then stored and finished by the drain.
 -- Locks: job, content, delivery.
--- Calls: content_still_wanted, drop_unrecognised_content, write_content, lock_job, receipt_of.
+-- Calls: content_still_wanted, drop_unrecognised_content, lock_job, receipt_of, write_content.
 create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
 returns upload_pipeline.receipt
 language plpgsql
@@ -34,6 +34,8 @@ begin
     job => v_job,
     attempt => v_unrecognised.attempt,
     content => markdown,
+    content_sha256 => encode(sha256(markdown), 'hex'),
+    content_bytes => octet_length(markdown),
     recognised => true,
     details => v_unrecognised.details || jsonb_build_object('accepted_by', session_user),
     correlation_id => v_unrecognised.correlation_id

@@ -13,15 +13,19 @@ declare
   v_event upload_pipeline.events;
   v_waiting record;
 begin
-  select c.ordinal, c.path into v_waiting
+  select c.ordinal, c.path, c.content is null as awaited into v_waiting
     from upload_pipeline.contents as c
    where c.job_id = v_job.job_id
      and c.attempt >= v_job.attempt
      and c.path is not null
      and c.stored_at is null
+     and c.run_after is not null
    limit 1;
   if found and upload_pipeline.content_still_wanted(v_job, v_job.attempt, null) then
-    return upload_pipeline.receipt_of('kept', v_job, ordinal => v_waiting.ordinal, path => v_waiting.path);
+    return upload_pipeline.receipt_of(
+      case when v_waiting.awaited then 'awaited' else 'kept' end,
+      v_job, ordinal => v_waiting.ordinal, path => v_waiting.path
+    );
   end if;
 
   v_job.attempt := v_job.attempt + 1;
@@ -53,10 +57,11 @@ end;
 $$;
 
 comment on function upload_pipeline.retry_job(uuid, text) is
-  'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now '
-  'on. Outcomes: applied, kept (its content is here and waits for storage: nothing was changed, and the drain will '
-  'finish it). Raises UP001, UP002, UP009. Many at once: with due as materialized (select job_id from '
-  'upload_pipeline.failed_jobs) select r.* from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
+  'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now on. '
+  'Outcomes: applied, kept (its content is here and waits for storage: nothing was changed, and the drain will '
+  'finish it), awaited (its content is being written: nothing was changed, call again in a minute). Raises UP001, '
+  'UP002, UP009. Many at once: with due as materialized (select job_id from upload_pipeline.failed_jobs) select r.* '
+  'from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
 
 revoke all on function upload_pipeline.retry_job(uuid, text) from public;
 grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;

@@ -22,7 +22,7 @@ declare
   v_back_to text;
   v_event upload_pipeline.events;
 begin
-  -- No other attempt while content of this one waits here for storage: it is paid for, and the drain will finish it.
+  -- No other attempt while content of this one waits for storage: it is paid for, and the drain will finish it.
   if start_over and permanent is not true and not exists (
     select
       from upload_pipeline.contents as c
@@ -30,6 +30,7 @@ begin
        and c.attempt >= v_job.attempt
        and c.path is not null
        and c.stored_at is null
+       and c.run_after is not null
   ) then
     select t.to_status into v_back_to
       from upload_pipeline.transitions as t

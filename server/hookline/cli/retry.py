@@ -132,6 +132,11 @@ class _Retrying:
                     f"hookline: job {receipt.job_id} was not retried: its result has arrived and"
                     " waits for the storage. The receiver stores it once that works."
                 )
+            if receipt.outcome == "awaited":
+                say(
+                    f"hookline: job {receipt.job_id} was not retried: its result is being stored."
+                    " If it is not parsed in a minute, retry it again."
+                )
         for sentence in self.refused:
             say(f"hookline: {sentence}")
 

@@ -62,29 +62,63 @@ class Engine:
         )
 
     async def receive_content(self, source: str, body_sha256: str, content: Content) -> Receipt:
-        """Take a delivery with content.
+        """Take a delivery with content, and keep its bytes in Postgres.
 
         With outcome `kept`, write the content to the receipt's path, then call finish_content.
 
         Raises UnknownJob, DocumentMismatch, DeliveryConflict, UnusableContent.
         """
-        return await self._receipt(
-            "receive_content",
-            source=source,
-            delivery_id=content.delivery_id,
-            body_sha256=body_sha256,
-            event_type=content.event_type,
-            job_id=content.job_id,
+        return await self._take_content(
+            source,
+            body_sha256,
+            content,
             content=content.content,
             content_sha256=content.content_sha256,
             content_bytes=content.content_bytes,
-            document_id=content.document_id,
-            parse_job_id=content.parse_job_id,
-            attempt=content.attempt,
-            details=Jsonb(content.details),
-            correlation_id=content.correlation_id,
-            recognised=content.recognised,
         )
+
+    async def expect_content(
+        self, source: str, body_sha256: str, content: Content, sha256: str
+    ) -> Receipt:
+        """Take a delivery with content whose bytes stay here. `sha256` is theirs, in hex.
+
+        With outcome `awaited` or `kept`, write the content to the receipt's path, then call
+        finish_content, or keep_content if it cannot be written. Raises as receive_content does.
+        """
+        return await self._take_content(
+            source,
+            body_sha256,
+            content,
+            content=None,
+            content_sha256=sha256,
+            content_bytes=len(content.content),
+        )
+
+    async def _take_content(
+        self, source: str, body_sha256: str, delivery: Content, **bytes_or_hash: object
+    ) -> Receipt:
+        return await self._receipt(
+            "receive_content",
+            source=source,
+            delivery_id=delivery.delivery_id,
+            body_sha256=body_sha256,
+            event_type=delivery.event_type,
+            job_id=delivery.job_id,
+            **bytes_or_hash,
+            document_id=delivery.document_id,
+            parse_job_id=delivery.parse_job_id,
+            attempt=delivery.attempt,
+            details=Jsonb(delivery.details),
+            correlation_id=delivery.correlation_id,
+            recognised=delivery.recognised,
+        )
+
+    async def keep_content(self, job_id: UUID, ordinal: int, content: bytes) -> Receipt:
+        """Keep awaited content in Postgres, because storage failed.
+
+        Raises UnknownJob, UnusableContent.
+        """
+        return await self._receipt("keep_content", job_id=job_id, ordinal=ordinal, content=content)
 
     async def finish_content(self, job_id: UUID, ordinal: int) -> Receipt:
         """Say that the content is in storage now. Raises UnknownJob."""
@@ -94,12 +128,16 @@ class Engine:
         """The next content that waits for storage, if any. Only one, since it may be large."""
         async with transaction(self._pool, within=_LARGEST_CONTENT) as connection:
             cursor = await connection.execute(
-                "select job_id, ordinal, path, content, tries"
+                "select job_id, ordinal, path, content, content_sha256, tries"
                 " from upload_pipeline.claim_contents(batch => 1)",
                 binary=True,
             )
             row = await cursor.fetchone()
         return ClaimedContent._make(row) if row else None
+
+    async def abandon_content(self, job_id: UUID, ordinal: int) -> None:
+        """Say that storage does not have this content, whose writer has ended."""
+        await self._value("abandon_content", job_id=job_id, ordinal=ordinal)
 
     async def claim_deletions(self, batch: int) -> list[tuple[str, int]]:
         """Objects of erased documents to be deleted now, as (path, tries)."""

@@ -20,7 +20,9 @@ __all__ = [
 ]
 
 # The values of domain upload_pipeline.outcome.
-OUTCOMES = frozenset({"applied", "kept", "unrecognised", "duplicate", "stale", "ignored", "parked"})
+OUTCOMES = frozenset(
+    {"applied", "awaited", "kept", "unrecognised", "duplicate", "stale", "ignored", "parked"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,13 @@ class Refusals:
 
 
 class ClaimedContent(NamedTuple):
-    """A row of claim_contents."""
+    """A row of claim_contents. `content` is None if only its writer had the bytes."""
 
     job_id: UUID
     ordinal: int
     path: str
-    content: bytes
+    content: bytes | None
+    content_sha256: str
     tries: int
 
 

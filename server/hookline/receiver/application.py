@@ -26,7 +26,7 @@ from hookline.receiver.refusals import RefusalCounter, reason_of
 from hookline.settings import Settings
 from hookline.sources.protocol import Source
 from hookline.sources.refusals import NotProven
-from hookline.storage.content import store_content
+from hookline.storage.content import take_content
 from hookline.storage.objects import Storage
 from hookline.timing import now
 
@@ -203,15 +203,16 @@ class _Handler:
     async def _take_content(
         self, body_sha256: str, content: Content, progress: _Progress
     ) -> Receipt:
-        async with self._busy_jobs.one_call(_key_of(content)):
-            receipt = await self._engine.receive_content(self._source.name, body_sha256, content)
-        progress.record(receipt, content)
-        return await store_content(
+        return await take_content(
             self._engine,
             self._storage,
-            receipt,
-            content.content,
+            self._source.name,
+            body_sha256,
+            content,
             deadline=self._storage_deadline,
+            repeatable=False,
+            first_call=self._busy_jobs.one_call(_key_of(content)),
+            on_commit=lambda receipt: progress.record(receipt, content),
         )
 
 

@@ -16,8 +16,16 @@ import structlog
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, UnknownJob
 from hookline.postgres.notifier import Notifier
+from hookline.postgres.records import ClaimedContent
 from hookline.receiver.metrics import ReceiverMetrics
-from hookline.storage.objects import ObjectRefused, Storage, StorageError, StorageMisconfigured
+from hookline.storage.content import hash_of
+from hookline.storage.objects import (
+    MissingObject,
+    ObjectRefused,
+    Storage,
+    StorageError,
+    StorageMisconfigured,
+)
 from hookline.timing import wait_until_set
 
 __all__ = ["Drain"]
@@ -85,21 +93,7 @@ class Drain:
         """Do one content and some deletions; whether there was any. Raises DatabaseError."""
         content = await self._engine.claim_content()
         if content is not None:
-            ids = {
-                "job_id": str(content.job_id),
-                "ordinal": content.ordinal,
-                "tries": content.tries,
-            }
-            if await self._try("store", self._storage.write(content.path, content.content), ids):
-                try:
-                    receipt = await self._engine.finish_content(content.job_id, content.ordinal)
-                    log.info("content_stored", outcome=receipt.outcome, **ids)
-                    if receipt.outcome == "applied":
-                        self._notifier.notify(receipt.status)
-                except UnknownJob:
-                    # The document was erased meanwhile; the queue of deletions has the path.
-                    log.info("content_stored", outcome="erased", **ids)
-
+            await self._finish_content(content)
         if self._stopping.is_set():
             return content is not None
         loop = asyncio.get_running_loop()
@@ -116,6 +110,42 @@ class Drain:
                 await self._engine.finish_deletion(path, tries)
         return content is not None or bool(deletions)
 
+    async def _finish_content(self, content: ClaimedContent) -> None:
+        ids = {"job_id": str(content.job_id), "ordinal": content.ordinal, "tries": content.tries}
+        data = content.content
+        if data is None:
+            data = await self._find(content, ids)
+        # What was found is written once more: it may not be durable yet.
+        if data is None or not await self._try(
+            "store", self._storage.write(content.path, data), ids
+        ):
+            return
+        try:
+            receipt = await self._engine.finish_content(content.job_id, content.ordinal)
+        except UnknownJob:
+            # The document was erased meanwhile; the queue of deletions has the path.
+            log.info("content_stored", outcome="erased", **ids)
+            return
+        log.info("content_stored", outcome=receipt.outcome, **ids)
+        if receipt.outcome == "applied":
+            self._notifier.notify(receipt.status)
+
+    async def _find(self, content: ClaimedContent, ids: dict[str, Any]) -> bytes | None:
+        """The object of awaited content, whose writer has ended; None if it is not there."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                found = await self._storage.read(content.path)
+                if await hash_of(found) == content.content_sha256:
+                    return found
+        except MissingObject:
+            pass
+        except (StorageError, TimeoutError) as error:
+            self._report_failure("find", error, ids)
+            return None
+        await self._engine.abandon_content(content.job_id, content.ordinal)
+        log.warning("content_lost", **ids)
+        return None
+
     async def sweep(self) -> bool:
         """Remove what writers that ended or hang have left in storage; whether that worked.
 
@@ -126,8 +156,7 @@ class Drain:
             async with asyncio.timeout(self._deadline):
                 removed = await self._storage.sweep()
         except (StorageError, TimeoutError) as error:
-            reason = str(error) or f"no answer within {self._deadline:g} s"
-            log.warning("storage_failed", what="sweep", reason=reason)
+            self._report_failure("sweep", error, {})
             return False
         if removed:
             log.warning("unfinished_writes_removed", files=removed)
@@ -138,17 +167,18 @@ class Drain:
         try:
             async with asyncio.timeout(self._deadline):
                 await operation
-        except StorageError as error:
-            # Tried again in any case. Some errors need a person before a try can succeed.
-            needs_person = isinstance(error, ObjectRefused | StorageMisconfigured)
-            report = log.error if needs_person else log.warning
-            reason = str(error)
-        except TimeoutError:
-            report = log.warning
-            reason = f"no answer within {self._deadline:g} s"
-        else:
-            self._metrics.count_drained("stored" if what == "store" else "deleted")
-            return True
+        except (StorageError, TimeoutError) as error:
+            self._report_failure(what, error, ids)
+            return False
+        self._metrics.count_drained("stored" if what == "store" else "deleted")
+        return True
+
+    def _report_failure(
+        self, what: str, error: StorageError | TimeoutError, ids: dict[str, Any]
+    ) -> None:
         self._metrics.count_drained("failed")
+        # Tried again in any case. Some errors need a person before a try can succeed.
+        needs_person = isinstance(error, ObjectRefused | StorageMisconfigured)
+        report = log.error if needs_person else log.warning
+        reason = str(error) or f"no answer within {self._deadline:g} s"
         report("storage_failed", what=what, reason=reason, **ids)
-        return False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
@@ -47,14 +49,24 @@ _WRONG_DIRECTORY = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errn
 class FileStorage:
     """The files below `root`. Files and directories are readable by their owner and group only."""
 
+    is_remote = False
+
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
         self._calls = BlockingCalls(_CALLS_AT_ONCE)
 
     async def write(self, path: str, content: bytes) -> None:
         """Write a temporary file, fsync, rename, fsync the directory. Raises StorageError."""
-        key = object_key(path)
-        await self._call(lambda: self._write(key, content), key)
+        begun = self.begin_write(object_key(path).partition("/")[0], content)
+        try:
+            await begun.finish(path)
+        except BaseException:
+            begun.abandon()
+            raise
+
+    def begin_write(self, bucket: str, content: bytes) -> _BegunWrite:
+        """Write a temporary file and fsync it, in a thread. `finish` does the rest."""
+        return _BegunWrite(self, bucket, content)
 
     async def delete(self, path: str) -> None:
         """Remove the file, then its directory if that is empty. Raises StorageError."""
@@ -109,15 +121,6 @@ class FileStorage:
             # Without its root or its bucket, the object is not at fault.
             self._check(key.partition("/")[0])
             raise ObjectRefused(reason) from error
-
-    def _write(self, key: str, content: bytes) -> None:
-        temporary = self._temporary_file(key.partition("/")[0], content)
-        try:
-            self._publish(temporary, self._root / key)
-        except BaseException:
-            temporary.discard()
-            raise
-        temporary.close()
 
     def _temporary_file(self, bucket: str, content: bytes) -> TemporaryFile:
         directory = self._root / bucket / DIRECTORY
@@ -224,6 +227,60 @@ class FileStorage:
     def _temporary_directories(self) -> Iterator[Path]:
         self._require_root()
         return (bucket / DIRECTORY for bucket in self._root.iterdir())
+
+
+class _BegunWrite:
+    """See BegunWrite. Whoever finds that nobody needs the temporary file any more discards it."""
+
+    def __init__(self, storage: FileStorage, bucket: str, content: bytes) -> None:
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._temporary: TemporaryFile | None = None
+        self._writing = asyncio.ensure_future(storage._call(lambda: self._write(bucket, content)))
+
+    async def finish(self, path: str) -> None:
+        key = object_key(path)
+        await self._writing
+        await self._storage._call(lambda: self._publish(self._storage.file_of(path)), key)
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+        # Cancelled before it began, or after it ended, the thread does not see it any more.
+        self._writing.cancel()
+        self._writing.add_done_callback(_ignore_failure)
+        if (temporary := self._take()) is not None:
+            # A thread of its own: the storage may hang, and there is nobody to tell.
+            threading.Thread(target=temporary.discard, name="storage", daemon=True).start()
+
+    def _write(self, bucket: str, content: bytes) -> None:
+        temporary = self._storage._temporary_file(bucket, content)
+        with self._lock:
+            if not self._abandoned:
+                self._temporary = temporary
+                return
+        temporary.discard()
+
+    def _publish(self, target: Path) -> None:
+        if (temporary := self._take()) is None:
+            return
+        try:
+            self._storage._publish(temporary, target)
+        except BaseException:
+            temporary.discard()
+            raise
+        temporary.close()
+
+    def _take(self) -> TemporaryFile | None:
+        with self._lock:
+            temporary, self._temporary = self._temporary, None
+            return temporary
+
+
+def _ignore_failure(writing: asyncio.Future[None]) -> None:
+    if not writing.cancelled():
+        writing.exception()
 
 
 def _scan(root: Path, key: str) -> tuple[list[str], list[StoredObject]]:

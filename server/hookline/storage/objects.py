@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 __all__ = [
+    "BegunWrite",
     "MissingObject",
     "ObjectRefused",
     "Storage",
@@ -59,8 +60,24 @@ class StoredObject:
     modified: datetime
 
 
+class BegunWrite(Protocol):
+    """The write of an object whose path is not known yet. Call `finish` or `abandon`, once."""
+
+    async def finish(self, path: str) -> None:
+        """Make the object durable at this path. Raises StorageError."""
+
+    def abandon(self) -> None:
+        """Remove what was written. Does not wait for the storage."""
+
+
 class Storage(Protocol):
     """Objects by path. Every method is safe to repeat, and may raise StorageError."""
+
+    is_remote: bool
+    """Whether a write may take seconds, and fail while we are well: it crosses a network."""
+
+    def begin_write(self, bucket: str, content: bytes) -> BegunWrite:
+        """Begin to write an object of this bucket, as far as that works without its path."""
 
     async def write(self, path: str, content: bytes) -> None:
         """Make the object durable."""

@@ -114,6 +114,8 @@ class SupabaseStorage:
     name of its bucket. Nothing is retried here. Every call ends within `seconds`.
     """
 
+    is_remote = True
+
     def __init__(
         self, client: AsyncStorageClient, *, url: str, key: str, bucket: str, seconds: float
     ) -> None:
@@ -134,6 +136,10 @@ class SupabaseStorage:
             bucket,
             mime,
         )
+
+    def begin_write(self, bucket: str, content: bytes) -> _BegunWrite:
+        """Nothing is sent before the path is known."""
+        return _BegunWrite(self, content)
 
     async def delete(self, path: str) -> None:
         """Remove the object. A missing object is no error. Raises StorageError."""
@@ -244,6 +250,20 @@ class SupabaseStorage:
         return kind(
             f"Supabase Storage refused it ({status} {code}): see the project's storage logs"
         )
+
+
+class _BegunWrite:
+    """See BegunWrite."""
+
+    def __init__(self, storage: SupabaseStorage, content: bytes) -> None:
+        self._storage = storage
+        self._content = content
+
+    async def finish(self, path: str) -> None:
+        await self._storage.write(path, self._content)
+
+    def abandon(self) -> None:
+        pass
 
 
 @asynccontextmanager

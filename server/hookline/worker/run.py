@@ -42,7 +42,7 @@ _NEEDS = Needs(
     role="hookline_worker",
     functions=(
         *("claim_jobs", "heartbeat", "release_lease", "advance_job", "fail_job", "defer_job"),
-        *("pause_stage", "receive_content", "finish_content"),
+        *("pause_stage", "receive_content", "keep_content", "finish_content"),
     ),
 )
 # How long to wait, after handlers were cancelled, until their leases are released, in seconds.

@@ -35,8 +35,7 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('contents', 'content_is_not_empty', '23514', $$
     insert into contents (job_id, ordinal, attempt, content_sha256, content_bytes, content, path, correlation_id)
     select job_id, 2, 1, repeat('d', 64), 0, '', 'storage://parsed/z', 'z' from upload_jobs where correlation_id = 'a'$$),
-  ('contents', 'content_waits_until_stored', '23514', 'update contents set stored_at = null'),
-  ('contents', 'content_waits_until_stored', '23514', $$update contents set content = '\x01'$$),
+  ('contents', 'stored_content_has_no_bytes_here', '23514', $$update contents set content = '\x01'$$),
   ('contents', 'only_content_with_a_path_is_stored', '23514', $$
     update contents as c set path = null from upload_jobs as j where j.job_id = c.job_id and j.correlation_id = 'a'$$),
   ('contents', 'path_is_ours', '23514', $$

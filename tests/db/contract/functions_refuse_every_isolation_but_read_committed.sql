@@ -1,6 +1,6 @@
 begin isolation level repeatable read;
 \ir ../search_path.psql
-select plan(18);
+select plan(20);
 
 -- Every function that locks what it then reads, whichever role may call it.
 select throws_ok(call, 'UP012', null, call || ' is refused')
@@ -10,6 +10,8 @@ select throws_ok(call, 'UP012', null, call || ' is refused')
     $$select upload_pipeline.receive_event('s', 'd', repeat('a', 64), 'e', 'parse_ready', parse_job_id => 'p')$$,
     $$select upload_pipeline.receive_content('s', 'd', repeat('a', 64), 'e', gen_random_uuid(), 'x')$$,
     $$select upload_pipeline.finish_content(gen_random_uuid(), 1)$$,
+    $$select upload_pipeline.keep_content(gen_random_uuid(), 1, 'x')$$,
+    $$select upload_pipeline.abandon_content(gen_random_uuid(), 1)$$,
     $$select upload_pipeline.claim_jobs('uploaded', 'w')$$,
     $$select upload_pipeline.heartbeat(gen_random_uuid(), gen_random_uuid())$$,
     $$select upload_pipeline.fail_job(gen_random_uuid(), gen_random_uuid(), '{"code": "a", "error": "a"}')$$,

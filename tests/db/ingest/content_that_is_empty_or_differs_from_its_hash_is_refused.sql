@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(8);
+select plan(11);
 
 select pg_temp.make_job('a');
 select throws_ok(
@@ -20,6 +20,20 @@ select throws_ok(
 select throws_ok(
   $$select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => null)$$, 'UP008', null,
   'null content is refused'
+);
+select throws_ok(
+  $$select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => null, content_bytes => 3)$$,
+  'UP008', null, 'null content without a hash is refused'
+);
+select throws_ok(
+  $$select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => null, content_bytes => 3,
+      content_sha256 => 'a')$$,
+  'UP008', null, 'null content with a malformed hash is refused'
+);
+select throws_ok(
+  $$select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => null, content_bytes => 3,
+      content_sha256 => pg_temp.sha('# a'), recognised => false)$$,
+  'UP008', null, 'null content of unknown shape is refused'
 );
 select throws_ok(
   $$select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '', recognised => false)$$,

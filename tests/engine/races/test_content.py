@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from uuid import UUID
+
+import pytest
+
 from engine.races.arguments import content_delivery, event_delivery, new_job
 from engine.races.sessions import World, failed_job, race
 
@@ -168,3 +173,67 @@ def test_drain_skips_content_that_another_drain_has_claimed(world: World) -> Non
     assert one[0]["ordinal"] != two[0]["ordinal"]
     first.commit()
     second.commit()
+
+
+def _awaited(world: World, content: bytes = b"# a") -> UUID:
+    job_id = world.make_job()
+    delivery = content_delivery("d1", job_id, content)
+    announced = {
+        **delivery,
+        "content": None,
+        "content_sha256": hashlib.sha256(content).hexdigest(),
+        "content_bytes": len(content),
+    }
+    assert world.call("receive_content", **announced)["outcome"] == "awaited"
+    return job_id
+
+
+def test_bytes_that_are_kept_while_another_writer_finishes_are_dropped(world: World) -> None:
+    job_id = _awaited(world)
+    finish = ("finish_content", {"job_id": job_id, "ordinal": 1})
+    keep = ("keep_content", {"job_id": job_id, "ordinal": 1, "content": b"# a"})
+    finished, kept = race(world.session(), finish, world.session(), keep)
+    assert (finished["outcome"], kept["outcome"]) == ("applied", "duplicate")
+    assert world.one("select count(content) from upload_pipeline.contents") == 0
+
+
+def test_content_that_is_finished_while_its_bytes_are_kept_leaves_none(world: World) -> None:
+    job_id = _awaited(world)
+    finish = ("finish_content", {"job_id": job_id, "ordinal": 1})
+    keep = ("keep_content", {"job_id": job_id, "ordinal": 1, "content": b"# a"})
+    kept, finished = race(world.session(), keep, world.session(), finish)
+    assert (kept["outcome"], finished["outcome"]) == ("kept", "applied")
+    assert world.outcome("d1") == "applied"
+    assert world.one("select count(content) from upload_pipeline.contents") == 0
+
+
+@pytest.mark.parametrize(("step", "content"), [("keep_content", b"# a"), ("finish_content", None)])
+def test_content_that_was_kept_or_finished_is_not_abandoned(
+    world: World, step: str, content: bytes | None
+) -> None:
+    job_id = _awaited(world)
+    arguments = {"job_id": job_id, "ordinal": 1}
+    race(
+        world.session(),
+        (step, {**arguments, **({"content": content} if content else {})}),
+        world.session(),
+        ("abandon_content", arguments),
+    )
+    assert world.one("select run_after is not null from upload_pipeline.contents")
+
+
+def test_content_that_was_abandoned_a_moment_ago_is_kept_and_finished(world: World) -> None:
+    job_id = _awaited(world)
+    arguments = {"job_id": job_id, "ordinal": 1}
+    _, kept = race(
+        world.session(),
+        ("abandon_content", arguments),
+        world.session(),
+        ("keep_content", {**arguments, "content": b"# a"}),
+    )
+    assert kept["outcome"] == "kept"
+    world.watcher.execute(
+        "update upload_pipeline.contents set run_after = run_after - '1 h'::interval"
+    )
+    assert world.call("claim_contents")["content"] == b"# a"
+    assert world.call("finish_content", **arguments)["outcome"] == "applied"

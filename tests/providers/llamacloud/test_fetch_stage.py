@@ -222,12 +222,12 @@ class _Same(LlamaCloud):
 async def test_content_is_kept_and_costs_no_try_while_the_storage_is_away(
     worker: CloudWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(**_: object) -> None:
+    def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     job_id = await worker.ready()
     with monkeypatch.context() as patched:
-        patched.setattr("tempfile.mkstemp", fail)
+        patched.setattr("hookline.storage.files.TemporaryFile", fail)
         await worker.work("parse_ready")
     assert worker.last_error(job_id) == "storage_unavailable"
     assert worker.codes(job_id)[-1] == "stage_deferred"

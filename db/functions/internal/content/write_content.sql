@@ -1,10 +1,13 @@
 -- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets
 -- the same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
+-- Bytes that are here stay, also if the same content comes again without them.
 -- Locks: content. Calls: clock.
 create or replace function upload_pipeline.write_content(
   job upload_pipeline.upload_jobs,
   attempt integer,
   content bytea,
+  content_sha256 text,
+  content_bytes bigint,
   recognised boolean,
   details jsonb,
   correlation_id text
@@ -27,8 +30,8 @@ begin
     job_id, ordinal, attempt, content_sha256, content_bytes, content, path, details, correlation_id,
     received_at, run_after
   ) values (
-    job.job_id, v_ordinal, write_content.attempt, encode(sha256(write_content.content), 'hex'),
-    octet_length(write_content.content), write_content.content,
+    job.job_id, v_ordinal, write_content.attempt, write_content.content_sha256,
+    write_content.content_bytes, write_content.content,
     case when write_content.recognised then
       format(
         'storage://parsed/%s/%s%s.md',
@@ -42,7 +45,7 @@ begin
   )
   on conflict on constraint one_row_a_content do update
      set attempt = greatest(c.attempt, excluded.attempt),
-         content = excluded.content,
+         content = coalesce(excluded.content, c.content),
          path = coalesce(c.path, excluded.path),
          details = excluded.details,
          correlation_id = excluded.correlation_id,
@@ -55,11 +58,11 @@ end;
 $$;
 
 comment on function upload_pipeline.write_content(
-  upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
+  upload_pipeline.upload_jobs, integer, bytea, text, bigint, boolean, jsonb, text
 ) is
-  'Saves content of a locked job in Postgres and chooses its path in storage. Content of unknown shape gets no '
-  'path.';
+  'Writes content of a locked job and chooses its path in storage. content is null if only the caller has the bytes. '
+  'Content of unknown shape gets no path.';
 
 revoke all on function upload_pipeline.write_content(
-  upload_pipeline.upload_jobs, integer, bytea, boolean, jsonb, text
+  upload_pipeline.upload_jobs, integer, bytea, text, bigint, boolean, jsonb, text
 ) from public;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from hookline.providers.llamacloud.reports import SOURCE
 from hookline.sources.markdown import holds_text
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
-from hookline.storage.content import store_content
+from hookline.storage.content import hash_of, take_content
 from hookline.storage.objects import StorageError
 from hookline.timing import now
 
@@ -70,33 +69,31 @@ class Fetch:
         return HandedOver()
 
     async def _store(self, job: Job, tools: Tools, result: Result, content: bytes) -> None:
-        sha256 = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
+        sha256 = await hash_of(content)
         details: dict[str, Any] = {
             "parse_job_id": result.job.id,
             "content_length": len(result.markdown),
             "pages": len(result.pages),
         }
-        receipt = await tools.engine.receive_content(
-            SOURCE,
-            sha256,
-            Content(
-                delivery_id=f"fetched:{result.job.id}",
-                event_type="parse.result",
-                job_id=job.job_id,
-                content=content,
-                document_id=job.document_id,
-                parse_job_id=result.job.id,
-                attempt=job.attempt,
-                details=details,
-            ),
+        delivery = Content(
+            delivery_id=f"fetched:{result.job.id}",
+            event_type="parse.result",
+            job_id=job.job_id,
+            content=content,
+            document_id=job.document_id,
+            parse_job_id=result.job.id,
+            attempt=job.attempt,
+            details=details,
         )
         try:
-            receipt = await store_content(
+            receipt = await take_content(
                 tools.engine,
                 tools.storage,
-                receipt,
-                content,
+                SOURCE,
+                sha256,
+                delivery,
                 deadline=tools.settings.storage_deadline,
+                repeatable=True,
             )
         except StorageError as error:
             raise _outcome_of_kept(error, self._now()) from error

@@ -1,0 +1,27 @@
+-- Takes awaited content out of the drain's queue: its writer has ended, and its object is not there. The row stays, so
+-- that its path is not given out twice. A late writer, and the same content once more, can still finish it.
+-- Locks: content. Calls: check_isolation.
+create or replace function upload_pipeline.abandon_content(job_id uuid, ordinal integer)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+  select upload_pipeline.check_isolation();
+
+  update upload_pipeline.contents as c
+     set run_after = null
+   where c.job_id = abandon_content.job_id
+     and c.ordinal = abandon_content.ordinal
+     and c.path is not null
+     and c.content is null
+     and c.stored_at is null;
+$$;
+
+comment on function upload_pipeline.abandon_content(uuid, integer) is
+  'Call it when claim_contents gave content without bytes, and storage has no object of its hash. The content has to '
+  'come again: from the sender, or from the provider when the job is overdue. Changes nothing if the bytes are here.';
+
+revoke all on function upload_pipeline.abandon_content(uuid, integer) from public;
+grant execute on function upload_pipeline.abandon_content(uuid, integer) to hookline_ingest;
