@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.deliveries import Content, Notice
+from hookline.postgres.errors import DatabaseError, error_of
 from hookline.postgres.pool import CALL_TIMEOUT, transaction
 from hookline.postgres.records import (
     ClaimedContent,
@@ -36,14 +38,58 @@ _SLOWEST = 2**20
 _LARGEST_CONTENT = 60.0
 
 
+# As JSON, all deliveries are one parameter, which costs the least to send.
+_RECEIVE_EVENTS = b"""
+select outcome, job_id, document_id, status, version, event_id, ordinal, path,
+  sqlstate, message, detail, hint
+from upload_pipeline.receive_events(array(
+  select d from pg_catalog.json_populate_recordset(null::upload_pipeline.delivery, %s::json) as d
+))
+order by number
+"""
+
+
 class Engine:
     """Calls the SQL functions. Each method is one transaction, and may raise DatabaseError."""
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
 
+    async def receive_events(
+        self, deliveries: Sequence[tuple[str, str, Notice]]
+    ) -> list[Receipt | DatabaseError]:
+        """Take many deliveries without content: each a source, the SHA-256 of its body, a notice.
+
+        The answers are in the same order: a receipt, or what receive_event raises. Unavailable with
+        SQLSTATE 55P03: another session holds the job, and receive_event would wait for it.
+        """
+        rows = [
+            {
+                "source": source,
+                "delivery_id": notice.delivery_id,
+                "body_sha256": body_sha256,
+                "event_type": notice.event_type,
+                "code": notice.code,
+                "job_id": None if notice.job_id is None else str(notice.job_id),
+                "document_id": None if notice.document_id is None else str(notice.document_id),
+                "parse_job_id": notice.parse_job_id,
+                "payload": notice.payload,
+                "correlation_id": notice.correlation_id,
+            }
+            for source, body_sha256, notice in deliveries
+        ]
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(_RECEIVE_EVENTS, [json.dumps(rows)], binary=True)
+            answers = await cursor.fetchall()
+        return [
+            Receipt(*receipt)
+            if sqlstate is None
+            else error_of(sqlstate, message, detail=detail, hint=hint)
+            for *receipt, sqlstate, message, detail, hint in answers
+        ]
+
     async def receive_event(self, source: str, body_sha256: str, notice: Notice) -> Receipt:
-        """Take a delivery without content.
+        """Take a delivery without content. Waits for its job if another session holds it.
 
         Raises UnknownJob, DocumentMismatch, DeliveryConflict.
         """

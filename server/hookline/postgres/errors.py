@@ -25,6 +25,7 @@ __all__ = [
     "UnfinishedJobExists",
     "UnknownJob",
     "UnusableContent",
+    "error_of",
     "meaning_of",
     "reason_of",
 ]
@@ -168,14 +169,16 @@ def meaning_of(error: psycopg.Error) -> DatabaseError:
         if isinstance(error, psycopg.DataError):
             kind = InvalidArgument
         return kind(type(error).__name__)
-    for length in (5, 2):
-        if found := ERRORS.get(sqlstate[:length]):
-            kind = found
-            break
     diagnostics = error.diag
-    return kind(
+    return error_of(
+        sqlstate,
         diagnostics.message_primary or type(error).__name__,
-        sqlstate=sqlstate,
-        detail=diagnostics.message_detail or "",
-        hint=diagnostics.message_hint or "",
+        detail=diagnostics.message_detail,
+        hint=diagnostics.message_hint,
     )
+
+
+def error_of(sqlstate: str, message: str, *, detail: str | None, hint: str | None) -> DatabaseError:
+    """The exception for an SQLSTATE, with what Postgres said."""
+    kind = ERRORS.get(sqlstate) or ERRORS.get(sqlstate[:2]) or DatabaseError
+    return kind(message, sqlstate=sqlstate, detail=detail or "", hint=hint or "")

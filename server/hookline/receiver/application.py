@@ -20,6 +20,7 @@ from hookline.process.problems import INTERNAL, problem
 from hookline.process.readiness import Readiness
 from hookline.receiver.bodies import BodyBudget, check_expectation
 from hookline.receiver.busy_jobs import BusyJobs
+from hookline.receiver.gathering import Gatherer
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
 from hookline.receiver.refusals import RefusalCounter, reason_of
@@ -66,6 +67,7 @@ def make_application(
     metrics.watch_bodies(bodies)
     busy_jobs = BusyJobs()
     parsing = asyncio.Semaphore(_PARSED_AT_ONCE)
+    gatherer = Gatherer(engine, busy_jobs, connections=settings.pool_size)
     for source in sources:
         handler = _Handler(
             source=source,
@@ -74,6 +76,7 @@ def make_application(
             bodies=bodies,
             busy_jobs=busy_jobs,
             parsing=parsing,
+            gatherer=gatherer,
             metrics=metrics,
             notifier=notifier,
             refusals=refusals,
@@ -114,6 +117,7 @@ class _Handler:
         bodies: BodyBudget,
         busy_jobs: BusyJobs,
         parsing: asyncio.Semaphore,
+        gatherer: Gatherer,
         metrics: ReceiverMetrics,
         notifier: Notifier,
         refusals: RefusalCounter,
@@ -126,6 +130,7 @@ class _Handler:
         self._bodies = bodies
         self._busy_jobs = busy_jobs
         self._parsing = parsing
+        self._gatherer = gatherer
         self._metrics = metrics
         self._notifier = notifier
         self._refusals = refusals
@@ -185,10 +190,7 @@ class _Handler:
             body.clear()
 
             if isinstance(event, Notice):
-                async with self._busy_jobs.one_call(_key_of(event)):
-                    receipt = await self._engine.receive_event(
-                        self._source.name, body_sha256, event
-                    )
+                receipt = await self._gatherer.receive(self._source.name, body_sha256, event)
             else:
                 receipt = await self._take_content(body_sha256, event, progress)
             progress.record(receipt, event)

@@ -1,0 +1,123 @@
+"""Takes many thin deliveries with one statement, without making one of them wait for others.
+
+There is no timer. While a statement is under way, the deliveries that arrive wait for the next one,
+which takes them all. So one delivery alone is sent at once, and the more arrive, the more of them
+share one transaction. A delivery whose job another session holds waits for it by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hookline.postgres.deliveries import Notice
+from hookline.postgres.engine import Engine
+from hookline.postgres.errors import Unavailable
+from hookline.postgres.records import Receipt
+from hookline.receiver.busy_jobs import BusyJobs, JobBusy
+
+__all__ = ["Gatherer"]
+
+# Statements under way at once. With two, one is carried out while the other one is committed.
+_STATEMENTS = 2
+# Deliveries of one statement: from here on a larger one is hardly faster.
+_MOST = 64
+# Seconds that a delivery waits for one of the connections that may wait for locks.
+_PATIENCE = 2.0
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+class _Waiting(NamedTuple):
+    source: str
+    body_sha256: str
+    notice: Notice
+    answer: asyncio.Future[Receipt]
+
+
+class Gatherer:
+    """The thin deliveries of one process that are not answered yet.
+
+    `connections` is the size of the pool; fewer than half of them wait for locks at any time.
+    """
+
+    def __init__(self, engine: Engine, busy_jobs: BusyJobs, *, connections: int) -> None:
+        self._engine = engine
+        self._busy_jobs = busy_jobs
+        self._waiting: list[_Waiting] = []
+        self._statements: set[asyncio.Task[None] | None] = set()
+        self._places = asyncio.Semaphore(max(1, (connections - 1) // 2))
+
+    async def receive(self, source: str, body_sha256: str, notice: Notice) -> Receipt:
+        """Take one delivery, together with others. Raises what Engine.receive_event raises.
+
+        Once it is sent, a cancellation does not undo it.
+        """
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(source, body_sha256, notice, answer))
+        if len(self._statements) < _STATEMENTS:
+            # The task begins when all who are ready now have joined.
+            statement = asyncio.create_task(self._send_waiting(), name="gathered statement")
+            self._statements.add(statement)
+        try:
+            return await answer
+        except Unavailable as error:
+            if error.sqlstate != _LOCK_NOT_AVAILABLE:
+                raise
+        return await self._receive_alone(source, body_sha256, notice)
+
+    async def _receive_alone(self, source: str, body_sha256: str, notice: Notice) -> Receipt:
+        key = notice.job_id or notice.parse_job_id or notice.delivery_id
+        async with self._busy_jobs.one_call(key):
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._places.acquire()
+            except TimeoutError:
+                raise JobBusy("other deliveries wait for jobs that are held") from None
+            try:
+                return await self._engine.receive_event(source, body_sha256, notice)
+            finally:
+                self._places.release()
+
+    async def _send_waiting(self) -> None:
+        try:
+            while self._waiting:
+                sent, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                # The sender of a cancelled one has gone, and will send it again.
+                await self._send([one for one in sent if not one.answer.done()])
+        finally:
+            # Not in a callback: whoever arrives before that would wait for a task that has ended.
+            self._statements.discard(asyncio.current_task())
+
+    async def _send(self, sent: list[_Waiting]) -> None:
+        if not sent:
+            return
+        try:
+            answers: Sequence[Receipt | Exception] = await self._engine.receive_events(
+                [(one.source, one.body_sha256, one.notice) for one in sent]
+            )
+        except asyncio.CancelledError:
+            _answer(sent, [Unavailable("the receiver stops")] * len(sent))
+            raise
+        except Unavailable as error:
+            # A lost connection, a time-out, a commit of which nothing is known: everybody sends
+            # again.
+            answers = [error] * len(sent)
+        except Exception as error:
+            if len(sent) > 1:
+                # One of them cannot even be read, or is refused at the commit. It fails alone.
+                for one in sent:
+                    await self._send([one])
+                return
+            answers = [error]
+        _answer(sent, answers)
+
+
+def _answer(sent: Sequence[_Waiting], answers: Sequence[Receipt | Exception]) -> None:
+    for one, answer in zip(sent, answers, strict=True):
+        if one.answer.done():
+            continue
+        if isinstance(answer, Exception):
+            one.answer.set_exception(answer)
+        else:
+            one.answer.set_result(answer)
