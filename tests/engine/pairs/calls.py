@@ -14,6 +14,7 @@ from engine.pairs.scenes import OWNER, Scene
 from engine.races.arguments import (
     ERROR,
     Row,
+    awaited_delivery,
     cap,
     claim,
     content_delivery,
@@ -120,11 +121,20 @@ CALLS = [
     ),
     Call("receive_content", _received(b"# kept", parse_job_id="P1")),
     Call("receive_content: other", _received(b"# other", parse_job_id="P2")),
+    Call(
+        "receive_content: awaited",
+        lambda scene: awaited_delivery("of b'# kept'", scene.job_id, b"# kept", parse_job_id="P1"),
+    ),
     Call("receive_content: of unknown shape", _received(b"??", recognised=False)),
     Call(
         "count_refusals",
         _none(refusals='[{"source": "llamacloud", "reason": "no_match", "count": 2}]'),
     ),
+    Call(
+        "keep_content",
+        lambda scene: {"job_id": scene.job_id, "ordinal": scene.ordinal, "content": b"# kept"},
+    ),
+    Call("abandon_content", lambda scene: {"job_id": scene.job_id, "ordinal": scene.ordinal}),
     Call("finish_content", lambda scene: {"job_id": scene.job_id, "ordinal": scene.ordinal}),
     Call("claim_contents", _none(batch=10)),
     Call("claim_deletions", _none(batch=10)),

@@ -15,6 +15,7 @@ import psycopg
 
 from engine.races.arguments import (
     Row,
+    awaited_delivery,
     cap,
     claim,
     content_delivery,
@@ -217,6 +218,12 @@ def _kept(stage: Stage, scene: Scene) -> None:
     scene.ordinal = stage.keep(scene)
 
 
+def _awaited(stage: Stage, scene: Scene) -> None:
+    _queued(stage, scene)
+    content = awaited_delivery("of b'# kept'", scene.job_id, b"# kept", parse_job_id="P1")
+    scene.ordinal = stage.call("receive_content", **content)["ordinal"]
+
+
 def _parsed(stage: Stage, scene: Scene) -> None:
     _kept(stage, scene)
     stage.call("finish_content", job_id=scene.job_id, ordinal=scene.ordinal)
@@ -258,6 +265,7 @@ SCENES: dict[str, Callable[[Stage, Scene], None]] = {
     "queued": _queued,
     "missed": _missed,
     "ready": _ready,
+    "awaited": _awaited,
     "kept": _kept,
     "parsed": _parsed,
     "complete": _complete,

@@ -56,6 +56,16 @@ def content_delivery(delivery_id: str, job_id: UUID, content: bytes, **arguments
     }
 
 
+def awaited_delivery(delivery_id: str, job_id: UUID, content: bytes, **arguments: Any) -> Row:
+    """The arguments of receive_content for a caller who stores the content itself."""
+    return {
+        **content_delivery(delivery_id, job_id, content, **arguments),
+        "content": None,
+        "content_sha256": sha(content),
+        "content_bytes": len(content),
+    }
+
+
 ERROR = Jsonb({"code": "boom", "error": "It broke."})
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID
 
 import pytest
 
-from engine.races.arguments import content_delivery, event_delivery, new_job
+from engine.races.arguments import awaited_delivery, content_delivery, event_delivery, new_job
 from engine.races.sessions import World, failed_job, race
 
 
@@ -177,14 +176,8 @@ def test_drain_skips_content_that_another_drain_has_claimed(world: World) -> Non
 
 def _awaited(world: World, content: bytes = b"# a") -> UUID:
     job_id = world.make_job()
-    delivery = content_delivery("d1", job_id, content)
-    announced = {
-        **delivery,
-        "content": None,
-        "content_sha256": hashlib.sha256(content).hexdigest(),
-        "content_bytes": len(content),
-    }
-    assert world.call("receive_content", **announced)["outcome"] == "awaited"
+    delivery = awaited_delivery("d1", job_id, content)
+    assert world.call("receive_content", **delivery)["outcome"] == "awaited"
     return job_id
 
 
