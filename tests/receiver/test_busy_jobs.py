@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.errors import Unavailable
+from hookline.postgres.pool import open_pool, transaction
 from hookline.receiver.busy_jobs import BusyJobs, JobBusy
 from support.sender import Sender, Start, event_of
+from support.waiting import until
 
 POOL_SIZE = 2
 
@@ -48,8 +52,14 @@ async def wait_for_lock_wait(sender: Sender) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_calls_about_one_job_follow_each_other() -> None:
-    busy_jobs = BusyJobs()
+@pytest.fixture
+async def pool(login: Callable[[str], str]) -> AsyncIterator[AsyncConnectionPool]:
+    async with open_pool(login("ingest"), size=1, prepare_threshold=5, name="test") as made:
+        yield made
+
+
+async def test_calls_about_one_job_follow_each_other(pool: AsyncConnectionPool) -> None:
+    busy_jobs = BusyJobs(pool)
     running = 0
 
     async def call() -> None:
@@ -63,8 +73,10 @@ async def test_calls_about_one_job_follow_each_other() -> None:
     await asyncio.gather(*(call() for _ in range(20)))
 
 
-async def test_a_call_that_takes_long_turns_others_away_and_leaves_nothing_behind() -> None:
-    busy_jobs = BusyJobs()
+async def test_a_call_that_takes_long_turns_others_away_and_leaves_nothing_behind(
+    pool: AsyncConnectionPool,
+) -> None:
+    busy_jobs = BusyJobs(pool)
     async with busy_jobs.one_call("job"):
         with pytest.raises(JobBusy):
             async with busy_jobs.one_call("job"):
@@ -79,3 +91,23 @@ async def test_a_call_that_takes_long_turns_others_away_and_leaves_nothing_behin
     with pytest.raises(JobBusy):
         async with busy_jobs.one_call("job"):
             pass
+
+
+async def test_when_many_calls_wait_for_a_connection_others_are_turned_away_at_once(
+    pool: AsyncConnectionPool,
+) -> None:
+    busy_jobs = BusyJobs(pool)
+
+    async def call() -> None:
+        async with transaction(pool):
+            pass
+
+    async with transaction(pool):
+        waiting = [asyncio.create_task(call()) for _ in range(8)]
+        await until(lambda: pool.get_stats().get("requests_waiting") == 8)
+        with pytest.raises(JobBusy, match="8 calls wait"):
+            async with busy_jobs.one_call("job"):
+                pass
+    await asyncio.gather(*waiting)
+    async with busy_jobs.one_call("job"):
+        pass

@@ -55,6 +55,11 @@ class Engine:
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
 
+    @property
+    def pool(self) -> AsyncConnectionPool:
+        """The pool that all calls share."""
+        return self._pool
+
     async def receive_events(
         self, deliveries: Sequence[tuple[str, str, Notice]]
     ) -> list[Receipt | DatabaseError]:

@@ -65,7 +65,7 @@ def make_application(
     application = web.Application()
     bodies = BodyBudget(settings.body_budget)
     metrics.watch_bodies(bodies)
-    busy_jobs = BusyJobs()
+    busy_jobs = BusyJobs(engine.pool)
     parsing = asyncio.Semaphore(_PARSED_AT_ONCE)
     gatherer = Gatherer(engine, busy_jobs, connections=settings.pool_size)
     for source in sources:

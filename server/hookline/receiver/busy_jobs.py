@@ -1,8 +1,11 @@
-"""Jobs whose rows somebody holds, such as a DBA with an open transaction, keep few connections.
+"""Which deliveries are turned away at once, so that those that wait get their turn in time.
 
-Each call about such a job waits for the row as long as SQL lets it, and keeps a connection that
-long. So there is one call about a job at a time, and after a vain wait none for a moment. The
-senders of the others are told at once to come again.
+Somebody may hold the row of a job, such as a DBA with an open transaction. Each call about it waits
+as long as SQL lets it, and keeps a connection that long. So there is one call about a job at a
+time, and after a vain wait none for a moment.
+
+After an outage many senders come at once. If all were let in, each would wait until its sender has
+given up, and none would be answered.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+
+from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.errors import Unavailable
 
@@ -19,23 +24,30 @@ __all__ = ["BusyJobs", "JobBusy"]
 _PATIENCE = 0.1
 # Seconds after a vain wait in which nobody asks for the row again.
 _PAUSE = 1.0
+# Calls that may wait for each connection of the pool.
+_LONGEST_QUEUE = 8
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
 class JobBusy(Unavailable):
-    """Another call waits for this job already."""
+    """Another call waits for this job already, or too many wait for a connection."""
 
 
 class BusyJobs:
-    """The calls of one process that are under way, by what they are about."""
+    """The calls of one process that are under way, by what they are about.
 
-    def __init__(self) -> None:
+    With `pool`, calls are also turned away while too many wait for one of its connections.
+    """
+
+    def __init__(self, pool: AsyncConnectionPool | None = None) -> None:
+        self._pool = pool
         self._calls: dict[Hashable, asyncio.Event] = {}
         self._held_until: dict[Hashable, float] = {}
 
     @asynccontextmanager
     async def one_call(self, key: Hashable) -> AsyncIterator[None]:
         """Make one call about a job inside the block. Raises JobBusy instead of waiting long."""
+        self._refuse_in_a_crowd()
         await self._wait_for_turn(key)
         ended = self._calls[key] = asyncio.Event()
         try:
@@ -47,6 +59,12 @@ class BusyJobs:
         finally:
             del self._calls[key]
             ended.set()
+
+    def _refuse_in_a_crowd(self) -> None:
+        if self._pool is not None:
+            waiting = self._pool.get_stats().get("requests_waiting", 0)
+            if waiting >= _LONGEST_QUEUE * self._pool.max_size:
+                raise JobBusy(f"{waiting} calls wait for a connection to Postgres")
 
     async def _wait_for_turn(self, key: Hashable) -> None:
         now = asyncio.get_running_loop().time()
