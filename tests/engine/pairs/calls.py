@@ -197,6 +197,9 @@ SKIPPING = {
     "purge",
 }
 
+# It deletes each old row that nobody holds: of two parked deliveries perhaps one only.
+ROW_BY_ROW = {"purge"}
+
 # A worker or a drain that waited for one row would leave all the others undone. claim_reservations
 # waits for set_credit_cap, which locks the whole table for a moment.
 NEVER_WAITING = {"claim_contents", "claim_deletions", "claim_jobs"}

@@ -24,7 +24,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from engine.pairs.calls import NEVER_WAITING, SKIPPING, Call
+from engine.pairs.calls import NEVER_WAITING, ROW_BY_ROW, SKIPPING, Call
 from engine.pairs.scenes import Scene, Stage
 from engine.races.arguments import Row
 
@@ -307,9 +307,12 @@ class Pairs:
             there = self._serially(scene, first, second)
             back = self._serially(scene, second, first)
             allowed = [there, Result(back.second, back.first, back.left)]
-        if "BROKEN" in result.left and not any("BROKEN" in one.left for one in allowed):
+        is_busy = any(BUSY in answer for answer in (result.first, result.second))
+        # What is broken in the scene stays so, if the call that would mend it was busy.
+        unbroken = all("BROKEN" not in one.left for one in allowed)
+        if "BROKEN" in result.left and unbroken and not (is_busy and scene.name == "missed"):
             return "check_integrity finds something"
-        if any(BUSY in answer for answer in (result.first, result.second)):
+        if is_busy or {first.function, second.function} & ROW_BY_ROW:
             return None
         if {first.function, second.function} & SKIPPING:
             return None if any(result.left == one.left for one in allowed) else "left otherwise"
