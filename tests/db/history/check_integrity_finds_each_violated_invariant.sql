@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(16);
+select plan(17);
 
 select pg_temp.make_job('a');
 select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('a'), parse_job_id => 'p1');
@@ -48,6 +48,8 @@ select is(pg_temp.found_after(damage), found, found)
     (1, 'history_has_gaps a', $$delete from upload_pipeline.events where version = 1 and job_id = pg_temp.job('a');
        update upload_pipeline.events set version = version - 1, from_status = case when version = 2 then null else from_status end
         where job_id = pg_temp.job('a')$$),
+    (1, 'history_has_gaps a', $$update upload_pipeline.events set version = version + 1
+        where job_id = pg_temp.job('a') and version = (select max(version) from upload_pipeline.events where job_id = pg_temp.job('a'))$$),
     (2, 'history_is_broken a', $$update upload_pipeline.events set from_status = 'parse_queued' where job_id = pg_temp.job('a') and version = 3$$),
     (3, 'birth_is_not_initial b, history_is_broken b',
        $$update upload_pipeline.events set to_status = 'parse_queued' where job_id = pg_temp.job('b') and version = 1$$),

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(14);
+select plan(17);
 
 select pg_temp.make_job('a');
 select is(
@@ -52,6 +52,20 @@ select results_eq(
   $$values ('lp', session_user::text collate "default", 'theirs')$$, 'the event says who accepted it'
 );
 select is(pg_temp.delivery('d1'), 'applied a x1 #2', 'the delivery is recorded as applied');
+-- The job has gone on to another attempt, which the content does not answer.
+select pg_temp.make_job('b');
+select pg_temp.receive_content(
+  delivery_id => 'd2', job_id => pg_temp.job('b'), content => '{"odd": 2}', recognised => false
+);
+select upload_pipeline.retry_job(job_id => pg_temp.job('b'));
+select throws_ok(
+  $$select upload_pipeline.accept_content(job_id => pg_temp.job('b'), ordinal => 1, markdown => '# odd')$$,
+  'UP002', null, 'content of an ended attempt cannot be accepted'
+);
+select is(
+  upload_pipeline.read_content(job_id => pg_temp.job('b'), ordinal => 1), '{"odd": 2}'::bytea, 'its bytes stay'
+);
+select is(pg_temp.delivery('d2'), 'unrecognised b x1 #1', 'and it still waits for a decision');
 select is_empty('select * from upload_pipeline.check_integrity()', 'check_integrity finds nothing');
 
 select * from finish();

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(21);
+select plan(22);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('a');
@@ -38,7 +38,12 @@ select pg_temp.set_clock('2026-01-01 13:30+00');
 select is(pg_temp.claim(batch => 1), 'b', 'after its end jobs are claimed without resume_stage');
 select upload_pipeline.release_lease(job_id => pg_temp.job('b'), lease_token => pg_temp.token('b'));
 select upload_pipeline.pause_stage(status => 'uploaded', until => '2026-02-01 13:30+00', reason => repeat('x', 500));
+select upload_pipeline.pause_stage(status => 'parsed', until => '2026-02-01 13:30+00', reason => 'another');
 select is(upload_pipeline.resume_stage(status => 'uploaded'), true, 'resume_stage ends a pause');
+select bag_eq(
+  'select status from upload_pipeline.statuses where paused_until is not null', array['parsed'],
+  'another stage stays paused'
+);
 select is(upload_pipeline.resume_stage(status => 'uploaded'), false, 'resume_stage of a running stage returns false');
 select is(pg_temp.claim(), 'b', 'after resume_stage the job is claimed');
 
