@@ -48,8 +48,8 @@ select 'stage_incomplete', s.status, null,
 union all
 select 'stage_incomplete', s.status, null,
        format(
-         'Its failure_code %s leads to %s, where jobs have content, and a job here may have none, so its failure cannot '
-         'be recorded', c.code, c.to_status
+         'Its failure_code %s leads to %s, where jobs have content, and a job here may have none, so its failure '
+         'cannot be recorded', c.code, c.to_status
        )
   from upload_pipeline.statuses as s
   join upload_pipeline.event_codes as c on c.code = s.failure_code

@@ -1957,7 +1957,7 @@ declare
   v_error jsonb;
 begin
   for v_job_id in
-    select *
+    select expired.job_id
       from (
         select j.job_id
           from upload_pipeline.upload_jobs as j
@@ -1968,7 +1968,8 @@ begin
            for no key update skip locked
       ) as expired
     union all
-    select *
+    -- Given by a clock that was ahead.
+    select early.job_id
       from (
         select j.job_id
           from upload_pipeline.upload_jobs as j
@@ -1978,7 +1979,7 @@ begin
          order by j.leased_until desc
          limit sweep_leases.batch
            for no key update skip locked
-      ) as given_by_a_wrong_clock
+      ) as early
   loop
     v_job := upload_pipeline.lock_job(v_job_id);
     v_error := jsonb_build_object(
@@ -6464,8 +6465,8 @@ select 'stage_incomplete', s.status, null,
 union all
 select 'stage_incomplete', s.status, null,
        format(
-         'Its failure_code %s leads to %s, where jobs have content, and a job here may have none, so its failure cannot '
-         'be recorded', c.code, c.to_status
+         'Its failure_code %s leads to %s, where jobs have content, and a job here may have none, so its failure '
+         'cannot be recorded', c.code, c.to_status
        )
   from upload_pipeline.statuses as s
   join upload_pipeline.event_codes as c on c.code = s.failure_code

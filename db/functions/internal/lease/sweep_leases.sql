@@ -12,7 +12,7 @@ declare
   v_error jsonb;
 begin
   for v_job_id in
-    select *
+    select expired.job_id
       from (
         select j.job_id
           from upload_pipeline.upload_jobs as j
@@ -23,7 +23,8 @@ begin
            for no key update skip locked
       ) as expired
     union all
-    select *
+    -- Given by a clock that was ahead.
+    select early.job_id
       from (
         select j.job_id
           from upload_pipeline.upload_jobs as j
@@ -33,7 +34,7 @@ begin
          order by j.leased_until desc
          limit sweep_leases.batch
            for no key update skip locked
-      ) as given_by_a_wrong_clock
+      ) as early
   loop
     v_job := upload_pipeline.lock_job(v_job_id);
     v_error := jsonb_build_object(
