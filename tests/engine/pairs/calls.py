@@ -200,6 +200,13 @@ SKIPPING = {
 # It deletes each old row that nobody holds: of two parked deliveries perhaps one only.
 ROW_BY_ROW = {"purge"}
 
+# Content is taken before it is known whether its job may still use it: a newer job of the document
+# may be made at the same moment. finish_content decides, and the unique index over unfinished jobs.
+DECIDED_LATER = {
+    frozenset({"create_job", "receive_content"}),
+    frozenset({"create_job", "keep_content"}),
+}
+
 # A worker or a drain that waited for one row would leave all the others undone. claim_reservations
 # waits for set_credit_cap, which locks the whole table for a moment.
 NEVER_WAITING = {"claim_contents", "claim_deletions", "claim_jobs"}

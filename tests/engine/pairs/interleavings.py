@@ -24,7 +24,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from engine.pairs.calls import NEVER_WAITING, ROW_BY_ROW, SKIPPING, Call
+from engine.pairs.calls import DECIDED_LATER, NEVER_WAITING, ROW_BY_ROW, SKIPPING, Call
 from engine.pairs.scenes import Scene, Stage
 from engine.races.arguments import Row
 
@@ -312,9 +312,10 @@ class Pairs:
         unbroken = all("BROKEN" not in one.left for one in allowed)
         if "BROKEN" in result.left and unbroken and not (is_busy and scene.name == "missed"):
             return "check_integrity finds something"
-        if is_busy or {first.function, second.function} & ROW_BY_ROW:
+        functions = frozenset({first.function, second.function})
+        if is_busy or functions & ROW_BY_ROW or functions in DECIDED_LATER:
             return None
-        if {first.function, second.function} & SKIPPING:
+        if functions & SKIPPING:
             return None if any(result.left == one.left for one in allowed) else "left otherwise"
         return None if result in allowed else "no order of the two gives this"
 
