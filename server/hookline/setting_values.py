@@ -21,6 +21,7 @@ from hookline.database_url import url_fault
 __all__ = [
     "ApiKey",
     "BaseUrl",
+    "Host",
     "ModuleNames",
     "PostgresUrl",
     "PublicUrl",
@@ -102,6 +103,17 @@ def _split_names(value: Any) -> Any:
 def _check_postgres_url(value: SecretStr) -> SecretStr:
     if fault := url_fault(value.get_secret_value()):
         raise ValueError(fault)
+    return value
+
+
+def _check_host(value: str) -> str:
+    # Empty would mean every address. The socket module fails with UnicodeError for the others.
+    try:
+        encoded = value.encode("idna")
+    except UnicodeError:
+        encoded = b""
+    if not encoded:
+        raise ValueError("it is a host name or an IP address")
     return value
 
 
@@ -189,6 +201,7 @@ def _check_port(parts: SplitResult) -> None:
         raise ValueError("its port is a number from 1 to 65535")
 
 
+Host = Annotated[str, AfterValidator(_check_host)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_check_postgres_url)]
 StorageUrl = Annotated[str, AfterValidator(_check_storage_url)]
 SupabaseUrl = Annotated[str, AfterValidator(_check_supabase_url)]

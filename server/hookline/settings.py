@@ -25,6 +25,7 @@ from hookline.database_url import variable_fault
 from hookline.setting_values import (
     ApiKey,
     BaseUrl,
+    Host,
     ModuleNames,
     PostgresUrl,
     PublicUrl,
@@ -116,10 +117,9 @@ class Settings(BaseSettings):
     llamacloud_secrets: Secrets = Field((), alias="HOOKLINE_LLAMACLOUD_SECRETS")
     push_secrets: Secrets = Field((), alias="HOOKLINE_PUSH_SECRETS")
 
-    # Not empty: an empty host would mean every address.
-    host: str = Field("127.0.0.1", alias="HOOKLINE_HOST", min_length=1)
+    host: Host = Field("127.0.0.1", alias="HOOKLINE_HOST")
     port: int = Field(8080, alias="HOOKLINE_PORT", ge=0, le=65535)
-    admin_host: str = Field("127.0.0.1", alias="HOOKLINE_ADMIN_HOST", min_length=1)
+    admin_host: Host = Field("127.0.0.1", alias="HOOKLINE_ADMIN_HOST")
     admin_port: int = Field(8081, alias="HOOKLINE_ADMIN_PORT", ge=0, le=65535)
     public_url: PublicUrl | None = Field(None, alias="HOOKLINE_PUBLIC_URL")
 

@@ -94,7 +94,7 @@ def test_a_hostile_key_of_standard_webhooks_is_named(monkeypatch: pytest.MonkeyP
 async def test_a_hostile_host_is_listened_on_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for settings in accepted(monkeypatch, "HOOKLINE_HOST"):
         # Only what fails before a name server is asked: that may take seconds.
-        if settings.host in (LONG, "[::1]", "127.0.0.1:80", "a..b", "%", "/", "a b"):
+        if settings.host in ("[::1]", "127.0.0.1:80", "%", "/", "a b"):
             runner = web.AppRunner(web.Application())
             with pytest.raises(ConfigurationError, match="HOOKLINE_HOST"):
                 await listen(runner, settings.host, 0, "HOOKLINE_")

@@ -116,9 +116,9 @@ WRONG = {
     "HOOKLINE_LLAMAPARSE_SCHEME": ["", "HEX", "none"],
     "HOOKLINE_LLAMACLOUD_SECRETS": ["", "short", f"{SECRET},"],
     "HOOKLINE_PUSH_SECRETS": ["", "short", f"{SECRET},"],
-    "HOOKLINE_HOST": [""],
+    "HOOKLINE_HOST": ["", "a..b", "a" * 64],
     "HOOKLINE_PORT": ["", "-1", "65536", "http"],
-    "HOOKLINE_ADMIN_HOST": [""],
+    "HOOKLINE_ADMIN_HOST": ["", "a..b", "é" * 64],
     "HOOKLINE_ADMIN_PORT": ["", "-1", "65536", "http"],
     "HOOKLINE_PUBLIC_URL": [
         "",

@@ -31,8 +31,6 @@ async def listen(runner: web.AppRunner, host: str, port: int, prefix: str) -> st
     site = web.TCPSite(runner, host, port, backlog=1024)
     try:
         await site.start()
-    except UnicodeError as error:
-        raise ConfigurationError(f"{prefix}HOST is wrong: {host[:100]} is no host name.") from error
     except OSError as error:
         number = error.errno or 0
         at_fault = "PORT" if number in (errno.EADDRINUSE, errno.EACCES) else "HOST"
