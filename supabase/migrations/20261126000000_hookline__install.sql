@@ -2595,7 +2595,7 @@ revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from pub
 -- about each delivery, judges it, moves the jobs of those that apply, and records them all. The locks have statements
 -- of their own, because a statement does not see what others have committed since it began.
 -- A delivery whose locks are not free is `busy`. One that receive_event refuses is `refused`; refuse_delivery says why.
--- One that shares an id or the job with an earlier one of the call is `late`: it is to be taken again, by itself.
+-- One that shares an id or the document with an earlier one of the call is `late`: it is to be taken again, by itself.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
@@ -2654,16 +2654,17 @@ begin
   if cardinality(deliveries) > 1 then
     select coalesce(array_agg(d.ordinality), '{}') into v_late
       from (
-        select d.ordinality, d.parse_job_id, coalesce(d.job_id, p.job_id) as job_id,
+        select d.ordinality, d.parse_job_id, j.document_id,
                row_number() over (partition by d.source, d.delivery_id order by d.ordinality) as nth_of_id,
                row_number() over (partition by d.parse_job_id order by d.ordinality) as nth_of_provider_job,
-               row_number() over (partition by coalesce(d.job_id, p.job_id) order by d.ordinality) as nth_of_job
+               row_number() over (partition by j.document_id order by d.ordinality) as nth_of_document
           from unnest(deliveries) with ordinality as d
           left join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+          left join upload_pipeline.upload_jobs as j on j.job_id = coalesce(d.job_id, p.job_id)
       ) as d
      where d.nth_of_id > 1
         or d.nth_of_provider_job > 1 and d.parse_job_id is not null
-        or d.nth_of_job > 1 and d.job_id is not null;
+        or d.nth_of_document > 1 and d.document_id is not null;
   end if;
 
   with judged as materialized (
@@ -3325,9 +3326,9 @@ revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) f
 
 -- db/functions/ingest/receive_events.sql
 -- Takes many proven deliveries without content: counts each once, moves its job and writes the event. Most are done
--- together, by one statement. Each of the rest has a subtransaction of its own: a delivery that shares its job with an
--- earlier one of the call, one that is refused, and all of them if one breaks a rule that only a constraint knows. So
--- no delivery harms another, and what receive_event raises is a row here.
+-- together, by one statement. Each of the rest has a subtransaction of its own: a delivery that shares its document
+-- with an earlier one of the call, one that is refused, and all of them if one breaks a rule that only a constraint
+-- knows. So no delivery harms another, and what receive_event raises is a row here.
 -- No call waits for a lock: who holds one may hold it for long, and the other deliveries would wait, too.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: check_isolation, refuse_delivery, take_deliveries.

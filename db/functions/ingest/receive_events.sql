@@ -1,7 +1,7 @@
 -- Takes many proven deliveries without content: counts each once, moves its job and writes the event. Most are done
--- together, by one statement. Each of the rest has a subtransaction of its own: a delivery that shares its job with an
--- earlier one of the call, one that is refused, and all of them if one breaks a rule that only a constraint knows. So
--- no delivery harms another, and what receive_event raises is a row here.
+-- together, by one statement. Each of the rest has a subtransaction of its own: a delivery that shares its document
+-- with an earlier one of the call, one that is refused, and all of them if one breaks a rule that only a constraint
+-- knows. So no delivery harms another, and what receive_event raises is a row here.
 -- No call waits for a lock: who holds one may hold it for long, and the other deliveries would wait, too.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: check_isolation, refuse_delivery, take_deliveries.

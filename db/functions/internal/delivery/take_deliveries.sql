@@ -3,7 +3,7 @@
 -- about each delivery, judges it, moves the jobs of those that apply, and records them all. The locks have statements
 -- of their own, because a statement does not see what others have committed since it began.
 -- A delivery whose locks are not free is `busy`. One that receive_event refuses is `refused`; refuse_delivery says why.
--- One that shares an id or the job with an earlier one of the call is `late`: it is to be taken again, by itself.
+-- One that shares an id or the document with an earlier one of the call is `late`: it is to be taken again, by itself.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
@@ -62,16 +62,17 @@ begin
   if cardinality(deliveries) > 1 then
     select coalesce(array_agg(d.ordinality), '{}') into v_late
       from (
-        select d.ordinality, d.parse_job_id, coalesce(d.job_id, p.job_id) as job_id,
+        select d.ordinality, d.parse_job_id, j.document_id,
                row_number() over (partition by d.source, d.delivery_id order by d.ordinality) as nth_of_id,
                row_number() over (partition by d.parse_job_id order by d.ordinality) as nth_of_provider_job,
-               row_number() over (partition by coalesce(d.job_id, p.job_id) order by d.ordinality) as nth_of_job
+               row_number() over (partition by j.document_id order by d.ordinality) as nth_of_document
           from unnest(deliveries) with ordinality as d
           left join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+          left join upload_pipeline.upload_jobs as j on j.job_id = coalesce(d.job_id, p.job_id)
       ) as d
      where d.nth_of_id > 1
         or d.nth_of_provider_job > 1 and d.parse_job_id is not null
-        or d.nth_of_job > 1 and d.job_id is not null;
+        or d.nth_of_document > 1 and d.document_id is not null;
   end if;
 
   with judged as materialized (
