@@ -1,4 +1,4 @@
-"""The measurements: `make bench`, or one of them by name: `make bench ARGS=webhooks`.
+"""The measurements: `make bench`, or one of them by name: `make bench ARGS=thin`.
 
 Each compares two things within one run and prints their ratio, because a single figure depends on
 the machine more than on the code. No test depends on a time. What is not a measurement runs only by
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-BENCHES = ("webhooks", "content", "claims")
+BENCHES = ("thin", "content", "claims")
 BY_NAME = ("chaos", "faults", "failover", "patroni", "growth", "memory", "pairs", "mutants")
 
 

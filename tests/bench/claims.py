@@ -24,7 +24,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bench.webhooks import describe_server
+from bench.thin import describe_server
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
 from hookline.standalone.embedded.programs import Programs

@@ -7,14 +7,9 @@ a job of its own. Rounds alternate; a ratio is of two rounds side by side.
 from __future__ import annotations
 
 import json
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.baseline import SCHEMA
-from bench.webhooks import SECRET, describe_server, receiver
+from bench.thin import SECRET, baseline, describe_server, receiver
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
 
@@ -60,7 +55,7 @@ def main() -> None:
         with psycopg.connect(url, autocommit=True) as connection:
             console.print(describe_server(connection))
             jobs = iter(_make_jobs(connection, per_round * (2 * ROUNDS + 1)))
-        with receiver(url) as ours, _baseline(url) as theirs:
+        with receiver(url) as ours, baseline(url) as theirs:
             for number in range(ROUNDS):
                 for case in _CASES:
                     both = [("hookline", ours), ("baseline", theirs)]
@@ -100,35 +95,6 @@ def _make_jobs(connection: psycopg.Connection, count: int) -> list[_Job]:
     )
     connection.execute("vacuum analyze")
     return jobs
-
-
-@contextmanager
-def _baseline(url: str) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as directory:
-        log = Path(directory, "log")
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, Path(__file__).with_name("baseline.py"), str(port)),
-                    *(url, directory, SECRET),
-                ],
-                stderr=stderr,
-            )
-        try:
-            while True:
-                assert process.poll() is None, log.read_text()
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    time.sleep(0.05)
-            yield port
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def _send(port: int, case: _Case, jobs: list[_Job]) -> float:

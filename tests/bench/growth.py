@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.many_jobs import make_jobs, submit_job
-from bench.webhooks import describe_server
+from bench.thin import describe_server
 from hookline.postgres.migrations import migrate
 from hookline.postgres.pool import open_pool
 from hookline.postgres.views import Views

@@ -21,7 +21,7 @@ from uuid import UUID
 import psycopg
 from rich.console import Console
 
-from bench.webhooks import SECRET, describe_server, receiver
+from bench.thin import SECRET, describe_server, receiver
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
 

@@ -1,7 +1,8 @@
-"""Thin webhooks through the whole receiver, against pgbench that calls only `receive_event`.
+"""Thin webhooks through the whole receiver, against the handler of the specification (`baseline`).
 
-Both use the same Postgres 18, which syncs every commit (fsync and synchronous_commit are on). Both
-use one transaction for each delivery, and each delivery moves another job. Rounds alternate.
+Beside them pgbench, which calls only `receive_event`, in one transaction for each delivery. All use
+the same Postgres 18, which syncs every commit (fsync and synchronous_commit are on), and each
+delivery moves another job. Rounds alternate.
 """
 
 from __future__ import annotations
@@ -9,27 +10,30 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
+from bench.baseline import SCHEMA
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
 from hookline.standalone.embedded.programs import Programs
 
 SECRET = "bench-secret-0123456789"
 ROUNDS = 3
-# Connections and deliveries: one at once, and as many as the pool has connections.
-CASES = ((1, 600), (8, 3000))
+# Deliveries at once, and deliveries of a round.
+CASES = ((1, 200), (8, 800), (64, 1600))
 
 _PGBENCH = """
 \\set i :i + 1
@@ -43,26 +47,30 @@ select outcome from upload_pipeline.receive_event(
 
 def main() -> None:
     console = Console()
+    if find_spec("fastapi") is None or find_spec("asyncpg") is None:
+        console.print("The baseline is not installed: .venv/bin/pip install '.[bench]'")
+        return
     jobs = sum(count for _, count in CASES) * ROUNDS * 2
-    with ThrowawayPostgres(options={}) as postgres:
+    rates: dict[tuple[str, int], list[float]] = {}
+    latencies: dict[tuple[str, int], list[float]] = {}
+    with ThrowawayPostgres(options={"max_wal_size": "4GB"}) as postgres:
         url = postgres.start()
         migrate(url)
         with psycopg.connect(url, autocommit=True) as connection:
             console.print(f"{describe_server(connection)}; {jobs} jobs")
             _make_jobs(connection, jobs)
-        rates: dict[tuple[str, int], list[float]] = {}
-        latencies: dict[int, list[float]] = {}
+            _make_jobs_of_baseline(connection, jobs)
         first = 1
-        with receiver(url) as port:
+        with receiver(url) as port, baseline(url) as baseline_port:
             for _ in range(ROUNDS):
                 for clients, count in CASES:
-                    rate = _run_pgbench(url, clients, first, count)
+                    rate = _run_pgbench(url, clients, first + count, count)
                     rates.setdefault(("pgbench", clients), []).append(rate)
-                    first += count
-                    rate, p50 = _run_server(port, clients, first, count)
-                    rates.setdefault(("server", clients), []).append(rate)
-                    latencies.setdefault(clients, []).append(p50)
-                    first += count
+                    for name, at in (("server", port), ("baseline", baseline_port)):
+                        rate, p50 = _run_server(at, clients, first, count)
+                        rates.setdefault((name, clients), []).append(rate)
+                        latencies.setdefault((name, clients), []).append(p50)
+                    first += 2 * count
         with psycopg.connect(url, autocommit=True) as connection:
             moved = connection.execute(
                 "select count(*) from upload_pipeline.upload_jobs where status = 'parse_ready'"
@@ -98,6 +106,17 @@ def _make_jobs(connection: psycopg.Connection, count: int) -> None:
     connection.execute("vacuum analyze")
 
 
+def _make_jobs_of_baseline(connection: psycopg.Connection, count: int) -> None:
+    connection.execute(SCHEMA)
+    connection.execute(
+        "insert into baseline.upload_jobs (job_id, document_id, status, parse_job_id)"
+        " select gen_random_uuid(), gen_random_uuid(), 'uploaded', 'p-' || n"
+        " from generate_series(1, %s) as n",
+        [count],
+    )
+    connection.execute("vacuum analyze")
+
+
 @contextmanager
 def receiver(url: str) -> Iterator[int]:
     with psycopg.connect(url, autocommit=True) as connection:
@@ -125,6 +144,35 @@ def receiver(url: str) -> Iterator[int]:
                 assert process.poll() is None, log.read_text()
                 time.sleep(0.05)
             yield int(found[1])
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def baseline(url: str) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as directory:
+        log = Path(directory, "log")
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, Path(__file__).with_name("baseline.py"), str(port)),
+                    *(url, directory, SECRET),
+                ],
+                stderr=stderr,
+            )
+        try:
+            while True:
+                assert process.poll() is None, log.read_text()
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+            yield port
         finally:
             process.terminate()
             process.wait()
@@ -170,15 +218,31 @@ def _run_server(port: int, connections: int, first: int, count: int) -> tuple[fl
 def _print(
     console: Console,
     rates: dict[tuple[str, int], list[float]],
-    latencies: dict[int, list[float]],
+    latencies: dict[tuple[str, int], list[float]],
 ) -> None:
-    table = Table("at once", "pgbench /s", "server /s", "ratio", "server p50 ms")
+    table = Table("at once", "server / baseline", "server / pgbench", "server /s", "baseline /s")
+    for column in ("pgbench /s", "server p50", "baseline p50"):
+        table.add_column(column)
     for clients, _ in CASES:
-        pgbench = statistics.median(rates["pgbench", clients])
-        server = statistics.median(rates["server", clients])
-        p50 = statistics.median(latencies[clients])
+        server = rates["server", clients]
         table.add_row(
-            str(clients), f"{pgbench:.0f}", f"{server:.0f}", f"{server / pgbench:.2f}", f"{p50:.2f}"
+            str(clients),
+            *(_ratio(server, rates[name, clients]) for name in ("baseline", "pgbench")),
+            *(_spread(rates[name, clients]) for name in ("server", "baseline", "pgbench")),
+            *(f"{_median(latencies[name, clients]):.1f} ms" for name in ("server", "baseline")),
         )
-    console.print(f"Medians of {ROUNDS} rounds, alternating:")
+    console.print(f"Medians of {ROUNDS} alternating rounds, with their least and most:")
     console.print(table)
+
+
+def _median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> str:
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+    return f"{_median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def _spread(values: list[float]) -> str:
+    return f"{_median(values):.0f} ({min(values):.0f} to {max(values):.0f})"
