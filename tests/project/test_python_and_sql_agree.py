@@ -34,6 +34,7 @@ VIEWS = {
     "job_timeline": views.TimelineEvent,
     "failed_jobs": views.FailedJob,
     "queue_health": views.Queue,
+    "refusal_log": views.RefusedMinute,
     "statuses": views.Status,
     "transitions": views.Transition,
 }

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
 import typer
 from rich.live import Live
 
-from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import printable
 from hookline.cli.job_filters import JobFilters, require_status
 from hookline.cli.job_table import JOB_COLUMNS, job_row, terminal_table
 from hookline.cli.output import console, print_json, print_table, say
+from hookline.cli.times import moment_of
 from hookline.postgres.connecting import connected
 from hookline.postgres.views import JobOverview, Views
 from hookline.settings import Settings, load
@@ -26,8 +24,6 @@ __all__ = ["jobs"]
 
 # Poll interval of --follow, in seconds.
 _POLL_INTERVAL = 1.0
-_AGO = re.compile(r"(\d{1,9})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def jobs(
@@ -62,7 +58,8 @@ def jobs(
 
     Example: hookline jobs --failed --since 7d --json | jq -r .job_id
     """
-    filters = JobFilters(status, failed, overdue, owner, _moment(since) if since else None, limit)
+    begin = moment_of("--since", since) if since else None
+    filters = JobFilters(status, failed, overdue, owner, begin, limit)
     if follow:
         asyncio.run(_follow_jobs(load(), filters, as_json=as_json))
         return
@@ -81,20 +78,6 @@ def jobs(
         print_table(JOB_COLUMNS, map(job_row, found))
     if len(found) == limit:
         say(f"These are the newest {limit}: --limit lists more.")
-
-
-def _moment(text: str) -> datetime:
-    """A time, or how long ago it is. A time without a zone is in UTC. Raises WrongUsage."""
-    try:
-        if ago := _AGO.fullmatch(text.strip()):
-            return now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        moment = datetime.fromisoformat(text.strip())
-    except (ValueError, OverflowError):
-        raise WrongUsage(
-            f"--since {printable(text)} is wrong. Right values: 90s, 30m, 12h or 7d for a time ago,"
-            " or a time like 2026-11-25 or 2026-11-25T08:30."
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def _find_jobs(settings: Settings, filters: JobFilters) -> list[JobOverview]:

@@ -16,6 +16,7 @@ from hookline.cli.job_filters import require_status
 from hookline.cli.job_id import find_job
 from hookline.cli.job_table import ids_to_show
 from hookline.cli.output import errors, print_json, print_rows, say
+from hookline.cli.receipts import print_receipts
 from hookline.doctor.check import count
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
@@ -116,16 +117,8 @@ class _Retrying:
     def print(self, as_json: bool) -> None:
         if self._dry_run:
             _print_found(self.found, as_json)
-        elif as_json:
-            for receipt in self.retried:
-                print_json(_fields(receipt))
-        elif self.retried:
-            ids = ids_to_show([receipt.job_id for receipt in self.retried if receipt.job_id])
-            rows = [
-                (shown, str(one.version), one.status or "")
-                for shown, one in zip(ids, self.retried, strict=True)
-            ]
-            print_rows(["job", ">version", "status"], rows)
+        else:
+            print_receipts(self.retried, as_json=as_json)
         for receipt in self.retried:
             if receipt.outcome == "kept":
                 say(
@@ -217,14 +210,3 @@ def _error_of(job: JobOverview | FailedJob) -> tuple[str | None, str | None]:
         return job.code, job.error
     error = job.last_error or {}
     return error.get("code"), error.get("error")
-
-
-def _fields(receipt: Receipt) -> dict[str, object]:
-    return {
-        "job_id": receipt.job_id,
-        "document_id": receipt.document_id,
-        "outcome": receipt.outcome,
-        "status": receipt.status,
-        "version": receipt.version,
-        "event_id": receipt.event_id,
-    }

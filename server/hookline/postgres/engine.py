@@ -450,6 +450,10 @@ class Engine:
         """Start another attempt. Raises UnknownJob, IllegalTransition, UnfinishedJobExists."""
         return await self._receipt("retry_job", job_id=job_id, reason=reason)
 
+    async def cancel_job(self, job_id: UUID, reason: str | None = None) -> Receipt:
+        """End a job for good. Raises UnknownJob, IllegalTransition."""
+        return await self._receipt("cancel_job", job_id=job_id, reason=reason)
+
     async def check_integrity(self) -> list[Mapping[str, Any]]:
         """One row {violation, job_id, detail} for each violated invariant. It may take minutes."""
         async with transaction(self._pool, within=None) as connection:

@@ -14,11 +14,13 @@ from hookline.postgres.pool import transaction
 
 __all__ = [
     "Alert",
+    "Delivery",
     "FailedJob",
     "JobOverview",
     "KnownObject",
     "Queue",
     "RefusedDeliveries",
+    "RefusedMinute",
     "Status",
     "TimelineEvent",
     "Transition",
@@ -164,6 +166,34 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row of delivery_log."""
+
+    source: str
+    delivery_id: str
+    outcome: str
+    event_type: str
+    code: str | None
+    job_id: UUID | None
+    parse_job_id: str | None
+    times_seen: int
+    first_seen: datetime
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMinute:
+    """A row of refusal_log."""
+
+    minute: datetime
+    source: str
+    reason: str
+    count: int
+    user_agent: str | None
+    likely_cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedDeliveries:
     """The rows of refusal_log of one source and reason, added up."""
 
@@ -279,6 +309,73 @@ class Views:
     async def queue_health(self) -> list[Queue]:
         """Every place where work can wait."""
         return await self._select(Queue, "queue_health", "order by queue")
+
+    async def deliveries(
+        self,
+        *,
+        job_id: UUID | None = None,
+        source: str | None = None,
+        outcome: str | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+    ) -> list[Delivery]:
+        """Deliveries that pass every given filter, newest first. `since`: first seen then."""
+        clauses = ["true"]
+        if job_id is not None:
+            clauses.append("job_id = %(job_id)s")
+        if outcome is not None:
+            clauses.append("outcome = %(outcome)s")
+        if since is not None:
+            clauses.append("first_seen >= %(since)s")
+        values = {"job_id": job_id, "outcome": outcome, "since": since, "limit": limit}
+        sources: list[str | None] = [source]
+        if source is None and job_id is None:
+            # One query for each source, because the index begins with it.
+            sources = [*await self._sources()]
+        if source is not None or job_id is None:
+            clauses.append("source = %(source)s")
+        newest = f"where {' and '.join(clauses)} order by first_seen desc limit %(limit)s"
+        found = [
+            delivery
+            for one in sources
+            for delivery in await self._select(
+                Delivery, "delivery_log", newest, source=one, **values
+            )
+        ]
+        return sorted(found, key=lambda one: one.first_seen, reverse=True)[:limit]
+
+    async def _sources(self) -> list[str]:
+        """The sources of all deliveries, each found by one step in the index."""
+        async with transaction(self._pool, within=_READ_TIMEOUT) as connection:
+            cursor = await connection.execute(
+                "with recursive found (source) as ("
+                " (select source from upload_pipeline.delivery_log order by source limit 1)"
+                " union all"
+                " select (select d.source from upload_pipeline.delivery_log as d"
+                " where d.source > found.source order by d.source limit 1)"
+                " from found where found.source is not null)"
+                " select source from found where source is not null"
+            )
+            return [source for (source,) in await cursor.fetchall()]
+
+    async def refused(
+        self, *, source: str | None = None, since: datetime | None = None, limit: int = 50
+    ) -> list[RefusedMinute]:
+        """What was refused, minute by minute, newest first."""
+        clauses = ["true"]
+        if source is not None:
+            clauses.append("source = %(source)s")
+        if since is not None:
+            clauses.append("minute >= date_trunc('minute', %(since)s::timestamptz)")
+        return await self._select(
+            RefusedMinute,
+            "refusal_log",
+            f"where {' and '.join(clauses)} order by minute desc, count desc, source, reason"
+            " limit %(limit)s",
+            source=source,
+            since=since,
+            limit=limit,
+        )
 
     async def refused_since(self, moment: datetime) -> list[RefusedDeliveries]:
         """What was refused since then, by source and reason, the most frequent first."""

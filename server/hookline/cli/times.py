@@ -1,0 +1,29 @@
+"""A time as people write it in an option."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from hookline.cli.exit_codes import WrongUsage
+from hookline.cli.formats import printable
+from hookline.timing import now
+
+__all__ = ["moment_of"]
+
+_AGO = re.compile(r"(\d{1,9})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def moment_of(option: str, text: str) -> datetime:
+    """A time, or how long ago it is. A time without a zone is in UTC. Raises WrongUsage."""
+    try:
+        if ago := _AGO.fullmatch(text.strip()):
+            return now() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        moment = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise WrongUsage(
+            f"{option} {printable(text)} is wrong. Right values: 90s, 30m, 12h or 7d for a time"
+            " ago, or a time like 2026-11-25 or 2026-11-25T08:30."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
