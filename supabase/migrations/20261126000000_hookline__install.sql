@@ -1485,8 +1485,10 @@ begin
            (m.step).event_type = 'retry' or (m.step).status = j.status and j.lease_token is not null as ends_lease,
            m.payload, coalesce(m.correlation_id, j.correlation_id) as correlation_id, m.attempt, m.max_attempts,
            m.run_after, j.deadline_at, m.parsed_path, m.parsed_sha256, m.parsed_bytes, m.last_error,
-           greatest(upload_pipeline.clock(), j.updated_at) as ts
+           -- Events never go back, even if the clock did. Waits are counted by the clock.
+           c.now, greatest(c.now, j.updated_at) as ts
       from unnest(moves) as m
+     cross join lateral (select upload_pipeline.clock() as now offset 0) as c
       join lateral (
         select k.document_id, k.version, k.status, k.lease_token, k.correlation_id, k.deadline_at, k.updated_at
           from upload_pipeline.upload_jobs as k
@@ -1513,11 +1515,11 @@ begin
          version = s.version,
          attempt = s.attempt,
          max_attempts = s.max_attempts,
-         run_after = case when s.stays or s.event_type = 'retry' then s.run_after else s.ts end,
+         run_after = case when s.stays or s.event_type = 'retry' then s.run_after else s.now end,
          deadline_at = case
-           when s.ends_lease and not s.claimable and not s.terminal then greatest(s.run_after, s.ts)
+           when s.ends_lease and not s.claimable and not s.terminal then greatest(s.run_after, s.now)
            when s.stays then s.deadline_at
-           else s.ts + s.overdue_after
+           else s.now + s.overdue_after
          end,
          lease_token = null,
          leased_by = null,
@@ -3766,7 +3768,8 @@ grant execute on function upload_pipeline.finish_content(uuid, integer) to hookl
 
 -- db/functions/ingest/claim_contents.sql
 -- Claims contents that wait for storage: counts a try and moves run_after, until which the rows stay claimed. No
--- fencing token is needed, because two writers of one row write the same bytes to the same path.
+-- fencing token is needed, because two writers of one row write the same bytes to the same path. A run_after that is
+-- further away than any pause was set by a clock that was ahead: the row is due, too.
 -- Locks: content (skip locked). Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, content_sha256 text, tries integer)
@@ -3789,13 +3792,28 @@ as $$
      order by d.run_after
      limit greatest(coalesce(claim_contents.batch, 1), 1)
        for no key update skip locked
+  ),
+  put_off as (
+    select d.job_id, d.ordinal
+      from upload_pipeline.contents as d
+     where d.path is not null
+       and d.stored_at is null
+       and d.run_after > (select upload_pipeline.clock()) + interval '10 minutes'
+       and not exists (select from due)
+     order by d.run_after
+     limit greatest(coalesce(claim_contents.batch, 1), 1)
+       for no key update skip locked
   )
   update upload_pipeline.contents as c
      set tries = c.tries + 1,
          run_after = upload_pipeline.clock() + interval '30 seconds' + upload_pipeline.backoff(c.tries)
-    from due
-   where c.job_id = due.job_id
-     and c.ordinal = due.ordinal
+    from (
+      select due.job_id, due.ordinal from due
+      union all
+      select put_off.job_id, put_off.ordinal from put_off
+    ) as o
+   where c.job_id = o.job_id
+     and c.ordinal = o.ordinal
   returning c.job_id, c.ordinal, c.path, c.content, c.content_sha256, c.tries;
 $$;
 
@@ -4095,7 +4113,8 @@ begin
   end if;
 
   -- A clock that was ahead for a while has put off what it wrote: nothing is claimed until tomorrow. A job whose last
-  -- step is in the future is due, unless its time was set since, by a right clock.
+  -- step is in the future is due, unless its time was set since, by a right clock. Pauses of more than ten minutes are
+  -- left alone: the right clock may have begun them, and the job would be claimed again and again.
   if v_due is null then
     select array_agg(due.job_id) into v_due
       from (
@@ -4105,7 +4124,10 @@ begin
            and j.status = claim_jobs.status
            and j.upload_confirmed
            and j.lease_token is null
-           and case when j.claimable then j.run_after else j.deadline_at end >= j.updated_at
+           and case
+                 when j.claimable then j.run_after between j.updated_at and j.updated_at + interval '10 minutes'
+                 else j.deadline_at >= j.updated_at
+               end
          order by j.updated_at
          limit batch
            for no key update skip locked

@@ -1,5 +1,6 @@
 -- Claims contents that wait for storage: counts a try and moves run_after, until which the rows stay claimed. No
--- fencing token is needed, because two writers of one row write the same bytes to the same path.
+-- fencing token is needed, because two writers of one row write the same bytes to the same path. A run_after that is
+-- further away than any pause was set by a clock that was ahead: the row is due, too.
 -- Locks: content (skip locked). Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, content_sha256 text, tries integer)
@@ -22,13 +23,28 @@ as $$
      order by d.run_after
      limit greatest(coalesce(claim_contents.batch, 1), 1)
        for no key update skip locked
+  ),
+  put_off as (
+    select d.job_id, d.ordinal
+      from upload_pipeline.contents as d
+     where d.path is not null
+       and d.stored_at is null
+       and d.run_after > (select upload_pipeline.clock()) + interval '10 minutes'
+       and not exists (select from due)
+     order by d.run_after
+     limit greatest(coalesce(claim_contents.batch, 1), 1)
+       for no key update skip locked
   )
   update upload_pipeline.contents as c
      set tries = c.tries + 1,
          run_after = upload_pipeline.clock() + interval '30 seconds' + upload_pipeline.backoff(c.tries)
-    from due
-   where c.job_id = due.job_id
-     and c.ordinal = due.ordinal
+    from (
+      select due.job_id, due.ordinal from due
+      union all
+      select put_off.job_id, put_off.ordinal from put_off
+    ) as o
+   where c.job_id = o.job_id
+     and c.ordinal = o.ordinal
   returning c.job_id, c.ordinal, c.path, c.content, c.content_sha256, c.tries;
 $$;
 

@@ -98,7 +98,8 @@ begin
   end if;
 
   -- A clock that was ahead for a while has put off what it wrote: nothing is claimed until tomorrow. A job whose last
-  -- step is in the future is due, unless its time was set since, by a right clock.
+  -- step is in the future is due, unless its time was set since, by a right clock. Pauses of more than ten minutes are
+  -- left alone: the right clock may have begun them, and the job would be claimed again and again.
   if v_due is null then
     select array_agg(due.job_id) into v_due
       from (
@@ -108,7 +109,10 @@ begin
            and j.status = claim_jobs.status
            and j.upload_confirmed
            and j.lease_token is null
-           and case when j.claimable then j.run_after else j.deadline_at end >= j.updated_at
+           and case
+                 when j.claimable then j.run_after between j.updated_at and j.updated_at + interval '10 minutes'
+                 else j.deadline_at >= j.updated_at
+               end
          order by j.updated_at
          limit batch
            for no key update skip locked
