@@ -28,7 +28,7 @@ _PSQL = (
 )
 
 # A clone takes longer than most files, so only a file that does not roll back gets its own.
-_ROLLS_BACK = re.compile(r"begin;\n(?!.*^commit\b).*^rollback;\s*", re.DOTALL | re.MULTILINE)
+_ROLLS_BACK = re.compile(r"begin[a-z ]*;\n(?!.*^commit\b).*^rollback;\s*", re.DOTALL | re.MULTILINE)
 
 # The search_path that Supabase's own roles have.
 SEARCH_PATH = {"PGOPTIONS": "-c search_path=public,extensions"}

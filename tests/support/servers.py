@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 MAJORS = (15, 18)
 ROLES = ("ingest", "worker", "operator", "reader")
 
-# A file of SQL that is run after db/install.sql: the mutant that `bench mutants` tests.
-MUTATION = "HOOKLINE_TEST_MUTATION"
+# A file of SQL that is run after db/install.sql: a mutant of `bench mutants`. Tests remove what
+# begins with HOOKLINE from the environment.
+MUTATION = "TEST_MUTATION"
 
 DEBIAN_15 = Path("/usr/lib/postgresql/15/bin")
 DEBIAN_15_EXTENSIONS = Path("/usr/share/postgresql/15/extension")

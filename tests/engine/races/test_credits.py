@@ -108,3 +108,25 @@ def test_change_of_a_cap_and_a_spender_do_not_deadlock(world: World, call: str) 
     changing.result(DEADLINE)
     operator.commit()
     assert used(world) == (7 if call == "reserve_credits" else 1)
+
+
+def test_reservation_locks_the_whole_table_only_to_copy_a_cap(world: World) -> None:
+    world.call("set_credit_cap", **cap(100))
+    (job_id, token), _ = world.leased_job("a"), world.leased_job("b")
+    session = world.session()
+
+    def locks() -> set[str]:
+        rows = world.watcher.execute(
+            "select mode from pg_locks where pid = %s"
+            " and relation = 'upload_pipeline.credit_reservations'::regclass",
+            [session.conn.info.backend_pid],
+        )
+        return {row["mode"] for row in rows}
+
+    session.call("reserve_credits", **under_lease(job_id, token, credits=1))
+    assert "RowExclusiveLock" in locks()
+    assert "ShareRowExclusiveLock" not in locks()
+    session.rollback()
+    world.call("set_credit_cap", **cap(100), each_owner=True)
+    session.call("reserve_credits", **under_lease(job_id, token, credits=1))
+    assert "ShareRowExclusiveLock" in locks()
