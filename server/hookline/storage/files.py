@@ -140,19 +140,18 @@ class FileStorage:
             ) from error
 
     def _publish(self, temporary: TemporaryFile, target: Path) -> None:
-        made: tuple[Path, ...] = ()
         try:
             temporary.rename(target)
         except FileNotFoundError:
-            made = self._make_directory(target.parent)
+            self._make_directory(target.parent)
             try:
                 temporary.rename(target)
             except FileNotFoundError as error:
                 raise StorageError("it took too long: the temporary file was removed") from error
+        # With that, a directory that is new is durable in its parent, too. ext4 and XFS keep the
+        # order of such changes ("strictly ordered metadata consistency"), btrfs and f2fs write the
+        # parents of what is synced, and NFS makes every change of a directory durable by itself.
         _sync_directory(target.parent)
-        # After the file: what is new in them is written together with it.
-        for directory in made:
-            _sync_directory(directory.parent)
 
     def _make_directory(self, directory: Path) -> tuple[Path, ...]:
         """Make it with its parents; the directories that are new. Not durable yet."""
