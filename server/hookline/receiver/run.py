@@ -125,9 +125,11 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
                 await public.cleanup()
                 notifier.stop()
                 refusals.stop()
-                ended, _ = await asyncio.wait(tasks, timeout=_LAST_CALLS)
-                for task in ended:
-                    task.result()
+                # There are none if an address was taken.
+                if tasks:
+                    ended, _ = await asyncio.wait(tasks, timeout=_LAST_CALLS)
+                    for task in ended:
+                        task.result()
             finally:
                 for task in tasks:
                     await cancel_and_wait(task)
