@@ -14,7 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 BENCHES = ("thin", "content", "claims")
-BY_NAME = ("chaos", "faults", "failover", "patroni", "growth", "memory", "pairs", "mutants")
+BY_NAME = (
+    *("chaos", "faults", "failover", "patroni", "growth", "memory", "fuzz", "pairs", "mutants"),
+)
 
 
 def main(names: list[str]) -> None:

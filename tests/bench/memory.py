@@ -1,7 +1,7 @@
 """Peak memory of the receiver while many senders send large bodies at once, default settings.
 
 Each sender repeats what was answered 429 or 503 after the seconds of Retry-After, as real ones do,
-until it is applied. Nobody may be left out. The goal is 256 MB of resident memory at the peak.
+until it is applied. Nobody may be left out. The goal is 256 MiB of resident memory at the peak.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from rich.console import Console
 from bench.thin import SECRET, describe_server, receiver
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
+from support.memory import resident_mib
 
-GOAL_MB = 256
+GOAL_MIB = 256
 # A character of four bytes, which makes a Python str of four bytes for each.
 _LINE = "A line of the document, as a parser writes it, with one 😀 in it.\n"
 _SLICE = 2**18
@@ -56,20 +57,20 @@ async def _measure(options: argparse.Namespace) -> None:
                 [options.senders],
             ).fetchall()
             with receiver(url) as port:
-                pid = _receiver_pid()
-                idle = _resident(pid, "VmRSS")
+                pid = receiver_pid()
+                idle = resident_mib(pid)
                 started = time.monotonic()
                 answers, tries = await _send_all(port, jobs, text, random.Random(options.seed))
                 seconds = time.monotonic() - started
-                peak = _resident(pid, "VmHWM")
+                peak = resident_mib(pid, peak=True)
                 await asyncio.sleep(1)
-                after = _resident(pid, "VmRSS")
+                after = resident_mib(pid)
             ((applied,),) = connection.execute(
                 "select count(*) from upload_pipeline.upload_jobs where status = 'parsed'"
             ).fetchall()
     console.print(
-        f"{options.senders} senders of {options.megabytes:g} MiB at once: peak {peak} MB of"
-        f" {GOAL_MB}, ratio {peak / GOAL_MB:.2f}; idle {idle} MB, a second after {after} MB"
+        f"{options.senders} senders of {options.megabytes:g} MiB at once: peak {peak} MiB of"
+        f" {GOAL_MIB}, ratio {peak / GOAL_MIB:.2f}; idle {idle} MiB, a second after {after} MiB"
     )
     console.print(
         f"{applied} of {options.senders} applied in {seconds:.0f} s; answers {dict(answers)};"
@@ -140,15 +141,10 @@ async def _post(port: int, head: bytes, escaped: bytes, tail: bytes) -> tuple[st
     return head_lines[0].split()[1], float(pause)
 
 
-def _receiver_pid() -> int:
+def receiver_pid() -> int:
     own = os.getpid()
     children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
     (pid,) = (
         int(child) for child in children if b"serve" in Path(f"/proc/{child}/cmdline").read_bytes()
     )
     return pid
-
-
-def _resident(pid: int, name: str) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) // 1000 for line in lines if line.startswith(name))

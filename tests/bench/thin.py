@@ -118,7 +118,7 @@ def _make_jobs_of_baseline(connection: psycopg.Connection, count: int) -> None:
 
 
 @contextmanager
-def receiver(url: str) -> Iterator[int]:
+def receiver(url: str, **changes: str) -> Iterator[int]:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create role receiver login password 'r' in role hookline_ingest")
     with tempfile.TemporaryDirectory() as directory:
@@ -137,6 +137,7 @@ def receiver(url: str) -> Iterator[int]:
                     "HOOKLINE_LLAMAPARSE_SECRETS": SECRET,
                     "HOOKLINE_PORT": "0",
                     "HOOKLINE_ADMIN_PORT": "0",
+                    **changes,
                 },
             )
         try:
