@@ -56,6 +56,8 @@ def test_it_reads_the_same_value(in_ascii: bool) -> None:
     @given(any_json)
     @example("\\" * 99)
     @example("\\ud83d" * 20 + "\ud83d\ude00" * 20)
+    # A piece ends at every byte of these characters.
+    @example(["x" * before + "é世😀" * 30 for before in range(9)])
     @example({"a": "é" * 99, "b": ["😀" * 40, '"' * 99, "x" * 31]})
     def same(value: Any) -> None:
         try:
