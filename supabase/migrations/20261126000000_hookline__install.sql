@@ -2426,16 +2426,17 @@ begin atomic
      -- The answer to an earlier attempt. An unknown provider job is taken for one of the current attempt, because its
      -- callback may come before our own bookkeeping. But its failure would end work that is still going on, if the
      -- current attempt is known under another one.
-     and case
-       when p.attempt is not null then p.attempt >= report_step.attempt
-       when s.failed and report_step.parse_job_id is not null then not exists (
+     -- Written without `case`: the Supabase CLI takes its `end` for the end of the body.
+     and (
+       p.attempt >= report_step.attempt
+       or p.attempt is null
+       and not (s.failed and report_step.parse_job_id is not null and exists (
          select
            from upload_pipeline.provider_jobs as k
           where k.job_id = report_step.job_id
             and k.attempt = report_step.attempt
-       )
-       else true
-     end
+       ))
+     )
      -- Only a new report may rescue a failed job. Repeats of an applied report are ignored.
      and not (report_step.failed and exists (
        select
