@@ -37,7 +37,13 @@ _NEEDS = Needs(
     who="receiver",
     command="hookline serve",
     role="hookline_ingest",
-    functions=("receive_event", "receive_content", "keep_content", "finish_content"),
+    functions=(
+        "receive_events",
+        "receive_event",
+        "receive_content",
+        "keep_content",
+        "finish_content",
+    ),
 )
 
 # Seconds for what the drain and the notifier are doing when the receiver stops. It takes this long
