@@ -31,7 +31,7 @@ _CHANGE = """\
 \\ir ../lock_tables.sql
 alter table upload_pipeline.upload_jobs add column moves integer not null default 0;
 comment on column upload_pipeline.upload_jobs.moves is 'Steps since the column was added.';
-\\ir ../functions/internal/step/write_step.sql
+\\ir ../functions/internal/step/write_steps.sql
 \\ir ../views/job_overview.sql
 \\ir ../as_installer.sql
 """
@@ -145,9 +145,9 @@ def next_source(directory: Path) -> SourceTree:
         " 'Steps since the column was added.';\n",
     )
     tree.replace(
-        "db/functions/internal/step/write_step.sql",
-        "         updated_at = v_now\n",
-        "         updated_at = v_now,\n         moves = j.moves + 1\n",
+        "db/functions/internal/step/write_steps.sql",
+        "         updated_at = s.ts\n",
+        "         updated_at = s.ts,\n         moves = j.moves + 1\n",
     )
     tree.replace(
         "db/views/job_overview.sql",
