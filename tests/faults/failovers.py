@@ -70,8 +70,6 @@ async def _system(
             pair.primary.url,
             connect=pair.at,
             recovers_within=_WITHIN,
-            per_second=20,
-            jobs=int(lab.seconds(1500, 400)),
             loses=loses,
         ) as system:
             yield pair, system

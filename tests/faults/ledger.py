@@ -24,7 +24,7 @@ SECRET: Final = "ledger-secret-0123456789"
 
 # Seconds between two tries of one delivery: at first, and at most.
 _FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 4.0
+_LONGEST_PAUSE: Final = 8.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -90,8 +91,16 @@ class Pair:
     def _promote(self) -> None:
         self.primary, self.standby = self.standby, self.primary
         self.primary.start()
-        with psycopg.connect(self.primary.url, autocommit=True) as connection:
-            connection.execute("select pg_promote()")
+        # Without waiting: the waiting statement itself may conflict with what is still replayed.
+        _ask(self.primary, "select pg_promote(wait => false)")
+        while _ask(self.primary, "select pg_is_in_recovery()"):
+            time.sleep(0.02)
+
+
+def _ask(server: ThrowawayPostgres, question: str) -> object:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        row = connection.execute(question.encode()).fetchone()
+    return row and row[0]
 
 
 def _wait_for(server: ThrowawayPostgres, standby: str) -> None:
