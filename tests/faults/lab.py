@@ -120,6 +120,7 @@ class System:
         self.read: Read = self._read_file
         """Reads an object by its path; None: it is not there."""
         self._began = self._ended = 0.0
+        self._goes_on = False
 
     def query(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
         """As the superuser, on a connection of its own."""
@@ -131,9 +132,13 @@ class System:
         """The fault begins now."""
         self._began = time.monotonic()
 
-    def end(self) -> None:
-        """The fault ends now, or from now on the system should work in spite of it."""
+    def end(self, *, goes_on: bool = False) -> None:
+        """The fault ends now. If it `goes_on`, the system should work from now on in spite of it.
+
+        Then what was under way may still be answered, and only later requests count.
+        """
         self._ended = time.monotonic()
+        self._goes_on = goes_on
 
     def longest_silence(self) -> float:
         """The longest time without an acknowledgement since the fault began, in seconds."""
@@ -141,7 +146,7 @@ class System:
 
     async def recovery(self, seconds: float = 90) -> float | None:
         """Wait for the first 2xx after the fault's end: how long did it take, in seconds?"""
-        return await self.ledger.recovery(self._ended, seconds)
+        return await self.ledger.recovery(self._ended, seconds, of_later_requests=self._goes_on)
 
     async def recover(self, within: float) -> None:
         """Put into the row how long the system took to recover."""

@@ -124,13 +124,19 @@ class Ledger:
             while len(self._times) < wanted:
                 await asyncio.sleep(0.02)
 
-    async def recovery(self, since: float, seconds: float) -> float | None:
-        """Seconds from `since` (time.monotonic) to the first 2xx for a request sent after it.
+    async def recovery(
+        self, since: float, seconds: float, *, of_later_requests: bool = False
+    ) -> float | None:
+        """Seconds from `since` (time.monotonic) to the next 2xx, or that of a request sent later.
 
         Waits for it until `seconds` have passed from `since`; None: there was none.
         """
         while True:
-            later = [answered for sent, answered in self._times if sent > since]
+            later = [
+                answered
+                for sent, answered in self._times
+                if (sent if of_later_requests else answered) > since
+            ]
             if later:
                 return min(later) - since
             if time.monotonic() > since + seconds:

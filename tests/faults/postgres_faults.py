@@ -40,7 +40,7 @@ async def packets_vanish(lab: Lab) -> None:
                 await system.use_all_connections()
                 lost = proxy.open
                 await asyncio.to_thread(proxy.stall)
-                system.end()
+                system.end(goes_on=True)
     lab.row.remarks.append(f"{lost} connections lost")
 
 
@@ -60,7 +60,7 @@ async def backends_hang(lab: Lab) -> None:
         async with lab.system(postgres.url, recovers_within=15) as system:
             await system.use_all_connections()
             stopped = system.signal_backends(STOPPED)
-            system.end()
+            system.end(goes_on=True)
             await system.recovery()
             system.signal_backends(GOES_ON)
         lab.row.remarks.append(f"{len(stopped)} backends stopped")
