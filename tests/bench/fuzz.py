@@ -85,7 +85,8 @@ async def _measure(options: argparse.Namespace) -> list[str]:
     if resident[-1] - resident[0] > _GROWTH_MIB:
         faults.append(f"memory grows: {resident} MiB")
     secrets = (ENVELOPE_SECRET, CLOUD_SECRET, PUSH_SECRET, "/webhooks/llamaparse/01")
-    faults += [f"the log holds {word!r}" for word in ("Traceback", *secrets) if word in log]
+    for word in ("Traceback", *secrets):
+        faults += [f"the log holds {word!r}: {line}" for line in log.splitlines() if word in line]
     console.print(f"answers: {dict(sorted(statuses.items()))}")
     console.print(f"memory: {resident} MiB; lines of log: {log.count(chr(10))}")
     for fault in faults[:50]:

@@ -143,3 +143,18 @@ async def test_a_body_that_says_no_length_is_charged_as_it_arrives(start: Start)
             sender.http.post(sender.url + ROUTE, data=chunks(), headers=headers) as response,
         ):
             assert response.status == 429
+
+
+async def test_a_sender_whose_time_is_over_can_still_be_cut() -> None:
+    deadline = asyncio.timeout(0)
+
+    async def receive() -> None:
+        async with deadline:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                # Its task has not ended yet when another body needs the memory.
+                bodies._Arrival("127.0.0.1", deadline, now=0).cut(now=0)
+
+    with pytest.raises(TimeoutError):
+        await receive()

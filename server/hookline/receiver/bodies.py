@@ -69,7 +69,9 @@ class _Arrival:
         """Free the memory now. The task that reads wakes up later."""
         self.is_cut = True
         self.body.clear()
-        self.deadline.reschedule(now)
+        # It cannot be set once its time is over, and the task wakes up then anyway.
+        if not self.deadline.expired():
+            self.deadline.reschedule(now)
 
 
 class _Pool:
