@@ -1486,9 +1486,9 @@ begin
            m.payload, coalesce(m.correlation_id, j.correlation_id) as correlation_id, m.attempt, m.max_attempts,
            m.run_after, j.deadline_at, m.parsed_path, m.parsed_sha256, m.parsed_bytes, m.last_error,
            -- Events never go back, even if the clock did. Waits are counted by the clock.
-           c.now, greatest(c.now, j.updated_at) as ts
+           c.moment, greatest(c.moment, j.updated_at) as ts
       from unnest(moves) as m
-     cross join lateral (select upload_pipeline.clock() as now offset 0) as c
+     cross join lateral (select upload_pipeline.clock() as moment offset 0) as c
       join lateral (
         select k.document_id, k.version, k.status, k.lease_token, k.correlation_id, k.deadline_at, k.updated_at
           from upload_pipeline.upload_jobs as k
@@ -1515,11 +1515,11 @@ begin
          version = s.version,
          attempt = s.attempt,
          max_attempts = s.max_attempts,
-         run_after = case when s.stays or s.event_type = 'retry' then s.run_after else s.now end,
+         run_after = case when s.stays or s.event_type = 'retry' then s.run_after else s.moment end,
          deadline_at = case
-           when s.ends_lease and not s.claimable and not s.terminal then greatest(s.run_after, s.now)
+           when s.ends_lease and not s.claimable and not s.terminal then greatest(s.run_after, s.moment)
            when s.stays then s.deadline_at
-           else s.now + s.overdue_after
+           else s.moment + s.overdue_after
          end,
          lease_token = null,
          leased_by = null,

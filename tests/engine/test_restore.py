@@ -106,7 +106,14 @@ class SampleData:
             (job_id, parse_job_id),
         )
 
+    def refuse(self) -> None:
+        self.conn.execute(
+            "select upload_pipeline.count_refusals(refusals => jsonb_build_array("
+            "jsonb_build_object('source', 'llamacloud', 'reason', 'no_match', 'count', 3)))"
+        )
+
     def create(self) -> None:
+        self.refuse()
         self.make_job("unconfirmed", confirmed=False)
         self.make_job("uploaded")
         self.submit(self.make_job("parse_queued"), "pj-queued")
