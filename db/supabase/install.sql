@@ -11,3 +11,4 @@
 \ir create_job.sql
 \ir backend.sql
 \ir broadcast.sql
+\ir search_path.sql

@@ -1,0 +1,18 @@
+-- Supabase's advisors warn of every function without a search_path (lint 0011). These have bodies in standard SQL, which
+-- need none, and elsewhere the planner puts them in place of their calls. A project without warnings is worth more.
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  alter function upload_pipeline.clock() set search_path = pg_catalog, pg_temp;
+  alter function upload_pipeline.uuid7() set search_path = pg_catalog, pg_temp;
+  alter function upload_pipeline.report_step(
+    uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text
+  ) set search_path = pg_catalog, pg_temp;
+  alter function upload_pipeline.invalid_argument_of(
+    text, text, text, text, text, boolean, uuid, text, jsonb
+  ) set search_path = pg_catalog, pg_temp;
+end;
+$$;
