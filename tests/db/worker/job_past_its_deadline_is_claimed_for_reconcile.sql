@@ -6,14 +6,15 @@ select plan(8);
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
+select pg_temp.set_clock('2026-01-01 12:00:01+00');
 select pg_temp.make_job('b');
 select upload_pipeline.record_submission(job_id => pg_temp.job('b'), attempt => 1, parse_job_id => 'p2');
 select pg_temp.make_job('unconfirmed', confirmed => false);
 select upload_pipeline.record_submission(job_id => pg_temp.job('unconfirmed'), attempt => 1, parse_job_id => 'p3');
 
 select is(pg_temp.claim('parse_queued'), null, 'jobs that the parser has are not claimable before their deadline');
-select pg_temp.set_clock('2026-01-01 12:30+00');
-select is(pg_temp.claim('parse_queued', batch => 1), 'a', 'a claim takes one job that is past its deadline');
+select pg_temp.set_clock('2026-01-01 12:30:01+00');
+select is(pg_temp.claim('parse_queued', batch => 1), 'a', 'a claim takes the job that is longest past its deadline');
 select is(pg_temp.claim('parse_queued'), 'b', 'each job is claimed once; an unconfirmed job is not claimed');
 select upload_pipeline.defer_job(
   job_id => pg_temp.job('a'), lease_token => pg_temp.token('a'), until => '2026-01-01 12:40+00',
