@@ -4126,7 +4126,9 @@ begin
            and j.upload_confirmed
            and j.lease_token is null
            and case
-                 when j.claimable then j.run_after between j.updated_at and j.updated_at + interval '10 minutes'
+                 -- A step reads the clock for run_after before it does for updated_at.
+                 when j.claimable then j.run_after between j.updated_at - interval '10 seconds'
+                                                       and j.updated_at + interval '10 minutes'
                  else j.deadline_at >= j.updated_at
                end
          order by j.updated_at
