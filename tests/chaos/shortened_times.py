@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from hookline.providers.llamacloud import stages as llamacloud
@@ -75,9 +75,9 @@ def shorten_times(webhook_url: str) -> None:
     make_parser_stages: Callable[..., ParserStages] = llamacloud.make_parser_stages
 
     def shortened(
-        provider: LlamaCloudClient, settings: Settings, *now: Callable[[], datetime]
+        provider: LlamaCloudClient, settings: Settings, *monotonic: Callable[[], float]
     ) -> ParserStages:
-        parser = make_parser_stages(provider, settings, *now)
+        parser = make_parser_stages(provider, settings, *monotonic)
         periodic = tuple(replace(task, every=_PERIODIC_EVERY) for task in parser.periodic)
         return replace(parser, periodic=periodic)
 

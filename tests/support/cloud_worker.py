@@ -267,7 +267,9 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
                 )
             )
             worker.provider = provider
-            worker.parsing = make_parser_stages(provider, settings, worker.now)
+            worker.parsing = make_parser_stages(
+                provider, settings, lambda: worker.now().timestamp()
+            )
             yield worker
 
     return employ

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ import structlog
 from hookline.postgres.deliveries import Content
 from hookline.postgres.engine import Engine
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
+from support.clocks import set_clock_of_this_process
 from support.waiting import until
 from support.workplace import DOCUMENT, Workplace
 
@@ -325,6 +327,39 @@ async def test_a_paused_stage_is_not_claimed_until_it_is_resumed(workplace: Work
         assert seen == {first}
         workplace.query("select upload_pipeline.resume_stage('parsed')")
         await until(lambda: workplace.status(second) == "complete")
+
+
+@pytest.mark.parametrize("days", [0, 1, -1])
+@pytest.mark.parametrize("absolute", [True, False])
+async def test_a_pause_is_as_long_when_the_clock_of_the_worker_is_wrong(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, days: int, absolute: bool
+) -> None:
+    set_clock_of_this_process(monkeypatch, timedelta(days=days))
+
+    async def pause(job: Job, tools: Tools) -> Handled:
+        hour = timedelta(hours=1)
+        raise Paused("QUOTA_IS_SPENT", "The quota is spent.", now() + hour if absolute else hour)
+
+    now = sys.modules["hookline.stages.outcomes"].now
+    job_id = workplace.parsed_job()
+    async with workplace.working(Stage("parsed", pause)):
+        await until(lambda: "stage_deferred" in workplace.codes(job_id))
+    left = workplace.one(
+        "select s.paused_until - upload_pipeline.clock() as stage,"
+        " j.run_after - upload_pipeline.clock() as job"
+        " from upload_pipeline.statuses as s join upload_pipeline.upload_jobs as j using (status)"
+        " where j.job_id = %s",
+        job_id,
+    )
+    for pause_left in left.values():
+        assert timedelta(minutes=55) < pause_left <= timedelta(hours=1)
+
+
+def test_a_time_without_a_time_zone_is_refused_and_a_past_one_is_no_pause() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        Deferred("a", "b", datetime(2026, 1, 1))
+    assert Deferred("a", "b", datetime(2026, 1, 1, tzinfo=UTC)).pause == timedelta()
+    assert Deferred("a", "b", timedelta.min).pause == timedelta()
 
 
 async def _index(job: Job, tools: Tools) -> Handled:

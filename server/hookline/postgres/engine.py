@@ -297,9 +297,11 @@ class Engine:
         job_id: UUID,
         lease_token: UUID,
         error: Mapping[str, object],
-        until: datetime | None = None,
+        pause: timedelta | None = None,
     ) -> Receipt:
         """Put the job off, without counting a try; `error` as for fail_job. Ends the lease.
+
+        The job comes again after `pause`, or else after one that doubles each time.
 
         Raises UnknownJob, StaleLease, InvalidArgument.
         """
@@ -308,15 +310,19 @@ class Engine:
             job_id=job_id,
             lease_token=lease_token,
             error=Jsonb(dict(error)),
-            until=until,
+            until=pause,
         )
 
-    async def pause_stage(self, status: str, until: datetime, reason: str) -> datetime:
-        """Let no job of a status be claimed before `until`; the time that holds now.
+    async def pause_stage(self, status: str, pause: timedelta, reason: str) -> datetime:
+        """Let no job of a status be claimed until `pause` is over; the time that holds now.
 
         A later time of an earlier call wins. Raises InvalidArgument.
         """
-        return _moment(await self._value("pause_stage", status=status, until=until, reason=reason))
+        return _moment(await self._value("pause_stage", status=status, until=pause, reason=reason))
+
+    async def clock(self) -> datetime:
+        """The time by the clock of Postgres. Compare times of rows with it, not with timing.now."""
+        return _moment(await self._value("clock"))
 
     async def apply_parked(self) -> str | None:
         """Apply the parked deliveries of one provider job that is known by now; its id, or None."""
@@ -482,18 +488,22 @@ class Engine:
 
 @cache
 def _call(function: str, *arguments: str) -> bytes:
-    named = ", ".join(f"{name} => %({name})s" for name in arguments)
     # Both are names of this module. Values are always parameters.
     return (
         "select outcome, job_id, document_id, status, version, event_id, ordinal, path"  # noqa: S608
-        f" from upload_pipeline.{function}({named})"
+        f" from upload_pipeline.{function}({_named(arguments)})"
     ).encode()
 
 
 @cache
 def _call_for_value(function: str, *arguments: str) -> bytes:
-    named = ", ".join(f"{name} => %({name})s" for name in arguments)
-    return f"select upload_pipeline.{function}({named})".encode()
+    return f"select upload_pipeline.{function}({_named(arguments)})".encode()
+
+
+def _named(arguments: Sequence[str]) -> str:
+    # `until` is passed as a pause, and Postgres adds its time: our clock may be wrong.
+    values = {"until": "upload_pipeline.clock() + %(until)s::interval"}
+    return ", ".join(f"{name} => {values.get(name, f'%({name})s')}" for name in arguments)
 
 
 def _moment(value: Any) -> datetime:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from hookline.timing import now
 
 __all__ = ["Advance", "Deferred", "Failed", "HandedOver", "Paused"]
 
@@ -57,17 +59,16 @@ class Failed(Exception):
 class Deferred(Exception):
     """The work cannot be done now, and nobody is at fault. No try is counted (defer_job).
 
-    The job comes again at `until`, which must have a time zone. Without it, the job comes again
-    after a pause that doubles each time.
+    `until` is a pause, or a time by the clock of this machine, which must have a time zone. Without
+    it, the job comes again after a pause that doubles each time. Only `pause` is sent to Postgres,
+    which counts it by its own clock. So it does no harm if the clock of this machine is wrong.
     """
 
-    def __init__(self, code: str, text: str, until: datetime | None = None) -> None:
+    def __init__(self, code: str, text: str, until: datetime | timedelta | None = None) -> None:
         super().__init__(f"{code}: {text}")
-        if until is not None and until.tzinfo is None:
-            raise ValueError("until needs a time zone")
         self.code = code
         self.text = text
-        self.until = until
+        self.pause = None if until is None else _pause_of(until)
 
 
 class Paused(Deferred):
@@ -77,7 +78,17 @@ class Paused(Deferred):
     operators beside the stage; without it they see `text`.
     """
 
-    def __init__(self, code: str, text: str, until: datetime, reason: str | None = None) -> None:
+    def __init__(
+        self, code: str, text: str, until: datetime | timedelta, reason: str | None = None
+    ) -> None:
         super().__init__(code, text, until)
-        self.pause_until = until
+        self.pause: timedelta = _pause_of(until)
         self.reason = reason or text
+
+
+def _pause_of(until: datetime | timedelta) -> timedelta:
+    if isinstance(until, datetime):
+        if until.tzinfo is None:
+            raise ValueError("until needs a time zone")
+        until -= now()
+    return max(until, timedelta())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from hookline.stages.outcomes import Deferred, Failed, Paused
@@ -19,7 +19,7 @@ __all__ = ["outcome_of_storage_error"]
 _PAUSE: Final = timedelta(minutes=1)
 
 
-def outcome_of_storage_error(error: StorageError, now: datetime) -> Failed | Deferred:
+def outcome_of_storage_error(error: StorageError) -> Failed | Deferred:
     """One object's own fault fails its job; wrong settings pause the stage; the rest is retried."""
     match error:
         case MissingObject():
@@ -29,6 +29,6 @@ def outcome_of_storage_error(error: StorageError, now: datetime) -> Failed | Def
             return Failed("storage_refused", text, permanent=True)
         case StorageMisconfigured():
             text = f"The storage cannot be used: {error}."
-            return Paused("storage_misconfigured", text, now + _PAUSE)
+            return Paused("storage_misconfigured", text, _PAUSE)
         case _:
             return Deferred("storage_unavailable", f"The storage failed: {error}.")

@@ -12,7 +12,6 @@ from hookline.settings import Settings
 from hookline.stages.outcomes import Failed
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.objects import MissingObject, Storage, StorageError
-from hookline.timing import now
 
 __all__ = ["Tools"]
 
@@ -51,7 +50,7 @@ class Tools:
         except MissingObject as error:
             raise Failed("raw_file_missing", f"There is no object at {job.raw_path}.") from error
         except StorageError as error:
-            raise outcome_of_storage_error(error, now()) from error
+            raise outcome_of_storage_error(error) from error
         found = await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
         if len(content) != job.bytes_len or found != job.file_sha256:
             raise Failed(
@@ -75,7 +74,7 @@ class Tools:
         except MissingObject as error:
             raise Failed("content_missing", f"There is no object at {job.parsed_path}.") from error
         except StorageError as error:
-            raise outcome_of_storage_error(error, now()) from error
+            raise outcome_of_storage_error(error) from error
         if hashlib.sha256(content).hexdigest() != job.parsed_sha256:
             raise Failed("content_damaged", f"{job.parsed_path} does not match its sha256.")
         try:

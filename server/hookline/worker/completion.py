@@ -95,7 +95,7 @@ class Completion:
                 if isinstance(outcome, Paused):
                     await self._pause_stage(outcome)
                 error = _error_argument(outcome)
-                await self._engine.defer_job(*ids, error, outcome.until)
+                await self._engine.defer_job(*ids, error, outcome.pause)
                 self.report("deferred", **error)
             case Failed():
                 error = _error_argument(outcome)
@@ -107,7 +107,7 @@ class Completion:
     async def _pause_stage(self, outcome: Paused) -> None:
         try:
             until = await self._engine.pause_stage(
-                self._job.status, outcome.pause_until, outcome.reason[:_LONGEST_REASON]
+                self._job.status, outcome.pause, outcome.reason[:_LONGEST_REASON]
             )
         except Unavailable:
             raise

@@ -12,7 +12,6 @@ from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.objects import StorageError
-from hookline.timing import now
 from hookline.worker.context import log_fields
 
 __all__ = ["Outcome", "frames_of", "has_result", "outcome_of"]
@@ -47,7 +46,7 @@ def outcome_of(handler: asyncio.Task[object], job: Job, *, show_message: bool) -
         case Unavailable() as error:
             return Deferred("database_unavailable", str(error))
         case StorageError() as error:
-            return outcome_of_storage_error(error, now())
+            return outcome_of_storage_error(error)
         case StaleLease() as error:
             # The handler has found out before the heartbeat did. If the lease was not this job's,
             # it is a failure of the handler.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from fakes.llamacloud.faults import Faults
 from fakes.llamacloud.server import LlamaCloud
+from support.clocks import set_clock_of_this_process
 from support.cloud_worker import FAST, PDF, CloudWorker, Employ
 
 
@@ -58,6 +60,18 @@ async def test_a_job_that_still_runs_is_deferred_and_asked_about_again(worker: C
     worker.later(minutes=1)
     assert await worker.work("parse_queued") == 1
     assert worker.status(job_id) == "parse_ready"
+
+
+@pytest.mark.parametrize("days", [2, -2])
+async def test_a_wrong_clock_of_the_worker_does_not_start_a_running_job_over(
+    worker: CloudWorker, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    set_clock_of_this_process(monkeypatch, timedelta(days=days))
+    worker.cloud.jobs.hold()
+    job_id = await worker.submitted()
+    await worker.ask()
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("parse_queued", "parse_running")
+    worker.cloud.jobs.release()
 
 
 async def test_a_job_that_never_ends_is_cancelled_at_the_provider_and_started_over(

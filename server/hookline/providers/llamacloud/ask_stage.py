@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 
 from hookline.providers.llamacloud.client import LlamaCloudClient
 from hookline.providers.llamacloud.errors import ProviderError, Refused
@@ -13,7 +11,6 @@ from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.outcomes import is_stuck, outcome_of_error
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
-from hookline.timing import now
 
 __all__ = ["Ask"]
 
@@ -21,12 +18,9 @@ __all__ = ["Ask"]
 class Ask:
     """The handler. It reports the provider's answer to the engine as the missing webhook would."""
 
-    def __init__(
-        self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = now
-    ) -> None:
+    def __init__(self, provider: LlamaCloudClient, lookups: Lookups) -> None:
         self._provider = provider
         self._lookups = lookups
-        self._now = now
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """End the lease by receive_event or fail_job. Raises Failed, Deferred, Paused."""
@@ -38,12 +32,12 @@ class Ask:
                 )
             parse_job = _most_telling(found)
             if parse_job.status in ("PENDING", "RUNNING"):
-                if not is_stuck(parse_job, self._now()):
+                if not is_stuck(parse_job, await tools.engine.clock()):
                     raise Deferred("parse_running", f"The provider says {parse_job.status}.")
                 await self._start_over(job, tools, parse_job)
                 return HandedOver()
         except ProviderError as error:
-            raise outcome_of_error(error, self._now()) from error
+            raise outcome_of_error(error) from error
         receipt = await report(tools.engine, parse_job)
         if receipt is None or receipt.outcome != "applied":
             # Usually the job has moved, and the lease has ended. If not, deferring ends it.

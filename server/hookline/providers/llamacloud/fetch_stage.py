@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,6 @@ from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of, take_content
 from hookline.storage.objects import StorageError
-from hookline.timing import now
 
 __all__ = ["Fetch"]
 
@@ -37,13 +36,12 @@ _DRAIN_PAUSE: Final = timedelta(minutes=5)
 class Fetch:
     """The handler. An attempt may have several provider jobs; the latest success counts."""
 
-    def __init__(self, provider: LlamaCloudClient, *, now: Callable[[], datetime] = now) -> None:
+    def __init__(self, provider: LlamaCloudClient) -> None:
         self._provider = provider
-        self._now = now
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """End the lease by finish_content. Raises Failed, Deferred, Paused."""
-        result = await self._result(job)
+        result = await self._result(job, tools)
         content = result.markdown.encode("utf-8", "surrogatepass")
         failed = [number for number, text in sorted(result.pages.items()) if text is None]
         if not holds_text(result.markdown):
@@ -96,12 +94,12 @@ class Fetch:
                 repeatable=True,
             )
         except StorageError as error:
-            raise _outcome_of_kept(error, self._now()) from error
+            raise _outcome_of_kept(error) from error
         if receipt.outcome == "stale":
             # Usually the job has moved, and the lease has ended. If not, deferring ends it.
             raise Deferred("content_stale", f"The job is {receipt.status} now.")
 
-    async def _result(self, job: Job) -> Result:
+    async def _result(self, job: Job, tools: Tools) -> Result:
         """The result of the attempt. If there is none, it raises what that means for the job."""
         others: list[ParseJob] = []
         try:
@@ -112,28 +110,28 @@ class Fetch:
                     except NotReady:
                         others.append(await self._provider.job(parse_job_id))
         except ProviderError as error:
-            raise outcome_of_error(error, self._now()) from error
-        raise self._no_result(others)
+            raise outcome_of_error(error) from error
+        raise _no_result(others, await tools.engine.clock())
 
-    def _no_result(self, jobs: list[ParseJob]) -> Deferred | Failed:
-        now = self._now()
-        by_status = {job.status: job for job in reversed(jobs)}
-        for status in ("RUNNING", "PENDING"):
-            if (running := by_status.get(status)) and not is_stuck(running, now):
-                return Deferred("parse_running", f"The provider says {status}.")
-        if completed := by_status.get("COMPLETED"):
-            if completed.updated_at is None or now - completed.updated_at < _READABLE_WITHIN:
-                return Deferred(
-                    "result_not_ready", "The provider has the result but does not show it yet."
-                )
-            return Failed("result_gone", "The provider does not show the result.", start_over=True)
-        if failed := by_status.get("FAILED"):
-            return failure_of(failed)
-        if cancelled := by_status.get("CANCELLED"):
-            return Failed("parse_cancelled", why_ended(cancelled), permanent=True)
-        if jobs:
-            return Failed("parse_stuck", "The job does not end at the provider.", start_over=True)
-        return Failed("parse_job_unknown", "The provider does not know the job.", start_over=True)
+
+def _no_result(jobs: list[ParseJob], now: datetime) -> Deferred | Failed:
+    by_status = {job.status: job for job in reversed(jobs)}
+    for status in ("RUNNING", "PENDING"):
+        if (running := by_status.get(status)) and not is_stuck(running, now):
+            return Deferred("parse_running", f"The provider says {status}.")
+    if completed := by_status.get("COMPLETED"):
+        if completed.updated_at is None or now - completed.updated_at < _READABLE_WITHIN:
+            return Deferred(
+                "result_not_ready", "The provider has the result but does not show it yet."
+            )
+        return Failed("result_gone", "The provider does not show the result.", start_over=True)
+    if failed := by_status.get("FAILED"):
+        return failure_of(failed)
+    if cancelled := by_status.get("CANCELLED"):
+        return Failed("parse_cancelled", why_ended(cancelled), permanent=True)
+    if jobs:
+        return Failed("parse_stuck", "The job does not end at the provider.", start_over=True)
+    return Failed("parse_job_unknown", "The provider does not know the job.", start_over=True)
 
 
 def _cut_pages(pages: Mapping[int, str | None]) -> list[int]:
@@ -150,13 +148,13 @@ def _is_cut(text: str) -> bool:
     return _PAGE_LIMIT - _LONGEST_CHARACTER < size <= _PAGE_LIMIT
 
 
-def _outcome_of_kept(error: StorageError, now: datetime) -> Deferred | Failed:
+def _outcome_of_kept(error: StorageError) -> Deferred | Failed:
     """For content that is kept in Postgres: the drain has time to store it before the next try."""
-    outcome = outcome_of_storage_error(error, now)
+    outcome = outcome_of_storage_error(error)
     if isinstance(outcome, Failed | Paused):
         return outcome
     text = f"{outcome.text} Postgres keeps the content, and the drain tries again."
-    return Deferred(outcome.code, text, now + _DRAIN_PAUSE)
+    return Deferred(outcome.code, text, _DRAIN_PAUSE)
 
 
 def _nothing_in(result: Result, failed: list[int]) -> Failed:

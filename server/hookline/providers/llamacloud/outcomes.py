@@ -41,17 +41,17 @@ _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _LONGEST: Final = 1000
 
 
-def outcome_of_error(error: ProviderError, now: datetime) -> Deferred | Failed:
+def outcome_of_error(error: ProviderError) -> Deferred | Failed:
     """What to raise for a job whose call failed, if it is harmless should it have been carried out.
 
     That the provider is away never counts as a failed try.
     """
     match error:
         case QuotaSpent():
-            return Paused("quota_spent", str(error), now + PROVIDER_PAUSE)
+            return Paused("quota_spent", str(error), PROVIDER_PAUSE)
         case Misconfigured():
             reason = f"LLAMA_CLOUD_API_KEY or LLAMA_CLOUD_BASE_URL may be wrong. {error}"
-            return Paused("provider_refused_us", str(error), now + PROVIDER_PAUSE, reason[:500])
+            return Paused("provider_refused_us", str(error), PROVIDER_PAUSE, reason[:500])
         case RateLimited():
             return Deferred("rate_limited", str(error))
         case Refused():
@@ -75,5 +75,5 @@ def why_ended(job: ParseJob) -> str:
 
 
 def is_stuck(job: ParseJob, now: datetime) -> bool:
-    """Whether an unfinished job is so old that it will never end."""
+    """Whether an unfinished job is so old at `now`, by Postgres's clock, that it never ends."""
     return job.created_at is not None and now - job.created_at > STUCK_AFTER

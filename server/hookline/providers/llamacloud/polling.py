@@ -7,39 +7,40 @@ after a lost webhook.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Final
 
 from hookline.providers.llamacloud.errors import ProviderError
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools
-from hookline.timing import now
 
 __all__ = ["Polling"]
 
-# Poll interval of one job: minimum; maximum.
-POLL_MIN: Final = timedelta(seconds=2)
-POLL_MAX: Final = timedelta(minutes=1)
+# Poll interval of one job in seconds: minimum; maximum.
+POLL_MIN: Final = 2.0
+POLL_MAX: Final = 60.0
 
 
 class Polling:
     """Asks about each job after 2 s, then after growing pauses of at most a minute."""
 
-    def __init__(self, lookups: Lookups, *, now: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self, lookups: Lookups, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._lookups = lookups
-        self._now = now
+        self._monotonic = monotonic
         # By provider job: when it is asked next, and the pause before that.
-        self._next: dict[str, tuple[datetime, timedelta]] = {}
+        self._next: dict[str, tuple[float, float]] = {}
 
     def add(self, parse_job_id: str) -> None:
         """Ask about this job until it has ended."""
-        self._next[parse_job_id] = (self._now() + POLL_MIN, POLL_MIN)
+        self._next[parse_job_id] = (self._monotonic() + POLL_MIN, POLL_MIN)
 
     async def run_once(self, tools: Tools) -> None:
         """Ask about the jobs that are due. Raises DatabaseError."""
-        now = self._now()
+        now = self._monotonic()
         due = [one for one, (at, _) in self._next.items() if at <= now]
         for parse_job_id in due:
             pause = min(self._next[parse_job_id][1] * 1.5, POLL_MAX)

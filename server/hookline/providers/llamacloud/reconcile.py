@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,7 +19,6 @@ from hookline.providers.llamacloud.jobs import ParseJob
 from hookline.providers.llamacloud.lookups import Lookups
 from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools
-from hookline.timing import now
 
 __all__ = ["Reconciler"]
 
@@ -37,12 +35,9 @@ _UNBILLED: Final = frozenset({"FAILED", "CANCELLED"})
 class Reconciler:
     """Any number may run at once, in any process: claims skip what others have claimed."""
 
-    def __init__(
-        self, provider: LlamaCloudClient, lookups: Lookups, *, now: Callable[[], datetime] = now
-    ) -> None:
+    def __init__(self, provider: LlamaCloudClient, lookups: Lookups) -> None:
         self._provider = provider
         self._lookups = lookups
-        self._now = now
 
     async def apply_parked(self, tools: Tools) -> None:
         """Apply parked deliveries whose job is known by now. Raises DatabaseError."""
@@ -52,16 +47,17 @@ class Reconciler:
     async def settle_credits(self, tools: Tools) -> None:
         """Settle reservations that have been open for long. Raises DatabaseError."""
         while claimed := await tools.engine.claim_reservations(_BATCH):
-            await asyncio.gather(*(self._settle(tools.engine, one) for one in claimed))
+            now = await tools.engine.clock()
+            await asyncio.gather(*(self._settle(tools.engine, one, now) for one in claimed))
 
-    async def _settle(self, engine: Engine, open_: OpenReservation) -> None:
+    async def _settle(self, engine: Engine, open_: OpenReservation, now: datetime) -> None:
         ids = {"job_id": str(open_.job_id), "attempt": open_.attempt}
         try:
-            billed = await self._billed(engine, open_)
+            billed = await self._billed(engine, open_, now)
         except ProviderError as error:
             log.warning("billing_unknown", reason=str(error), **ids)
             billed = None
-        if billed is None and self._now() - open_.reserved_at > _BILLED_WITHIN:
+        if billed is None and now - open_.reserved_at > _BILLED_WITHIN:
             billed = open_.reserved
         if billed is not None:
             # If a worker has reserved again meanwhile, it may be submitting: that stays open.
@@ -70,12 +66,14 @@ class Reconciler:
             )
             log.info("credits_settled", credits=float(billed), outcome=outcome, **ids)
 
-    async def _billed(self, engine: Engine, open_: OpenReservation) -> Decimal | None:
+    async def _billed(
+        self, engine: Engine, open_: OpenReservation, now: datetime
+    ) -> Decimal | None:
         """What was billed for the provider jobs of a reservation; None if it is not known yet."""
         total = Decimal(0)
         for parse_job_id in open_.parse_job_ids or await self._record_found(engine, open_):
             try:
-                billed = self._credits(await self._provider.job(parse_job_id))
+                billed = _credits(await self._provider.job(parse_job_id), now)
             except UnknownParseJob:
                 return None
             if billed is None:
@@ -94,9 +92,10 @@ class Reconciler:
                 await report(engine, job)
         return [job.id for job in found if job.id not in open_.paid_job_ids]
 
-    def _credits(self, job: ParseJob) -> Decimal | None:
-        if job.credits is not None:
-            return Decimal(str(job.credits))
-        ended_at = job.updated_at if job.status in _UNBILLED else None
-        over = ended_at is not None and self._now() - ended_at > FAILED_BILLED_WITHIN
-        return Decimal(0) if over else None
+
+def _credits(job: ParseJob, now: datetime) -> Decimal | None:
+    if job.credits is not None:
+        return Decimal(str(job.credits))
+    ended_at = job.updated_at if job.status in _UNBILLED else None
+    over = ended_at is not None and now - ended_at > FAILED_BILLED_WITHIN
+    return Decimal(0) if over else None

@@ -7,9 +7,9 @@ parse_ready    fetch    fetches the result and stores it
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,7 +18,6 @@ from hookline.providers.parser_stages import ParserStages, PeriodicTask
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import routes
 from hookline.stages import Stage
-from hookline.timing import now
 
 if TYPE_CHECKING:
     from hookline.providers.llamacloud.client import LlamaCloudClient
@@ -58,7 +57,7 @@ async def llamacloud_stages(settings: Settings) -> AsyncIterator[ParserStages]:
 
 
 def make_parser_stages(
-    provider: LlamaCloudClient, settings: Settings, now: Callable[[], datetime] = now
+    provider: LlamaCloudClient, settings: Settings, monotonic: Callable[[], float] = time.monotonic
 ) -> ParserStages:
     """The stages and periodic tasks with a client that is open."""
     # Imported here, since they need the package.
@@ -70,8 +69,8 @@ def make_parser_stages(
     from hookline.providers.llamacloud.submit_stage import Submit
 
     lookups = Lookups(provider)
-    polling = Polling(lookups, now=now)
-    reconciler = Reconciler(provider, lookups, now=now)
+    polling = Polling(lookups, monotonic=monotonic)
+    reconciler = Reconciler(provider, lookups)
     submit = Submit(
         provider,
         lookups,
@@ -80,20 +79,19 @@ def make_parser_stages(
         tier=settings.parse_tier,
         assumed_pages=settings.assumed_pages,
         grace=settings.submit_grace,
-        now=now,
     )
     return ParserStages(
         stages=(
             Stage("uploaded", submit, concurrency=_LARGE_CONCURRENCY, timeout=_TIMEOUT),
             Stage(
                 "parse_queued",
-                Ask(provider, lookups, now=now),
+                Ask(provider, lookups),
                 concurrency=_SMALL_CONCURRENCY,
                 timeout=_TIMEOUT,
             ),
             Stage(
                 "parse_ready",
-                Fetch(provider, now=now),
+                Fetch(provider),
                 concurrency=_LARGE_CONCURRENCY,
                 timeout=_TIMEOUT,
             ),

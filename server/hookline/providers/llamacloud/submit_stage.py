@@ -8,8 +8,7 @@ only if the provider had enough time (the grace) to list the job.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -33,6 +32,8 @@ __all__ = ["Submit"]
 log = structlog.get_logger("hookline.llamacloud")
 
 _CANCELLED: Final = "cancelled"
+# How far to look back for a submission whose time is not known.
+_UNKNOWN: Final = timedelta(hours=48)
 
 
 class Submit:
@@ -48,7 +49,6 @@ class Submit:
         tier: str,
         assumed_pages: int,
         grace: float,
-        now: Callable[[], datetime] = now,
     ) -> None:
         self._provider = provider
         self._lookups = lookups
@@ -57,7 +57,6 @@ class Submit:
         self._tier = tier
         self._assumed_pages = assumed_pages
         self._grace = timedelta(seconds=grace)
-        self._now = now
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """End the lease by record_submission. Raises Failed, Deferred, Paused."""
@@ -65,7 +64,7 @@ class Submit:
         cost = await self._estimate(job, content)
         reservation = await self._reserve(job, tools, cost)
         if reservation.outcome == "duplicate" and await self._record_earlier(
-            job, tools, reservation.reserved_at
+            job, tools, reservation, cost
         ):
             return HandedOver()
 
@@ -74,7 +73,7 @@ class Submit:
         except ProviderError as error:
             # Uploading a file starts no parse, so nothing was spent.
             await _settle_unused(job, tools, reservation)
-            raise outcome_of_error(error, self._now()) from error
+            raise outcome_of_error(error) from error
 
         await self._provider.wait_for_turn_to_create()
         # Reserving again checks the lease before it costs, and starts the grace anew: the upload
@@ -96,32 +95,39 @@ class Submit:
         except ProviderError as error:
             if isinstance(error, Unanswered) and error.sent:
                 # The job may exist. The open reservation tells the next try to look for it.
-                raise Deferred(
-                    "submission_unanswered", str(error), reservation.reserved_at + self._grace
-                ) from error
+                raise Deferred("submission_unanswered", str(error), self._grace) from error
             await _settle_unused(job, tools, reservation)
-            raise outcome_of_error(error, self._now()) from error
+            raise outcome_of_error(error) from error
 
-    async def _record_earlier(self, job: Job, tools: Tools, reserved_at: datetime) -> bool:
+    async def _record_earlier(
+        self, job: Job, tools: Tools, reservation: Reservation, cost: Decimal
+    ) -> bool:
         """Record what an earlier try has submitted. Returns whether there was anything.
 
         Raises Deferred during the grace, in which the provider may not list the job yet.
         """
-        looked_at = self._now()
+        looked_at = await tools.engine.clock()
+        # If Postgres's clock is ahead of ours, it may be ahead of the provider's as well.
+        since = reservation.reserved_at - max(looked_at - now(), timedelta())
+        if reservation.reserved_at > looked_at:
+            # Postgres's clock was set back, so nobody knows when this was. The grace starts anew.
+            reservation = await self._reserve(job, tools, cost, again=True)
+            since = reservation.reserved_at - _UNKNOWN
         try:
-            found = await self._lookups.submissions(job.job_id, job.attempt, reserved_at)
+            found = await self._lookups.submissions(job.job_id, job.attempt, since)
         except ProviderError as error:
-            raise outcome_of_error(error, looked_at) from error
+            raise outcome_of_error(error) from error
         for parse_job in found:
             log.info("submission_found", job_id=str(job.job_id), parse_job_id=parse_job.id)
             await self._record(job, tools, parse_job)
             # Its webhook may have come before anybody knew the id.
             await report(tools.engine, parse_job)
-        if not found and looked_at < (until := reserved_at + self._grace):
+        left = reservation.reserved_at + self._grace - looked_at
+        if not found and left > timedelta():
             raise Deferred(
                 "submission_unknown",
                 "An earlier try may have submitted the job, and it is not listed yet.",
-                until,
+                left,
             )
         return bool(found)
 
@@ -162,12 +168,17 @@ class Submit:
     async def _over_budget(self, job: Job, tools: Tools, cost: Decimal, text: str) -> Deferred:
         usual = CREDITS_A_PAGE[self._tier] * self._assumed_pages
         caps = [cap for cap in await tools.engine.caps_of(job.owner_id) if cap.remaining < cost]
-        until = max((cap.resets_at for cap in caps), default=None)
+        asked_at = await tools.engine.clock()
+        resets = [cap.resets_at - asked_at for cap in caps]
         # If the common cap is too low even for a usual document, every job would stop here.
-        spent = [cap.resets_at for cap in caps if cap.scope == "all" and cap.remaining < usual]
+        spent = [
+            pause
+            for cap, pause in zip(caps, resets, strict=True)
+            if cap.scope == "all" and cap.remaining < usual
+        ]
         if spent:
             return Paused("budget_exceeded", text, max(spent), f"The credit cap is reached. {text}")
-        return Deferred("budget_exceeded", text, until)
+        return Deferred("budget_exceeded", text, max(resets, default=None))
 
 
 async def _settle_unused(job: Job, tools: Tools, reservation: Reservation) -> None:

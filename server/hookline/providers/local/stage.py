@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -33,7 +33,6 @@ from hookline.providers.local.signed_envelope import parse_job_id_of, webhook_of
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
-from hookline.timing import now
 
 __all__ = ["ParseLocally", "local_stage", "receiver_url"]
 
@@ -91,7 +90,6 @@ class ParseLocally:
         memory: int = MEMORY,
         at_once: int = _CONCURRENCY,
         tries: int = _TRIES,
-        now: Callable[[], datetime] = now,
     ) -> None:
         self._session = session
         self._receiver = receiver
@@ -102,7 +100,6 @@ class ParseLocally:
         # Attempts whose missing text is recorded, so that sending again does not repeat it.
         self._recorded: set[tuple[UUID, int]] = set()
         self._tries = tries
-        self._now = now
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """Parse the raw file and send its text to the receiver. Raises Failed, Deferred, Paused."""
@@ -174,7 +171,7 @@ class ParseLocally:
                 raise Paused(
                     "receiver_refused_us",
                     said,
-                    self._now() + _REFUSED_PAUSE,
+                    _REFUSED_PAUSE,
                     "HOOKLINE_LLAMAPARSE_SECRETS or HOOKLINE_LLAMAPARSE_SCHEME of this worker"
                     f" differs from that of the receiver at {self._receiver}.",
                 )
