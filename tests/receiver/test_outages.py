@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -58,16 +60,28 @@ async def test_after_a_storage_outage_the_senders_retry_finishes_it_too(sender: 
 async def test_a_hanging_storage_is_abandoned_at_the_deadline(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hookline.storage.files import FileStorage
+    answers, fsync = threading.Event(), os.fsync
 
-    async def hang(self: FileStorage, path: str, content: bytes) -> None:
-        await asyncio.Event().wait()
+    def hang(descriptor: int) -> None:
+        answers.wait()
+        fsync(descriptor)
 
-    monkeypatch.setattr(FileStorage, "write", hang)
+    # Below every way to write, so that the test does not depend on which one is taken.
+    monkeypatch.setattr(os, "fsync", hang)
     async with start(storage_deadline=0.2) as sender:
-        job = sender.new_job()
-        assert (await sender.send_envelope(envelope_of(job)))[0] == 500
-        assert sender.job(job)["status"] == "uploaded"
+        try:
+            job = sender.new_job()
+            async with asyncio.timeout(20):
+                status, _ = await sender.send_envelope(envelope_of(job, content="# kept"))
+            assert status == 500
+            assert sender.job(job)["status"] == "uploaded"
+            kept = sender.one("select content, stored_at from upload_pipeline.contents")
+            assert kept == {"content": b"# kept", "stored_at": None}
+        finally:
+            answers.set()
+        set_clock(sender, LATER)
+        await until(lambda: sender.job(job)["status"] == "parsed")
+        assert sender.file_of(sender.job(job)["parsed_path"]).read_bytes() == b"# kept"
 
 
 async def test_objects_of_an_erased_document_are_deleted(sender: Sender) -> None:
