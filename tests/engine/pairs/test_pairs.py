@@ -49,6 +49,18 @@ def test_two_calls_at_once_end_as_one_after_the_other(url: str) -> None:
     assert pairs.runs > 25
 
 
+def test_a_violation_that_was_there_before_is_not_held_against_a_busy_call(url: str) -> None:
+    calls = {call.name: call for call in CALLS}
+    with ExitStack() as stack:
+        pairs = Pairs(url, stack)
+        found = pairs.findings(
+            pairs.stage.scene("missed"),
+            calls["receive_event: parked before"],
+            calls["receive_events"],
+        )
+        assert [str(finding) for finding in found] == []
+
+
 def test_each_call_succeeds_in_a_scene_and_is_refused_in_any_other_isolation(url: str) -> None:
     """A snapshot does not hold what was committed before a lock was had. See check_isolation."""
     with (
