@@ -73,9 +73,48 @@ async def test_calls_about_one_job_follow_each_other(pool: AsyncConnectionPool) 
     await asyncio.gather(*(call() for _ in range(20)))
 
 
-async def test_a_call_that_takes_long_turns_others_away_and_leaves_nothing_behind(
-    pool: AsyncConnectionPool,
+async def test_a_call_waits_for_a_slow_one_and_not_for_one_about_a_held_job(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("hookline.receiver.busy_jobs._PATIENCE", 60.0)
+    busy_jobs = BusyJobs()
+
+    async def call(*, held: bool = False) -> None:
+        async with busy_jobs.one_call("job", held=held):
+            pass
+
+    async with busy_jobs.one_call("job"):
+        second = asyncio.create_task(call())
+        with pytest.raises(JobBusy, match="another call"):
+            await call(held=True)
+        assert not second.done(), "it has waited longer than the one that was turned away"
+    await second
+    async with busy_jobs.one_call("job", held=True):
+        with pytest.raises(JobBusy, match="another call"):
+            async with asyncio.timeout(30):
+                await call()
+
+
+async def test_a_call_that_finds_its_job_held_ends_the_wait_of_the_others() -> None:
+    busy_jobs = BusyJobs()
+
+    asked = []
+
+    async def call() -> None:
+        async with busy_jobs.one_call("job"):
+            asked.append("Postgres")
+            await asyncio.sleep(0)
+            raise Unavailable("held", sqlstate="55P03")
+
+    ended = await asyncio.gather(*(call() for _ in range(4)), return_exceptions=True)
+    assert [str(one) for one in ended] == ["held", *["another session holds the job"] * 3]
+    assert asked == ["Postgres"]
+
+
+async def test_a_call_that_takes_long_turns_others_away_and_leaves_nothing_behind(
+    pool: AsyncConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookline.receiver.busy_jobs._PATIENCE", 0.0)
     busy_jobs = BusyJobs(pool)
     async with busy_jobs.one_call("job"):
         with pytest.raises(JobBusy):

@@ -2,7 +2,7 @@
 
 Somebody may hold the row of a job, such as a DBA with an open transaction. Each call about it waits
 as long as SQL lets it, and keeps a connection that long. So there is one call about a job at a
-time, and after a vain wait none for a moment.
+time, and after a vain wait none for a moment. The others wait here, where they need no connection.
 
 After an outage many senders come at once. If all were let in, each would wait until its sender has
 given up, and none would be answered.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from psycopg_pool import AsyncConnectionPool
 
@@ -20,13 +21,21 @@ from hookline.postgres.errors import Unavailable
 
 __all__ = ["BusyJobs", "JobBusy"]
 
-# Seconds that a call waits for the one before it, which takes milliseconds unless it waits, too.
-_PATIENCE = 0.1
+# Seconds that a call waits for those before it. They take milliseconds, and more under load; one
+# that is refused by lock_timeout (2 s in SQL) ends the wait of all.
+_PATIENCE = 2.0
+# The same while another session is known to hold the job.
+_PATIENCE_IF_HELD = 0.1
 # Seconds after a vain wait in which nobody asks for the row again.
 _PAUSE = 1.0
 # Calls that may wait for each connection of the pool.
 _LONGEST_QUEUE = 8
 _LOCK_NOT_AVAILABLE = "55P03"
+
+
+class _Call(NamedTuple):
+    ended: asyncio.Event
+    held: bool
 
 
 class JobBusy(Unavailable):
@@ -41,15 +50,18 @@ class BusyJobs:
 
     def __init__(self, pool: AsyncConnectionPool | None = None) -> None:
         self._pool = pool
-        self._calls: dict[Hashable, asyncio.Event] = {}
+        self._calls: dict[Hashable, _Call] = {}
         self._held_until: dict[Hashable, float] = {}
 
     @asynccontextmanager
-    async def one_call(self, key: Hashable) -> AsyncIterator[None]:
-        """Make one call about a job inside the block. Raises JobBusy instead of waiting long."""
+    async def one_call(self, key: Hashable, *, held: bool = False) -> AsyncIterator[None]:
+        """Make one call about a job inside the block. Raises JobBusy instead of waiting long.
+
+        `held`: Postgres has just answered that another session holds the job.
+        """
         self._refuse_in_a_crowd()
-        await self._wait_for_turn(key)
-        ended = self._calls[key] = asyncio.Event()
+        await self._wait_for_turn(key, held)
+        call = self._calls[key] = _Call(asyncio.Event(), held)
         try:
             yield
         except Unavailable as error:
@@ -58,7 +70,7 @@ class BusyJobs:
             raise
         finally:
             del self._calls[key]
-            ended.set()
+            call.ended.set()
 
     def _refuse_in_a_crowd(self) -> None:
         if self._pool is not None:
@@ -66,17 +78,22 @@ class BusyJobs:
             if waiting >= _LONGEST_QUEUE * self._pool.max_size:
                 raise JobBusy(f"{waiting} calls wait for a connection to Postgres")
 
-    async def _wait_for_turn(self, key: Hashable) -> None:
+    async def _wait_for_turn(self, key: Hashable, held: bool) -> None:
+        self._refuse_if_held(key)
+        if (call := self._calls.get(key)) is None:
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE_IF_HELD if held or call.held else _PATIENCE):
+                while call := self._calls.get(key):
+                    await call.ended.wait()
+                    self._refuse_if_held(key)
+        except TimeoutError:
+            raise JobBusy("another call waits for the job") from None
+
+    def _refuse_if_held(self, key: Hashable) -> None:
         now = asyncio.get_running_loop().time()
         if now < self._held_until.get(key, now):
             raise JobBusy("another session holds the job")
-        if key in self._calls:
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    while call := self._calls.get(key):
-                        await call.wait()
-            except TimeoutError:
-                raise JobBusy("another call waits for the job") from None
 
     def _remember(self, key: Hashable) -> None:
         now = asyncio.get_running_loop().time()

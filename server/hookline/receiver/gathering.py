@@ -68,7 +68,7 @@ class Gatherer:
 
     async def _receive_alone(self, source: str, body_sha256: str, notice: Notice) -> Receipt:
         key = notice.job_id or notice.parse_job_id or notice.delivery_id
-        async with self._busy_jobs.one_call(key):
+        async with self._busy_jobs.one_call(key, held=True):
             try:
                 async with asyncio.timeout(_PATIENCE):
                     await self._places.acquire()
