@@ -158,3 +158,17 @@ async def test_a_sender_whose_time_is_over_can_still_be_cut() -> None:
 
     with pytest.raises(TimeoutError):
         await receive()
+
+
+async def test_a_sender_is_slow_by_what_it_sent_lately() -> None:
+    body = bodies._Arrival("127.0.0.1", asyncio.timeout(None), now=0)
+    body.add(b"x" * MIB, now=0.1)
+    assert not body.is_slow(now=1.0)
+    assert body.is_slow(now=1.2), "silent"
+    body.add(b"x", now=1.9)
+    body.add(b"x", now=2.8)
+    assert not body.is_slow(now=2.9)
+    body.add(b"x", now=3.7)
+    assert body.is_slow(now=3.8), "a byte now and then"
+    body.add(b"x" * MIB, now=4.8)
+    assert not body.is_slow(now=5.0), "fast again"

@@ -6,11 +6,14 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 from support.sender import ENVELOPE_SECRET, Sender, Start, envelope_of, event_of, sign
 from support.uploads import open_upload
+from support.waiting import until
 
 ROUTE = "/webhooks/llamaparse"
 
@@ -93,3 +96,26 @@ async def test_a_connection_without_headers_is_closed(
         async with asyncio.timeout(5):
             assert await reader.read() == b"", "the server closed the connection"
         writer.close()
+
+
+async def test_a_sender_that_is_gone_before_its_request_is_handled_is_no_failure(
+    start: Start, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handle = web.RequestHandler._handle_request
+
+    async def handle_after_the_end(connection: web.RequestHandler, *arguments: Any) -> Any:
+        if connection.transport is not None:
+            connection.transport.abort()
+        await until(lambda: connection.transport is None)
+        return await handle(connection, *arguments)
+
+    async with start() as sender:
+        monkeypatch.setattr(web.RequestHandler, "_handle_request", handle_after_the_end)
+        reader, writer = await open_upload(sender, 100, b"{")
+        assert await reader.read() == b""
+        writer.close()
+        monkeypatch.undo()
+        assert (await sender.send_envelope(envelope_of(sender.new_job())))[0] == 200
+    printed = capsys.readouterr().out
+    assert "http=400" in printed
+    assert "webhook_failed" not in printed

@@ -49,21 +49,20 @@ class _Arrival:
         self.charged = 0
         self.is_cut = False
         self._rate = math.inf
-        self._measured = now
+        self._measured = self._last = now
         self._size = 0
 
     def add(self, chunk: bytes, now: float) -> None:
         self.body += chunk
-        if now - self._measured >= _MEASURED_OVER:
-            self._rate = self._rate_until(now)
+        self._last = now
+        seconds = now - self._measured
+        if seconds >= _MEASURED_OVER:
+            self._rate = (len(self.body) - self._size) / seconds
             self._measured, self._size = now, len(self.body)
 
     def is_slow(self, now: float) -> bool:
-        return min(self._rate, self._rate_until(now)) < _SLOW
-
-    def _rate_until(self, now: float) -> float:
-        seconds = now - self._measured
-        return (len(self.body) - self._size) / seconds if seconds >= _MEASURED_OVER else self._rate
+        """Whether it fell silent, or little came lately. What came at first does not count."""
+        return now - self._last >= _MEASURED_OVER or self._rate < _SLOW
 
     def cut(self, now: float) -> None:
         """Free the memory now. The task that reads wakes up later."""
@@ -146,6 +145,10 @@ class BodyBudget:
                     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                     # As aiohttp's own handler does: the answer has not begun.
                     request.writer.output_size = 0
+                if request.transport is None:
+                    # aiohttp tells only a request that is being handled; its reader would raise
+                    # RuntimeError.
+                    raise ConnectionError
                 async for chunk in request.content.iter_any():
                     if arrival.is_cut:
                         break
