@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,16 +99,22 @@ def test_a_reader_that_stalls_costs_lines_beyond_the_limit_and_no_time(
     assert 80 <= writer.lost == writer.unreported <= 95
 
     # The reader goes on: what was kept comes first, then the report.
-    taken = b""
-    while not taken.endswith(b"after\n"):
-        taken += os.read(reading, 65536)
-        if b"after" not in taken and not writer._waiting:
-            writer.write(b"after\n")
-    *kept, report, after = taken.splitlines(keepends=True)
+    with ThreadPoolExecutor() as threads:
+        taken = threads.submit(_read_until, reading, b"after\n")
+        assert writer.flush(SECONDS)
+        writer.write(b"after\n")
+        *kept, report, after = taken.result(SECONDS).splitlines(keepends=True)
     assert set(kept) == {line}
     assert len(kept) + writer.lost == 100
     assert report == lost(writer.lost)
     assert after == b"after\n"
+
+
+def _read_until(descriptor: int, end: bytes) -> bytes:
+    taken = b""
+    while not taken.endswith(end):
+        taken += os.read(descriptor, 65536)
+    return taken
 
 
 def test_a_descriptor_that_does_not_block_loses_no_line(pipe: tuple[int, int]) -> None:
