@@ -7018,8 +7018,9 @@ end;
 $$;
 
 -- db/supabase/search_path.sql
--- Supabase's advisors warn of every function without a search_path (lint 0011). These have bodies in standard SQL, which
--- need none, and elsewhere the planner puts them in place of their calls. A project without warnings is worth more.
+-- Supabase's advisors warn of every function without a search_path (lint 0011). These have bodies in standard SQL,
+-- which need none, and elsewhere the planner puts them in place of their calls. A project without warnings is worth
+-- more.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then
