@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from hookline.postgres.deliveries import Notice
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import ReadOnlyServer
 from hookline.postgres.pool import open_pool
@@ -20,8 +21,14 @@ def failover(database: str) -> Failover:
     return Failover(database)
 
 
+async def receive_event(engine: Engine) -> object:
+    notice = Notice("msg-1", "parse.success", code="parse_ready", parse_job_id="p-1")
+    return await engine.receive_events([("llamacloud", "0" * 64, notice)])
+
+
+@pytest.mark.parametrize("call", [Engine.claim_content, receive_event])
 async def test_all_connections_of_a_pool_are_renewed_after_one_call_was_refused(
-    failover: Failover, login: Callable[[str], str]
+    failover: Failover, login: Callable[[str], str], call: Callable[[Engine], Awaitable[object]]
 ) -> None:
     async with open_pool(
         login("ingest"), size=SIZE, prepare_threshold=5, name="hookline-test"
@@ -30,7 +37,7 @@ async def test_all_connections_of_a_pool_are_renewed_after_one_call_was_refused(
         await pool.wait()
         engine = Engine(pool)
         with pytest.raises(ReadOnlyServer):
-            await engine.claim_content()
+            await call(engine)
         failover.end()
         await asyncio.sleep(1)
         refused = 0
