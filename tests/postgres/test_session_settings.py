@@ -14,6 +14,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.engine import Engine
+from hookline.postgres.errors import IsolationUnsupported
 from hookline.postgres.migrations import migrate, pending
 from hookline.postgres.pool import open_pool, transaction
 from hookline.postgres.records import Receipt
@@ -115,6 +116,21 @@ async def test_a_stricter_commit_is_kept(database: str, login: Callable[[str], s
     async with opened(login("operator")) as pool, transaction(pool) as connection:
         cursor = await connection.execute("show synchronous_commit")
         assert await cursor.fetchone() == ("remote_apply",)
+
+
+async def test_default_that_changes_while_we_are_connected_refuses_one_call_only(
+    login: Callable[[str], str],
+) -> None:
+    async with open_pool(
+        login("operator"), size=1, prepare_threshold=5, name="hookline-test"
+    ) as pool:
+        async with pool.connection() as connection:
+            # As a reload of postgresql.conf does to every session.
+            await connection.execute("set default_transaction_isolation = 'serializable'")
+        engine = Engine(pool)
+        with pytest.raises(IsolationUnsupported):
+            await new_job(engine)
+        assert (await new_job(engine)).outcome == "applied"
 
 
 async def test_ordinary_defaults_cost_nothing(login: Callable[[str], str]) -> None:

@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 
 from hookline.postgres.errors import (
     InvalidArgument,
+    IsolationUnsupported,
     ReadOnlyServer,
     Unavailable,
     meaning_of,
@@ -95,7 +96,7 @@ def open_pool(
 
 
 async def renew(pool: AsyncConnectionPool) -> None:
-    """Close all connections and make new ones, since one was lost or leads to a read-only server.
+    """Close all connections and make new ones, since one was lost or is of no use any more.
 
     What one connection has met, the others will meet: after a restart, a failover behind a name or
     a proxy, or a firewall's loss of memory. At most once in `_RENEW_INTERVAL`, since every call
@@ -159,7 +160,8 @@ async def transaction(
         raise InvalidArgument("a value cannot be stored as text") from error
     except psycopg.Error as error:
         meaning = meaning_of(error)
-        lost = lost or isinstance(meaning, ReadOnlyServer)
+        # A reload of the configuration changes the defaults of open sessions, too.
+        lost = lost or isinstance(meaning, ReadOnlyServer | IsolationUnsupported)
         raise meaning from error
     except OSError as error:
         reason = f"no answer within {within:.3g} s" if limit.expired() else type(error).__name__
