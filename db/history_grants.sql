@@ -1,5 +1,5 @@
--- `hookline doctor` runs as an operator or a reader, and compares the history with its own migrations. Not the column
--- statements: it holds the application's SQL.
+-- `hookline doctor` runs as an operator or a reader, and compares the history with its own migrations. The column
+-- statements is not granted, because it holds the application's SQL.
 do $$
 begin
   if to_regclass('supabase_migrations.schema_migrations') is not null then

@@ -1,6 +1,5 @@
--- Supabase's advisors warn of every function without a search_path (lint 0011). These have bodies in standard SQL,
--- which need none, and elsewhere the planner puts them in place of their calls. A project without warnings is worth
--- more.
+-- Supabase's advisors warn of every function without a search_path (lint 0011). These functions have bodies in standard
+-- SQL and need none. Without one, the planner can inline them. On Supabase, having no warnings is worth more than that.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then

@@ -49,16 +49,16 @@ alter table upload_pipeline.upload_jobs
   deferrable initially deferred;
 
 comment on table upload_pipeline.contents is
-  'Received content and its path. While storage fails, and for a slow storage from the start, the bytes are kept here. '
-  'Once the object is stored, they are dropped and the row stays, so that no path is given out twice. Content without '
-  'a path is of unknown shape and waits for an operator.';
+  'Received content and its path. The row has the bytes while storage fails. For a slow storage it has them from the '
+  'start. Once the object is stored, they are dropped and the row stays, so that no path is given out twice. Content '
+  'without a path is of unknown shape and waits for an operator.';
 comment on column upload_pipeline.contents.ordinal is 'Numbers the contents of a job from 1.';
 comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this content answers.';
 comment on column upload_pipeline.contents.path is
   'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md. A path belongs to one exact content.';
 comment on column upload_pipeline.contents.details is 'Becomes part of the payload of the parse_completed event.';
 comment on column upload_pipeline.contents.run_after is
-  'The drain does not try it before. At first this leaves the receiver time for its own write. Null: neither '
-  'storage nor this row has the bytes; they have to come again.';
+  'The drain does not try the content before this time. At first it leaves the receiver time for its own write. Null: '
+  'neither storage nor this row has the bytes; they have to come again.';
 comment on column upload_pipeline.contents.content is
   'Null once the object is stored, and while only the writer of the object has the bytes.';

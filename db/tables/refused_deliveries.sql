@@ -18,6 +18,7 @@ comment on table upload_pipeline.refused_deliveries is
   'How many deliveries receivers refused in a minute, by source and reason. No body and no secret is kept. '
   'count_refusals deletes rows after 30 days.';
 comment on column upload_pipeline.refused_deliveries.minute is
-  'The minute in which the receiver told Postgres, some seconds after the refusal; later if Postgres was away.';
+  'The minute in which the receiver called count_refusals: some seconds after the refusal, or later if Postgres was '
+  'away.';
 comment on column upload_pipeline.refused_deliveries.user_agent is
-  'How the last of these senders called its program. Anybody may claim any name.';
+  'The name that the last of these senders gave to its program (User-Agent). Anybody may claim any name.';

@@ -15,5 +15,5 @@ create type upload_pipeline.answer as (
 );
 
 comment on type upload_pipeline.answer is
-  'What became of one of several deliveries: its number from 1, and a receipt; or, with outcome null, the error that '
+  'The answer to one of several deliveries: its number from 1, and a receipt; or, with outcome null, the error that '
   'receive_event would have raised.';

@@ -95,10 +95,10 @@ create domain upload_pipeline.outcome as text
 
 comment on domain upload_pipeline.outcome is
   'What a call did. applied: the job moved, or the request was carried out. awaited: the caller has the content and '
-  'writes it to storage now. kept: the content is safe here and waits for storage. unrecognised: the content is '
-  'kept, but its shape is unknown and an operator decides. '
-  'duplicate: this was applied before. stale: it belongs to an earlier attempt, or the job has moved past it. '
-  'ignored: there was nothing to do. parked: its provider job is not known yet; record_submission will apply it.';
+  'writes it to storage now. kept: the content is safe in Postgres and waits for storage. unrecognised: the content '
+  'is kept, but its shape is unknown and an operator decides. duplicate: this was applied before. stale: it belongs '
+  'to an earlier attempt, or the job has moved past it. ignored: there was nothing to do. parked: its provider job is '
+  'not known yet; record_submission will apply it.';
 
 -- db/types/sha256_hex.sql
 create domain upload_pipeline.sha256_hex as text
@@ -224,15 +224,15 @@ create type upload_pipeline.answer as (
 );
 
 comment on type upload_pipeline.answer is
-  'What became of one of several deliveries: its number from 1, and a receipt; or, with outcome null, the error that '
+  'The answer to one of several deliveries: its number from 1, and a receipt; or, with outcome null, the error that '
   'receive_event would have raised.';
 
 -- Time, ids and checks that all the others use
 
 -- db/functions/internal/clock.sql
--- The only source of time, except in ids. It is clock_timestamp() and not now(): after waiting for a lock, now()
--- would be earlier than the event that was written before. No setting can shift it. Tests replace this function.
--- The body is standard SQL: it needs no search_path of its own, so the planner can put it in place of the call.
+-- The only source of time, except in ids. It is clock_timestamp() and not now(): after waiting for a lock, now() would
+-- be earlier than the event that was written before. No setting can shift it. Tests replace this function. The body is
+-- standard SQL: it needs no search_path of its own, so the planner can inline it.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.clock()
 returns timestamptz
@@ -934,17 +934,17 @@ alter table upload_pipeline.upload_jobs
   deferrable initially deferred;
 
 comment on table upload_pipeline.contents is
-  'Received content and its path. While storage fails, and for a slow storage from the start, the bytes are kept here. '
-  'Once the object is stored, they are dropped and the row stays, so that no path is given out twice. Content without '
-  'a path is of unknown shape and waits for an operator.';
+  'Received content and its path. The row has the bytes while storage fails. For a slow storage it has them from the '
+  'start. Once the object is stored, they are dropped and the row stays, so that no path is given out twice. Content '
+  'without a path is of unknown shape and waits for an operator.';
 comment on column upload_pipeline.contents.ordinal is 'Numbers the contents of a job from 1.';
 comment on column upload_pipeline.contents.attempt is 'The attempt of the job that this content answers.';
 comment on column upload_pipeline.contents.path is
   'storage://parsed/{document_id}/{job_id}.md, then {job_id}.{n}.md. A path belongs to one exact content.';
 comment on column upload_pipeline.contents.details is 'Becomes part of the payload of the parse_completed event.';
 comment on column upload_pipeline.contents.run_after is
-  'The drain does not try it before. At first this leaves the receiver time for its own write. Null: neither '
-  'storage nor this row has the bytes; they have to come again.';
+  'The drain does not try the content before this time. At first it leaves the receiver time for its own write. Null: '
+  'neither storage nor this row has the bytes; they have to come again.';
 comment on column upload_pipeline.contents.content is
   'Null once the object is stored, and while only the writer of the object has the bytes.';
 
@@ -1070,9 +1070,10 @@ comment on table upload_pipeline.refused_deliveries is
   'How many deliveries receivers refused in a minute, by source and reason. No body and no secret is kept. '
   'count_refusals deletes rows after 30 days.';
 comment on column upload_pipeline.refused_deliveries.minute is
-  'The minute in which the receiver told Postgres, some seconds after the refusal; later if Postgres was away.';
+  'The minute in which the receiver called count_refusals: some seconds after the refusal, or later if Postgres was '
+  'away.';
 comment on column upload_pipeline.refused_deliveries.user_agent is
-  'How the last of these senders called its program. Anybody may claim any name.';
+  'The name that the last of these senders gave to its program (User-Agent). Anybody may claim any name.';
 
 -- Credits: what parsing may cost, and what it did cost
 
@@ -1463,7 +1464,7 @@ revoke all on function upload_pipeline.resolve_step(text, text, text) from publi
 
 -- db/functions/internal/step/write_steps.sql
 -- Inserts the events of many steps and moves their jobs. This is the only place where a job moves. The caller has
--- locked the jobs, and names each of them once. The event goes in before the job's row changes, because a trigger on
+-- locked the jobs, and passes each of them once. The event goes in before the job's row changes, because a trigger on
 -- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
 -- Locks: job. Calls: clock.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
@@ -1480,12 +1481,13 @@ begin
            (m.step).terminal, (m.step).failed, (m.step).claimable, (m.step).has_content,
            (m.step).event_type, (m.step).severity, (m.step).code, (m.step).overdue_after,
            (m.step).status = j.status as stays,
-           -- A retry, and a lease that ends in place, leave the job to any worker, as end_lease says. A job that waits
-           -- without a lease, and a job that came to another status, have the deadline of the status.
+           -- After a retry, and after a lease that ends without a change of status, any worker may take the job, as in
+           -- end_lease. A job that waits without a lease, and a job that changed its status, get the deadline of the
+           -- status.
            (m.step).event_type = 'retry' or (m.step).status = j.status and j.lease_token is not null as ends_lease,
            m.payload, coalesce(m.correlation_id, j.correlation_id) as correlation_id, m.attempt, m.max_attempts,
            m.run_after, j.deadline_at, m.parsed_path, m.parsed_sha256, m.parsed_bytes, m.last_error,
-           -- Events never go back, even if the clock did. Waits are counted by the clock.
+           -- The times of events never go back, even if the clock did. Waits are counted by the clock.
            c.moment, greatest(c.moment, j.updated_at) as ts
       from unnest(moves) as m
      cross join lateral (select upload_pipeline.clock() as moment offset 0) as c
@@ -1527,7 +1529,7 @@ begin
          parsed_path = s.parsed_path,
          parsed_sha256 = s.parsed_sha256,
          parsed_bytes = s.parsed_bytes,
-         -- A failed job says why, even if the code that led there is not an error.
+         -- A failed job has a last_error, even if the code that led there is not an error.
          last_error = case
            when s.failed then coalesce(s.last_error, s.payload || jsonb_build_object('code', s.code))
            else s.last_error
@@ -1945,8 +1947,8 @@ comment on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, t
 revoke all on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs, text, jsonb, boolean) from public;
 
 -- db/functions/internal/lease/sweep_leases.sql
--- Ends expired leases of any status, so that no other process has to look for them. A lease that ends later than any
--- may was given by a clock that was ahead: it ends, too.
+-- Ends expired leases of any status, so that no other process has to look for them. A lease that ends later than the
+-- longest lease allows was given by a clock that was ahead. It ends, too.
 -- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
@@ -2013,8 +2015,8 @@ end;
 $$;
 
 comment on function upload_pipeline.sweep_leases(integer) is
-  'Ends up to `batch` expired leases, and as many that end more than a day from now. Each counts as a third of a '
-  'failed try.';
+  'Ends up to `batch` expired leases, and up to `batch` leases that end more than a day from now. Each counts as a '
+  'third of a failed try.';
 
 revoke all on function upload_pipeline.sweep_leases(integer) from public;
 
@@ -2052,8 +2054,8 @@ end;
 comment on function upload_pipeline.invalid_argument_of(
   text, text, text, text, text, boolean, uuid, text, jsonb
 ) is
-  'The first part of a delivery whose value is never valid. Null: none. code_is_reported: event_codes lets a provider '
-  'report the code.';
+  'The name of the first invalid argument of a delivery. Null: all are valid. code_is_reported: event_codes lets a '
+  'provider report the code.';
 
 revoke all on function upload_pipeline.invalid_argument_of(
   text, text, text, text, text, boolean, uuid, text, jsonb
@@ -2247,7 +2249,7 @@ comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs,
 revoke all on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text) from public;
 
 -- db/functions/internal/delivery/raise_conflict.sql
--- Changes nothing. One id with two contents would count the second one as the first.
+-- Changes nothing. Without this error, a second delivery with other content would count as a repetition of the first.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.raise_conflict(source text, delivery_id text, job_id uuid)
 returns void
@@ -2387,8 +2389,8 @@ revoke all on function upload_pipeline.record_delivery(
 ) from public;
 
 -- db/functions/internal/delivery/report_step.sql
--- Changes nothing. The rules about reports: whether a report moves a locked job, and where to. The planner puts the
--- body in place of a call in `from`, so many reports are one join.
+-- Changes nothing. Holds the rules about reports: whether a report moves a locked job, and to which status. The planner
+-- inlines a call in `from`, so many reports are one join.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.report_step(
   job_id uuid,
@@ -2418,15 +2420,15 @@ begin atomic
     left join upload_pipeline.provider_jobs as p on p.parse_job_id = report_step.parse_job_id
    where c.code = report_step.code
      and c.to_status is distinct from report_step.status
-     -- Transitions know types and not codes. A transition that a later stage needs must not let a late report take
-     -- stored content away.
+     -- A transition names an event type and no code. So a transition that a later stage needs must not also let a late
+     -- report take stored content away.
      and not report_step.has_content
      -- Only a job with content goes to a status with content.
      and (not s.has_content or report_step.parsed_path is not null)
-     -- The answer to an earlier attempt. An unknown provider job is taken for one of the current attempt, because its
-     -- callback may come before our own bookkeeping. But its failure would end work that is still going on, if the
-     -- current attempt is known under another one.
-     -- Written without `case`: the Supabase CLI takes its `end` for the end of the body.
+     -- Refuses the answer to an earlier attempt. An unknown provider job counts as one of the current attempt, because
+     -- its callback may come before we have recorded it. But if the current attempt has a known provider job, the
+     -- failure of an unknown one must not end its work.
+     -- No `case` here: the Supabase CLI would take its `end` for the end of the body.
      and (
        p.attempt >= report_step.attempt
        or p.attempt is null
@@ -2447,8 +2449,8 @@ begin atomic
           and d.outcome = 'applied'
           and k.to_status = s.status
      ))
-     -- A finished job stays finished while its document has a newer one. Between two transactions at the same time
-     -- the unique index decides.
+     -- A finished job stays finished while its document has a newer job. The unique index decides between two
+     -- transactions at the same time.
      and not (report_step.terminal and not s.terminal and exists (
        select
          from upload_pipeline.upload_jobs as n
@@ -2467,7 +2469,7 @@ revoke all on function upload_pipeline.report_step(
 ) from public;
 
 -- db/functions/internal/delivery/apply_report.sql
--- Moves the job by a report that was parked. take_deliveries does the same for those that come by webhook.
+-- Applies a parked report to its job. take_deliveries does the same for reports that come by webhook.
 -- Locks: job. Calls: move_job, report_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
@@ -2593,12 +2595,12 @@ comment on function upload_pipeline.apply_parked_reports(text, uuid) is
 revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from public;
 
 -- db/functions/internal/delivery/take_deliveries.sql
--- The rules of deliveries without content, for many at once, without waiting for a lock of another session. First it
--- takes the locks that are free, of the provider jobs and then of the jobs. Then one statement reads what is known
--- about each delivery, judges it, moves the jobs of those that apply, and records them all. The locks have statements
--- of their own, because a statement does not see what others have committed since it began.
--- A delivery whose locks are not free is `busy`. One that receive_event refuses is `refused`; refuse_delivery says why.
--- One that shares an id or the document with an earlier one of the call is `late`: it is to be taken again, by itself.
+-- Takes many deliveries without content, and does not wait for the jobs that other sessions hold. First it takes the
+-- free locks, of the provider jobs and then of the jobs. Then one statement reads the rows of each delivery, decides
+-- its outcome, moves the jobs of applied deliveries, and records all deliveries. The locks are taken by earlier
+-- statements, because a statement does not see what others have committed since it began. A delivery whose locks are
+-- not free is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery
+-- that shares its id or document with an earlier one of the call is `late`: take it again in a call of its own.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
@@ -2698,7 +2700,7 @@ begin
              ) then 'duplicate'
              when w.outcome = 'applied' or w.job_id is distinct from j.job_id and w.job_id is not null then 'refused'
              when d.code is null then 'ignored'
-             -- An operator may have said that this provider job is none of ours (settle_parked).
+             -- An operator may have said that this provider job is not ours (settle_parked).
              when j.job_id is null then case
                when exists (
                  select
@@ -2731,7 +2733,7 @@ begin
         select k.ctid as row_id, k.job_id, k.outcome, k.body_sha256, k.event_type, k.parse_job_id, k.content_ordinal
           from upload_pipeline.webhook_deliveries as k
          where k.delivery_id = d.delivery_id
-           -- The index of source and first_seen would do for a planner who takes the table for empty.
+           -- Otherwise a planner that believes the table is empty would use the index of source and first_seen.
            and (k.source = d.source) is true
         offset 0
       ) as w on true
@@ -2829,13 +2831,14 @@ end;
 $$;
 
 comment on function upload_pipeline.take_deliveries(upload_pipeline.delivery[]) is
-  'Takes many deliveries without content, and answers each in order: its outcome, or busy, refused or late, of which '
-  'nothing was changed. Raises UP007 if a delivery was taken for another job at the same moment.';
+  'Takes many deliveries without content, and answers each in order: its outcome, or busy, refused or late. These '
+  'three changed nothing. Raises UP007 if a delivery was taken for another job at the same moment.';
 
 revoke all on function upload_pipeline.take_deliveries(upload_pipeline.delivery[]) from public;
 
 -- db/functions/internal/delivery/refuse_delivery.sql
--- Changes nothing. take_deliveries only says that a delivery is refused, because most are not.
+-- Changes nothing. take_deliveries only says that a delivery is refused; this function finds out why. Few deliveries
+-- are refused.
 -- Locks: document (if a report is parked), job. Calls: check_delivery_arguments, lock_answered_job, raise_conflict.
 create or replace function upload_pipeline.refuse_delivery(delivery upload_pipeline.delivery)
 returns void
@@ -2903,9 +2906,9 @@ comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_
 revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;
 
 -- db/functions/internal/content/write_content.sql
--- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets
--- the same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
--- Bytes that are here stay, also if the same content comes again without them.
+-- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets the
+-- same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries. Bytes
+-- that are in Postgres stay, also if the same content comes again without bytes.
 -- Locks: content. Calls: clock.
 create or replace function upload_pipeline.write_content(
   job upload_pipeline.upload_jobs,
@@ -3328,11 +3331,11 @@ revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) f
 -- Functions of hookline_ingest, for the receiver
 
 -- db/functions/ingest/receive_events.sql
--- Takes many proven deliveries without content: counts each once, moves its job and writes the event. Most are done
--- together, by one statement. Each of the rest has a subtransaction of its own: a delivery that shares its document
--- with an earlier one of the call, one that is refused, and all of them if one breaks a rule that only a constraint
--- knows. So no delivery harms another, and what receive_event raises is a row here.
--- No call waits for a lock: who holds one may hold it for long, and the other deliveries would wait, too.
+-- Takes many proven deliveries without content: counts each once, moves its job and writes the event. One statement
+-- takes most of them together. Each of the rest gets its own subtransaction: a delivery that shares its document with
+-- an earlier one of the call, and a refused one. If one breaks a rule that only a constraint holds, every delivery gets
+-- its own subtransaction. So no delivery affects another, and an error that receive_event would raise becomes a row. No
+-- call waits for the lock of a job: its holder may keep it for long, and the other deliveries would wait, too.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: check_isolation, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_events(deliveries upload_pipeline.delivery[])
@@ -3444,7 +3447,7 @@ begin
       v_job_id := coalesce(receive_event.job_id, (
         select p.job_id from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_event.parse_job_id
       ));
-      -- The document comes before the job, for the reason that take_deliveries tells.
+      -- The document is locked before the job: take_deliveries says why.
       perform
         from upload_pipeline.upload_jobs as j
         join upload_pipeline.documents as d on d.document_id = j.document_id
@@ -3463,7 +3466,7 @@ begin
     begin
       v_answer := (upload_pipeline.take_deliveries(array[v_delivery]))[1];
     exception
-      -- Another transaction has given the document of a finished job a newer job. Now it is seen.
+      -- Another transaction has made a newer job for the document of this finished job. The next round sees it.
       when unique_violation then
         v_answer := (upload_pipeline.take_deliveries(array[v_delivery]))[1];
     end;
@@ -3498,8 +3501,8 @@ grant execute on function upload_pipeline.receive_event(
 
 -- db/functions/ingest/receive_content.sql
 -- Takes one proven delivery with content, and gives out the path of its object. The job's status does not change here;
--- finish_content changes it once the object is written. When this commits with content, the bytes are safe in Postgres,
--- whatever storage does later. Without, only the caller has them.
+-- finish_content changes it once the object is written. If content is given, the bytes are safe in Postgres after the
+-- commit, whatever storage does later. If it is null, only the caller has them.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
 -- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job, lock_answered_job,
 -- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery, write_content.
@@ -3633,8 +3636,8 @@ grant execute on function upload_pipeline.receive_content(
 ) to hookline_ingest;
 
 -- db/functions/ingest/keep_content.sql
--- Keeps the bytes of awaited content in Postgres, because storage failed. Safe to repeat, and after the drain has given
--- the content up.
+-- Keeps the bytes of awaited content in Postgres, because storage failed. Safe to repeat. Also works after the drain
+-- has abandoned the content.
 -- Locks: job, content, delivery. Calls: clock, lock_job, receipt_of.
 create or replace function upload_pipeline.keep_content(job_id uuid, ordinal integer, content bytea)
 returns upload_pipeline.receipt
@@ -3773,8 +3776,8 @@ grant execute on function upload_pipeline.finish_content(uuid, integer) to hookl
 
 -- db/functions/ingest/claim_contents.sql
 -- Claims contents that wait for storage: counts a try and moves run_after, until which the rows stay claimed. No
--- fencing token is needed, because two writers of one row write the same bytes to the same path. A run_after that is
--- further away than any pause was set by a clock that was ahead: the row is due, too.
+-- fencing token is needed, because two writers of one row write the same bytes to the same path. If run_after is later
+-- than any pause allows, a clock that was ahead has set it. The row is then due, too.
 -- Locks: content (skip locked). Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, content_sha256 text, tries integer)
@@ -3831,8 +3834,9 @@ revoke all on function upload_pipeline.claim_contents(integer) from public;
 grant execute on function upload_pipeline.claim_contents(integer) to hookline_ingest;
 
 -- db/functions/ingest/abandon_content.sql
--- Takes awaited content out of the drain's queue: its writer has ended, and its object is not there. The row stays, so
--- that its path is not given out twice. A late writer, and the same content once more, can still finish it.
+-- Takes awaited content out of the drain's queue, because its writer has ended and storage does not have its object.
+-- The row stays, so that its path is not given out twice. A late writer can still finish the content, and so can a new
+-- delivery of it.
 -- Locks: content. Calls: check_isolation.
 create or replace function upload_pipeline.abandon_content(job_id uuid, ordinal integer)
 returns void
@@ -3941,8 +3945,8 @@ revoke all on function upload_pipeline.finish_deletion(text, integer) from publi
 grant execute on function upload_pipeline.finish_deletion(text, integer) to hookline_ingest;
 
 -- db/functions/ingest/count_refusals.sql
--- Adds to the counts of this minute, and deletes rows that are older than 30 days. A flood of forged requests is one
--- row a minute, whatever its size.
+-- Adds to the counts of this minute, and deletes rows that are older than 30 days. Any number of forged requests for
+-- one reason adds one row a minute.
 -- Locks: refusal. Calls: check_isolation, clock.
 create or replace function upload_pipeline.count_refusals(refusals jsonb)
 returns void
@@ -4008,9 +4012,9 @@ end;
 $$;
 
 comment on function upload_pipeline.count_refusals(jsonb) is
-  'Call it every few seconds with what was refused since the last call: a JSON array of objects with source, reason, '
-  'count and user_agent (the last one, or null). The view refusal_log shows the sums. Raises UP006; 55P03 after '
-  'waiting 2 s for a lock.';
+  'Call it every few seconds with the deliveries that were refused since the last call: a JSON array of objects with '
+  'source, reason, count and user_agent (the last one, or null). The view refusal_log shows the sums. Raises UP006; '
+  '55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.count_refusals(jsonb) from public;
 grant execute on function upload_pipeline.count_refusals(jsonb) to hookline_ingest;
@@ -4019,8 +4023,8 @@ grant execute on function upload_pipeline.count_refusals(jsonb) to hookline_inge
 
 -- db/functions/worker/claim_jobs.sql
 -- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
--- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means
--- that no other process has to. Where none is due, it takes those that a clock put off which was ahead for a while.
+-- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means that
+-- no other process has to. If none is due, it takes jobs that a clock has put off while it was ahead.
 -- Locks: job (skip locked). Calls: check_isolation, clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
@@ -4117,9 +4121,9 @@ begin
       ) as due;
   end if;
 
-  -- A clock that was ahead for a while has put off what it wrote: nothing is claimed until tomorrow. A job whose last
-  -- step is in the future is due, unless its time was set since, by a right clock. Pauses of more than ten minutes are
-  -- left alone: the right clock may have begun them, and the job would be claimed again and again.
+  -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is in
+  -- the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
+  -- alone: a right clock may have set them, and the job would be claimed again and again.
   if v_due is null then
     select array_agg(due.job_id) into v_due
       from (
@@ -4373,7 +4377,7 @@ declare
   v_back_to text;
   v_event upload_pipeline.events;
 begin
-  -- No other attempt while content of this one waits for storage: it is paid for, and the drain will finish it.
+  -- Begin no other attempt while content of this one waits for storage: it is paid for, and the drain will finish it.
   if start_over and permanent is not true and not exists (
     select
       from upload_pipeline.contents as c
@@ -5264,8 +5268,8 @@ $$;
 
 comment on function upload_pipeline.retry_job(uuid, text) is
   'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now on. '
-  'Outcomes: applied, kept (its content is here and waits for storage: nothing was changed, and the drain will '
-  'finish it), awaited (its content is being written: nothing was changed, call again in a minute). Raises UP001, '
+  'Outcomes: applied, kept (nothing was changed: its content is in Postgres and waits for storage, and the drain will '
+  'finish it), awaited (nothing was changed: its content is being written, call again in a minute). Raises UP001, '
   'UP002, UP009. Many at once: with due as materialized (select job_id from upload_pipeline.failed_jobs) select r.* '
   'from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
 
@@ -7022,9 +7026,8 @@ end;
 $$;
 
 -- db/supabase/search_path.sql
--- Supabase's advisors warn of every function without a search_path (lint 0011). These have bodies in standard SQL,
--- which need none, and elsewhere the planner puts them in place of their calls. A project without warnings is worth
--- more.
+-- Supabase's advisors warn of every function without a search_path (lint 0011). These functions have bodies in standard
+-- SQL and need none. Without one, the planner can inline them. On Supabase, having no warnings is worth more than that.
 do $$
 begin
   if to_regnamespace('hookline_api') is null then
@@ -7045,8 +7048,8 @@ $$;
 -- The migration history, from which the Supabase CLI and `hookline migrate` continue
 
 -- db/history_grants.sql
--- `hookline doctor` runs as an operator or a reader, and compares the history with its own migrations. Not the column
--- statements: it holds the application's SQL.
+-- `hookline doctor` runs as an operator or a reader, and compares the history with its own migrations. The column
+-- statements is not granted, because it holds the application's SQL.
 do $$
 begin
   if to_regclass('supabase_migrations.schema_migrations') is not null then

@@ -1,5 +1,6 @@
--- Takes awaited content out of the drain's queue: its writer has ended, and its object is not there. The row stays, so
--- that its path is not given out twice. A late writer, and the same content once more, can still finish it.
+-- Takes awaited content out of the drain's queue, because its writer has ended and storage does not have its object.
+-- The row stays, so that its path is not given out twice. A late writer can still finish the content, and so can a new
+-- delivery of it.
 -- Locks: content. Calls: check_isolation.
 create or replace function upload_pipeline.abandon_content(job_id uuid, ordinal integer)
 returns void

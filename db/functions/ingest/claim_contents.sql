@@ -1,6 +1,6 @@
 -- Claims contents that wait for storage: counts a try and moves run_after, until which the rows stay claimed. No
--- fencing token is needed, because two writers of one row write the same bytes to the same path. A run_after that is
--- further away than any pause was set by a clock that was ahead: the row is due, too.
+-- fencing token is needed, because two writers of one row write the same bytes to the same path. If run_after is later
+-- than any pause allows, a clock that was ahead has set it. The row is then due, too.
 -- Locks: content (skip locked). Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_contents(batch integer default 1)
 returns table (job_id uuid, ordinal integer, path text, content bytea, content_sha256 text, tries integer)

@@ -1,5 +1,5 @@
--- Adds to the counts of this minute, and deletes rows that are older than 30 days. A flood of forged requests is one
--- row a minute, whatever its size.
+-- Adds to the counts of this minute, and deletes rows that are older than 30 days. Any number of forged requests for
+-- one reason adds one row a minute.
 -- Locks: refusal. Calls: check_isolation, clock.
 create or replace function upload_pipeline.count_refusals(refusals jsonb)
 returns void
@@ -65,9 +65,9 @@ end;
 $$;
 
 comment on function upload_pipeline.count_refusals(jsonb) is
-  'Call it every few seconds with what was refused since the last call: a JSON array of objects with source, reason, '
-  'count and user_agent (the last one, or null). The view refusal_log shows the sums. Raises UP006; 55P03 after '
-  'waiting 2 s for a lock.';
+  'Call it every few seconds with the deliveries that were refused since the last call: a JSON array of objects with '
+  'source, reason, count and user_agent (the last one, or null). The view refusal_log shows the sums. Raises UP006; '
+  '55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.count_refusals(jsonb) from public;
 grant execute on function upload_pipeline.count_refusals(jsonb) to hookline_ingest;

@@ -1,5 +1,5 @@
--- Keeps the bytes of awaited content in Postgres, because storage failed. Safe to repeat, and after the drain has given
--- the content up.
+-- Keeps the bytes of awaited content in Postgres, because storage failed. Safe to repeat. Also works after the drain
+-- has abandoned the content.
 -- Locks: job, content, delivery. Calls: clock, lock_job, receipt_of.
 create or replace function upload_pipeline.keep_content(job_id uuid, ordinal integer, content bytea)
 returns upload_pipeline.receipt

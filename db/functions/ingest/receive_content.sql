@@ -1,6 +1,6 @@
 -- Takes one proven delivery with content, and gives out the path of its object. The job's status does not change here;
--- finish_content changes it once the object is written. When this commits with content, the bytes are safe in Postgres,
--- whatever storage does later. Without, only the caller has them.
+-- finish_content changes it once the object is written. If content is given, the bytes are safe in Postgres after the
+-- commit, whatever storage does later. If it is null, only the caller has them.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
 -- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job, lock_answered_job,
 -- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery, write_content.

@@ -35,7 +35,7 @@ begin
       v_job_id := coalesce(receive_event.job_id, (
         select p.job_id from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_event.parse_job_id
       ));
-      -- The document comes before the job, for the reason that take_deliveries tells.
+      -- The document is locked before the job: take_deliveries says why.
       perform
         from upload_pipeline.upload_jobs as j
         join upload_pipeline.documents as d on d.document_id = j.document_id
@@ -54,7 +54,7 @@ begin
     begin
       v_answer := (upload_pipeline.take_deliveries(array[v_delivery]))[1];
     exception
-      -- Another transaction has given the document of a finished job a newer job. Now it is seen.
+      -- Another transaction has made a newer job for the document of this finished job. The next round sees it.
       when unique_violation then
         v_answer := (upload_pipeline.take_deliveries(array[v_delivery]))[1];
     end;

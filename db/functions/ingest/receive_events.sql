@@ -1,8 +1,8 @@
--- Takes many proven deliveries without content: counts each once, moves its job and writes the event. Most are done
--- together, by one statement. Each of the rest has a subtransaction of its own: a delivery that shares its document
--- with an earlier one of the call, one that is refused, and all of them if one breaks a rule that only a constraint
--- knows. So no delivery harms another, and what receive_event raises is a row here.
--- No call waits for a lock: who holds one may hold it for long, and the other deliveries would wait, too.
+-- Takes many proven deliveries without content: counts each once, moves its job and writes the event. One statement
+-- takes most of them together. Each of the rest gets its own subtransaction: a delivery that shares its document with
+-- an earlier one of the call, and a refused one. If one breaks a rule that only a constraint holds, every delivery gets
+-- its own subtransaction. So no delivery affects another, and an error that receive_event would raise becomes a row. No
+-- call waits for the lock of a job: its holder may keep it for long, and the other deliveries would wait, too.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: check_isolation, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_events(deliveries upload_pipeline.delivery[])

@@ -1,6 +1,6 @@
--- The only source of time, except in ids. It is clock_timestamp() and not now(): after waiting for a lock, now()
--- would be earlier than the event that was written before. No setting can shift it. Tests replace this function.
--- The body is standard SQL: it needs no search_path of its own, so the planner can put it in place of the call.
+-- The only source of time, except in ids. It is clock_timestamp() and not now(): after waiting for a lock, now() would
+-- be earlier than the event that was written before. No setting can shift it. Tests replace this function. The body is
+-- standard SQL: it needs no search_path of its own, so the planner can inline it.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.clock()
 returns timestamptz

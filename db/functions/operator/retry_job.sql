@@ -58,8 +58,8 @@ $$;
 
 comment on function upload_pipeline.retry_job(uuid, text) is
   'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now on. '
-  'Outcomes: applied, kept (its content is here and waits for storage: nothing was changed, and the drain will '
-  'finish it), awaited (its content is being written: nothing was changed, call again in a minute). Raises UP001, '
+  'Outcomes: applied, kept (nothing was changed: its content is in Postgres and waits for storage, and the drain will '
+  'finish it), awaited (nothing was changed: its content is being written, call again in a minute). Raises UP001, '
   'UP002, UP009. Many at once: with due as materialized (select job_id from upload_pipeline.failed_jobs) select r.* '
   'from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
 

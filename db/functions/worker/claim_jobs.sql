@@ -1,6 +1,6 @@
 -- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
--- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means
--- that no other process has to. Where none is due, it takes those that a clock put off which was ahead for a while.
+-- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means that
+-- no other process has to. If none is due, it takes jobs that a clock has put off while it was ahead.
 -- Locks: job (skip locked). Calls: check_isolation, clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
@@ -97,9 +97,9 @@ begin
       ) as due;
   end if;
 
-  -- A clock that was ahead for a while has put off what it wrote: nothing is claimed until tomorrow. A job whose last
-  -- step is in the future is due, unless its time was set since, by a right clock. Pauses of more than ten minutes are
-  -- left alone: the right clock may have begun them, and the job would be claimed again and again.
+  -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is in
+  -- the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
+  -- alone: a right clock may have set them, and the job would be claimed again and again.
   if v_due is null then
     select array_agg(due.job_id) into v_due
       from (

@@ -22,7 +22,7 @@ declare
   v_back_to text;
   v_event upload_pipeline.events;
 begin
-  -- No other attempt while content of this one waits for storage: it is paid for, and the drain will finish it.
+  -- Begin no other attempt while content of this one waits for storage: it is paid for, and the drain will finish it.
   if start_over and permanent is not true and not exists (
     select
       from upload_pipeline.contents as c

@@ -1,6 +1,6 @@
--- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets
--- the same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries.
--- Bytes that are here stay, also if the same content comes again without them.
+-- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets the
+-- same row and the same path. run_after leaves the receiver 30 seconds for its own write before the drain tries. Bytes
+-- that are in Postgres stay, also if the same content comes again without bytes.
 -- Locks: content. Calls: clock.
 create or replace function upload_pipeline.write_content(
   job upload_pipeline.upload_jobs,

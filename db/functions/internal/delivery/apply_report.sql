@@ -1,4 +1,4 @@
--- Moves the job by a report that was parked. take_deliveries does the same for those that come by webhook.
+-- Applies a parked report to its job. take_deliveries does the same for reports that come by webhook.
 -- Locks: job. Calls: move_job, report_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,

@@ -29,8 +29,8 @@ end;
 comment on function upload_pipeline.invalid_argument_of(
   text, text, text, text, text, boolean, uuid, text, jsonb
 ) is
-  'The first part of a delivery whose value is never valid. Null: none. code_is_reported: event_codes lets a provider '
-  'report the code.';
+  'The name of the first invalid argument of a delivery. Null: all are valid. code_is_reported: event_codes lets a '
+  'provider report the code.';
 
 revoke all on function upload_pipeline.invalid_argument_of(
   text, text, text, text, text, boolean, uuid, text, jsonb

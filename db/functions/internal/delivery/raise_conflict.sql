@@ -1,4 +1,4 @@
--- Changes nothing. One id with two contents would count the second one as the first.
+-- Changes nothing. Without this error, a second delivery with other content would count as a repetition of the first.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.raise_conflict(source text, delivery_id text, job_id uuid)
 returns void

@@ -1,4 +1,5 @@
--- Changes nothing. take_deliveries only says that a delivery is refused, because most are not.
+-- Changes nothing. take_deliveries only says that a delivery is refused; this function finds out why. Few deliveries
+-- are refused.
 -- Locks: document (if a report is parked), job. Calls: check_delivery_arguments, lock_answered_job, raise_conflict.
 create or replace function upload_pipeline.refuse_delivery(delivery upload_pipeline.delivery)
 returns void

@@ -1,5 +1,5 @@
--- Changes nothing. The rules about reports: whether a report moves a locked job, and where to. The planner puts the
--- body in place of a call in `from`, so many reports are one join.
+-- Changes nothing. Holds the rules about reports: whether a report moves a locked job, and to which status. The planner
+-- inlines a call in `from`, so many reports are one join.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.report_step(
   job_id uuid,
@@ -29,15 +29,15 @@ begin atomic
     left join upload_pipeline.provider_jobs as p on p.parse_job_id = report_step.parse_job_id
    where c.code = report_step.code
      and c.to_status is distinct from report_step.status
-     -- Transitions know types and not codes. A transition that a later stage needs must not let a late report take
-     -- stored content away.
+     -- A transition names an event type and no code. So a transition that a later stage needs must not also let a late
+     -- report take stored content away.
      and not report_step.has_content
      -- Only a job with content goes to a status with content.
      and (not s.has_content or report_step.parsed_path is not null)
-     -- The answer to an earlier attempt. An unknown provider job is taken for one of the current attempt, because its
-     -- callback may come before our own bookkeeping. But its failure would end work that is still going on, if the
-     -- current attempt is known under another one.
-     -- Written without `case`: the Supabase CLI takes its `end` for the end of the body.
+     -- Refuses the answer to an earlier attempt. An unknown provider job counts as one of the current attempt, because
+     -- its callback may come before we have recorded it. But if the current attempt has a known provider job, the
+     -- failure of an unknown one must not end its work.
+     -- No `case` here: the Supabase CLI would take its `end` for the end of the body.
      and (
        p.attempt >= report_step.attempt
        or p.attempt is null
@@ -58,8 +58,8 @@ begin atomic
           and d.outcome = 'applied'
           and k.to_status = s.status
      ))
-     -- A finished job stays finished while its document has a newer one. Between two transactions at the same time
-     -- the unique index decides.
+     -- A finished job stays finished while its document has a newer job. The unique index decides between two
+     -- transactions at the same time.
      and not (report_step.terminal and not s.terminal and exists (
        select
          from upload_pipeline.upload_jobs as n

@@ -1,9 +1,9 @@
--- The rules of deliveries without content, for many at once, without waiting for a lock of another session. First it
--- takes the locks that are free, of the provider jobs and then of the jobs. Then one statement reads what is known
--- about each delivery, judges it, moves the jobs of those that apply, and records them all. The locks have statements
--- of their own, because a statement does not see what others have committed since it began.
--- A delivery whose locks are not free is `busy`. One that receive_event refuses is `refused`; refuse_delivery says why.
--- One that shares an id or the document with an earlier one of the call is `late`: it is to be taken again, by itself.
+-- Takes many deliveries without content, and does not wait for the jobs that other sessions hold. First it takes the
+-- free locks, of the provider jobs and then of the jobs. Then one statement reads the rows of each delivery, decides
+-- its outcome, moves the jobs of applied deliveries, and records all deliveries. The locks are taken by earlier
+-- statements, because a statement does not see what others have committed since it began. A delivery whose locks are
+-- not free is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery
+-- that shares its id or document with an earlier one of the call is `late`: take it again in a call of its own.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
 -- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
@@ -103,7 +103,7 @@ begin
              ) then 'duplicate'
              when w.outcome = 'applied' or w.job_id is distinct from j.job_id and w.job_id is not null then 'refused'
              when d.code is null then 'ignored'
-             -- An operator may have said that this provider job is none of ours (settle_parked).
+             -- An operator may have said that this provider job is not ours (settle_parked).
              when j.job_id is null then case
                when exists (
                  select
@@ -136,7 +136,7 @@ begin
         select k.ctid as row_id, k.job_id, k.outcome, k.body_sha256, k.event_type, k.parse_job_id, k.content_ordinal
           from upload_pipeline.webhook_deliveries as k
          where k.delivery_id = d.delivery_id
-           -- The index of source and first_seen would do for a planner who takes the table for empty.
+           -- Otherwise a planner that believes the table is empty would use the index of source and first_seen.
            and (k.source = d.source) is true
         offset 0
       ) as w on true
@@ -234,7 +234,7 @@ end;
 $$;
 
 comment on function upload_pipeline.take_deliveries(upload_pipeline.delivery[]) is
-  'Takes many deliveries without content, and answers each in order: its outcome, or busy, refused or late, of which '
-  'nothing was changed. Raises UP007 if a delivery was taken for another job at the same moment.';
+  'Takes many deliveries without content, and answers each in order: its outcome, or busy, refused or late. These '
+  'three changed nothing. Raises UP007 if a delivery was taken for another job at the same moment.';
 
 revoke all on function upload_pipeline.take_deliveries(upload_pipeline.delivery[]) from public;

@@ -1,5 +1,5 @@
--- Ends expired leases of any status, so that no other process has to look for them. A lease that ends later than any
--- may was given by a clock that was ahead: it ends, too.
+-- Ends expired leases of any status, so that no other process has to look for them. A lease that ends later than the
+-- longest lease allows was given by a clock that was ahead. It ends, too.
 -- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
@@ -66,7 +66,7 @@ end;
 $$;
 
 comment on function upload_pipeline.sweep_leases(integer) is
-  'Ends up to `batch` expired leases, and as many that end more than a day from now. Each counts as a third of a '
-  'failed try.';
+  'Ends up to `batch` expired leases, and up to `batch` leases that end more than a day from now. Each counts as a '
+  'third of a failed try.';
 
 revoke all on function upload_pipeline.sweep_leases(integer) from public;

@@ -1,5 +1,5 @@
 -- Inserts the events of many steps and moves their jobs. This is the only place where a job moves. The caller has
--- locked the jobs, and names each of them once. The event goes in before the job's row changes, because a trigger on
+-- locked the jobs, and passes each of them once. The event goes in before the job's row changes, because a trigger on
 -- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
 -- Locks: job. Calls: clock.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
@@ -16,12 +16,13 @@ begin
            (m.step).terminal, (m.step).failed, (m.step).claimable, (m.step).has_content,
            (m.step).event_type, (m.step).severity, (m.step).code, (m.step).overdue_after,
            (m.step).status = j.status as stays,
-           -- A retry, and a lease that ends in place, leave the job to any worker, as end_lease says. A job that waits
-           -- without a lease, and a job that came to another status, have the deadline of the status.
+           -- After a retry, and after a lease that ends without a change of status, any worker may take the job, as in
+           -- end_lease. A job that waits without a lease, and a job that changed its status, get the deadline of the
+           -- status.
            (m.step).event_type = 'retry' or (m.step).status = j.status and j.lease_token is not null as ends_lease,
            m.payload, coalesce(m.correlation_id, j.correlation_id) as correlation_id, m.attempt, m.max_attempts,
            m.run_after, j.deadline_at, m.parsed_path, m.parsed_sha256, m.parsed_bytes, m.last_error,
-           -- Events never go back, even if the clock did. Waits are counted by the clock.
+           -- The times of events never go back, even if the clock did. Waits are counted by the clock.
            c.moment, greatest(c.moment, j.updated_at) as ts
       from unnest(moves) as m
      cross join lateral (select upload_pipeline.clock() as moment offset 0) as c
@@ -63,7 +64,7 @@ begin
          parsed_path = s.parsed_path,
          parsed_sha256 = s.parsed_sha256,
          parsed_bytes = s.parsed_bytes,
-         -- A failed job says why, even if the code that led there is not an error.
+         -- A failed job has a last_error, even if the code that led there is not an error.
          last_error = case
            when s.failed then coalesce(s.last_error, s.payload || jsonb_build_object('code', s.code))
            else s.last_error
