@@ -1,7 +1,8 @@
-"""What is wrong with DATABASE_URL, or with a variable of libpq that is added to it.
+"""Find what is wrong with DATABASE_URL, or with a variable that libpq adds to it.
 
-libpq itself decides: it is given the URL with a host that cannot exist, so nothing is sent. What it
-checks only while it connects (numbers, addresses, files) is checked here.
+libpq itself parses the URL. Here it gets the URL with a host that cannot exist, so it sends
+nothing. Values that libpq checks only while it connects (numbers, addresses, files) are checked
+here.
 Source: https://www.postgresql.org/docs/current/libpq-connect.html
 """
 
@@ -30,7 +31,7 @@ _PERCENT = "user and password are percent-encoded, port is a number"
 _POOLER = "set HOOKLINE_PREPARE_THRESHOLD=off behind a transaction pooler"
 _POOL_SIZE = "HOOKLINE_POOL_SIZE is the number of connections"
 
-# Parameters that other programs read from the same variable: whose, and what does it here.
+# Parameters of other programs that read the same variable: the program, and what to set here.
 _FOREIGN = {
     "pgbouncer": ("Prisma", _POOLER),
     "connection_limit": ("Prisma", _POOL_SIZE),
@@ -77,7 +78,7 @@ _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 
 
 def url_fault(url: str) -> str | None:
-    """Half a sentence about what is wrong with a URL, or None. It never holds the password."""
+    """What is wrong with a URL, as half a sentence, or None. It never holds the password."""
     scheme, colon, rest = url.partition("://")
     if scheme not in ("postgres", "postgresql") or not colon:
         return _scheme_fault(scheme if colon else url)
@@ -119,7 +120,7 @@ def _parts(url: str) -> dict[str, str]:
 
 
 def _variables_beside(given: Mapping[str, str]) -> dict[str, str]:
-    """The variables that are set and that libpq adds to what is given, with their keywords."""
+    """The variables that are set and that libpq adds to these parameters, with their keywords."""
     return {
         variable: keyword
         for keyword, option in _OPTIONS.items()
@@ -138,7 +139,7 @@ def _variable_named_in(refusal: str, given: Mapping[str, str]) -> str | None:
 
 
 def _values_fault(parts: Mapping[str, str]) -> str | None:
-    """What libpq would find only while it connects, or would not find at all."""
+    """An error that libpq would find only while it connects, or not at all."""
     for port in parts.get("port", "").split(","):
         if port and not (port.isdecimal() and 0 < int(port) < 65536):
             return f"port {port} is not a number from 1 to 65535"
@@ -162,7 +163,7 @@ def _values_fault(parts: Mapping[str, str]) -> str | None:
 
 
 def _authority_fault(given: Mapping[str, str]) -> str | None:
-    """Whether the server's certificate is to be verified, and no authority's certificate is there.
+    """Whether the server's certificate has to be verified, but no authority's certificate is there.
 
     A socket of this machine has no TLS.
     """
@@ -193,7 +194,8 @@ def _refusal(given: Mapping[str, str]) -> str | None:
         if name not in ("host", "hostaddr", "port") and _OPTIONS[name].dispchar != b"*"
     }
     conninfo = make_conninfo("", host=_NOWHERE, **harmless).encode()
-    # PQping says it without words, which may be translated: "the parameters are nonsensical".
+    # PQping returns it as a number, since messages may be translated: "the parameters are
+    # nonsensical".
     if pq.PGconn.ping(conninfo) != pq.Ping.NO_ATTEMPT:
         return None
     attempt = pq.PGconn.connect_start(conninfo)

@@ -38,7 +38,7 @@ __all__ = [
 _SHORTEST_SECRET = 16
 # Bytes. Source: Standard Webhooks, "Signature scheme".
 _SHORTEST_KEY, _LONGEST_KEY = 24, 64
-# What a file or a shell may leave around a value: line breaks, and the mark of UTF-8.
+# Characters that a file or a shell may leave around a value: line breaks, and a byte order mark.
 _AROUND = " \t\r\n\ufeff"
 
 

@@ -316,7 +316,7 @@ def load(env_file: Path | None = ENV_FILE, *, ignoring: Collection[str] = ()) ->
     try:
         if env_file is not None and env_file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        # Editors of Windows begin a file with the mark of UTF-8.
+        # Editors on Windows begin a file with a byte order mark.
         return Settings(_env_file=env_file, _env_file_encoding="utf-8-sig", **unset)  # type: ignore[call-arg]
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]

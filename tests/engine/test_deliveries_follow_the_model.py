@@ -152,7 +152,7 @@ def world(postgres: Server) -> Iterator[World]:
         yield World(conn)
 
 
-def test_plural_singular_and_model_agree_in_every_partition(world: World) -> None:
+def test_receive_events_receive_event_and_the_model_agree_on_every_split(world: World) -> None:
     """Hypothesis prints the example that fails, and how to run it again."""
     fresh = world.model()
 

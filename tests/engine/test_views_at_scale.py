@@ -26,7 +26,7 @@ def many(postgres18: Server) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_a_view_reads_few_rows_of_many(many: str, name: str) -> None:
+def test_a_view_reads_few_rows_of_a_large_table(many: str, name: str) -> None:
     before = _rows_read(many)
     with psycopg.connect(many) as connection:
         connection.execute(QUERIES[name].encode())

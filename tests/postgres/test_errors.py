@@ -22,5 +22,5 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("sqlstate", TROUBLES.values(), ids=TROUBLES)
-def test_a_trouble_of_the_server_is_unavailable(sqlstate: str) -> None:
+def test_an_error_of_the_server_itself_is_unavailable(sqlstate: str) -> None:
     assert isinstance(meaning_of(psycopg.errors.lookup(sqlstate)()), Unavailable)

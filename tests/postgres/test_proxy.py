@@ -24,7 +24,7 @@ def connect(proxy: Proxy, login: Login) -> psycopg.Connection:
     return psycopg.connect(proxy.url(login("ingest")), autocommit=True, connect_timeout=2)
 
 
-def test_it_forwards(proxy: Proxy, login: Login) -> None:
+def test_the_proxy_forwards(proxy: Proxy, login: Login) -> None:
     with connect(proxy, login) as connection:
         assert connection.execute("select 1").fetchone() == (1,)
         assert (proxy.accepted, proxy.open) == (1, 1)

@@ -110,7 +110,9 @@ async def test_migrations_are_applied_as_without(postgres18: Server) -> None:
                 assert pending(connection) == []
 
 
-async def test_a_stricter_commit_is_kept(database: str, login: Callable[[str], str]) -> None:
+async def test_a_stricter_synchronous_commit_is_kept(
+    database: str, login: Callable[[str], str]
+) -> None:
     change_defaults(database, "synchronous_commit = remote_apply")
     change_defaults(database, "DateStyle = 'German, DMY'")
     async with opened(login("operator")) as pool, transaction(pool) as connection:

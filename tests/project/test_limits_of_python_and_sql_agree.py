@@ -85,7 +85,7 @@ def around(least: float, greatest: float) -> list[tuple[Any, bool]]:
     return [(least - 1, False), (least, True), (greatest, True), (greatest + 1, False)]
 
 
-def test_deletions_of_the_drain_are_over_before_a_claim_of_them_is(database: Database) -> None:
+def test_the_drain_ends_its_deletions_before_its_claim_on_them_ends(database: Database) -> None:
     database.one(
         "insert into upload_pipeline.deletions (path, run_after)"
         " values ('storage://raw/a', upload_pipeline.clock()) returning true"

@@ -101,7 +101,7 @@ async def test_a_sender_that_fell_silent_makes_room(
                 assert b" 429 " in await victim.readline(), "its sender may send it again"
 
 
-async def test_a_peer_that_has_most_makes_room_for_another(start: Start) -> None:
+async def test_the_peer_with_the_largest_share_makes_room_for_another(start: Start) -> None:
     # The uploads are not slow: nobody has waited for a second.
     async with (
         start(max_body=MIB, body_budget=MIB) as sender,

@@ -155,7 +155,7 @@ async def test_after_a_death_the_senders_retry_completes_the_job(world: World, l
 
 
 @pytest.mark.parametrize("last", STEPS)
-async def test_after_a_death_the_drain_comes_first_and_the_retry_second(
+async def test_after_a_death_the_drain_may_finish_before_the_senders_retry(
     world: World, last: str
 ) -> None:
     await world.send_until(last)

@@ -82,7 +82,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, url: str) -> str:
 
 
 @pytest.mark.parametrize(("url", "part", "remedy"), WRONG)
-def test_the_part_that_is_wrong_is_named(
+def test_the_wrong_part_of_the_url_is_named(
     monkeypatch: pytest.MonkeyPatch, url: str, part: str, remedy: str
 ) -> None:
     sentence = refusal(monkeypatch, url if "://" in url else URL + url)

@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("in_ascii", [True, False])
 @pytest.mark.usefixtures("small_pieces")
-def test_it_reads_the_same_value(in_ascii: bool) -> None:
+def test_a_document_read_in_pieces_has_the_same_value(in_ascii: bool) -> None:
     @settings(max_examples=300, deadline=None)
     @given(any_json)
     @example("\\" * 99)

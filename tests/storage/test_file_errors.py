@@ -53,7 +53,7 @@ AWAY, REFUSED, MISCONFIGURED = StorageError, ObjectRefused, StorageMisconfigured
         ("rename", errno.EROFS, MISCONFIGURED),
     ],
 )
-def test_a_write_that_fails_says_whom_it_hurts_and_leaves_nothing(
+def test_a_failed_write_says_what_is_at_fault_and_leaves_no_file(
     tmp_path: Path, call: str, number: int, kind: type[StorageError]
 ) -> None:
     storage = FileStorage(tmp_path)

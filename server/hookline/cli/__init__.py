@@ -35,7 +35,7 @@ _COMMANDS = {
 
 
 def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
-    """The command line. If the first argument names a command, it has only that command.
+    """Build the command line. If the first argument names a command, import only that command.
 
     The imports of the other commands would take longer than most commands run.
     """

@@ -26,7 +26,7 @@ def cancel(
         list[str], typer.Argument(metavar="ID", help="The ids of jobs, or their first digits.")
     ],
     reason: Annotated[
-        str | None, typer.Option(help="Why; it is written to the job's timeline.")
+        str | None, typer.Option(help="The reason; it is written to the job's timeline.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each job cancelled.")
@@ -45,7 +45,7 @@ def cancel(
     try:
         asyncio.run(_cancel_all(load(), job_ids, reason, cancelled, refused))
     finally:
-        # Also after Ctrl-C, or if Postgres goes away: some jobs are cancelled.
+        # Also after Ctrl-C, or if Postgres goes away: some jobs are cancelled by then.
         print_receipts(cancelled, as_json=as_json)
         for sentence in refused:
             say(f"hookline: {sentence}")
@@ -60,10 +60,10 @@ async def _cancel_all(
     cancelled: list[Receipt],
     refused: list[str],
 ) -> None:
-    """Every id is found before any job is cancelled. Raises Unavailable, WrongUsage, UnknownJob."""
+    """Find every id before any job is cancelled. Raises Unavailable, WrongUsage, UnknownJob."""
     async with connected(settings) as pool:
         views, engine = Views(pool), Engine(pool)
-        # By id: a job that is named twice is cancelled once.
+        # Keyed by id: a job that is named twice is cancelled once.
         jobs = {job.job_id: job for job in [await find_job(views, text) for text in named]}
         for job_id in jobs:
             try:

@@ -1,4 +1,4 @@
-"""`hookline deliveries`: the webhooks that came, or those that were refused."""
+"""`hookline deliveries`: list deliveries that were received, or those that were refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hookline.settings import Settings, load
 
 __all__ = ["deliveries"]
 
-# From so many columns on, a terminal shows how often a delivery came.
+# A terminal of at least this width shows how often a delivery came.
 _SHOWS_TIMES = 72
 
 
@@ -28,7 +28,7 @@ def deliveries(
     refused: Annotated[
         bool,
         typer.Option(
-            "--refused", help="List what was refused, by minute, source and reason, instead."
+            "--refused", help="List refused deliveries instead, by minute, source and reason."
         ),
     ] = False,
     job: Annotated[
@@ -52,7 +52,7 @@ def deliveries(
         bool, typer.Option("--json", help="Print one JSON object for each row.")
     ] = False,
 ) -> None:
-    """List the webhooks that came, the newest first, and what each one did.
+    """List the deliveries that were received, the newest first, and what each one did.
 
     With --refused it lists how many were refused in each minute, and the likely cause.
 
@@ -127,7 +127,7 @@ def _print_deliveries(found: list[Delivery], as_json: bool) -> None:
 
 
 def _moment(time: datetime) -> str:
-    """Whole in a file or a pipe; a terminal gets it without the year."""
+    """A time: complete in a file or a pipe, without the year on a terminal."""
     whole = timestamp(time).removesuffix("Z")
     return whole[5:] if console().is_terminal else whole
 

@@ -20,7 +20,7 @@ JOB_COLUMNS = ("job", "file", "status", ">attempt", "created (UTC)", "moved (UTC
 
 # Digits of a short id: those of the time, to the millisecond.
 _SHORTEST_ID = 13
-# From so many columns on, a terminal shows when a job was created, and when it moved.
+# A terminal of at least this width shows when a job was created, and when it moved.
 _SHOWS_CREATED = 100
 _SHOWS_MOVED = 72
 
@@ -59,7 +59,7 @@ def terminal_table(jobs: Sequence[JobOverview], now: datetime, width: int) -> Ta
 
 
 def short_ids(ids: Sequence[UUID]) -> list[str]:
-    """Of each id as many of the first digits as no other one of these has."""
+    """The shortest beginning of each id that no other of these ids has."""
     ordered = sorted(map(str, ids))
     needed = dict.fromkeys(ordered, _SHORTEST_ID)
     for one, other in itertools.pairwise(ordered):

@@ -82,7 +82,8 @@ def print_rows(
 ) -> None:
     """Print columns as print_table does. A terminal gets one line a row.
 
-    There the last column is cut where it ends, and those named in `cut` at a fifth of its width.
+    There the last column is cut at the edge of the terminal, and the columns named in `cut` at a
+    fifth of its width.
     """
     screen = console()
     if screen.is_terminal:

@@ -1,4 +1,4 @@
-"""Print what the database answered about jobs: a table for people, one JSON object for programs."""
+"""Print the receipts of jobs: a table for people, JSON objects for programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["print_receipts"]
 
 
 def print_receipts(receipts: Sequence[Receipt], *, as_json: bool) -> None:
-    """Print one line for each receipt; nothing for none."""
+    """Print one line for each receipt. Without receipts, print nothing."""
     if as_json:
         for receipt in receipts:
             print_json(

@@ -1,4 +1,4 @@
-"""Say why deliveries were refused, by the view refusal_log: doctor has no log to read."""
+"""Say why deliveries were refused, from the view refusal_log: doctor has no log to read."""
 
 from __future__ import annotations
 

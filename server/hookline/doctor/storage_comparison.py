@@ -26,7 +26,7 @@ _DOWNLOADS = 8
 class Difference:
     """An object without a job (orphaned), or a job's object that is missing or has other bytes.
 
-    `unfinished` is what an interrupted write has left; its `path` is where that is.
+    `unfinished` is a file that an interrupted write has left; `path` tells where it is.
     """
 
     kind: Literal["unfinished", "orphaned", "missing", "different"]

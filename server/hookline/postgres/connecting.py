@@ -54,10 +54,12 @@ async def first_connection(conninfo: str, name: str) -> psycopg.AsyncConnection:
 def connection_failed(
     conninfo: str, error: psycopg.OperationalError
 ) -> Unreachable | ConfigurationError:
-    """The error for a connection that failed: whether the server refuses it for good, or is away.
+    """The error for a connection that failed.
 
-    It tells host, port and reason, nothing else. Without DATABASE_URL in the environment the
-    database is that of `hookline up`, which is told to be started. It may block for seconds.
+    It tells whether the server refuses the login for good, or is away.
+
+    Its text has host, port and reason, and nothing secret. Without DATABASE_URL in the environment
+    the database is that of `hookline up`, which is told to be started. It may block for seconds.
     """
     if "DATABASE_URL" not in os.environ:
         project = find_env_file().absolute().parents[1]
@@ -79,7 +81,7 @@ def connection_failed(
 
 
 def _remedy(conninfo: str, error: psycopg.OperationalError) -> str | None:
-    """What to do about a refusal that is for good. None if Postgres may only be away."""
+    """What to do if the login is refused for good. None if Postgres may only be away."""
     if error.pgconn is None:  # No address, or no answer in time.
         return None
     if error.pgconn.needs_password:

@@ -32,9 +32,10 @@ __all__ = [
     "Engine",
 ]
 
-# Bytes a second that content travels at, at least. It takes that much longer to send.
+# The lowest rate of sending content, in bytes a second. The time limit of a call grows with the
+# size of its content.
 _SLOWEST = 2**20
-# Seconds for a claim of content, whose size is not known before.
+# Time limit in seconds for a claim of contents, whose size is not known before.
 _LARGEST_CONTENT = 60.0
 
 
@@ -65,8 +66,9 @@ class Engine:
     ) -> list[Receipt | DatabaseError]:
         """Take many deliveries without content: each a source, the SHA-256 of its body, a notice.
 
-        The answers are in the same order: a receipt, or what receive_event raises. Unavailable with
-        SQLSTATE 55P03: another session holds the job, and receive_event would wait for it.
+        The answers are in the same order: each a receipt, or the exception that receive_event would
+        raise. Unavailable with SQLSTATE 55P03: another session holds the job, and receive_event
+        would wait for it.
         """
         rows = [
             {
@@ -131,7 +133,7 @@ class Engine:
     async def expect_content(
         self, source: str, body_sha256: str, content: Content, sha256: str
     ) -> Receipt:
-        """Take a delivery with content whose bytes stay here. `sha256` is theirs, in hex.
+        """Take a delivery with content, without its bytes. `sha256` is their hash, in hex.
 
         With outcome `awaited` or `kept`, write the content to the receipt's path, then call
         finish_content, or keep_content if it cannot be written. Raises as receive_content does.
@@ -301,7 +303,7 @@ class Engine:
     ) -> Receipt:
         """Put the job off, without counting a try; `error` as for fail_job. Ends the lease.
 
-        The job comes again after `pause`, or else after one that doubles each time.
+        The job is claimable again after `pause`. Without it, the pause doubles each time.
 
         Raises UnknownJob, StaleLease, InvalidArgument.
         """
@@ -314,9 +316,9 @@ class Engine:
         )
 
     async def pause_stage(self, status: str, pause: timedelta, reason: str) -> datetime:
-        """Let no job of a status be claimed until `pause` is over; the time that holds now.
+        """Let no job of a status be claimed until `pause` is over. Returns the end that applies.
 
-        A later time of an earlier call wins. Raises InvalidArgument.
+        If an earlier call set a later end, that one applies. Raises InvalidArgument.
         """
         return _moment(await self._value("pause_stage", status=status, until=pause, reason=reason))
 

@@ -23,8 +23,9 @@ log = structlog.get_logger("hookline.worker")
 # Pauses before a lost connection is made again, in seconds.
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 3.0
-# After so many seconds without a notification the server is asked whether it is there, and has so
-# many to answer. Until it is found missing, claimers poll less often than without a listener.
+# After _ASK_AFTER seconds without a notification the listener asks whether the server is there. It
+# waits _ANSWER_TIMEOUT seconds for the answer. Until it finds the server missing, claimers poll
+# less often than without a listener.
 _ASK_AFTER = 5.0
 _ANSWER_TIMEOUT = 5.0
 

@@ -40,8 +40,8 @@ _CANCEL_TIMEOUT = 1.0
 _POOL_TIMEOUT = 5.0
 
 # psycopg_pool doubles the pause before it tries to connect again, from one second on, until
-# `reconnect_timeout` has passed. Then it gives up, and the next caller makes it begin anew. So this
-# limits how long an outage is felt after its end.
+# `reconnect_timeout` has passed. Then it gives up, and the next caller makes it start again. So
+# this limits the time from the end of an outage to the next connection.
 _RECONNECT_TIMEOUT = 2.0
 
 _RENEW_INTERVAL = 1.0
@@ -98,9 +98,9 @@ def open_pool(
 async def renew(pool: AsyncConnectionPool) -> None:
     """Close all connections and make new ones, since one was lost or is of no use any more.
 
-    What one connection has met, the others will meet: after a restart, a failover behind a name or
-    a proxy, or a firewall's loss of memory. At most once in `_RENEW_INTERVAL`, since every call
-    fails while there is no other server.
+    The other connections have the same fault: after a restart, after a failover behind a name or a
+    proxy, or after a firewall has forgotten its connections. Done at most once in
+    `_RENEW_INTERVAL`, since every call fails while there is no other server.
     """
     now = time.monotonic()
     if now - _RENEWED.get(pool, -_RENEW_INTERVAL) >= _RENEW_INTERVAL:
@@ -109,9 +109,9 @@ async def renew(pool: AsyncConnectionPool) -> None:
 
 
 async def _check(connection: psycopg.AsyncConnection) -> None:
-    """Raise if the server or a pooler has ended this idle connection. It asks no question.
+    """Raise if the server or a pooler has ended this idle connection. Sends nothing.
 
-    The first reading may find a last message, the second one the end behind it.
+    The first read may find a last message, and the second read the end of the connection.
     """
     try:
         connection.pgconn.consume_input()
@@ -128,9 +128,9 @@ async def transaction(
 ) -> AsyncIterator[psycopg.AsyncConnection]:
     """A connection for one call, which is one transaction. Raises only DatabaseErrors.
 
-    The call ends `within` so many seconds; None is for reading that may take long. A call that is
-    cut is cancelled at the server too, and its connection is closed unless the server confirms
-    that. Whether it was committed is not known then.
+    The call ends `within` so many seconds; None is for reading that may take long. If a call is
+    cut, it is also cancelled at the server, and its connection is closed unless the server confirms
+    the cancellation. It is then not known whether the call was committed.
     """
     lost = False
     try:

@@ -1,8 +1,9 @@
-"""Whether a server refuses a login for good: by the SQLSTATE of its answer.
+"""Find out whether a server refuses a login for good, by the SQLSTATE of its answer.
 
 libpq gives programs only the text of that answer, which the server may have translated. So we
-connect once more and read the answer where libpq writes what it receives, its trace. That is on
-Linux only, and the answer to a password is there from libpq 17 on, which psycopg[binary] brings.
+connect once more with libpq's trace, which records each message that it receives, and read the
+SQLSTATE there. This works on Linux only. The trace has the answer to a password from libpq 17 on,
+which psycopg[binary] contains.
 Sources: https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQTRACE and
 https://www.postgresql.org/docs/current/protocol-error-fields.html
 """
@@ -20,8 +21,8 @@ from psycopg.pq.abc import PGconn
 
 __all__ = ["REMEDIES", "sqlstate_of_refusal"]
 
-# What a person does about it, by SQLSTATE. Any other answer may change by itself: a server that
-# starts, has too many connections, or is away behind a pooler.
+# What a person has to do, by SQLSTATE. Any other refusal may end by itself: the server starts, has
+# too many connections, or is away behind a pooler.
 REMEDIES = {
     "28P01": "correct user and password, both percent-encoded",
     "28000": "correct the user, or let the server's pg_hba.conf accept it",

@@ -27,7 +27,8 @@ select pg_catalog.current_setting('default_transaction_isolation') = 'read commi
   and pg_catalog.current_setting('standard_conforming_strings') = 'on'
   and pg_catalog.current_setting('synchronous_commit') <> 'off'
 """
-# Here a call is more than one statement. If its client vanishes in between, its locks end soon.
+# With these settings a call is more than one statement. If its client vanishes in between, the
+# timeout ends its locks.
 _PIN: Final = b"""
 select pg_catalog.set_config('DateStyle', 'ISO, MDY', true),
   pg_catalog.set_config('IntervalStyle', 'postgres', true),

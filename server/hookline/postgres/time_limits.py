@@ -1,4 +1,4 @@
-"""How long the network may be silent, in libpq's settings, where the user has set none.
+"""Limits for a silent network, as libpq's settings, where the user has set none.
 
 Without them a connection whose packets vanish is found broken after 15 minutes while it sends
 (tcp_retries2 of Linux), and after two hours while it waits (tcp_keepalive_time).
@@ -26,11 +26,11 @@ _DEFAULTS: Final = {
 
 
 def time_limits(conninfo: str) -> dict[str, Any]:
-    """The parameters to add to a connection string. What the user has set wins.
+    """The parameters to add to a connection string. Values that the user has set are kept.
 
     A user may set them in the string itself, in its service (pg_service.conf), or in PG...
-    variables. Only libpq can read all three: it tells them of a connection that it has begun, here
-    to a socket that does not exist.
+    variables. Only libpq can read all three. So we begin a connection to a socket that does not
+    exist, and ask libpq for its parameters.
     """
     begun = pq.PGconn.connect_start(
         make_conninfo(conninfo, host="/nonexistent", hostaddr="", port="").encode()

@@ -1,4 +1,6 @@
-"""A commit that Postgres did locally but did not replicate as configured: it only warns.
+"""Notice a commit that Postgres did locally but did not replicate as configured.
+
+Postgres only warns.
 
 That happens when a backend is cancelled or terminated while it waits for a synchronous standby.
 After a failover the commit may be lost, so nobody may be told that it is safe.

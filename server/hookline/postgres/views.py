@@ -319,7 +319,7 @@ class Views:
         since: datetime | None = None,
         limit: int = 50,
     ) -> list[Delivery]:
-        """Deliveries that pass every given filter, newest first. `since`: first seen then."""
+        """Deliveries that pass every given filter, newest first. `since` is about first_seen."""
         clauses = ["true"]
         if job_id is not None:
             clauses.append("job_id = %(job_id)s")

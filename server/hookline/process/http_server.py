@@ -1,7 +1,8 @@
-"""aiohttp's server, made for senders who have proven nothing.
+"""aiohttp's server, limited for unproven senders.
 
-Neither its log nor its answers quote a request: a path may hold a token, and so may bytes that
-cannot be parsed as a request. What one connection costs is bounded, and so is their number.
+Neither its log nor its answers quote a request, because a path may hold a token, and so may bytes
+that cannot be parsed as a request. The memory and time of one connection are limited, and so is the
+number of connections.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class _Server(web.Server):
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """Count the connection. Over the limit, close the one that has been idle for longest.
 
-        A sender that wants something is idle for one round trip only.
+        A sender with a request is idle for one round trip only.
         """
         super().connection_made(handler, transport)
         connections = self.connections
@@ -120,7 +121,7 @@ class _Connection(web.RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request has arrived that is not answered."""
+        """Whether every request that has arrived is answered."""
         return not self._messages and self._waiter is not None and not self._waiter.done()
 
     def idle_until(self) -> float:

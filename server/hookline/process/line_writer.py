@@ -26,7 +26,7 @@ _GATHERING = 0.01
 
 class _Line(NamedTuple):
     text: bytes
-    # How many lost lines this line reports. 0: it is a line of somebody.
+    # How many lost lines this line reports. 0: it is an ordinary line.
     reported: int
 
 
@@ -51,7 +51,7 @@ class LineWriter:
         self._waiting = 0
         self._lost = 0
         self._unreported = 0
-        # What the lines that wait report.
+        # How many lost lines the waiting lines report.
         self._reporting = 0
         self._fault: str | None = None
         # Whether the last line on the descriptor has no end, because its rest was lost.
@@ -67,7 +67,7 @@ class LineWriter:
 
     @property
     def unreported(self) -> int:
-        """How many of the lost lines no written line has reported yet."""
+        """How many lost lines have not been reported yet by a written line."""
         return self._unreported + self._reporting
 
     @property

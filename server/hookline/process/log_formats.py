@@ -25,7 +25,7 @@ def choose_format(wanted: LogFormat, stream: TextIO) -> LogFormat:
 
 
 def beginning(chosen: LogFormat) -> list[Processor]:
-    """What adds the fields that every line has."""
+    """The processors that add the fields of every line."""
     # One clock for all commands and people: UTC.
     fmt = "%H:%M:%SZ" if chosen == "console" else "iso"
     return [
@@ -36,7 +36,7 @@ def beginning(chosen: LogFormat) -> list[Processor]:
 
 
 def rendering(chosen: LogFormat, stream: TextIO) -> list[Processor]:
-    """What makes a text of the fields. It never raises, whatever they are."""
+    """The renderer that makes a text of the fields. It never raises, whatever the fields are."""
     if chosen == "json":
         return [structlog.processors.format_exc_info, _render_json]
     return [
@@ -53,7 +53,7 @@ def rendering(chosen: LogFormat, stream: TextIO) -> list[Processor]:
 
 
 def encoder(stream: TextIO) -> Callable[[str], bytes]:
-    """What makes a line for the encoding of `stream`, with its line end."""
+    """The function that makes a line in the encoding of `stream`, with its line end."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     errors = getattr(stream, "errors", None) or "backslashreplace"
     return lambda text: f"{text}\n".encode(encoding, errors)

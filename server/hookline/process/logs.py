@@ -79,7 +79,7 @@ def configure(log_format: LogFormat = "auto", level: int = logging.INFO) -> None
 
 
 def flush() -> None:
-    """Wait until the log is written, but not for long: its reader may not read any more."""
+    """Wait until the log is written, at most _FLUSH_TIMEOUT seconds: its reader may hang."""
     if _writer is not None:
         _writer.flush(_FLUSH_TIMEOUT)
 

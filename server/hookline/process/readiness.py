@@ -2,8 +2,8 @@
 
 `/readyz` of the public side says which part is at fault; that of the admin side says why.
 
-A log that cannot be written is only a warning: deliveries are answered without it, and if this
-process were taken out of service, they would not be.
+A log that cannot be written is only a warning, because the process still answers deliveries. If it
+were taken out of service, nobody would answer them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether Postgres lets this process do its work, asked before it starts and for readiness."""
+"""Check whether Postgres lets this process do its work: before it starts, and for readiness."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ class Needs:
 
 
 async def require_login(conninfo: str, needs: Needs) -> None:
-    """Connect once, before the start. Raises ConfigurationError if that can never do.
+    """Connect once, before the start. Raises ConfigurationError if the process could never work.
 
-    Returns if Postgres is away or hangs: then the process starts, and recovers with Postgres.
+    Returns if Postgres is away or hangs: then the process starts, and works once Postgres is back.
     """
     try:
         async with (

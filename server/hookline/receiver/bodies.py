@@ -1,7 +1,7 @@
 """Reading a request's body within limits of size, of memory for all bodies, and of time.
 
-A sender has proven nothing until its body is here. So bodies that still arrive can be cut, the slow
-ones first, and small bodies have memory of their own.
+A sender is not proven until its body has arrived. So bodies that still arrive can be cut, slow ones
+first, and small bodies have memory of their own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def check_expectation(request: web.Request) -> None:
 
 
 class _Arrival:
-    """A body that arrives, and what it is charged."""
+    """A body that arrives, and the memory that it is charged for."""
 
     def __init__(self, peer: str, deadline: asyncio.Timeout, now: float) -> None:
         self.peer = peer
@@ -61,28 +61,30 @@ class _Arrival:
             self._measured, self._size = now, len(self.body)
 
     def is_slow(self, now: float) -> bool:
-        """Whether it fell silent, or little came lately. What came at first does not count."""
+        """Whether the sender is silent or slow now. Bytes that came earlier do not count."""
         return now - self._last >= _MEASURED_OVER or self._rate < _SLOW
 
     def cut(self, now: float) -> None:
         """Free the memory now. The task that reads wakes up later."""
         self.is_cut = True
         self.body.clear()
-        # It cannot be set once its time is over, and the task wakes up then anyway.
+        # A timeout that is over cannot be changed, and its task wakes up anyway.
         if not self.deadline.expired():
             self.deadline.reschedule(now)
 
 
 class _Pool:
-    """So many bytes, and the bodies that still arrive and are charged for some of them."""
+    """A number of bytes, and the arriving bodies that are charged for some of them."""
 
     def __init__(self, limit: int) -> None:
         self.free = self.limit = limit
         self.arriving: set[_Arrival] = set()
 
     def find_one_to_cut(self, newcomer: _Arrival, size: int, now: float) -> _Arrival | None:
-        """A slow body, the largest; else, of the peer with the largest share, if that is twice what
-        the newcomer's peer would have.
+        """The body to cut: the largest slow one, else the largest of one peer.
+
+        That is the peer with the largest share, if its share is at least twice what the newcomer's
+        peer would have.
         """
         others = self.arriving - {newcomer}
         slow = [one for one in others if one.is_slow(now)]
@@ -165,7 +167,7 @@ class BodyBudget:
         if arrival.is_cut:
             raise TooBusy
         if arrival.pool is not None:
-            # It is here. From now on its memory is not taken from it.
+            # The body has arrived. From now on it is not cut.
             arrival.pool.arriving.discard(arrival)
 
     def _charge(self, arrival: _Arrival, size: int, now: float) -> None:

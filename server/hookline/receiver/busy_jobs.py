@@ -1,11 +1,12 @@
-"""Which deliveries are turned away at once, so that those that wait get their turn in time.
+"""Turn some deliveries away at once, so that the others are answered in time.
 
 Somebody may hold the row of a job, such as a DBA with an open transaction. Each call about it waits
-as long as SQL lets it, and keeps a connection that long. So there is one call about a job at a
-time, and after a vain wait none for a moment. The others wait here, where they need no connection.
+as long as SQL lets it, and keeps a connection that long. So only one call about a job runs at a
+time. After a call has waited in vain, no call about this job runs for one second. Other calls wait
+in this process, without a connection.
 
-After an outage many senders come at once. If all were let in, each would wait until its sender has
-given up, and none would be answered.
+After an outage many senders come at once. If all were accepted, each would wait until its sender
+gave up, and no sender would get an answer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["BusyJobs", "JobBusy"]
 # Seconds that a call waits for those before it. They take milliseconds, and more under load; one
 # that is refused by lock_timeout (2 s in SQL) ends the wait of all.
 _PATIENCE = 2.0
-# The same while another session is known to hold the job.
+# The same, while another session is known to hold the job.
 _PATIENCE_IF_HELD = 0.1
 # Seconds after a vain wait in which nobody asks for the row again.
 _PAUSE = 1.0
@@ -39,7 +40,7 @@ class _Call(NamedTuple):
 
 
 class JobBusy(Unavailable):
-    """Another call waits for this job already, or too many wait for a connection."""
+    """Another call already waits for this job, or too many calls wait for a connection."""
 
 
 class BusyJobs:

@@ -115,7 +115,7 @@ class Drain:
         data = content.content
         if data is None:
             data = await self._find(content, ids)
-        # What was found is written once more: it may not be durable yet.
+        # An object that was found is written once more: it may not be durable yet.
         if data is None or not await self._try(
             "store", self._storage.write(content.path, data), ids
         ):
@@ -147,10 +147,10 @@ class Drain:
         return None
 
     async def sweep(self) -> bool:
-        """Remove what writers that ended or hang have left in storage; whether that worked.
+        """Remove the temporary files of writers that ended or hang. Returns whether that worked.
 
-        It may hold the text of an erased document. So it goes before the object does, and a writer
-        that hangs until after the deletion cannot write the object any more.
+        A file may hold the text of an erased document, so it is removed before the object. A writer
+        that hangs until after the deletion can then no longer write the object.
         """
         try:
             async with asyncio.timeout(self._deadline):

@@ -1,8 +1,8 @@
-"""Takes many thin deliveries with one statement, without making one of them wait for others.
+"""Takes many thin deliveries with one statement, and makes none of them wait for another.
 
-There is no timer. While a statement is under way, the deliveries that arrive wait for the next one,
-which takes them all. So one delivery alone is sent at once, and the more arrive, the more of them
-share one transaction. A delivery whose job another session holds waits for it by itself.
+There is no timer. While two statements are under way, new deliveries wait for the next one, which
+takes up to 64 of them. So a single delivery is sent at once, and when many arrive, many share one
+transaction. A delivery whose job another session holds waits for this job separately.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from hookline.receiver.busy_jobs import BusyJobs, JobBusy
 
 __all__ = ["Gatherer"]
 
-# Statements under way at once. With two, one is carried out while the other one is committed.
+# Statements under way at the same time. With two, one runs while the other one commits.
 _STATEMENTS = 2
-# Deliveries of one statement: from here on a larger one is hardly faster.
+# Deliveries in one statement, at most. A larger statement would hardly be faster.
 _MOST = 64
 # Seconds that a delivery waits for one of the connections that may wait for locks.
 _PATIENCE = 2.0
@@ -56,7 +56,7 @@ class Gatherer:
         answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(source, body_sha256, notice, answer))
         if len(self._statements) < _STATEMENTS:
-            # The task begins when all who are ready now have joined.
+            # The task starts after all deliveries that are ready now have joined.
             statement = asyncio.create_task(self._send_waiting(), name="gathered statement")
             self._statements.add(statement)
         try:
@@ -83,10 +83,11 @@ class Gatherer:
         try:
             while self._waiting:
                 sent, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-                # The sender of a cancelled one has gone, and will send it again.
+                # The sender of a cancelled delivery has gone, and will send it again.
                 await self._send([one for one in sent if not one.answer.done()])
         finally:
-            # Not in a callback: whoever arrives before that would wait for a task that has ended.
+            # Not in a callback: a delivery that arrives before the callback would wait for a task
+            # that has ended.
             self._statements.discard(asyncio.current_task())
 
     async def _send(self, sent: list[_Waiting]) -> None:
@@ -100,12 +101,13 @@ class Gatherer:
             _answer(sent, [Unavailable("the receiver stops")] * len(sent))
             raise
         except Unavailable as error:
-            # A lost connection, a time-out, a commit of which nothing is known: everybody sends
-            # again.
+            # The connection was lost, the call timed out, or the commit is not known: all senders
+            # send again.
             answers = [error] * len(sent)
         except Exception as error:
             if len(sent) > 1:
-                # One of them cannot even be read, or is refused at the commit. It fails alone.
+                # One delivery cannot even be read, or is refused at the commit. Only that one
+                # fails.
                 for one in sent:
                     await self._send([one])
                 return

@@ -1,6 +1,6 @@
 """Counts refused deliveries in memory, and tells Postgres every few seconds.
 
-So a flood of forged requests is one statement now and then, and costs memory for each reason only.
+So many forged requests cause one statement every few seconds, and memory only for each reason.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = structlog.get_logger("hookline.receiver")
 # Seconds between two statements.
 _INTERVAL = 5.0
 _LONGEST_USER_AGENT = 200
-# What one call of count_refusals takes of one reason.
+# The largest count of one reason in one call of count_refusals.
 _MOST = 999_999_999
 
 
@@ -47,13 +47,13 @@ class RefusalCounter:
         self._stopping = asyncio.Event()
 
     def count(self, source: str, reason: str, request: web.Request) -> None:
-        """Count a refusal, and remember how its sender calls its program."""
+        """Count a refusal, and remember the name of its sender's program (User-Agent)."""
         number, before = self._counts.get((source, reason), (0, None))
         named = request.headers.get(hdrs.USER_AGENT)
         self._counts[source, reason] = (number + 1, before if named is None else _clean(named))
 
     async def run(self) -> None:
-        """Write until `stop` is called, and once more then. While Postgres is away, counts wait."""
+        """Write until `stop` is called, then once more. While Postgres is away, counts wait."""
         while not await wait_until_set(self._stopping, _INTERVAL):
             await self._write()
         await self._write()

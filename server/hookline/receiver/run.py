@@ -46,8 +46,9 @@ _NEEDS = Needs(
     ),
 )
 
-# Seconds for what the drain and the notifier are doing when the receiver stops. It takes this long
-# only if Postgres or the storage does not answer. What was claimed is claimed again.
+# Seconds for the last calls of the drain and the notifier when the receiver stops. They take this
+# long only if Postgres or the storage does not answer. Work that was claimed is claimed again
+# later.
 _LAST_CALLS = 5.0
 
 

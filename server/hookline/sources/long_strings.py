@@ -1,8 +1,8 @@
-"""Taking the long strings out of a JSON document, as bytes.
+"""Take the long strings out of a JSON document, as bytes.
 
-A Python str has one width for all its characters: one emoji in a document of 8 MB makes a str of
-32 MB. So a long string is decoded in pieces, from JSON to UTF-8, and the rest of the document is
-small. No step holds the GIL for long.
+A Python str uses the same width for all its characters, so one emoji in a document of 8 MB makes a
+str of 32 MB. Therefore a long string is decoded in pieces, from JSON to UTF-8, and the rest of the
+document is small. No step holds the GIL for long.
 """
 
 from __future__ import annotations

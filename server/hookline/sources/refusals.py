@@ -22,7 +22,7 @@ class Reason(NamedTuple):
 class NotProven(Refusal):
     """Nothing proves that the sender knows the secret: answer 401, whatever the body is.
 
-    The sender gets `told`, which does not say what is missing. `reason` says it, for us only.
+    The sender gets `told`, which does not say why. Only our log and the view get `reason`.
     """
 
     def __init__(

@@ -19,7 +19,8 @@ __all__ = ["hash_of", "take_content"]
 
 # The first part of the paths that receive_content gives out.
 _BUCKET = "parsed"
-# Bytes from which hashing is left to a thread: below, the switch costs more.
+# From this size in bytes on, a thread computes the hash. Below it, the switch to a thread costs
+# more.
 _LARGE = 2**16
 
 
@@ -37,11 +38,11 @@ async def take_content(
 ) -> Receipt:
     """Take a delivery with content, until its job has moved or its bytes are safe in Postgres.
 
-    The object is written at once, and the bytes go through Postgres only if that fails. If the
-    storage is remote they are kept there first, unless the content is `repeatable`: it can be had
-    again, whoever crashes. `deadline` is for the storage, in seconds. `first_call` is held during
-    the call that may wait for the row of the job. `on_commit` gets every receipt after which the
-    bytes are safe, or nothing is left to do.
+    The object is written at once, and Postgres gets the bytes only if that fails. If the storage is
+    remote, Postgres keeps the bytes first, unless the content is `repeatable`: then it can be
+    fetched again after a crash. `deadline` is for the storage, in seconds. `first_call` is held
+    during the call that may wait for the row of the job. `on_commit` gets each receipt that means
+    the bytes are safe, or that nothing is left to do.
 
     Raises DatabaseError, and StorageError if the bytes are safe and the drain has to finish.
     """

@@ -42,7 +42,7 @@ _REFUSALS = {
 }
 # Mounted read-only; or a directory within a bucket is a mount of its own.
 _WRONG_FILE_SYSTEM = {errno.EROFS, errno.EXDEV}
-# What is wrong with a directory that all objects of a bucket need.
+# Errors of a directory that all objects of a bucket need.
 _WRONG_DIRECTORY = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ELOOP}
 
 
@@ -94,7 +94,7 @@ class FileStorage:
         return await self._call(self._unfinished)
 
     async def sweep(self) -> int:
-        """Remove the temporary files that no writer will finish; how many there were."""
+        """Remove the temporary files that no writer will finish. Returns their number."""
         return await self._call(self._sweep)
 
     async def check(self) -> None:
@@ -154,7 +154,7 @@ class FileStorage:
         _sync_directory(target.parent)
 
     def _make_directory(self, directory: Path) -> tuple[Path, ...]:
-        """Make it with its parents; the directories that are new. Not durable yet."""
+        """Make the directory and its parents. Returns the new ones, which are not durable yet."""
         # The root itself is never created: without its disk it must not look like an empty storage.
         missing = []
         while not directory.exists():
@@ -204,7 +204,7 @@ class FileStorage:
             self._require_root()
             return
         directory = target.parent
-        # Its name is the id of a document. A writer that finds it gone makes it again.
+        # The directory's name is the id of a document. A writer that finds it gone makes it again.
         while directory != bucket:
             try:
                 directory.rmdir()
@@ -229,7 +229,7 @@ class FileStorage:
 
 
 class _BegunWrite:
-    """See BegunWrite. Whoever finds that nobody needs the temporary file any more discards it."""
+    """See BegunWrite. The thread or the caller discards a temporary file that nobody needs."""
 
     def __init__(self, storage: FileStorage, bucket: str, content: bytes) -> None:
         self._storage = storage

@@ -74,10 +74,10 @@ class Storage(Protocol):
     """Objects by path. Every method is safe to repeat, and may raise StorageError."""
 
     is_remote: bool
-    """Whether a write may take seconds, and fail while we are well: it crosses a network."""
+    """Whether a write crosses a network, and so may take seconds, and fail while we are well."""
 
     def begin_write(self, bucket: str, content: bytes) -> BegunWrite:
-        """Begin to write an object of this bucket, as far as that works without its path."""
+        """Begin to write an object of this bucket, as far as possible without its path."""
 
     async def write(self, path: str, content: bytes) -> None:
         """Make the object durable."""
@@ -92,12 +92,12 @@ class Storage(Protocol):
         """Every object below storage://bucket/, in any order."""
 
     async def unfinished(self) -> tuple[StoredObject, ...]:
-        """What interrupted writes have left and `sweep` would remove. `path` tells where it is."""
+        """The rests of interrupted writes that `sweep` would remove. `path` tells where each is."""
 
     async def sweep(self) -> int:
-        """Remove what interrupted writes have left; how many. Spares what is being written.
+        """Remove the rests of interrupted writes, but not writes under way. Returns their number.
 
-        Call it before `delete` for an erasure: what was left may hold the text of the object.
+        For an erasure, call it before `delete`: a rest may hold the text of the object.
         """
 
     async def check(self) -> None:

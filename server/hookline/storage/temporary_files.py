@@ -1,6 +1,7 @@
-"""Temporary files: a file gets the name of its object when it is whole and on disk.
+"""Temporary files: a file gets the name of its object once it is complete and on disk.
 
-Those of a bucket lie in one directory, so that they are found without reading the bucket.
+The temporary files of a bucket are in one directory, so they are found without a scan of the
+bucket.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ DIRECTORY: Final = "~hookline"
 ABANDONED_AFTER: Final = 240.0
 """Seconds without a change after which a temporary file is removed, even if its writer lives.
 
-Callers give up sooner: HOOKLINE_STORAGE_DEADLINE is at most 25 s. And it is less than the 5 minutes
-between an erasure and its deletions (queue_deletion): a writer that hung all the time finds its
-file gone, and cannot bring the object back.
+Callers give up sooner: HOOKLINE_STORAGE_DEADLINE is at most 25 s. The value is below the 5 minutes
+between an erasure and its deletions (queue_deletion). So a writer that hung all this time finds its
+file gone, and cannot write the object after its deletion.
 """
 
 # The object gets it: readable by the group, too.
@@ -84,7 +85,7 @@ def list_abandoned(directory: Path, now: float) -> list[Abandoned]:
 
 
 def sweep(directory: Path, now: float) -> int:
-    """Remove what writers have left, and return how many files. Raises OSError.
+    """Remove the files of writers that have ended. Returns their number. Raises OSError.
 
     A file of this boot of this machine is left if its writer has locked it. A lock that was taken
     on another machine may not be seen here. Such a file, and every other, is left until nobody has

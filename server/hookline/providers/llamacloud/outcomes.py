@@ -75,5 +75,5 @@ def why_ended(job: ParseJob) -> str:
 
 
 def is_stuck(job: ParseJob, now: datetime) -> bool:
-    """Whether an unfinished job is so old at `now`, by Postgres's clock, that it never ends."""
+    """Whether an unfinished job is too old at `now`, by Postgres's clock, to end any more."""
     return job.created_at is not None and now - job.created_at > STUCK_AFTER
