@@ -26,6 +26,13 @@ from support.workplace import DOCUMENT, Workplace
 Handled = Advance | HandedOver | str
 
 
+def _nested(times: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(times):
+        value = [value]
+    return value
+
+
 async def _complete(job: Job, tools: Tools) -> Handled:
     return "job_completed"
 
@@ -246,6 +253,7 @@ async def test_without_error_messages_no_error_and_no_log_holds_document_text(
         (HandedOver, "wrong_result"),
         ("job_complete", "InvalidArgument"),
         (Advance("job_completed", {"x": {1}}), "TypeError"),
+        (Advance("job_completed", {"x": _nested(100_000)}), "RecursionError"),
     ],
 )
 async def test_a_result_that_is_none_or_wrong_is_a_failed_try(

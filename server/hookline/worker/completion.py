@@ -58,14 +58,15 @@ class Completion:
             except (StaleLease, UnknownJob) as error:
                 self.report("lost", reason=str(error))
                 return
-            except (DatabaseError, TypeError, ValueError) as error:
+            # The last three: the payload cannot be JSON (RecursionError: it is nested too deeply).
+            except (DatabaseError, TypeError, ValueError, RecursionError) as error:
                 if isinstance(outcome, Failed):
                     log.error(
                         "failure_not_recorded", error=type(error).__name__, **log_fields(self._job)
                     )
                     self.report("lost", reason="Postgres refused to record its failure")
                     return
-                # The state machine does not have this step, or the payload cannot be JSON.
+                # Otherwise the state machine does not have this step.
                 text = _refusal(error) if isinstance(error, DatabaseError) else "It cannot be JSON."
                 outcome = Failed(type(error).__name__, text)
 
