@@ -14,7 +14,7 @@ select r.minute,
          when 'repeated_header' then 'A proxy or the sender sends the header twice.'
          when 'malformed_token' then 'The address is not one that `hookline url` printed.'
          when 'wrong_token' then 'The address was made with a secret that HOOKLINE_PUSH_SECRETS does not have here.'
-         when 'malformed' then 'A proven sender sends another format than this source has.'
+         when 'malformed' then 'A proven sender sends a format that this source does not have.'
          when 'unprocessable' then 'A proven sender sent a result that is incomplete or empty.'
          when 'unknown_job' then 'The job was purged or erased, or the sender works for another database.'
          when 'document_mismatch' then 'The sender names the document of another job.'
@@ -24,7 +24,7 @@ select r.minute,
          when 'request_entity_too_large' then 'The body is larger than HOOKLINE_MAX_BODY.'
          when 'unsupported_media_type' then 'The body is compressed, or its Content-Type is not application/json.'
          when 'request_timeout' then 'The body did not arrive within HOOKLINE_READ_TIMEOUT.'
-         when 'too_busy' then 'More bodies at once than HOOKLINE_BODY_BUDGET holds.'
+         when 'too_busy' then 'More bodies arrived at once than HOOKLINE_BODY_BUDGET holds.'
        end as likely_cause
   from upload_pipeline.refused_deliveries as r;
 

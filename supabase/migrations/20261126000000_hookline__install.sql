@@ -3359,7 +3359,7 @@ begin
   begin
     v_answers := upload_pipeline.take_deliveries(deliveries);
   exception
-    -- It is the server's fault and not a delivery's. The caller has to learn that this connection is of no use.
+    -- No delivery is at fault here. The caller has to learn that its connection leads to a read-only server.
     when read_only_sql_transaction then
       raise;
     when others then
@@ -3403,8 +3403,8 @@ comment on function upload_pipeline.receive_events(upload_pipeline.delivery[]) i
   'Takes many deliveries as receive_event does, in one transaction, and answers each in order: its number from 1, and '
   'its receipt; or, with outcome null, the SQLSTATE, message, detail and hint that receive_event would raise. '
   'Outcomes: applied, duplicate, stale, ignored, parked. SQLSTATE 55P03 in a row: another session holds the job or '
-  'the provider job, nothing was changed, and receive_event waits for it. Raises UP012; 25006 if '
-  'the server only reads.';
+  'the provider job, nothing was changed, and receive_event waits for it. Raises UP012; 25006 if the server is '
+  'read-only.';
 
 revoke all on function upload_pipeline.receive_events(upload_pipeline.delivery[]) from public;
 grant execute on function upload_pipeline.receive_events(upload_pipeline.delivery[]) to hookline_ingest;
@@ -6373,7 +6373,7 @@ select r.minute,
          when 'repeated_header' then 'A proxy or the sender sends the header twice.'
          when 'malformed_token' then 'The address is not one that `hookline url` printed.'
          when 'wrong_token' then 'The address was made with a secret that HOOKLINE_PUSH_SECRETS does not have here.'
-         when 'malformed' then 'A proven sender sends another format than this source has.'
+         when 'malformed' then 'A proven sender sends a format that this source does not have.'
          when 'unprocessable' then 'A proven sender sent a result that is incomplete or empty.'
          when 'unknown_job' then 'The job was purged or erased, or the sender works for another database.'
          when 'document_mismatch' then 'The sender names the document of another job.'
@@ -6383,7 +6383,7 @@ select r.minute,
          when 'request_entity_too_large' then 'The body is larger than HOOKLINE_MAX_BODY.'
          when 'unsupported_media_type' then 'The body is compressed, or its Content-Type is not application/json.'
          when 'request_timeout' then 'The body did not arrive within HOOKLINE_READ_TIMEOUT.'
-         when 'too_busy' then 'More bodies at once than HOOKLINE_BODY_BUDGET holds.'
+         when 'too_busy' then 'More bodies arrived at once than HOOKLINE_BODY_BUDGET holds.'
        end as likely_cause
   from upload_pipeline.refused_deliveries as r;
 

@@ -26,7 +26,7 @@ begin
   begin
     v_answers := upload_pipeline.take_deliveries(deliveries);
   exception
-    -- It is the server's fault and not a delivery's. The caller has to learn that this connection is of no use.
+    -- No delivery is at fault here. The caller has to learn that its connection leads to a read-only server.
     when read_only_sql_transaction then
       raise;
     when others then
@@ -70,8 +70,8 @@ comment on function upload_pipeline.receive_events(upload_pipeline.delivery[]) i
   'Takes many deliveries as receive_event does, in one transaction, and answers each in order: its number from 1, and '
   'its receipt; or, with outcome null, the SQLSTATE, message, detail and hint that receive_event would raise. '
   'Outcomes: applied, duplicate, stale, ignored, parked. SQLSTATE 55P03 in a row: another session holds the job or '
-  'the provider job, nothing was changed, and receive_event waits for it. Raises UP012; 25006 if '
-  'the server only reads.';
+  'the provider job, nothing was changed, and receive_event waits for it. Raises UP012; 25006 if the server is '
+  'read-only.';
 
 revoke all on function upload_pipeline.receive_events(upload_pipeline.delivery[]) from public;
 grant execute on function upload_pipeline.receive_events(upload_pipeline.delivery[]) to hookline_ingest;
