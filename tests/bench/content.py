@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def _make_jobs(connection: psycopg.Connection, count: int) -> list[_Job]:
-    """Jobs that both know; each is used by one of them."""
+    """Jobs that both servers know. Each job is used by one server only."""
     connection.execute(SCHEMA.encode())
     jobs = []
     for first in range(1, count + 1, 1000):

@@ -1,4 +1,4 @@
-"""Runs faults one after the other, and prints a table of what came."""
+"""Runs faults one after the other, and prints a table of the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main(bench: str, faults: Mapping[str, Fault], arguments: list[str] | None) -
     """Run the faults that the arguments name, else all. Exits with 1 if something is wrong."""
     parser = argparse.ArgumentParser(prog=f"bench {bench}")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(faults))
-    parser.add_argument("--short", action="store_true", help="the form of the test suite")
+    parser.add_argument("--short", action="store_true", help="faults that last seconds only")
     chosen = parser.parse_args(arguments or [])
     if unknown := set(chosen.names) - set(faults):
         sys.exit(f"no such fault: {', '.join(unknown)}; there are: {', '.join(faults)}")
@@ -34,7 +34,7 @@ def main(bench: str, faults: Mapping[str, Fault], arguments: list[str] | None) -
 
 
 async def _run(faults: Mapping[str, Fault], short: bool) -> list[str]:
-    """Print a table; the names of the faults of which something is wrong."""
+    """Print a table. Returns the names of the faults that broke a promise."""
     # In a file or a pipe a line has no end; on a terminal a narrow table would be unreadable.
     console, wrong = Console(width=160, soft_wrap=True), list[str]()
     table = Table("fault", "acknowledged", "lost", "stuck", "recovers in", "also")

@@ -228,7 +228,7 @@ def _purge(large: str) -> str:
 
 
 def _held_transaction(large: str) -> Table:
-    """Claims and failed tries of the same jobs, again and again: what vacuum does not remove."""
+    """Claim and fail the same jobs again and again, and count rows that vacuum does not remove."""
     table = Table("a transaction is open", "claims /s, first fifth", "last fifth", "ratio")
     for held in (False, True):
         with psycopg.connect(large, autocommit=True) as connection, _snapshot(large, held):

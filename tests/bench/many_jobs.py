@@ -207,7 +207,7 @@ def _multiply(connection: psycopg.Connection, table: str) -> None:
 
 @contextmanager
 def _without_guards(connection: psycopg.Connection) -> Iterator[None]:
-    """Without triggers and foreign keys. The rows are copies of rows that passed them."""
+    """Insert without triggers and foreign keys. The rows are copies of rows that passed them."""
     always_on = connection.execute(
         "select tgrelid::regclass::text, tgname from pg_trigger where tgenabled = 'A'"
         " and tgrelid = any(%s::regclass[])",
@@ -224,7 +224,7 @@ def _without_guards(connection: psycopg.Connection) -> Iterator[None]:
 
 @contextmanager
 def _without_indexes(connection: psycopg.Connection) -> Iterator[None]:
-    """Without the indexes that no constraint needs. They are made at the end, which is faster."""
+    """Drop the indexes that no constraint needs. They are made at the end, which is faster."""
     found = connection.execute(
         "select format('%I.%I', i.schemaname, i.indexname), i.indexdef from pg_indexes as i"
         " where i.schemaname = 'upload_pipeline' and i.tablename = any(%s) and not exists ("

@@ -1,4 +1,4 @@
-"""Small faults, one at a time, and whether a test fails: `bench mutants --sample 150`.
+"""Break one thing at a time, and see whether a test fails: `bench mutants --sample 150`.
 
 It measures the tests: of the SQL, or with `--sources` of the Python that verifies and parses
 deliveries. It prints the share of mutants that a test killed, and the survivors.
@@ -27,9 +27,9 @@ T = TypeVar("T", Mutant, PythonMutant)
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench mutants")
-    parser.add_argument("--sources", action="store_true", help="of the Python, not of the SQL")
+    parser.add_argument("--sources", action="store_true", help="break the Python, not the SQL")
     parser.add_argument("--postgres", type=int, choices=MAJORS, default=18)
-    parser.add_argument("--sample", type=int, help="so many mutants, chosen at random")
+    parser.add_argument("--sample", type=int, help="try this many mutants, chosen at random")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--only", default="", help="mutants whose names match this pattern")
     parser.add_argument("--pgtap", action="store_true", help="pgTAP alone: much faster")

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench pairs")
     parser.add_argument("--postgres", type=int, choices=MAJORS, default=18)
     parser.add_argument("--scenes", nargs="+", choices=SCENES, default=[*SCENES])
-    parser.add_argument("--sample", type=int, help="so many pairs, chosen at random")
+    parser.add_argument("--sample", type=int, help="try this many pairs, chosen at random")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     chosen = parser.parse_args(arguments)
     console = Console(soft_wrap=True)

@@ -76,7 +76,7 @@ async def _system(
 
 
 async def _all_parts_follow(lab: Lab, system: System, pair: Pair) -> None:
-    """From here on the new primary counts. Wait for the receiver, the worker and its listener."""
+    """Use the new primary from here on. Wait for the receiver, the worker and its listener."""
     system.database = pair.primary.url
     system.end()
     began = time.monotonic()

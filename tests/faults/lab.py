@@ -48,7 +48,7 @@ Read = Callable[[str], bytes | None]
 
 @dataclass
 class Row:
-    """What came of a fault."""
+    """The result of a fault."""
 
     acknowledged: int = 0
     lost: int = 0
@@ -56,10 +56,10 @@ class Row:
     recovery: float | None = None
     remarks: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    """A sentence for each thing that is not as it should be."""
+    """A sentence for each broken promise."""
 
     def expect(self, right: bool, sentence: str) -> None:
-        """Remark what was measured, which is wrong or right."""
+        """Note a measurement, and whether it is as expected."""
         (self.remarks if right else self.wrong).append(sentence)
 
 
@@ -94,7 +94,7 @@ class Program:
             return None
 
     def limit_descriptors(self, count: int) -> None:
-        """Let it have so many open files and connections."""
+        """Limit its number of open files and connections."""
         resource.prlimit(self.pid or 0, resource.RLIMIT_NOFILE, (count, count))
 
     def memory(self, name: str = "VmRSS") -> int:
@@ -145,7 +145,7 @@ class System:
         return self.ledger.longest_silence(self._began, time.monotonic())
 
     async def recovery(self, seconds: float = 90) -> float | None:
-        """Wait for the first 2xx after the fault's end: how long did it take, in seconds?"""
+        """Wait for the first 2xx after the fault's end. Returns how many seconds it took."""
         return await self.ledger.recovery(self._ended, seconds, of_later_requests=self._goes_on)
 
     async def recover(self, within: float) -> None:
@@ -158,7 +158,7 @@ class System:
 
     @asynccontextmanager
     async def watched_loop(self, within: float) -> AsyncIterator[None]:
-        """Ask /healthz all the time inside the block: how long did the event loop stand still?"""
+        """Ask /healthz all the time inside the block, and note how long the event loop hung."""
         worst = 0.0
 
         async def ask() -> None:
@@ -247,7 +247,7 @@ def _count(statuses: Counter[str]) -> str:
 
 
 class Lab:
-    """Where one fault is made. `short` is the form for the test suite."""
+    """The place where one fault is made. `short`: faults last seconds only, for the test suite."""
 
     def __init__(self, forks: ForkServer, directory: Path, *, short: bool) -> None:
         self.directory = directory

@@ -1,4 +1,4 @@
-"""The ledger: a sender that repeats each delivery until it is acknowledged, and keeps which were.
+"""The ledger: a sender that repeats each delivery until it is acknowledged, and notes which are.
 
 At the end `compare` asks the database and the storage for every acknowledged delivery.
 """
@@ -29,7 +29,7 @@ _LONGEST_PAUSE: Final = 8.0
 
 @dataclass(frozen=True)
 class Delivery:
-    """The webhook of one job: its text, or the news that it cannot be parsed."""
+    """The webhook of one job: its text, or the report that it cannot be parsed."""
 
     job_id: UUID
     document_id: UUID
@@ -43,7 +43,7 @@ class Delivery:
 
     @property
     def final_status(self) -> str:
-        """What the job becomes with a worker."""
+        """The last status of the job with a worker."""
         return "failed_parse" if self.text is None else "complete"
 
     def body(self) -> bytes:
@@ -150,7 +150,7 @@ class Ledger:
         return max(after - before for before, after in pairwise(marks))
 
     async def finish(self, seconds: float) -> None:
-        """Send nothing new, and repeat what is not acknowledged yet, for so long at most."""
+        """Send no new delivery. Repeat those not acknowledged yet, at most for this long."""
         self._no_more.set()
         assert self._running is not None
         _, waiting = await asyncio.wait([self._running], timeout=seconds)

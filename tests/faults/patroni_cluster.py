@@ -146,7 +146,7 @@ class PatroniCluster:
 
     @property
     def at(self) -> str:
-        """The rest of a URL after the login: libpq looks for the member that takes writes."""
+        """The end of a URL, after the login: libpq looks for the member that takes writes."""
         hosts = ",".join(f"127.0.0.1:{member.port}" for member in self.members)
         return f"{hosts}/postgres?target_session_attrs=read-write"
 
@@ -212,7 +212,7 @@ class PatroniCluster:
         )
 
     def stop_receiving(self) -> list[int]:
-        """Stop what receives WAL on the followers (SIGSTOP); its process ids."""
+        """Stop the processes that receive WAL on the followers (SIGSTOP). Returns their ids."""
         leader, stopped = self.leader(), []
         for member in self.members:
             if member is leader:

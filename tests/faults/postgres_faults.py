@@ -79,7 +79,7 @@ async def crash(lab: Lab) -> None:
 
 
 async def read_only(lab: Lab) -> None:
-    """The server only reads for a while, as a primary that was demoted."""
+    """The server is read-only for a while, like a primary that was demoted."""
     async with running_postgres() as postgres, lab.system(postgres.url) as system:
         failover = Failover(system.database)
         system.query(

@@ -20,7 +20,7 @@ async def log_reader_gone(lab: Lab) -> None:
 
 
 async def log_reader_stalls(lab: Lab) -> None:
-    """The log is a pipe whose reader takes nothing more, so that a write would wait for ever."""
+    """The log is a pipe whose reader has stopped reading, so that a write would wait for ever."""
     pipe, reader = _pipe(lab)
     try:
         async with (

@@ -1,4 +1,4 @@
-"""What the server's own troubles mean: nothing was acknowledged, and the same call may succeed."""
+"""After an error of the server itself, nothing was acknowledged, and a retry may succeed."""
 
 from __future__ import annotations
 

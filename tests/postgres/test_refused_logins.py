@@ -1,4 +1,4 @@
-"""What can never work ends the start with a sentence. What may change by itself does not."""
+"""A login that can never work ends the start with a sentence. An outage does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every setting with values that nobody means: it starts, or one sentence names the variable."""
+"""Every setting with hostile values: the process starts, or a sentence names the variable."""
 
 from __future__ import annotations
 

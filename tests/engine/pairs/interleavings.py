@@ -106,7 +106,7 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """An interleaving whose result no order of the two calls has."""
+    """An interleaving whose result neither order of the two calls gives."""
 
     scene: str
     first: str
@@ -189,7 +189,7 @@ class Pairs:
         self.runs = 0
 
     def findings(self, scene: Scene, first: Call, second: Call) -> Iterator[Finding]:
-        """Run one call into the other in each way. What is not as it should be comes out."""
+        """Run one call into the other in each way. Returns the findings."""
         for interleaving, result in self._results(scene, first, second):
             self.runs += 1
             why = self._fault(scene, first, second, interleaving, result)
@@ -279,7 +279,7 @@ class Pairs:
         return self._alone[key]
 
     def _broken_in(self, scene: Scene) -> Counter[str]:
-        """What is broken in a scene before any call."""
+        """The violations in a scene before any call."""
         if scene.name not in self._broken_before:
             self.stage.put_back(scene)
             self._broken_before[scene.name] = Counter(self._violations())
@@ -292,7 +292,7 @@ class Pairs:
         return [row["violation"] for row in rows]
 
     def _left(self, scene: Scene, last: Call) -> str:
-        """What is left, and what is broken. A call that passes by is given a second look."""
+        """What is left, and what is broken. Calls that skip locked rows are repeated first."""
         if last.function in SKIPPING:
             again = self._sessions[2]
             answer = again.start(last, scene).result(DEADLINE)

@@ -1,4 +1,4 @@
-"""The states in which two calls meet: one job, and all that other rows say about it.
+"""The states in which two calls meet: one job, and all other rows about it.
 
 A scene is made once with the functions themselves, saved, and put back before each run. So its ids
 are the same in every run, and two runs can be compared.

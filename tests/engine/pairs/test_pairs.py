@@ -1,4 +1,4 @@
-"""Two calls at once end as one after the other would: no deadlock, no error that is not ours.
+"""Two calls at once end as two calls in sequence: no deadlock, and no error that is not ours.
 
 A random sample. `make bench ARGS=pairs` runs every pair in every scene.
 """
