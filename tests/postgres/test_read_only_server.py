@@ -1,4 +1,4 @@
-"""After a failover, connections that lead to a server that only reads are let go within seconds."""
+"""After a failover, connections to a read-only server are closed within seconds."""
 
 from __future__ import annotations
 

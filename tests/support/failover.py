@@ -1,4 +1,4 @@
-"""A failover as a client sees it: for a while, its connections lead to a server that only reads."""
+"""A failover as a client sees it: for a while, its connections lead to a read-only server."""
 
 from __future__ import annotations
 

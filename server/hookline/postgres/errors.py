@@ -48,7 +48,7 @@ class Unavailable(DatabaseError):
 
 
 class ReadOnlyServer(Unavailable):
-    """The server only reads: it is a standby, or made read-only by a setting."""
+    """The server is read-only: it is a standby, or a setting makes it so."""
 
 
 class UnknownJob(DatabaseError):
