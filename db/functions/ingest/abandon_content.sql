@@ -17,12 +17,15 @@ as $$
      and c.ordinal = abandon_content.ordinal
      and c.path is not null
      and c.content is null
+     -- The same content has not come once more since it was claimed.
+     and c.tries > 0
      and c.stored_at is null;
 $$;
 
 comment on function upload_pipeline.abandon_content(uuid, integer) is
   'Call it when claim_contents gave content without bytes, and storage has no object of its hash. The content has to '
-  'come again: from the sender, or from the provider when the job is overdue. Changes nothing if the bytes are here.';
+  'come again: from the sender, or from the provider when the job is overdue. Changes nothing if the bytes are '
+  'here, or if the content has come once more since it was claimed.';
 
 revoke all on function upload_pipeline.abandon_content(uuid, integer) from public;
 grant execute on function upload_pipeline.abandon_content(uuid, integer) to hookline_ingest;

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(11);
+select plan(12);
 
 select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'p1');
@@ -33,13 +33,20 @@ select is_empty(
 select is(pg_temp.announce('d1'), 'awaited parse_queued 3 #1 + .md', 'the sender''s retry gets the same path');
 select pg_temp.set_clock('2026-01-02 12:00:30+00');
 select is((select count(*) from upload_pipeline.claim_contents()), 1::bigint, 'it is awaited again');
+select pg_temp.announce('d1');
+select upload_pipeline.abandon_content(job_id => pg_temp.job('a'), ordinal => 1);
+select pg_temp.set_clock('2026-01-02 12:01+00');
+select is(
+  (select count(*) from upload_pipeline.claim_contents()), 1::bigint,
+  'what came again after a drain had looked for it is looked for again'
+);
 select upload_pipeline.abandon_content(job_id => pg_temp.job('a'), ordinal => 1);
 select is(
   pg_temp.summary(upload_pipeline.keep_content(job_id => pg_temp.job('a'), ordinal => 1, content => '# a')),
   'kept parse_queued 3 #1 + .md', 'a writer that fails late can still have the bytes kept'
 );
 select upload_pipeline.abandon_content(job_id => pg_temp.job('a'), ordinal => 1);
-select pg_temp.set_clock('2026-01-02 12:01+00');
+select pg_temp.set_clock('2026-01-02 12:01:30+00');
 select is((select count(*) from upload_pipeline.claim_contents()), 1::bigint, 'kept bytes are never abandoned');
 select is(
   pg_temp.summary(upload_pipeline.finish_content(job_id => pg_temp.job('a'), ordinal => 1)),

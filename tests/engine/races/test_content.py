@@ -178,6 +178,8 @@ def _awaited(world: World, content: bytes = b"# a") -> UUID:
     job_id = world.make_job()
     delivery = awaited_delivery("d1", job_id, content)
     assert world.call("receive_content", **delivery)["outcome"] == "awaited"
+    # A drain has claimed it, and looks for the object.
+    world.watcher.execute("update upload_pipeline.contents set tries = 1")
     return job_id
 
 

@@ -50,6 +50,8 @@ begin
          details = excluded.details,
          correlation_id = excluded.correlation_id,
          run_after = excluded.run_after,
+         -- Without bytes here it has a new writer, which no claim has found to be gone yet (abandon_content).
+         tries = case when coalesce(excluded.content, c.content) is null then 0 else c.tries end,
          stored_at = null
   returning * into v_content;
 
