@@ -1489,7 +1489,7 @@ begin
            m.run_after, j.deadline_at, m.parsed_path, m.parsed_sha256, m.parsed_bytes, m.last_error,
            -- The times of events never go back, even if the clock did. Waits are counted by the clock.
            c.moment, greatest(c.moment, j.updated_at) as ts
-      from unnest(moves) as m
+      from unnest(write_steps.moves) as m
      cross join lateral (select upload_pipeline.clock() as moment offset 0) as c
       join lateral (
         select k.document_id, k.version, k.status, k.lease_token, k.correlation_id, k.deadline_at, k.updated_at
@@ -1539,7 +1539,7 @@ begin
     join event as e on e.job_id = s.job_id
    where j.job_id = s.job_id
      -- The index is used, whatever number of jobs the planner expects.
-     and j.job_id = any (array(select m.job_id from unnest(moves) as m))
+     and j.job_id = any (array(select m.job_id from unnest(write_steps.moves) as m))
   returning e.event_id, e.job_id, e.version, e.document_id, e.from_status, e.to_status, e.type, e.severity, e.code,
             e.payload, e.correlation_id, e.ts;
 end;

@@ -47,6 +47,9 @@ select r.*
   cross join lateral upload_pipeline.reserve_credits(
     job_id => c.job_id, lease_token => c.lease_token, credits => 3
   ) as r;
+select upload_pipeline.count_refusals(
+  refusals => '[{"source": "llamaparse", "reason": "no_match", "count": 3, "user_agent": "curl/8"}]'
+);
 """
 
 
