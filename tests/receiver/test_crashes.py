@@ -137,24 +137,29 @@ async def test_postgres_killed_under_load_keeps_every_acknowledged_delivery(
     waiting = iter(deliveries)
     acknowledged = []
     refused = []
+    killed = asyncio.Event()
 
     async def send() -> None:
         for job, delivery in waiting:
             status, answer = await delivery
             if status == 200:
                 acknowledged.append((job, answer["outcome"]))
+                if len(acknowledged) == 20:
+                    # In this thread: 130 deliveries are left, and none of them ends first.
+                    postgres.kill()
+                    killed.set()
             else:
                 refused.append((job, status))
 
     sending = [asyncio.create_task(send()) for _ in range(8)]
-    await until(lambda: len(acknowledged) > 20)
-    await asyncio.to_thread(postgres.kill)
+    await killed.wait()
     sender.close()
     await asyncio.sleep(0.2)
     await asyncio.to_thread(postgres.start)
     await asyncio.gather(*sending)
 
-    assert refused, "Postgres was away for some of the deliveries"
+    # Most waited for Postgres to come back. A call that was under way may have been refused.
+    assert len(acknowledged) + len(refused) == len(jobs)
     assert {status for _, status in refused} <= {500, 503}
     assert {outcome for _, outcome in acknowledged} == {"applied"}
     moved = _moved(sender)
