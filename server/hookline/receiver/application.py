@@ -19,7 +19,7 @@ from hookline.postgres.records import Receipt
 from hookline.process.problems import INTERNAL, problem
 from hookline.process.readiness import Readiness
 from hookline.receiver.bodies import BodyBudget, check_expectation
-from hookline.receiver.busy_jobs import BusyJobs
+from hookline.receiver.busy_jobs import BusyJobs, job_key
 from hookline.receiver.gathering import Gatherer
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
@@ -213,14 +213,9 @@ class _Handler:
             content,
             deadline=self._storage_deadline,
             repeatable=False,
-            first_call=self._busy_jobs.one_call(_key_of(content)),
+            first_call=self._busy_jobs.one_call(job_key(content)),
             on_commit=lambda receipt: progress.record(receipt, content),
         )
-
-
-def _key_of(event: Notice | Content) -> object:
-    """What a delivery is about: it locks this job, or this provider job."""
-    return event.job_id or event.parse_job_id or event.delivery_id
 
 
 def _answer(receipt: Receipt) -> web.Response:

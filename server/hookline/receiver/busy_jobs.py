@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 from psycopg_pool import AsyncConnectionPool
 
+from hookline.postgres.deliveries import Content, Notice
 from hookline.postgres.errors import Unavailable
 
-__all__ = ["BusyJobs", "JobBusy"]
+__all__ = ["BusyJobs", "JobBusy", "job_key"]
 
 # Seconds that a call waits for those before it. They take milliseconds, and more under load; one
 # that is refused by lock_timeout (2 s in SQL) ends the wait of all.
@@ -102,3 +103,8 @@ class BusyJobs:
             other: until for other, until in self._held_until.items() if until > now
         }
         self._held_until[key] = now + _PAUSE
+
+
+def job_key(delivery: Notice | Content) -> Hashable:
+    """What the calls about one job share: the job's id, else the provider job's that it locks."""
+    return delivery.job_id or delivery.parse_job_id or delivery.delivery_id

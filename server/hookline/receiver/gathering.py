@@ -15,7 +15,7 @@ from hookline.postgres.deliveries import Notice
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import Unavailable
 from hookline.postgres.records import Receipt
-from hookline.receiver.busy_jobs import BusyJobs, JobBusy
+from hookline.receiver.busy_jobs import BusyJobs, JobBusy, job_key
 
 __all__ = ["Gatherer"]
 
@@ -67,7 +67,7 @@ class Gatherer:
         return await self._receive_alone(source, body_sha256, notice)
 
     async def _receive_alone(self, source: str, body_sha256: str, notice: Notice) -> Receipt:
-        key = notice.job_id or notice.parse_job_id or notice.delivery_id
+        key = job_key(notice)
         async with self._busy_jobs.one_call(key, held=True):
             try:
                 async with asyncio.timeout(_PATIENCE):
