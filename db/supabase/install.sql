@@ -8,6 +8,7 @@
 \ir row_security.sql
 \ir my_jobs.sql
 \ir my_events.sql
+\ir jobs.sql
 \ir create_job.sql
 \ir backend.sql
 \ir broadcast.sql

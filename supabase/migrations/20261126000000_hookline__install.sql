@@ -6666,10 +6666,20 @@ begin
 
   grant select (document_id, owner_id, filename, mime, bytes_len)
     on upload_pipeline.documents to authenticated;
-  grant select (job_id, document_id, status, version, terminal, failed, attempt, last_error, created_at, updated_at)
-    on upload_pipeline.upload_jobs to authenticated;
+  grant select (
+    job_id, document_id, status, version, terminal, failed, has_content, attempt, last_error, parsed_path, parsed_sha256,
+    created_at, updated_at
+  ) on upload_pipeline.upload_jobs to authenticated;
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
     on upload_pipeline.events to authenticated;
+
+  -- service_role bypasses row security.
+  grant select (document_id, owner_id, filename, mime, bytes_len)
+    on upload_pipeline.documents to service_role;
+  grant select (
+    job_id, document_id, status, version, terminal, failed, has_content, upload_confirmed, attempt, last_error,
+    parsed_path, parsed_sha256, created_at, updated_at
+  ) on upload_pipeline.upload_jobs to service_role;
 
   -- Dropped first, so that a policy that was changed or lost comes back. `(select auth.uid())` is computed once for
   -- each statement, not once for each row.
@@ -6724,14 +6734,17 @@ begin
          j.failed,
          j.last_error ->> 'code' as error_code,
          j.created_at,
-         j.updated_at
+         j.updated_at,
+         -- After a retry the job still names the content of its earlier attempt.
+         case when j.has_content then j.parsed_path end as parsed_path,
+         case when j.has_content then j.parsed_sha256 end as parsed_sha256
     from upload_pipeline.documents as d
     join upload_pipeline.upload_jobs as j on j.document_id = d.document_id
    where d.owner_id = (select auth.uid());
 
   comment on view hookline_api.my_jobs is
-    'The jobs of the signed-in user''s own documents: the status of each, since when, and the code of its last '
-    'failure.';
+    'The jobs of the signed-in user''s own documents: the status of each, since when, the code of its last failure, '
+    'and, once it is parsed, where the markdown is (storage://<bucket>/<key>) with the SHA-256 of its bytes in hex.';
 
   alter view hookline_api.my_jobs owner to hookline_owner;
   revoke all on hookline_api.my_jobs from public;
@@ -6768,6 +6781,46 @@ begin
   alter view hookline_api.my_events owner to hookline_owner;
   revoke all on hookline_api.my_events from public;
   grant select on hookline_api.my_events to authenticated;
+end;
+$$;
+
+-- db/supabase/jobs.sql
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  create or replace view hookline_api.jobs with (security_invoker = true) as
+  select j.job_id,
+         j.document_id,
+         d.owner_id,
+         d.filename,
+         d.mime,
+         d.bytes_len,
+         j.status,
+         j.version,
+         j.attempt,
+         j.upload_confirmed,
+         j.terminal as finished,
+         j.failed,
+         j.last_error ->> 'code' as error_code,
+         j.last_error ->> 'error' as error,
+         j.created_at,
+         j.updated_at,
+         -- After a retry the job still names the content of its earlier attempt.
+         case when j.has_content then j.parsed_path end as parsed_path,
+         case when j.has_content then j.parsed_sha256 end as parsed_sha256
+    from upload_pipeline.upload_jobs as j
+    join upload_pipeline.documents as d on d.document_id = j.document_id;
+
+  comment on view hookline_api.jobs is
+    'The jobs of all owners, for the backend: what my_jobs shows, the owner, whether the upload is confirmed, and what '
+    'the last failure said.';
+
+  alter view hookline_api.jobs owner to hookline_owner;
+  revoke all on hookline_api.jobs from public;
+  grant select on hookline_api.jobs to service_role;
 end;
 $$;
 

@@ -38,10 +38,11 @@ select bag_eq(
      where c.relnamespace in ('upload_pipeline'::regnamespace, 'hookline_api'::regnamespace)
        and c.relkind in ('r', 'v', 'm', 'p', 'f')
        and has_table_privilege(g.role, c.oid, p.privilege)$$,
-  $$values ('authenticated', 'hookline_api.my_jobs', 'SELECT'), ('authenticated', 'hookline_api.my_events', 'SELECT')$$,
-  'a user may read two views; no role has rights on a whole table'
+  $$values ('authenticated', 'hookline_api.my_jobs', 'SELECT'), ('authenticated', 'hookline_api.my_events', 'SELECT'),
+           ('service_role', 'hookline_api.jobs', 'SELECT')$$,
+  'a user may read two views, the backend one; no role has rights on a whole table'
 );
--- The columns of the tables that the two views need.
+-- The columns of the tables that the views need.
 select bag_eq(
   $$select g.role, c.relname || '.' || a.attname, p.privilege
       from grantee as g,
@@ -50,26 +51,25 @@ select bag_eq(
      where c.relnamespace = 'upload_pipeline'::regnamespace
        and c.relkind in ('r', 'v', 'm', 'p', 'f')
        and has_column_privilege(g.role, c.oid, a.attnum, p.privilege)$$,
-  $$select 'authenticated' as role, t.name || '.' || c.name as field, 'SELECT' as privilege
+  $$select r.role, t.name || '.' || c.name as field, 'SELECT' as privilege
       from (
         values
-          ('documents', array['document_id', 'owner_id', 'filename', 'mime', 'bytes_len']),
-          (
-            'upload_jobs',
+          (array['authenticated', 'service_role'], 'documents',
+            array['document_id', 'owner_id', 'filename', 'mime', 'bytes_len']),
+          (array['authenticated', 'service_role'], 'upload_jobs',
             array[
-              'job_id', 'document_id', 'status', 'version', 'terminal', 'failed', 'attempt', 'last_error', 'created_at',
-              'updated_at'
-            ]
-          ),
-          (
-            'events',
+              'job_id', 'document_id', 'status', 'version', 'terminal', 'failed', 'has_content', 'attempt',
+              'last_error', 'parsed_path', 'parsed_sha256', 'created_at', 'updated_at'
+            ]),
+          (array['service_role'], 'upload_jobs', array['upload_confirmed']),
+          (array['authenticated'], 'events',
             array[
               'job_id', 'version', 'document_id', 'from_status', 'to_status', 'type', 'severity', 'code', 'ts'
-            ]
-          )
-      ) as t (name, columns),
+            ])
+      ) as t (roles, name, columns),
+      unnest(t.roles) as r (role),
       unnest(t.columns) as c (name)$$,
-  'a user may read exactly these columns of three tables'
+  'they may read exactly these columns of three tables'
 );
 select bag_eq(
   $$select tablename::text, policyname::text, permissive, cmd, roles::text
@@ -96,7 +96,8 @@ select bag_eq(
       from pg_class as c
      where c.relnamespace = 'hookline_api'::regnamespace$$,
   $$values ('my_jobs', 'v', 'hookline_owner', 'security_invoker=true'),
-           ('my_events', 'v', 'hookline_owner', 'security_invoker=true')$$,
+           ('my_events', 'v', 'hookline_owner', 'security_invoker=true'),
+           ('jobs', 'v', 'hookline_owner', 'security_invoker=true')$$,
   'the views are owned by hookline_owner and are security_invoker'
 );
 

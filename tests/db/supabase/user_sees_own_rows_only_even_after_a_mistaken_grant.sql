@@ -36,7 +36,7 @@ select results_eq(
     'select raw_path from upload_pipeline.documents', 'select file_sha256::text from upload_pipeline.documents',
     'select correlation_id::text from upload_pipeline.upload_jobs',
     'select lease_token::text from upload_pipeline.upload_jobs',
-    'select parsed_path from upload_pipeline.upload_jobs', 'select payload::text from upload_pipeline.events',
+    'select leased_by from upload_pipeline.upload_jobs', 'select payload::text from upload_pipeline.events',
     'select path from upload_pipeline.stored_objects', 'select filename from upload_pipeline.job_overview',
     'select upload_pipeline.cancel_job(job_id => pg_temp.job(''a''))::text'
   ]) as statement;
