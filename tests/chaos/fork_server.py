@@ -33,11 +33,11 @@ _IMPORTED: Final = (
     "hookline.worker.run",
     "hookline.worker.loading",
     "hookline.providers.configured_parser",
-    "hookline.providers.llamacloud.submit_stage",
-    "hookline.providers.llamacloud.ask_stage",
-    "hookline.providers.llamacloud.fetch_stage",
-    "hookline.providers.llamacloud.reconcile",
-    "hookline.providers.llamacloud.polling",
+    "hookline.worker.parsing.submit_stage",
+    "hookline.worker.parsing.ask_stage",
+    "hookline.worker.parsing.fetch_stage",
+    "hookline.worker.parsing.reconcile",
+    "hookline.worker.parsing.polling",
 )
 WEBHOOK_URL: Final = "CHAOS_WEBHOOK_URL"
 

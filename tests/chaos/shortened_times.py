@@ -12,11 +12,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from hookline.providers.llamacloud import stages as llamacloud
 from hookline.providers.llamacloud.client import LlamaCloudClient
 from hookline.providers.llamacloud.jobs import Callback
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
+from hookline.worker.parsing import stages as llamacloud
 
 # Times in the database. Those of statuses are data; BILLING and DRAIN are constants in SQL (10
 # minutes and 30 s), so the run updates the rows again and again.
@@ -52,9 +52,9 @@ ENVIRONMENT: Final = {
 }
 
 _SHORT: Final[tuple[tuple[str, str, object], ...]] = (
-    ("hookline.providers.llamacloud.outcomes", "PROVIDER_PAUSE", timedelta(seconds=1.5)),
-    ("hookline.providers.llamacloud.outcomes", "STUCK_AFTER", timedelta(seconds=2)),
-    ("hookline.providers.llamacloud.reconcile", "FAILED_BILLED_WITHIN", timedelta(seconds=1)),
+    ("hookline.worker.parsing.outcomes", "PROVIDER_PAUSE", timedelta(seconds=1.5)),
+    ("hookline.worker.parsing.outcomes", "STUCK_AFTER", timedelta(seconds=2)),
+    ("hookline.worker.parsing.reconcile", "FAILED_BILLED_WITHIN", timedelta(seconds=1)),
     ("hookline.worker.claimer", "POLL_MAX_WITH_LISTEN", 0.5),
     ("hookline.worker.claimer", "POLL_MAX_WITHOUT_LISTEN", 0.5),
 )

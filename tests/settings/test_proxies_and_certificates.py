@@ -11,9 +11,9 @@ import pytest
 
 from hookline.doctor.configuration import check_parser
 from hookline.process.http_client import check_certificates, check_proxies, open_http_client
-from hookline.providers.configured_parser import parser_stages
 from hookline.settings import ConfigurationError, load
 from hookline.storage.opening import open_storage
+from hookline.worker.parsing.configured_stages import parser_stages
 from support.commands import Cli, sentence_of
 
 PASSWORD = "correct-horse-battery"

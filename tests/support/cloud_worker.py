@@ -22,7 +22,6 @@ from fakes.llamacloud.server import LlamaCloud
 from hookline.postgres.engine import Engine
 from hookline.postgres.pool import open_pool
 from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
-from hookline.providers.llamacloud.stages import make_parser_stages
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 from hookline.stages import Job, Stage, Tools
@@ -30,6 +29,7 @@ from hookline.storage.files import FileStorage
 from hookline.worker.context import WorkerContext
 from hookline.worker.execution import Execution
 from hookline.worker.metrics import WorkerMetrics
+from hookline.worker.parsing.stages import make_parser_stages
 
 FAST = Pace(speed=1000, list_lag_seconds=0)
 GRACE = 120.0

@@ -87,7 +87,8 @@ def _numbers(options: list[str]) -> dict[str, int]:
 async def _work_until_signal(
     settings: Settings, own: tuple[Stage, ...], numbers: dict[str, int]
 ) -> None:
-    from hookline.providers.configured_parser import choose_parser, parser_stages
+    from hookline.providers.configured_parser import choose_parser
+    from hookline.worker.parsing.configured_stages import parser_stages
     from hookline.worker.run import working
 
     stop = stop_on_signals()

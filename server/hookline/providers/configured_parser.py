@@ -1,21 +1,14 @@
-"""Which parser the settings choose, and its stages."""
+"""Which parser the settings choose."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-import structlog
-
 from hookline.providers.local.parser import PARSER, ParserMissing, parser_version
-from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 
-__all__ = ["Parser", "ParserChoice", "choose_parser", "parser_stages"]
-
-log = structlog.get_logger("hookline.worker")
+__all__ = ["Parser", "ParserChoice", "choose_parser"]
 
 Parser = Literal["local", "llamacloud", "none"]
 
@@ -64,27 +57,3 @@ def choose_parser(settings: Settings) -> ParserChoice:
         f"{sentences['none']}: LLAMA_CLOUD_API_KEY is not set, and for a parser on this machine"
         f" {' and '.join(missing)}.",
     )
-
-
-@asynccontextmanager
-async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
-    """The stages of the parser that `choose_parser` chooses. Its clients are open inside the block.
-
-    Raises ConfigurationError if the parser that was asked for cannot run.
-    """
-    choice = choose_parser(settings)
-    log.info("parser", parser=choice.parser, reason=choice.sentence)
-    # Imported here, since each parser needs an optional package.
-    match choice.parser:
-        case "local":
-            from hookline.providers.local.stage import local_stage
-
-            async with local_stage(settings) as stages:
-                yield stages
-        case "llamacloud":
-            from hookline.providers.llamacloud.stages import llamacloud_stages
-
-            async with llamacloud_stages(settings) as stages:
-                yield stages
-        case "none":
-            yield ParserStages()

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from hookline.postgres.connecting import Unreachable
 from hookline.process.http_listener import address, reached_at
-from hookline.providers.configured_parser import Parser, choose_parser, parser_stages
+from hookline.providers.configured_parser import Parser, choose_parser
 from hookline.receiver.run import receiving
 from hookline.settings import ENV_FILE, ConfigurationError, Settings
 from hookline.stages import Stage
@@ -41,6 +41,7 @@ from hookline.standalone.directory_lock import (
 from hookline.standalone.embedded import ProjectPostgres
 from hookline.standalone.file_errors import file_errors_as
 from hookline.standalone.libpq_variables import remove_libpq_variables
+from hookline.worker.parsing.configured_stages import parser_stages
 from hookline.worker.run import Worker, working
 
 __all__ = ["AlreadyRunning", "Stack", "running_stack"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from hookline.providers.llamacloud import reports
-from hookline.providers.llamacloud import submit_stage as submit
+from hookline.worker.parsing import reports
+from hookline.worker.parsing import submit_stage as submit
 from support.cloud_worker import CloudWorker
 from support.servers import ROOT
 
@@ -20,7 +20,7 @@ async def test_every_status_and_code_of_the_stages_is_in_the_database(worker: Cl
     assert {code for _, code in reports._ENDS.values()} <= {row["code"] for row in rows}
     advanced = re.findall(
         r'advance_job\(\s*job\.job_id,\s*job\.lease_token,\s*"(\w+)"',
-        (ROOT / "server/hookline/providers/llamacloud/fetch_stage.py").read_text(),
+        (ROOT / "server/hookline/worker/parsing/fetch_stage.py").read_text(),
     )
     assert advanced == ["parse_truncated"]
     assert worker.query("select 1 from upload_pipeline.event_codes where code = %s", *advanced)

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from fakes.llamacloud.documents import expected_markdown
 from fakes.llamacloud.faults import Faults
-from hookline.providers.llamacloud.stages import llamacloud_stages
 from hookline.receiver.run import receiving
 from hookline.settings import Settings
+from hookline.worker.parsing.stages import llamacloud_stages
 from hookline.worker.run import working
 from support.cloud_worker import CREDITS, PDF, CloudWorker, Employ
 

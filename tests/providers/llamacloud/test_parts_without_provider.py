@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from hookline.providers.llamacloud.batches import Batches
+from hookline.providers.limiter import Limiter
 from hookline.providers.llamacloud.jobs import ParseJob
-from hookline.providers.llamacloud.limiter import Limiter
-from hookline.providers.llamacloud.outcomes import failure_of
-from hookline.providers.llamacloud.pages import count_pages
-from hookline.providers.llamacloud.stages import llamacloud_stages
 from hookline.settings import ConfigurationError, Settings
+from hookline.worker.parsing.batches import Batches
+from hookline.worker.parsing.outcomes import failure_of
+from hookline.worker.parsing.pages import count_pages
+from hookline.worker.parsing.stages import llamacloud_stages
 from support.servers import ROOT
 
 

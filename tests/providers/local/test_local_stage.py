@@ -18,7 +18,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from hookline.postgres.engine import Engine
-from hookline.providers.configured_parser import choose_parser, parser_stages
+from hookline.providers.configured_parser import choose_parser
 from hookline.providers.local import parser as local_parser
 from hookline.providers.local import stage as local_stage_module
 from hookline.providers.local.stage import ParseLocally, local_stage, receiver_url
@@ -26,6 +26,7 @@ from hookline.receiver.run import Receiver, receiving
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Stage
 from hookline.standalone.embedded.address import free_port
+from hookline.worker.parsing.configured_stages import parser_stages
 from support.pdfs import pdf, sample, text
 from support.servers import Server
 from support.waiting import until

@@ -15,9 +15,9 @@ import httpx
 from llama_cloud import AsyncLlamaCloud, DefaultAsyncHttpxClient
 
 from hookline.process.http_client import open_http_client
+from hookline.providers.limiter import Limiter
 from hookline.providers.llamacloud.errors import NotReady, provider_errors
 from hookline.providers.llamacloud.jobs import Callback, ParseJob, Result, read_id, read_parse_job
-from hookline.providers.llamacloud.limiter import Limiter
 
 __all__ = ["EVENTS", "LlamaCloudClient", "open_client"]
 

@@ -13,13 +13,13 @@ from hookline.postgres.deliveries import Content
 from hookline.providers.llamacloud.client import LlamaCloudClient
 from hookline.providers.llamacloud.errors import NotReady, ProviderError, UnknownParseJob
 from hookline.providers.llamacloud.jobs import ParseJob, Result
-from hookline.providers.llamacloud.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
-from hookline.providers.llamacloud.reports import SOURCE
 from hookline.sources.markdown import holds_text
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of, take_content
 from hookline.storage.objects import StorageError
+from hookline.worker.parsing.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
+from hookline.worker.parsing.reports import SOURCE
 
 __all__ = ["Fetch"]
 

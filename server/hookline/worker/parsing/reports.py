@@ -9,7 +9,7 @@ from hookline.postgres.deliveries import Notice
 from hookline.postgres.engine import Engine
 from hookline.postgres.records import Receipt
 from hookline.providers.llamacloud.jobs import ParseJob
-from hookline.providers.llamacloud.outcomes import why_ended
+from hookline.worker.parsing.outcomes import why_ended
 
 __all__ = ["SOURCE", "report"]
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from hookline.providers.llamacloud.client import LlamaCloudClient
 from hookline.providers.llamacloud.errors import ProviderError, Refused
 from hookline.providers.llamacloud.jobs import ParseJob
-from hookline.providers.llamacloud.lookups import Lookups
-from hookline.providers.llamacloud.outcomes import is_stuck, outcome_of_error
-from hookline.providers.llamacloud.reports import report
 from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
+from hookline.worker.parsing.lookups import Lookups
+from hookline.worker.parsing.outcomes import is_stuck, outcome_of_error
+from hookline.worker.parsing.reports import report
 
 __all__ = ["Ask"]
 

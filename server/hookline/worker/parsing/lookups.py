@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from hookline.providers.llamacloud.batches import Batches
 from hookline.providers.llamacloud.client import LlamaCloudClient
 from hookline.providers.llamacloud.errors import UnknownParseJob
 from hookline.providers.llamacloud.jobs import ParseJob
+from hookline.worker.parsing.batches import Batches
 
 __all__ = ["Lookups", "metadata_of"]
 

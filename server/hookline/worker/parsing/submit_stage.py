@@ -19,13 +19,13 @@ from hookline.postgres.records import Reservation
 from hookline.providers.llamacloud.client import LlamaCloudClient
 from hookline.providers.llamacloud.errors import ProviderError, Refused, Unanswered, UnknownParseJob
 from hookline.providers.llamacloud.jobs import Callback, ParseJob
-from hookline.providers.llamacloud.lookups import Lookups, metadata_of
-from hookline.providers.llamacloud.outcomes import outcome_of_error
-from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, count_pages
-from hookline.providers.llamacloud.polling import Polling
-from hookline.providers.llamacloud.reports import report
 from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
 from hookline.timing import now
+from hookline.worker.parsing.lookups import Lookups, metadata_of
+from hookline.worker.parsing.outcomes import outcome_of_error
+from hookline.worker.parsing.pages import CREDITS_A_PAGE, count_pages
+from hookline.worker.parsing.polling import Polling
+from hookline.worker.parsing.reports import report
 
 __all__ = ["Submit"]
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from hookline.providers.llamacloud.errors import ProviderError
-from hookline.providers.llamacloud.lookups import Lookups
-from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools
+from hookline.worker.parsing.lookups import Lookups
+from hookline.worker.parsing.reports import report
 
 __all__ = ["Polling"]
 

@@ -16,9 +16,9 @@ from hookline.postgres.records import OpenReservation
 from hookline.providers.llamacloud.client import LlamaCloudClient
 from hookline.providers.llamacloud.errors import ProviderError, UnknownParseJob
 from hookline.providers.llamacloud.jobs import ParseJob
-from hookline.providers.llamacloud.lookups import Lookups
-from hookline.providers.llamacloud.reports import report
 from hookline.stages import Tools
+from hookline.worker.parsing.lookups import Lookups
+from hookline.worker.parsing.reports import report
 
 __all__ = ["Reconciler"]
 

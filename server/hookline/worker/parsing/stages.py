@@ -61,12 +61,12 @@ def make_parser_stages(
 ) -> ParserStages:
     """The stages and periodic tasks with a client that is open."""
     # Imported here, since they need the package.
-    from hookline.providers.llamacloud.ask_stage import Ask
-    from hookline.providers.llamacloud.fetch_stage import Fetch
-    from hookline.providers.llamacloud.lookups import Lookups
-    from hookline.providers.llamacloud.polling import Polling
-    from hookline.providers.llamacloud.reconcile import Reconciler
-    from hookline.providers.llamacloud.submit_stage import Submit
+    from hookline.worker.parsing.ask_stage import Ask
+    from hookline.worker.parsing.fetch_stage import Fetch
+    from hookline.worker.parsing.lookups import Lookups
+    from hookline.worker.parsing.polling import Polling
+    from hookline.worker.parsing.reconcile import Reconciler
+    from hookline.worker.parsing.submit_stage import Submit
 
     lookups = Lookups(provider)
     polling = Polling(lookups, monotonic=monotonic)

@@ -1,0 +1,1 @@
+"""The worker's part of parsing at a provider: submit, ask, fetch, poll, reconcile."""
