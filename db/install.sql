@@ -24,7 +24,6 @@ begin;
 \ir types/storage_path.sql
 \ir types/receipt.sql
 \ir types/step.sql
-\ir types/move.sql
 \ir types/delivery.sql
 \ir types/answer.sql
 
@@ -47,6 +46,7 @@ begin;
 -- Documents, their jobs, and the history of each job
 \ir tables/documents.sql
 \ir tables/upload_jobs.sql
+\ir types/move.sql
 \ir tables/events.sql
 \ir tables/provider_jobs.sql
 

@@ -170,25 +170,6 @@ comment on type upload_pipeline.step is
   'What an event of this code does to a job: the status it leads to, with its flags, and the kind of the event. '
   'status is null if the state machine allows no such step.';
 
--- db/types/move.sql
-create type upload_pipeline.move as (
-  job_id uuid,
-  step upload_pipeline.step,
-  payload jsonb,
-  correlation_id text,
-  attempt integer,
-  max_attempts integer,
-  run_after timestamptz,
-  parsed_path text,
-  parsed_sha256 text,
-  parsed_bytes bigint,
-  last_error jsonb
-);
-
-comment on type upload_pipeline.move is
-  'One step of one job, as write_steps takes it: the step, its event''s payload and correlation_id (null: the job''s), '
-  'and the columns of upload_jobs that a caller may change along with it.';
-
 -- db/types/delivery.sql
 create type upload_pipeline.delivery as (
   source text,
@@ -822,6 +803,22 @@ comment on column upload_pipeline.upload_jobs.lease_token is
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';
 comment on column upload_pipeline.upload_jobs.last_error is
   'The last failure: {"code": text, "error": text, ...}. Kept until the next success.';
+
+-- db/types/move.sql
+create type upload_pipeline.move as (
+  job upload_pipeline.upload_jobs,
+  step upload_pipeline.step,
+  payload jsonb,
+  correlation_id text,
+  event_id uuid,
+  error jsonb
+);
+
+comment on type upload_pipeline.move is
+  'One step of one job, as write_steps takes it: the row of the locked job, in which a caller may have changed '
+  'attempt, max_attempts, run_after, parsed_* and last_error; the step; the payload, the correlation_id (null: the '
+  'job''s) and the event_id (null: a new one) of its event; and the error that becomes last_error (null: that of the '
+  'row).';
 
 -- db/tables/events.sql
 create table upload_pipeline.events (
@@ -1463,85 +1460,74 @@ comment on function upload_pipeline.resolve_step(text, text, text) is
 revoke all on function upload_pipeline.resolve_step(text, text, text) from public;
 
 -- db/functions/internal/step/write_steps.sql
--- Inserts the events of many steps and moves their jobs. This is the only place where a job moves. The caller has
--- locked the jobs, and passes each of them once. The event goes in before the job's row changes, because a trigger on
--- upload_jobs looks for it. Every step ends the lease: its holder is refused with UP003 from then on.
--- Locks: job. Calls: clock.
+-- Inserts the events of many steps, then moves their jobs. This is the only place where a job moves. The caller has
+-- locked the jobs, and passes each of them once. The events go in first, because a trigger on upload_jobs looks for
+-- them. Every step ends the lease: its holder is refused with UP003 from then on.
+-- Locks: job. Calls: clock, uuid7.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
 returns setof upload_pipeline.events
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+-- For each move the job is looked up by its key, whatever number of moves the planner expects.
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
+declare
+  v_now timestamptz := upload_pipeline.clock();
 begin
   return query
-  with step as materialized (
-    select m.job_id, j.document_id, j.version + 1 as version, j.status as from_status, (m.step).status as to_status,
-           (m.step).terminal, (m.step).failed, (m.step).claimable, (m.step).has_content,
-           (m.step).event_type, (m.step).severity, (m.step).code, (m.step).overdue_after,
-           (m.step).status = j.status as stays,
+  insert into upload_pipeline.events (
+    event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
+  )
+  select coalesce(m.event_id, upload_pipeline.uuid7()), (m.job).job_id, (m.job).version + 1, (m.job).document_id,
+         (m.job).status, (m.step).status, (m.step).event_type, (m.step).severity, (m.step).code, m.payload,
+         coalesce(m.correlation_id, (m.job).correlation_id),
+         -- The times of events never go back, even if the clock did. Waits are counted by the clock.
+         greatest(v_now, (m.job).updated_at)
+    from unnest(write_steps.moves) as m
+  returning event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload,
+            correlation_id, ts;
+
+  update upload_pipeline.upload_jobs as j
+     set status = (m.step).status,
+         terminal = (m.step).terminal,
+         failed = (m.step).failed,
+         claimable = (m.step).claimable,
+         has_content = (m.step).has_content,
+         version = (m.job).version + 1,
+         attempt = (m.job).attempt,
+         max_attempts = (m.job).max_attempts,
+         run_after = case
+           when (m.step).status = (m.job).status or (m.step).event_type = 'retry' then (m.job).run_after
+           else v_now
+         end,
+         deadline_at = case
            -- After a retry, and after a lease that ends without a change of status, any worker may take the job, as in
            -- end_lease. A job that waits without a lease, and a job that changed its status, get the deadline of the
            -- status.
-           (m.step).event_type = 'retry' or (m.step).status = j.status and j.lease_token is not null as ends_lease,
-           m.payload, coalesce(m.correlation_id, j.correlation_id) as correlation_id, m.attempt, m.max_attempts,
-           m.run_after, j.deadline_at, m.parsed_path, m.parsed_sha256, m.parsed_bytes, m.last_error,
-           -- The times of events never go back, even if the clock did. Waits are counted by the clock.
-           c.moment, greatest(c.moment, j.updated_at) as ts
-      from unnest(write_steps.moves) as m
-     cross join lateral (select upload_pipeline.clock() as moment offset 0) as c
-      join lateral (
-        select k.document_id, k.version, k.status, k.lease_token, k.correlation_id, k.deadline_at, k.updated_at
-          from upload_pipeline.upload_jobs as k
-         where k.job_id = m.job_id
-        offset 0
-      ) as j on true
-  ),
-  event as (
-    insert into upload_pipeline.events (
-      job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
-    )
-    select s.job_id, s.version, s.document_id, s.from_status, s.to_status, s.event_type, s.severity, s.code,
-           s.payload, s.correlation_id, s.ts
-      from step as s
-    returning event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload,
-              correlation_id, ts
-  )
-  update upload_pipeline.upload_jobs as j
-     set status = s.to_status,
-         terminal = s.terminal,
-         failed = s.failed,
-         claimable = s.claimable,
-         has_content = s.has_content,
-         version = s.version,
-         attempt = s.attempt,
-         max_attempts = s.max_attempts,
-         run_after = case when s.stays or s.event_type = 'retry' then s.run_after else s.moment end,
-         deadline_at = case
-           when s.ends_lease and not s.claimable and not s.terminal then greatest(s.run_after, s.moment)
-           when s.stays then s.deadline_at
-           else s.moment + s.overdue_after
+           when ((m.step).event_type = 'retry' or (m.step).status = (m.job).status and (m.job).lease_token is not null)
+             and not (m.step).claimable and not (m.step).terminal
+           then greatest((m.job).run_after, v_now)
+           when (m.step).status = (m.job).status then (m.job).deadline_at
+           else v_now + (m.step).overdue_after
          end,
          lease_token = null,
          leased_by = null,
          leased_until = null,
-         parsed_path = s.parsed_path,
-         parsed_sha256 = s.parsed_sha256,
-         parsed_bytes = s.parsed_bytes,
+         parsed_path = (m.job).parsed_path,
+         parsed_sha256 = (m.job).parsed_sha256,
+         parsed_bytes = (m.job).parsed_bytes,
          -- A failed job has a last_error, even if the code that led there is not an error.
          last_error = case
-           when s.failed then coalesce(s.last_error, s.payload || jsonb_build_object('code', s.code))
-           else s.last_error
+           when (m.step).failed
+           then coalesce(m.error, (m.job).last_error, m.payload || jsonb_build_object('code', (m.step).code))
+           else (m.job).last_error
          end,
-         updated_at = s.ts
-    from step as s
-    join event as e on e.job_id = s.job_id
-   where j.job_id = s.job_id
-     -- The index is used, whatever number of jobs the planner expects.
-     and j.job_id = any (array(select m.job_id from unnest(write_steps.moves) as m))
-  returning e.event_id, e.job_id, e.version, e.document_id, e.from_status, e.to_status, e.type, e.severity, e.code,
-            e.payload, e.correlation_id, e.ts;
+         updated_at = greatest(v_now, (m.job).updated_at)
+    from unnest(write_steps.moves) as m
+   where j.job_id = (m.job).job_id;
 end;
 $$;
 
@@ -1569,10 +1555,9 @@ declare
   v_event upload_pipeline.events;
 begin
   select e.* into v_event
-    from upload_pipeline.write_steps(array[row(
-      job.job_id, step, payload, correlation_id, job.attempt, job.max_attempts, job.run_after, job.parsed_path,
-      job.parsed_sha256, job.parsed_bytes, job.last_error
-    )::upload_pipeline.move]) as e;
+    from upload_pipeline.write_steps(
+      array[row(job, step, payload, correlation_id, null, null)::upload_pipeline.move]
+    ) as e;
 
   return v_event;
 end;
@@ -2402,7 +2387,8 @@ create or replace function upload_pipeline.report_step(
   has_content boolean,
   parsed_path text,
   code text,
-  parse_job_id text
+  parse_job_id text,
+  answers_attempt integer
 )
 returns setof upload_pipeline.step
 language sql
@@ -2417,7 +2403,6 @@ begin atomic
      and t.event_type = c.event_type
      and t.enabled
     join upload_pipeline.statuses as s on s.status = t.to_status
-    left join upload_pipeline.provider_jobs as p on p.parse_job_id = report_step.parse_job_id
    where c.code = report_step.code
      and c.to_status is distinct from report_step.status
      -- A transition names an event type and no code. So a transition that a later stage needs must not also let a late
@@ -2430,8 +2415,8 @@ begin atomic
      -- failure of an unknown one must not end its work.
      -- No `case` here: the Supabase CLI would take its `end` for the end of the body.
      and (
-       p.attempt >= report_step.attempt
-       or p.attempt is null
+       report_step.answers_attempt >= report_step.attempt
+       or report_step.answers_attempt is null
        and not (s.failed and report_step.parse_job_id is not null and exists (
          select
            from upload_pipeline.provider_jobs as k
@@ -2460,12 +2445,13 @@ begin atomic
 end;
 
 comment on function upload_pipeline.report_step(
-  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
 ) is
-  'The step that a report of this code takes a locked job along. No row: the report is stale.';
+  'The step that a report of this code takes a locked job along. No row: the report is stale. answers_attempt is the '
+  'attempt of its provider job, null if that is unknown.';
 
 revoke all on function upload_pipeline.report_step(
-  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
 ) from public;
 
 -- db/functions/internal/delivery/apply_report.sql
@@ -2483,12 +2469,15 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_attempt integer := (
+    select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = apply_report.parse_job_id
+  );
   v_step upload_pipeline.step;
 begin
   select s.* into v_step
     from upload_pipeline.report_step(
       job.job_id, job.document_id, job.status, job.attempt, job.terminal, job.failed, job.has_content, job.parsed_path,
-      apply_report.code, apply_report.parse_job_id
+      apply_report.code, apply_report.parse_job_id, v_attempt
     ) as s;
   if not found then
     return null;
@@ -2596,33 +2585,42 @@ revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from pub
 
 -- db/functions/internal/delivery/take_deliveries.sql
 -- Takes many deliveries without content, and does not wait for the jobs that other sessions hold. First it takes the
--- free locks, of the provider jobs and then of the jobs. Then one statement reads the rows of each delivery, decides
--- its outcome, moves the jobs of applied deliveries, and records all deliveries. The locks are taken by earlier
--- statements, because a statement does not see what others have committed since it began. A delivery whose locks are
--- not free is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery
--- that shares its id or document with an earlier one of the call is `late`: take it again in a call of its own.
+-- free locks, of the provider jobs and then of the jobs. Then one statement reads the rows of each delivery and decides
+-- its outcome. The locks are taken before, because a statement does not see what others have committed since it began.
+-- Then the jobs of applied deliveries are moved, and all deliveries are recorded. A delivery whose locks are not free
+-- is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery that shares
+-- its id or document with an earlier one of the call is `late`: take it again in a call of its own.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, write_steps.
+-- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, uuid7, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
 returns upload_pipeline.answer[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+-- Each row is looked up by its key, whatever number of rows the planner expects.
 set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
-  v_busy bigint[];
+  v_busy integer[] := array[]::integer[];
   v_late bigint[] := array[]::bigint[];
   v_locked uuid[];
   v_documents uuid[];
   v_answers upload_pipeline.answer[];
   v_answer upload_pipeline.answer;
-  v_conflict bigint;
+  v_moves upload_pipeline.move[];
+  v_unlinked bigint[];
+  v_repeated tid[];
+  v_to_record bigint;
+  v_recorded bigint;
 begin
-  select coalesce(array_agg(d.ordinality), '{}') into v_busy
-    from unnest(deliveries) with ordinality as d
-   where d.parse_job_id is not null
-     and not pg_try_advisory_xact_lock(hashtextextended(d.parse_job_id, 0));
+  for v_number in 1 .. coalesce(cardinality(deliveries), 0) loop
+    if not pg_try_advisory_xact_lock(hashtextextended(deliveries[v_number].parse_job_id, 0)) then
+      v_busy := v_busy || v_number;
+    end if;
+  end loop;
 
   select coalesce(array_agg(l.job_id), '{}'), array_agg(l.document_id) filter (where l.is_parked)
     into v_locked, v_documents
@@ -2672,114 +2670,140 @@ begin
         or d.nth_of_document > 1 and d.document_id is not null;
   end if;
 
-  with judged as materialized (
-    select d.ordinality, d.source, d.delivery_id, d.body_sha256, d.event_type, d.code, d.parse_job_id, d.payload,
-           d.correlation_id, p.job_id is not null as is_linked, w.row_id, w.content_ordinal, j.job_id, j.document_id,
-           j.status, j.version, j.attempt, j.max_attempts, j.run_after, j.parsed_path, j.parsed_sha256, j.parsed_bytes,
-           j.last_error, s as step,
-           case
-             when d.ordinality = any (v_late) then 'late'
-             when upload_pipeline.invalid_argument_of(
-               d.source, d.delivery_id, d.body_sha256, d.event_type, d.code, c.code is not null, d.job_id,
-               d.parse_job_id, d.payload
-             ) is not null
-               or length(d.correlation_id) not between 1 and 200 or d.correlation_id ~ '[[:cntrl:]]'
-             then 'refused'
-             when d.ordinality = any (v_busy) then 'busy'
-             -- The job is unknown.
-             when d.code is not null and d.job_id is not null and j.job_id is null then 'refused'
-             when j.job_id is not null and j.job_id <> all (v_locked) then 'busy'
-             -- The ids do not belong together.
-             when d.document_id <> j.document_id or p.job_id <> j.job_id then 'refused'
-             -- Only an applied delivery blocks its repetition. Two thin events are the same if their type and provider
-             -- job are the same, because providers may serialise a retry differently. No sender gets the receipt of
-             -- another job.
-             when w.outcome = 'applied' and w.job_id = j.job_id and (
-               w.body_sha256 = d.body_sha256
-               or w.content_ordinal is null and w.event_type = d.event_type and w.parse_job_id = d.parse_job_id
-             ) then 'duplicate'
-             when w.outcome = 'applied' or w.job_id is distinct from j.job_id and w.job_id is not null then 'refused'
-             when d.code is null then 'ignored'
-             -- An operator may have said that this provider job is not ours (settle_parked).
-             when j.job_id is null then case
-               when exists (
-                 select
-                   from upload_pipeline.webhook_deliveries as i
-                  where i.parse_job_id = d.parse_job_id
-                    and i.job_id is null
-                    and i.outcome = 'ignored'
-                    and i.code is not null
-               ) then 'ignored'
-               else 'parked'
-             end
-             when s.status is null then 'stale'
-             else 'applied'
-           end as outcome
-      from unnest(deliveries) with ordinality as d
-      left join upload_pipeline.event_codes as c on c.code = d.code and c.reported and c.code <> 'parse_completed'
-      -- With offset 0 each row is looked up by its key, whatever number of rows the planner expects.
-      left join lateral (
-        select k.job_id from upload_pipeline.provider_jobs as k where k.parse_job_id = d.parse_job_id offset 0
-      ) as p on true
-      left join lateral (
-        select k.job_id, k.document_id, k.status, k.version, k.attempt, k.max_attempts, k.run_after, k.terminal,
-               k.failed, k.has_content, k.parsed_path, k.parsed_sha256, k.parsed_bytes, k.last_error
-          from upload_pipeline.upload_jobs as k
-         where k.job_id = coalesce(d.job_id, p.job_id)
-           and d.code is not null
-        offset 0
-      ) as j on true
-      left join lateral (
-        select k.ctid as row_id, k.job_id, k.outcome, k.body_sha256, k.event_type, k.parse_job_id, k.content_ordinal
-          from upload_pipeline.webhook_deliveries as k
-         where k.delivery_id = d.delivery_id
-           -- Otherwise a planner that believes the table is empty would use the index of source and first_seen.
-           and (k.source = d.source) is true
-        offset 0
-      ) as w on true
-      left join lateral upload_pipeline.report_step(
-        j.job_id, j.document_id, j.status, j.attempt, j.terminal, j.failed, j.has_content, j.parsed_path, d.code,
-        d.parse_job_id
-      ) as s on true
-  ),
-  moved as materialized (
-    select e.job_id, e.event_id, e.to_status, e.version
-      from upload_pipeline.write_steps(array(
-        select row(
-                 g.job_id, g.step, g.payload, g.correlation_id, g.attempt, g.max_attempts, g.run_after, g.parsed_path,
-                 g.parsed_sha256, g.parsed_bytes,
-                 case
-                   when (g.step).failed then g.payload || jsonb_build_object('code', g.code)
-                   else g.last_error
-                 end
-               )::upload_pipeline.move
-          from judged as g
-         where g.outcome = 'applied'
-      )) as e
-  ),
-  linked as (
+  select array_agg(
+           row(
+             g.number, g.outcome, g.job_id, g.document_id,
+             case when g.outcome = 'applied' then (g.step).status else g.status end,
+             case when g.outcome = 'applied' then g.version + 1 else g.version end,
+             case when g.outcome = 'applied' then g.event_id end,
+             case when g.outcome = 'duplicate' then g.content_ordinal end,
+             null, null, null, null, null
+           )::upload_pipeline.answer
+           order by g.number
+         ),
+         array_agg(
+           row(
+             g.job, g.step, g.payload, g.correlation_id, g.event_id,
+             case when (g.step).failed then g.payload || jsonb_build_object('code', g.code) end
+           )::upload_pipeline.move
+         ) filter (where g.outcome = 'applied'),
+         array_agg(g.number) filter (where g.outcome = 'applied' and g.is_unlinked),
+         array_agg(g.row_id) filter (where g.outcome = 'duplicate'),
+         count(*) filter (where g.outcome in ('applied', 'stale', 'ignored', 'parked'))
+    into v_answers, v_moves, v_unlinked, v_repeated, v_to_record
+    from (
+      select d.number, d.code, d.payload, d.correlation_id,
+             d.parse_job_id is not null and p.job_id is null as is_unlinked, j.job, j.job_id, j.document_id, j.status,
+             j.version, w.row_id, w.content_ordinal, s as step,
+             case when s.status is not null then upload_pipeline.uuid7() end as event_id,
+             case
+               when d.number = any (v_late) then 'late'
+               when upload_pipeline.invalid_argument_of(
+                 d.source, d.delivery_id, d.body_sha256, d.event_type, d.code,
+                 exists (
+                   select
+                     from upload_pipeline.event_codes as c
+                    where c.code = d.code
+                      and c.reported
+                      and c.code <> 'parse_completed'
+                 ),
+                 d.job_id, d.parse_job_id, d.payload
+               ) is not null
+                 or length(d.correlation_id) not between 1 and 200 or d.correlation_id ~ '[[:cntrl:]]'
+               then 'refused'
+               when d.number = any (v_busy) then 'busy'
+               -- The job is unknown.
+               when d.code is not null and d.job_id is not null and j.job_id is null then 'refused'
+               when j.job_id is not null and j.job_id <> all (v_locked) then 'busy'
+               -- The ids do not belong together.
+               when d.document_id <> j.document_id or p.job_id <> j.job_id then 'refused'
+               -- Only an applied delivery blocks its repetition. Two thin events are the same if their type and
+               -- provider job are the same, because providers may serialise a retry differently. No sender gets the
+               -- receipt of another job.
+               when w.outcome = 'applied' and w.job_id = j.job_id and (
+                 w.body_sha256 = d.body_sha256
+                 or w.content_ordinal is null and w.event_type = d.event_type and w.parse_job_id = d.parse_job_id
+               ) then 'duplicate'
+               when w.outcome = 'applied' or w.job_id is distinct from j.job_id and w.job_id is not null then 'refused'
+               when d.code is null then 'ignored'
+               -- An operator may have said that this provider job is not ours (settle_parked).
+               when j.job_id is null then case
+                 when exists (
+                   select
+                     from upload_pipeline.webhook_deliveries as i
+                    where i.parse_job_id = d.parse_job_id
+                      and i.job_id is null
+                      and i.outcome = 'ignored'
+                      and i.code is not null
+                 ) then 'ignored'
+                 else 'parked'
+               end
+               when s.status is null then 'stale'
+               else 'applied'
+             end as outcome
+        from unnest(deliveries) with ordinality as d (
+               source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload,
+               correlation_id, number
+             )
+        -- With offset 0 each row is looked up by its key, whatever number of rows the planner expects.
+        left join lateral (
+          select k.job_id, k.attempt
+            from upload_pipeline.provider_jobs as k
+           where k.parse_job_id = d.parse_job_id
+          offset 0
+        ) as p on true
+        left join lateral (
+          select k as job, k.job_id, k.document_id, k.status, k.version, k.attempt, k.terminal, k.failed,
+                 k.has_content, k.parsed_path
+            from upload_pipeline.upload_jobs as k
+           where k.job_id = coalesce(d.job_id, p.job_id)
+             and d.code is not null
+          offset 0
+        ) as j on true
+        left join lateral (
+          select k.ctid as row_id, k.job_id, k.outcome, k.body_sha256, k.event_type, k.parse_job_id, k.content_ordinal
+            from upload_pipeline.webhook_deliveries as k
+           where k.delivery_id = d.delivery_id
+             -- Otherwise a planner that believes the table is empty would use the index of source and first_seen.
+             and (k.source = d.source) is true
+          offset 0
+        ) as w on true
+        left join lateral upload_pipeline.report_step(
+          j.job_id, j.document_id, j.status, j.attempt, j.terminal, j.failed, j.has_content, j.parsed_path, d.code,
+          d.parse_job_id, p.attempt
+        ) as s on true
+      -- Judged once for each delivery, and not once for each column that needs the outcome.
+      offset 0
+    ) as g;
+
+  if v_moves is not null then
+    perform from upload_pipeline.write_steps(v_moves);
+  end if;
+
+  if v_unlinked is not null then
     insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)
-    select g.parse_job_id, g.job_id, g.attempt
-      from judged as g
-     where g.outcome = 'applied'
-       and g.parse_job_id is not null
-       and not g.is_linked
-  ),
-  repeated as (
+    select (deliveries[u.number]).parse_job_id, j.job_id, j.attempt
+      from unnest(v_unlinked) as u (number)
+      join upload_pipeline.upload_jobs as j on j.job_id = (v_answers[u.number]).job_id;
+  end if;
+
+  if v_repeated is not null then
     update upload_pipeline.webhook_deliveries as w
        set last_seen = upload_pipeline.clock(),
            times_seen = w.times_seen + 1
-     where w.ctid = any (array(select g.row_id from judged as g where g.outcome = 'duplicate'))
-  ),
-  recorded as (
+     where w.ctid = any (v_repeated);
+  end if;
+
+  if v_to_record > 0 then
     insert into upload_pipeline.webhook_deliveries as w (
       source, delivery_id, body_sha256, event_type, outcome, job_id, parse_job_id, code, payload, correlation_id,
       check_after
     )
-    select g.source, g.delivery_id, g.body_sha256, g.event_type, g.outcome, g.job_id, g.parse_job_id, g.code,
-           g.payload, g.correlation_id, case when g.outcome = 'parked' then upload_pipeline.clock() end
-      from judged as g
-     where g.outcome in ('applied', 'stale', 'ignored', 'parked')
+    select d.source, d.delivery_id, d.body_sha256, d.event_type, (v_answers[d.ordinality]).outcome,
+           (v_answers[d.ordinality]).job_id, d.parse_job_id, d.code, d.payload, d.correlation_id,
+           case when (v_answers[d.ordinality]).outcome = 'parked' then upload_pipeline.clock() end
+      from unnest(deliveries) with ordinality as d
+     where (v_answers[d.ordinality]).outcome in ('applied', 'stale', 'ignored', 'parked')
     on conflict on constraint webhook_deliveries_pkey do update
        set last_seen = excluded.last_seen,
            times_seen = w.times_seen + 1,
@@ -2794,28 +2818,14 @@ begin
            correlation_id = excluded.correlation_id,
            check_after = excluded.check_after
      where w.outcome <> 'applied'
-       and (w.job_id is null or w.job_id is not distinct from excluded.job_id)
-    returning w.source, w.delivery_id
-  )
-  select array_agg(
-           row(
-             g.ordinality, g.outcome, g.job_id, g.document_id, coalesce(m.to_status, g.status),
-             coalesce(m.version, g.version), m.event_id, case when g.outcome = 'duplicate' then g.content_ordinal end,
-             null, null, null, null, null
-           )::upload_pipeline.answer
-           order by g.ordinality
-         ),
-         min(g.ordinality) filter (
-           where g.outcome in ('applied', 'stale', 'ignored', 'parked') and r.delivery_id is null
-         )
-    into v_answers, v_conflict
-    from judged as g
-    left join moved as m on m.job_id = g.job_id and g.outcome = 'applied'
-    left join recorded as r on r.source = g.source and r.delivery_id = g.delivery_id;
+       and (w.job_id is null or w.job_id is not distinct from excluded.job_id);
 
-  -- Another session has committed the same delivery for another job since the statement began.
-  if v_conflict is not null then
-    perform upload_pipeline.raise_conflict(deliveries[v_conflict].source, deliveries[v_conflict].delivery_id, null);
+    get diagnostics v_recorded = row_count;
+    -- Another session has committed the same delivery for another job since it was looked for. Of several deliveries,
+    -- receive_events then takes each alone.
+    if v_recorded < v_to_record then
+      perform upload_pipeline.raise_conflict(deliveries[1].source, deliveries[1].delivery_id, null);
+    end if;
   end if;
 
   if v_documents is not null then
@@ -7095,7 +7105,7 @@ begin
   alter function upload_pipeline.clock() set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.uuid7() set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.report_step(
-    uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text
+    uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
   ) set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.invalid_argument_of(
     text, text, text, text, text, boolean, uuid, text, jsonb

@@ -12,12 +12,15 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_attempt integer := (
+    select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = apply_report.parse_job_id
+  );
   v_step upload_pipeline.step;
 begin
   select s.* into v_step
     from upload_pipeline.report_step(
       job.job_id, job.document_id, job.status, job.attempt, job.terminal, job.failed, job.has_content, job.parsed_path,
-      apply_report.code, apply_report.parse_job_id
+      apply_report.code, apply_report.parse_job_id, v_attempt
     ) as s;
   if not found then
     return null;

@@ -11,7 +11,8 @@ create or replace function upload_pipeline.report_step(
   has_content boolean,
   parsed_path text,
   code text,
-  parse_job_id text
+  parse_job_id text,
+  answers_attempt integer
 )
 returns setof upload_pipeline.step
 language sql
@@ -26,7 +27,6 @@ begin atomic
      and t.event_type = c.event_type
      and t.enabled
     join upload_pipeline.statuses as s on s.status = t.to_status
-    left join upload_pipeline.provider_jobs as p on p.parse_job_id = report_step.parse_job_id
    where c.code = report_step.code
      and c.to_status is distinct from report_step.status
      -- A transition names an event type and no code. So a transition that a later stage needs must not also let a late
@@ -39,8 +39,8 @@ begin atomic
      -- failure of an unknown one must not end its work.
      -- No `case` here: the Supabase CLI would take its `end` for the end of the body.
      and (
-       p.attempt >= report_step.attempt
-       or p.attempt is null
+       report_step.answers_attempt >= report_step.attempt
+       or report_step.answers_attempt is null
        and not (s.failed and report_step.parse_job_id is not null and exists (
          select
            from upload_pipeline.provider_jobs as k
@@ -69,10 +69,11 @@ begin atomic
 end;
 
 comment on function upload_pipeline.report_step(
-  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
 ) is
-  'The step that a report of this code takes a locked job along. No row: the report is stale.';
+  'The step that a report of this code takes a locked job along. No row: the report is stale. answers_attempt is the '
+  'attempt of its provider job, null if that is unknown.';
 
 revoke all on function upload_pipeline.report_step(
-  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
 ) from public;

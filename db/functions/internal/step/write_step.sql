@@ -15,10 +15,9 @@ declare
   v_event upload_pipeline.events;
 begin
   select e.* into v_event
-    from upload_pipeline.write_steps(array[row(
-      job.job_id, step, payload, correlation_id, job.attempt, job.max_attempts, job.run_after, job.parsed_path,
-      job.parsed_sha256, job.parsed_bytes, job.last_error
-    )::upload_pipeline.move]) as e;
+    from upload_pipeline.write_steps(
+      array[row(job, step, payload, correlation_id, null, null)::upload_pipeline.move]
+    ) as e;
 
   return v_event;
 end;
