@@ -14,7 +14,9 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
+
+from pydantic_core import from_json
 
 from hookline.sources.refusals import Malformed
 
@@ -26,6 +28,8 @@ LONG: Final = 2**12
 # A list of nothing but empty lists takes about 60 bytes for each of them, objects up to 300.
 _MOST_VALUES: Final = 500_000
 _PIECE: Final = 2**16
+# Bytes of \uXXXX\uXXXX, a character as a surrogate pair.
+_LONGEST_ESCAPE: Final = 12
 _HIGH_SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]..", re.DOTALL)
 
 
@@ -97,8 +101,10 @@ def _strings(document: bytes | bytearray) -> Iterator[tuple[int, int]]:
     opened = None
     with memoryview(document) as view:
         for at, piece in _pieces(view):
-            # In it every quote begins or ends a string.
-            plain = piece.replace(b"\\\\", b"  ").replace(b'\\"', b"  ")
+            # In it every quote begins or ends a string. Most pieces are so already.
+            plain = piece
+            if b'"' in piece and b'\\"' in piece:
+                plain = piece.replace(b"\\\\", b"  ").replace(b'\\"', b"  ")
             found = plain.find(b'"')
             while found >= 0:
                 if opened is None:
@@ -115,13 +121,22 @@ def _decode(string: memoryview) -> LongString:
     decoded = io.BytesIO()
     characters = 0
     for _, piece in _pieces(string):
-        try:
-            text = json.loads(f'"{piece.decode()}"')
-        except ValueError:
-            raise Malformed("The body is not valid JSON in UTF-8.") from None
+        text = _decode_piece(b'"%b"' % piece)
         characters += len(text)
         decoded.write(text.encode("utf-8", "surrogatepass"))
     return LongString(decoded.getvalue(), characters)
+
+
+def _decode_piece(quoted: bytes) -> str:
+    try:
+        # It takes a third of the time of json, and refuses half of a surrogate pair.
+        return cast(str, from_json(quoted, cache_strings="none"))
+    except ValueError:
+        pass
+    try:
+        return cast(str, json.loads(quoted.decode()))
+    except ValueError:
+        raise Malformed("The body is not valid JSON in UTF-8.") from None
 
 
 def _pieces(view: memoryview) -> Iterator[tuple[int, bytes]]:
@@ -139,13 +154,15 @@ def _pieces(view: memoryview) -> Iterator[tuple[int, bytes]]:
 
 def _end(piece: bytes, following: int) -> int:
     """Where to end the piece, which the byte `following` follows."""
+    # Only the last bytes matter, from where no escape has begun.
+    before = len(piece[:-_LONGEST_ESCAPE].rstrip(b"\\"))
     # Two backslashes are an escape of one.
-    plain = piece.replace(b"\\\\", b"  ")
-    # The longest escape, \uXXXX, has six bytes.
-    escape = plain.rfind(b"\\", len(plain) - 5)
+    plain = piece[before:].replace(b"\\\\", b"  ")
+    escape = plain.rfind(b"\\", max(0, len(plain) - 5))
     end = escape if escape >= 0 else len(plain)
-    if _HIGH_SURROGATE.match(plain, end - 6):
+    if end >= 6 and _HIGH_SURROGATE.match(plain, end - 6):
         end -= 6
+    end += before
     if end == len(piece) and _continues(following):
         while end > len(piece) - 4 and _continues(piece[end - 1]):
             end -= 1
