@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from hookline.storage import blocking_calls
 from hookline.storage.blocking_calls import BlockingCalls
 from hookline.storage.objects import StorageError
 
@@ -51,3 +52,15 @@ async def test_calls_wait_for_a_place_and_raise_what_the_function_raised() -> No
 
     with pytest.raises(FileNotFoundError):
         await calls.call(fail)
+
+
+async def test_calls_one_after_another_share_a_thread_that_ends_when_it_is_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(blocking_calls, "_IDLE", 0.05)
+    calls = BlockingCalls(2)
+    first, second = [await calls.call(threading.current_thread) for _ in range(2)]
+    assert first is second
+    await asyncio.to_thread(first.join, 10)
+    assert not first.is_alive()
+    assert await calls.call(threading.current_thread) is not first

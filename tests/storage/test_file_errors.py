@@ -59,7 +59,7 @@ def test_a_failed_write_says_what_is_at_fault_and_leaves_no_file(
     storage = FileStorage(tmp_path)
     asyncio.run(storage.write("storage://parsed/other/job.md", b"before"))
     with pytest.raises(StorageError) as failed:
-        failing(call, number, lambda: asyncio.run(storage.write(PATH, b"x")))
+        failing(call, number, lambda: asyncio.run(FileStorage(tmp_path).write(PATH, b"x")))
     assert type(failed.value) is kind
     assert str(failed.value).count(os.strerror(number)) == 1
     assert _files_below(tmp_path) == ["parsed/other/job.md"]
@@ -83,7 +83,7 @@ def test_a_deletion_that_fails_is_not_taken_for_done(
     storage = FileStorage(tmp_path)
     asyncio.run(storage.write(PATH, b"x"))
     with pytest.raises(StorageError, match=os.strerror(number)) as failed:
-        failing(call, number, lambda: asyncio.run(storage.delete(PATH)))
+        failing(call, number, lambda: asyncio.run(FileStorage(tmp_path).delete(PATH)))
     assert type(failed.value) is kind
     asyncio.run(storage.delete(PATH))
     with pytest.raises(MissingObject):
@@ -97,7 +97,7 @@ def test_an_object_that_cannot_be_read_is_not_missing(
     storage = FileStorage(tmp_path)
     asyncio.run(storage.write(PATH, b"x"))
     with pytest.raises(StorageError, match=os.strerror(number)) as failed:
-        failing("open", number, lambda: asyncio.run(storage.read(PATH)))
+        failing("open", number, lambda: asyncio.run(FileStorage(tmp_path).read(PATH)))
     assert type(failed.value) is kind
 
 

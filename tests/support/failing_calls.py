@@ -34,6 +34,8 @@ _NUMBER, _THIRD = 0, 32
 def failing(call: str, number: int, function: Callable[[], _Answer]) -> _Answer:
     """What `function` returns or raises, in a thread where `call` fails with this errno.
 
+    Threads that were started before do not have the filter: `function` makes its own storage.
+
     `create` is an open that may create a file.
     """
 

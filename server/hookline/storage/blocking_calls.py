@@ -6,7 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import Final, TypeVar
 
 from hookline.storage.objects import StorageError
 
@@ -14,9 +15,12 @@ __all__ = ["BlockingCalls"]
 
 _Answer = TypeVar("_Answer")
 
+# Seconds after which a thread without work ends. To start one takes longer than most calls.
+_IDLE: Final = 10.0
+
 
 class BlockingCalls:
-    """Runs at most `limit` calls at a time, each in a daemon thread.
+    """Runs at most `limit` calls at a time, in daemon threads.
 
     Hanging calls would use up asyncio's own executor, and Python would wait for them at exit.
     """
@@ -25,6 +29,10 @@ class BlockingCalls:
         self._limit = limit
         self._free = asyncio.Semaphore(limit)
         self._stuck = 0
+        self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._running = 0
 
     async def call(self, function: Callable[[], _Answer]) -> _Answer:
         """What `function` returns or raises.
@@ -39,6 +47,7 @@ class BlockingCalls:
         answer: asyncio.Future[_Answer] = loop.create_future()
 
         def end(settle: Callable[[], None]) -> None:
+            self._running -= 1
             self._free.release()
             if answer.cancelled():
                 self._stuck -= 1
@@ -56,9 +65,11 @@ class BlockingCalls:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(end, settle)
 
+        self._running += 1
         try:
-            threading.Thread(target=run, name="storage", daemon=True).start()
+            self._start(run)
         except RuntimeError as error:
+            self._running -= 1
             self._free.release()
             raise StorageError("no thread could be started") from error
         try:
@@ -66,6 +77,27 @@ class BlockingCalls:
         finally:
             if answer.cancelled():
                 self._stuck += 1
+
+    def _start(self, run: Callable[[], None]) -> None:
+        with self._lock:
+            if self._threads < self._running:
+                threading.Thread(target=self._work, name="storage", daemon=True).start()
+                self._threads += 1
+            self._waiting.put(run)
+
+    def _work(self) -> None:
+        while True:
+            try:
+                run = self._waiting.get(timeout=_IDLE)
+            except Empty:
+                with self._lock:
+                    if self._waiting.empty():
+                        self._threads -= 1
+                        return
+                continue
+            run()
+            # What it returned must not live until the next call.
+            del run
 
 
 def _returning(answer: asyncio.Future[_Answer], value: _Answer) -> Callable[[], None]:
