@@ -10,13 +10,15 @@ import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from types import ModuleType
 from typing import Any, Final
 
-from hookline.providers.llamacloud.client import LlamaCloudClient
+from hookline.providers.client import Client
+from hookline.providers.llamacloud import provider as llamacloud
 from hookline.providers.llamacloud.jobs import Callback
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
-from hookline.worker.parsing import stages as llamacloud
+from hookline.worker.parsing import stages
 
 # Times in the database. Those of statuses are data; BILLING and DRAIN are constants in SQL (10
 # minutes and 30 s), so the run updates the rows again and again.
@@ -72,19 +74,22 @@ def shorten_times(webhook_url: str) -> None:
         assert type(getattr(module, constant)) is type(value), f"{name}.{constant}"
         setattr(module, constant, value)
 
-    make_parser_stages: Callable[..., ParserStages] = llamacloud.make_parser_stages
+    make_parser_stages: Callable[..., ParserStages] = stages.make_parser_stages
 
     def shortened(
-        provider: LlamaCloudClient, settings: Settings, *monotonic: Callable[[], float]
+        client: Client, settings: Settings, *monotonic: Callable[[], float]
     ) -> ParserStages:
-        parser = make_parser_stages(provider, settings, *monotonic)
+        parser = make_parser_stages(client, settings, *monotonic)
         periodic = tuple(replace(task, every=_PERIODIC_EVERY) for task in parser.periodic)
         return replace(parser, periodic=periodic)
 
     def webhook(settings: Settings) -> Callback:
         return Callback(webhook_url, settings.llamacloud_secrets[0].get_secret_value())
 
-    replaced: dict[str, Any] = {"make_parser_stages": shortened, "_webhook": webhook}
-    for name, value in replaced.items():
-        getattr(llamacloud, name)
-        setattr(llamacloud, name, value)
+    replaced: tuple[tuple[ModuleType, str, Any], ...] = (
+        (stages, "make_parser_stages", shortened),
+        (llamacloud, "webhook_of", webhook),
+    )
+    for module, name, value in replaced:
+        getattr(module, name)
+        setattr(module, name, value)

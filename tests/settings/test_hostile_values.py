@@ -130,6 +130,10 @@ async def test_a_hostile_address_of_llamacloud_makes_a_client(
 ) -> None:
     for settings in accepted(monkeypatch, "LLAMA_CLOUD_BASE_URL"):
         async with open_client(
-            "llx-0", settings.llama_cloud_base_url, http=open_http_client(DefaultAsyncHttpxClient)
+            "llx-0",
+            settings.llama_cloud_base_url,
+            tier="agentic",
+            webhook=None,
+            http=open_http_client(DefaultAsyncHttpxClient),
         ):
             pass

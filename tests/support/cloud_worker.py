@@ -22,6 +22,7 @@ from fakes.llamacloud.server import LlamaCloud
 from hookline.postgres.engine import Engine
 from hookline.postgres.pool import open_pool
 from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
+from hookline.providers.llamacloud.provider import webhook_of
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 from hookline.stages import Job, Stage, Tools
@@ -150,7 +151,7 @@ class CloudWorker:
 
     async def do(self, name: str) -> None:
         """Run one of the periodic tasks, now."""
-        [task] = [one for one in self.parsing.periodic if one.name == f"llamacloud {name}"]
+        [task] = [one for one in self.parsing.periodic if one.name == name]
         await task.run(self.tools)
 
     def cap(self, credits_: int, owner_id: UUID | None = None) -> None:
@@ -262,6 +263,8 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
                 open_client(
                     key or cloud.api_key,
                     cloud.url,
+                    tier=settings.parse_tier,
+                    webhook=webhook_of(settings),
                     answered_within=answered_within,
                     http=DefaultAsyncHttpxClient(verify=_NO_TLS),
                 )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 from aiohttp import web
 from llama_cloud import DefaultAsyncHttpxClient
 
-from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
-from hookline.providers.llamacloud.errors import (
+from hookline.providers.client import Document, Submission
+from hookline.providers.errors import (
     Misconfigured,
     NotReady,
     ProviderError,
@@ -23,6 +23,7 @@ from hookline.providers.llamacloud.errors import (
     Unanswered,
     UnknownParseJob,
 )
+from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
 from hookline.providers.llamacloud.jobs import Callback
 from support.cloud_worker import PDF, CloudWorker
 
@@ -54,16 +55,19 @@ async def answering(answer: web.Response) -> AsyncIterator[tuple[Scripted, Llama
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with open_client(
-            "llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)
-        ) as provider:
+        async with open_without_tls(url) as provider:
             yield server, provider
     finally:
         await runner.cleanup()
 
 
+def open_without_tls(url: str, **options: Any) -> AbstractAsyncContextManager[LlamaCloudClient]:
+    http = DefaultAsyncHttpxClient(verify=NO_TLS)
+    return open_client("llx-key", url, http=http, **{"tier": "agentic", "webhook": None, **options})
+
+
 async def ask_for(provider: LlamaCloudClient) -> None:
-    await provider.create("file-1", tier="agentic", metadata={}, webhook=None)
+    await provider.submit(Submission("file-1", "job-1", "1"))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +127,7 @@ async def test_after_an_unusable_answer_the_request_may_have_been_carried_out(
 
 async def test_a_request_without_a_connection_was_not_sent(unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
-    async with open_client("llx-key", url, http=DefaultAsyncHttpxClient(verify=NO_TLS)) as provider:
+    async with open_without_tls(url) as provider:
         with pytest.raises(Unanswered) as raised:
             await ask_for(provider)
         assert not raised.value.sent
@@ -132,10 +136,18 @@ async def test_a_request_without_a_connection_was_not_sent(unused_tcp_port: int)
 async def test_a_callback_is_requested_with_its_events_its_secret_and_as_json(
     worker: CloudWorker,
 ) -> None:
-    file_id = await worker.provider.upload("a.pdf", PDF, "application/pdf")
     hook = Callback("http://127.0.0.1:9/webhooks/llamacloud", "secret")
-    job = await worker.provider.create(file_id, tier="agentic", metadata={"k": "v"}, webhook=hook)
-    assert job.metadata == {"k": "v"}
+    async with open_client(
+        worker.cloud.api_key,
+        worker.cloud.url,
+        tier="agentic",
+        webhook=hook,
+        http=DefaultAsyncHttpxClient(verify=NO_TLS),
+    ) as provider:
+        assert not provider.polled
+        file_id = await provider.prepare(Document("a.pdf", "application/pdf", PDF))
+        job = await provider.submit(Submission(file_id, "job-1", "2"))
+    assert (job.job_id, job.attempt) == ("job-1", "2")
     [there] = worker.cloud.jobs.jobs[job.id].hooks
     assert (there.url, there.secret, there.output_format) == (hook.url, hook.secret, "json")
     assert not there.wants("parse.running")
@@ -149,10 +161,10 @@ async def test_all_pages_of_a_listing_are_read(worker: CloudWorker) -> None:
     since = worker.now()
     file = worker.cloud.jobs.upload("a", b"a", "parse", None)
     there = [worker.cloud.jobs.create(file, "agentic").id for _ in range(230)]
-    found = await worker.provider.jobs_since(since)
+    found = await worker.provider.find(since)
     assert [job.id for job in found] == there
     assert len(worker.cloud.requests) == 3
-    assert set(await worker.provider.jobs(there[:3])) == set(there[:3])
+    assert set(await worker.provider.ask_many(there[:3])) == set(there[:3])
 
 
 async def test_a_call_that_hangs_ends_at_its_deadline(worker: CloudWorker) -> None:
@@ -166,8 +178,7 @@ async def test_a_call_that_hangs_ends_at_its_deadline(worker: CloudWorker) -> No
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    http = DefaultAsyncHttpxClient(verify=NO_TLS)
-    async with open_client("llx-key", url, answered_within=0.1, http=http) as provider:
+    async with open_without_tls(url, answered_within=0.1) as provider:
         with pytest.raises(Unanswered, match=r"within 0.1 s|not reached") as raised:
             await ask_for(provider)
         assert raised.value.sent

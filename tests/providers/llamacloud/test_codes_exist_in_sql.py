@@ -17,7 +17,7 @@ async def test_every_status_and_code_of_the_stages_is_in_the_database(worker: Cl
     assert statuses[submit._CANCELLED]["terminal"]
 
     rows = worker.query("select code from upload_pipeline.event_codes where reported")
-    assert {code for _, code in reports._ENDS.values()} <= {row["code"] for row in rows}
+    assert {*reports._CODES.values()} <= {row["code"] for row in rows}
     advanced = re.findall(
         r'advance_job\(\s*job\.job_id,\s*job\.lease_token,\s*"(\w+)"',
         (ROOT / "server/hookline/worker/parsing/fetch_stage.py").read_text(),

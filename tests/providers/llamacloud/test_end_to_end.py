@@ -17,7 +17,7 @@ from fakes.llamacloud.documents import expected_markdown
 from fakes.llamacloud.faults import Faults
 from hookline.receiver.run import receiving
 from hookline.settings import Settings
-from hookline.worker.parsing.stages import llamacloud_stages
+from hookline.worker.parsing.configured_stages import parser_stages
 from hookline.worker.run import working
 from support.cloud_worker import CREDITS, PDF, CloudWorker, Employ
 
@@ -210,7 +210,7 @@ async def test_a_running_worker_parses_uploaded_files(
         jobs = [await called.upload(PDF + b"%d" % number) for number in range(3)]
         with structlog.testing.capture_logs() as lines:
             async with (
-                llamacloud_stages(settings) as parser,
+                parser_stages(settings) as parser,
                 working(settings, parser.stages, parser.periodic),
                 asyncio.timeout(20),
             ):

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from hookline.providers.client import ParseJob
 from hookline.providers.limiter import Limiter
-from hookline.providers.llamacloud.jobs import ParseJob
+from hookline.providers.llamacloud.jobs import failure_in
+from hookline.providers.llamacloud.provider import PROVIDER
 from hookline.settings import ConfigurationError, Settings
 from hookline.worker.parsing.batches import Batches
+from hookline.worker.parsing.configured_stages import parser_stages
 from hookline.worker.parsing.outcomes import failure_of
 from hookline.worker.parsing.pages import count_pages
-from hookline.worker.parsing.stages import llamacloud_stages
 from support.servers import ROOT
 
 
@@ -115,7 +117,9 @@ def test_a_compressed_bomb_costs_little() -> None:
 def test_a_failure_has_the_code_of_the_provider(
     message: str | None, code: str, permanent: bool
 ) -> None:
-    failure = failure_of(ParseJob("p-1", "FAILED", message, None, None, None, {}))
+    found, is_permanent = failure_in(message)
+    failed = ParseJob("p-1", "failed", "FAILED", message, found, is_permanent)
+    failure = failure_of(failed)
     assert failure.permanent is permanent
     assert failure.start_over is not permanent
     assert failure.code == code
@@ -130,7 +134,7 @@ def settings(**values: str) -> Settings:
 
 async def test_a_missing_key_stops_the_start_with_a_sentence() -> None:
     with pytest.raises(ConfigurationError, match="LLAMA_CLOUD_API_KEY is not set"):
-        async with llamacloud_stages(settings()):
+        async with PROVIDER.open(settings()):
             pass
 
 
@@ -141,12 +145,12 @@ async def test_a_missing_package_stops_the_start_with_a_sentence(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "llama_cloud", None)
     with pytest.raises(ConfigurationError, match=r"pip install '\.\[llamacloud\]'"):
-        async with llamacloud_stages(settings(llama_cloud_api_key="llx-1")):
+        async with PROVIDER.open(settings(llama_cloud_api_key="llx-1")):
             pass
 
 
 async def test_the_stages_need_only_a_key() -> None:
-    async with llamacloud_stages(settings(llama_cloud_api_key="llx-1")) as parser:
+    async with parser_stages(settings(llama_cloud_api_key="llx-1")) as parser:
         assert [stage.status for stage in parser.stages] == [
             "uploaded",
             "parse_queued",

@@ -9,7 +9,7 @@ import pytest
 
 from fakes.llamacloud.faults import Faults
 from fakes.llamacloud.server import LlamaCloud
-from hookline.providers.llamacloud.jobs import ParseJob
+from hookline.providers.client import ParseJob
 from support.cloud_worker import CREDITS, FAST, PDF, CloudWorker, Employ
 
 
@@ -93,14 +93,14 @@ async def test_a_reservation_made_again_during_the_search_stays_open(
     [job] = await worker.engine.claim_jobs("uploaded", "slow")
     await worker.engine.reserve_credits(job_id, job.lease_token, 20)
     worker.later(minutes=11)
-    listed = worker.provider.jobs_since
+    listed = worker.provider.find
 
     async def overtaken(since: datetime) -> list[ParseJob]:
         found = await listed(since)
         await worker.engine.reserve_credits(job_id, job.lease_token, 20, again=True)
         return found
 
-    monkeypatch.setattr(worker.provider, "jobs_since", overtaken)
+    monkeypatch.setattr(worker.provider, "find", overtaken)
     await worker.do("billing")
     assert worker.settled(job_id) is None
 

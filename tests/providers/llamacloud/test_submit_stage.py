@@ -15,7 +15,7 @@ from fakes.llamacloud.server import LlamaCloud
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import StaleLease
 from hookline.postgres.records import Receipt, Reservation
-from hookline.providers.llamacloud.errors import Unanswered
+from hookline.providers.errors import Unanswered
 from support.clocks import set_clock_of_this_process
 from support.cloud_worker import CREDITS, FAST, GRACE, PAGES, PDF, CloudWorker, Employ
 
@@ -386,7 +386,7 @@ async def test_a_failed_upload_keeps_the_reservation_of_another_worker(
         await worker.work("uploaded")
         raise Unanswered("The connection broke.")
 
-    monkeypatch.setattr(worker.provider, "upload", fails_late)
+    monkeypatch.setattr(worker.provider, "prepare", fails_late)
     await worker.work_on(job)
     assert worker.status(job_id) == "parse_queued"
     assert worker.settled(job_id) is None

@@ -1,1 +1,1 @@
-"""LlamaCloud as the parser: submit a document, ask about it, fetch the result."""
+"""LlamaCloud as the provider: its client, through the vendor's SDK."""

@@ -6,18 +6,31 @@ Vendor: LlamaCloud API reference, "Parsing" and "Files" (v2); SDK llama-cloud 2.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, ClassVar, Final
 
 import httpx
 from llama_cloud import AsyncLlamaCloud, DefaultAsyncHttpxClient
 
 from hookline.process.http_client import open_http_client
+from hookline.providers.client import (
+    Client,
+    Document,
+    ParseJob,
+    Result,
+    Status,
+    Submission,
+    read_id,
+)
+from hookline.providers.errors import NotReady
 from hookline.providers.limiter import Limiter
-from hookline.providers.llamacloud.errors import NotReady, provider_errors
-from hookline.providers.llamacloud.jobs import Callback, ParseJob, Result, read_id, read_parse_job
+from hookline.providers.llamacloud.errors import provider_errors
+from hookline.providers.llamacloud.jobs import Callback, metadata_of, read_parse_job
+from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, cut_pages
 
 __all__ = ["EVENTS", "LlamaCloudClient", "open_client"]
 
@@ -33,69 +46,88 @@ _UPLOADS: Final = (50, 5.0)
 _PAGE_SIZE: Final = 100
 
 
-class LlamaCloudClient:
-    """The calls to LlamaCloud. Each is made once. All errors are ProviderError or a subclass."""
+class LlamaCloudClient(Client):
+    """The calls to LlamaCloud. `webhook` None means that no webhook will come."""
+
+    name: ClassVar[str] = "llamacloud"
+    settings: ClassVar[str] = "LLAMA_CLOUD_API_KEY or LLAMA_CLOUD_BASE_URL"
+    event_types: ClassVar[Mapping[Status, str]] = {
+        "done": "parse.success",
+        "failed": "parse.error",
+        "cancelled": "parse.cancelled",
+    }
 
     def __init__(
         self,
         sdk: AsyncLlamaCloud,
         *,
+        tier: str,
+        webhook: Callback | None,
         answered_within: float = _ANSWERED_WITHIN,
         transferred_within: float = _TRANSFERRED_WITHIN,
     ) -> None:
         self._sdk = sdk
+        self._tier = tier
+        self._webhook = webhook
         self._answered_within = answered_within
         self._transferred_within = transferred_within
         self._parses = Limiter(*_PARSES)
         self._uploads = Limiter(*_UPLOADS)
 
-    async def upload(self, filename: str, content: bytes, mime: str) -> str:
-        """Store a file at the provider and return its id. It costs nothing."""
+    @property
+    def polled(self) -> bool:
+        """Whether no webhook will come."""
+        return self._webhook is None
+
+    def cost(self, pages: int) -> Decimal:
+        """The credits that LlamaCloud bills for so many pages of the tier."""
+        return Decimal(CREDITS_A_PAGE[self._tier] * pages)
+
+    async def prepare(self, document: Document) -> str:
+        """Store the file at the provider, and wait until the limit allows another `submit`.
+
+        It returns the file's id, and costs nothing.
+        """
         await self._uploads.wait_for_turn()
         async with provider_errors(self._transferred_within):
-            file = await self._sdk.files.create(file=(filename, content, mime), purpose="parse")
-            return read_id(file.id)
-
-    async def wait_for_turn_to_create(self) -> None:
-        """Wait until the documented limit allows another `create`.
-
-        `create` itself does not wait, so that the caller can record in between when it is sent.
-        """
+            file = await self._sdk.files.create(
+                file=(document.filename, document.content, document.mime), purpose="parse"
+            )
+            file_id = read_id(file.id)
         await self._parses.wait_for_turn()
+        return file_id
 
-    async def create(
-        self, file_id: str, *, tier: str, metadata: Mapping[str, str], webhook: Callback | None
-    ) -> ParseJob:
+    async def submit(self, submission: Submission) -> ParseJob:
         """Create a parse job. After Unanswered with `sent`, the job may exist and cost credits."""
         # Never with upload_file=, since the SDK then silently drops user_metadata.
         options: dict[str, Any] = {}
-        if webhook is not None:
+        if self._webhook is not None:
             options["webhook_configurations"] = [
                 {
-                    "webhook_url": webhook.url,
+                    "webhook_url": self._webhook.url,
                     "webhook_events": list(EVENTS),
                     "webhook_output_format": "json",
-                    "webhook_signing_secret": webhook.secret,
+                    "webhook_signing_secret": self._webhook.secret,
                 }
             ]
         async with provider_errors(self._answered_within):
             return read_parse_job(
                 await self._sdk.parsing.create(
-                    tier=tier,
+                    tier=self._tier,
                     version="latest",
-                    file_id=file_id,
-                    user_metadata=dict(metadata),
+                    file_id=submission.handle,
+                    user_metadata=metadata_of(submission),
                     **options,
                 )
             )
 
-    async def job(self, parse_job_id: str) -> ParseJob:
+    async def ask(self, parse_job_id: str) -> ParseJob:
         """The job as it is now, with the credits that were billed. Raises UnknownParseJob."""
         async with provider_errors(self._answered_within):
             found = await self._sdk.parsing.get(parse_job_id, expand=["usage"])
             return read_parse_job(found.job)
 
-    async def result(self, parse_job_id: str) -> Result:
+    async def fetch(self, parse_job_id: str) -> Result:
         """The result of a job. Raises NotReady, also for a job that will never have a result."""
         async with provider_errors(self._transferred_within):
             # We need the pages too: the full text does not say which pages were cut or have failed.
@@ -104,14 +136,12 @@ class LlamaCloudClient:
             )
             if found.markdown_full is None:
                 raise NotReady("The provider's answer has no result in it.")
-            pages = found.markdown.pages if found.markdown is not None else []
-            return Result(
-                read_parse_job(found.job),
-                found.markdown_full,
-                {page.page_number: page.markdown if page.success else None for page in pages},
-            )
+            listed = found.markdown.pages if found.markdown is not None else []
+            pages = {page.page_number: page.markdown if page.success else None for page in listed}
+            job, markdown = read_parse_job(found.job), found.markdown_full
+        return Result(job, markdown, pages, await asyncio.to_thread(cut_pages, pages))
 
-    async def jobs(self, parse_job_ids: Sequence[str]) -> dict[str, ParseJob]:
+    async def ask_many(self, parse_job_ids: Sequence[str]) -> dict[str, ParseJob]:
         """These jobs by their ids, as far as they are listed. A new job may not be listed yet."""
         async with provider_errors(self._answered_within):
             return {
@@ -119,7 +149,7 @@ class LlamaCloudClient:
                 async for found in self._listed(job_ids=list(parse_job_ids), page_size=_PAGE_SIZE)
             }
 
-    async def jobs_since(self, since: datetime) -> list[ParseJob]:
+    async def find(self, since: datetime) -> list[ParseJob]:
         """All listed jobs that were created since then, the oldest first."""
         async with provider_errors(self._transferred_within):
             found = [
@@ -133,6 +163,11 @@ class LlamaCloudClient:
         async with provider_errors(self._answered_within):
             await self._sdk.parsing.cancel(parse_job_id)
 
+    async def delete(self, parse_job_id: str) -> None:
+        """Delete the job with its result. LlamaCloud forgets the file itself after 48 hours."""
+        async with provider_errors(self._answered_within):
+            await self._sdk.parsing.delete(parse_job_id)
+
     async def _listed(self, **query: Any) -> AsyncIterator[ParseJob]:
         async for job in self._sdk.parsing.list(**query):
             yield read_parse_job(job)
@@ -143,6 +178,8 @@ async def open_client(
     api_key: str,
     base_url: str | None = None,
     *,
+    tier: str,
+    webhook: Callback | None,
     answered_within: float = _ANSWERED_WITHIN,
     transferred_within: float = _TRANSFERRED_WITHIN,
     http: httpx.AsyncClient | None = None,
@@ -160,5 +197,9 @@ async def open_client(
         http_client=http or open_http_client(DefaultAsyncHttpxClient, timeout=timeout),
     ) as sdk:
         yield LlamaCloudClient(
-            sdk, answered_within=answered_within, transferred_within=transferred_within
+            sdk,
+            tier=tier,
+            webhook=webhook,
+            answered_within=answered_within,
+            transferred_within=transferred_within,
         )

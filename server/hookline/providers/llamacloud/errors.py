@@ -1,4 +1,4 @@
-"""What can go wrong with a call to LlamaCloud: one exception for each thing a caller can do."""
+"""What each answer and each error of LlamaCloud's SDK means."""
 
 from __future__ import annotations
 
@@ -10,56 +10,20 @@ from typing import Final
 import httpx
 import llama_cloud
 
-__all__ = [
-    "Misconfigured",
-    "NotReady",
-    "ProviderError",
-    "QuotaSpent",
-    "RateLimited",
-    "Refused",
-    "Unanswered",
-    "UnknownParseJob",
-    "provider_errors",
-]
+from hookline.providers.errors import (
+    Misconfigured,
+    NotReady,
+    ProviderError,
+    QuotaSpent,
+    RateLimited,
+    Refused,
+    Unanswered,
+    UnknownParseJob,
+)
+
+__all__ = ["provider_errors"]
 
 _LONGEST_REASON: Final = 300
-
-
-class ProviderError(Exception):
-    """The provider did not do what was asked. The message is a sentence."""
-
-
-class RateLimited(ProviderError):
-    """Not done: too many requests. Ask again later; nobody is at fault."""
-
-
-class QuotaSpent(ProviderError):
-    """Not done: all credits are used. Every other job would be refused now as well."""
-
-
-class Misconfigured(ProviderError):
-    """Not done: the API key or the address is wrong. Every call fails until it is corrected."""
-
-
-class Refused(ProviderError):
-    """Not done, and the same request will never be done."""
-
-
-class NotReady(ProviderError):
-    """The job exists, but its result does not. The job's status says whether it will come."""
-
-
-class UnknownParseJob(ProviderError):
-    """The provider does not know the job, or has forgotten it."""
-
-
-class Unanswered(ProviderError):
-    """No answer, or one that says nothing. If `sent`, the request may have been carried out."""
-
-    def __init__(self, message: str, *, sent: bool = True) -> None:
-        super().__init__(message)
-        self.sent = sent
-
 
 # What the HTTP status of an answer means. Another 4xx is Refused, another 5xx is Unanswered.
 _STATUSES: Final[Mapping[int, type[ProviderError]]] = {

@@ -1,40 +1,38 @@
-"""LlamaCloud's jobs, results and callbacks as our own records, read from the SDK's objects."""
+"""LlamaCloud's jobs and callbacks as our own records, read from the SDK's objects."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, Protocol, TypeAlias, cast
+from decimal import Decimal
+from typing import Any, Final, Protocol
 
-__all__ = ["Callback", "ParseJob", "Result", "Status", "read_id", "read_parse_job"]
+from hookline.providers.client import ParseJob, Status, Submission, read_id
 
-# Characters. The id of a delivery is made of this id and a prefix, and has 200 at most.
-_LONGEST_ID: Final = 180
+__all__ = ["Callback", "failure_in", "metadata_of", "read_parse_job"]
 
-Status: TypeAlias = Literal["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+_STATUSES: Final[Mapping[str, Status]] = {
+    "PENDING": "waiting",
+    "RUNNING": "running",
+    "COMPLETED": "done",
+    "FAILED": "failed",
+    "CANCELLED": "cancelled",
+}
+_PERMANENT: Final = frozenset(
+    {
+        "UNSUPPORTED_FILE_TYPE",
+        "PDF_IS_PROTECTED",
+        "PDF_IS_BROKEN",
+        "NO_DATA_FOUND_IN_FILE",
+        "DOCUMENT_TOO_LARGE",
+        "TOO_MANY_PAGES",
+    }
+)
+"""Failures of the document itself. Parsing it again gives the same failure."""
 
-
-@dataclass(frozen=True, slots=True)
-class ParseJob:
-    """A job of the provider. `credits` is None until it was billed, and in listings."""
-
-    id: str
-    status: Status
-    error_message: str | None
-    created_at: datetime | None
-    updated_at: datetime | None
-    credits: float | None
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The result of a job that is COMPLETED. A page that failed is None."""
-
-    job: ParseJob
-    markdown: str = field(repr=False)
-    pages: Mapping[int, str | None] = field(repr=False)
+_CODE: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\bTIMEOUT\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +62,40 @@ class _Described(Protocol):
     def usage(self) -> Any: ...
 
 
+def metadata_of(submission: Submission) -> dict[str, str]:
+    """The metadata that says to which attempt a provider job belongs. Listings show it."""
+    return {"hookline_job_id": submission.job_id, "attempt": submission.attempt}
+
+
 def read_parse_job(job: _Described) -> ParseJob:
     """The job as our own record. Raises ValueError, AttributeError or TypeError if it is none."""
+    metadata = job.user_metadata or {}
+    code, permanent = failure_in(job.error_message)
+    credits_ = None if job.usage is None else job.usage.credits
     return ParseJob(
         id=read_id(job.id),
-        status=cast(Status, str(job.status)),
-        error_message=job.error_message,
+        # A status that we do not know is none that ends a job.
+        status=_STATUSES.get(str(job.status), "running"),
+        said=str(job.status),
+        reason=job.error_message,
+        code=code,
+        permanent=permanent,
         created_at=_moment(job.created_at),
         updated_at=_moment(job.updated_at),
-        credits=None if job.usage is None else job.usage.credits,
-        metadata=dict(job.user_metadata or {}),
+        billed=None if credits_ is None else Decimal(str(credits_)),
+        job_id=metadata.get("hookline_job_id"),
+        attempt=metadata.get("attempt"),
     )
+
+
+def failure_in(message: str | None) -> tuple[str, bool]:
+    """The provider's code in an error message, and whether every other attempt would fail too."""
+    found = _CODE.search(message or "")
+    code = found[0][:100] if found else "parse_failed"
+    return code, code in _PERMANENT
 
 
 def _moment(value: datetime | None) -> datetime | None:
     if value is None:
         return None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def read_id(value: object) -> str:
-    """An id of a job or a file. Raises ValueError if it is not a text of usable length."""
-    if not isinstance(value, str) or not 1 <= len(value) <= _LONGEST_ID:
-        raise ValueError("no id")
-    return value

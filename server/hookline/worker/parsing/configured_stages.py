@@ -32,9 +32,10 @@ async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
             async with local_stage(settings) as stages:
                 yield stages
         case "llamacloud":
-            from hookline.worker.parsing.stages import llamacloud_stages
+            from hookline.providers.llamacloud.provider import PROVIDER
+            from hookline.worker.parsing.stages import make_parser_stages
 
-            async with llamacloud_stages(settings) as stages:
-                yield stages
+            async with PROVIDER.open(settings) as client:
+                yield make_parser_stages(client, settings)
         case "none":
             yield ParserStages()

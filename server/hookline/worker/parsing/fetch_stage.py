@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from hookline.postgres.deliveries import Content
-from hookline.providers.llamacloud.client import LlamaCloudClient
-from hookline.providers.llamacloud.errors import NotReady, ProviderError, UnknownParseJob
-from hookline.providers.llamacloud.jobs import ParseJob, Result
+from hookline.providers.client import Client, ParseJob, Result
+from hookline.providers.errors import NotReady, ProviderError, UnknownParseJob
 from hookline.sources.markdown import holds_text
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of, take_content
 from hookline.storage.objects import StorageError
 from hookline.worker.parsing.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
-from hookline.worker.parsing.reports import SOURCE
 
 __all__ = ["Fetch"]
 
-# Bytes. The provider silently cuts the text of a page at this length, but never inside a character,
-# so a cut page may be up to three bytes shorter.
-_PAGE_LIMIT: Final = 64 * 1024
-_LONGEST_CHARACTER: Final = 4
-# A result that does not appear within this time after its job is COMPLETED never will.
+# A result that does not appear within this time after its job is done never will.
 _READABLE_WITHIN: Final = timedelta(hours=1)
 # Time for the receiver's drain to store the content. If no drain runs, it is fetched again.
 _DRAIN_PAUSE: Final = timedelta(minutes=5)
@@ -36,8 +27,8 @@ _DRAIN_PAUSE: Final = timedelta(minutes=5)
 class Fetch:
     """The handler. An attempt may have several provider jobs; the latest success counts."""
 
-    def __init__(self, provider: LlamaCloudClient) -> None:
-        self._provider = provider
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """End the lease by finish_content. Raises Failed, Deferred, Paused."""
@@ -46,23 +37,20 @@ class Fetch:
         failed = [number for number, text in sorted(result.pages.items()) if text is None]
         if not holds_text(result.markdown):
             raise _nothing_in(result, failed)
-        cut = await asyncio.to_thread(_cut_pages, result.pages)
-
-        if cut or failed:
+        if result.cut or failed:
             # Before the content, so that no content is stored without its warning.
             await tools.engine.advance_job(
                 job.job_id,
                 job.lease_token,
                 "parse_truncated",
-                {"parse_job_id": result.job.id, "pages": cut, "failed_pages": failed},
+                {"parse_job_id": result.job.id, "pages": list(result.cut), "failed_pages": failed},
                 keep_lease=True,
             )
         await self._store(job, tools, result, content)
         # With several provider jobs the sum counts. The reconciler finds it.
-        if result.job.credits is not None and len(job.parse_job_ids) == 1:
-            billed = Decimal(str(result.job.credits))
+        if result.job.billed is not None and len(job.parse_job_ids) == 1:
             await tools.engine.settle_credits(
-                job.job_id, job.attempt, billed, parse_job_id=result.job.id
+                job.job_id, job.attempt, result.job.billed, parse_job_id=result.job.id
             )
         return HandedOver()
 
@@ -87,7 +75,7 @@ class Fetch:
             receipt = await take_content(
                 tools.engine,
                 tools.storage,
-                SOURCE,
+                self._client.name,
                 sha256,
                 delivery,
                 deadline=tools.settings.storage_deadline,
@@ -106,46 +94,32 @@ class Fetch:
             for parse_job_id in job.parse_job_ids:
                 with suppress(UnknownParseJob):
                     try:
-                        return await self._provider.result(parse_job_id)
+                        return await self._client.fetch(parse_job_id)
                     except NotReady:
-                        others.append(await self._provider.job(parse_job_id))
+                        others.append(await self._client.ask(parse_job_id))
         except ProviderError as error:
-            raise outcome_of_error(error) from error
+            raise outcome_of_error(error, self._client) from error
         raise _no_result(others, await tools.engine.clock())
 
 
 def _no_result(jobs: list[ParseJob], now: datetime) -> Deferred | Failed:
     by_status = {job.status: job for job in reversed(jobs)}
-    for status in ("RUNNING", "PENDING"):
-        if (running := by_status.get(status)) and not is_stuck(running, now):
-            return Deferred("parse_running", f"The provider says {status}.")
-    if completed := by_status.get("COMPLETED"):
+    for unfinished in (by_status.get("running"), by_status.get("waiting")):
+        if unfinished and not is_stuck(unfinished, now):
+            return Deferred("parse_running", f"The provider says {unfinished.said}.")
+    if completed := by_status.get("done"):
         if completed.updated_at is None or now - completed.updated_at < _READABLE_WITHIN:
             return Deferred(
                 "result_not_ready", "The provider has the result but does not show it yet."
             )
         return Failed("result_gone", "The provider does not show the result.", start_over=True)
-    if failed := by_status.get("FAILED"):
+    if failed := by_status.get("failed"):
         return failure_of(failed)
-    if cancelled := by_status.get("CANCELLED"):
+    if cancelled := by_status.get("cancelled"):
         return Failed("parse_cancelled", why_ended(cancelled), permanent=True)
     if jobs:
         return Failed("parse_stuck", "The job does not end at the provider.", start_over=True)
     return Failed("parse_job_unknown", "The provider does not know the job.", start_over=True)
-
-
-def _cut_pages(pages: Mapping[int, str | None]) -> list[int]:
-    """The numbers of the pages that are as long as the provider's limit."""
-    return [number for number, text in sorted(pages.items()) if text and _is_cut(text)]
-
-
-def _is_cut(text: str) -> bool:
-    if len(text) == _PAGE_LIMIT:
-        return True
-    if len(text) * _LONGEST_CHARACTER < _PAGE_LIMIT - _LONGEST_CHARACTER:
-        return False
-    size = len(text.encode("utf-8", "surrogatepass"))
-    return _PAGE_LIMIT - _LONGEST_CHARACTER < size <= _PAGE_LIMIT
 
 
 def _outcome_of_kept(error: StorageError) -> Deferred | Failed:

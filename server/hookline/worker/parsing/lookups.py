@@ -8,23 +8,17 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from hookline.providers.llamacloud.client import LlamaCloudClient
-from hookline.providers.llamacloud.errors import UnknownParseJob
-from hookline.providers.llamacloud.jobs import ParseJob
+from hookline.providers.client import Client, ParseJob
+from hookline.providers.errors import UnknownParseJob
 from hookline.worker.parsing.batches import Batches
 
-__all__ = ["Lookups", "metadata_of"]
+__all__ = ["Lookups"]
 
 # How many ids go into one URL, and how many questions share one listing.
 _IDS: Final = 50
 _SUBMISSIONS: Final = 1000
 # How far the provider's clock may differ from the database's.
 _CLOCK_SKEW: Final = timedelta(minutes=5)
-
-
-def metadata_of(job_id: UUID, attempt: int) -> dict[str, str]:
-    """The metadata that says to which attempt a provider job belongs. Listings show it."""
-    return {"hookline_job_id": str(job_id), "attempt": str(attempt)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +31,9 @@ class _Submission:
 class Lookups:
     """Answers the questions of the same few milliseconds with as few requests as possible."""
 
-    def __init__(self, provider: LlamaCloudClient) -> None:
-        self._provider = provider
-        self._by_id: Batches[str, ParseJob] = Batches(provider.jobs, size=_IDS)
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._by_id: Batches[str, ParseJob] = Batches(client.ask_many, size=_IDS)
         self._by_submission: Batches[_Submission, list[ParseJob]] = Batches(
             self._submissions, size=_SUBMISSIONS
         )
@@ -51,7 +45,7 @@ class Lookups:
             return listed
         # A new job is listed late. Only asking for the job itself is certain.
         try:
-            return await self._provider.job(parse_job_id)
+            return await self._client.ask(parse_job_id)
         except UnknownParseJob:
             return None
 
@@ -67,9 +61,8 @@ class Lookups:
     async def _submissions(
         self, asked: Sequence[_Submission]
     ) -> Mapping[_Submission, list[ParseJob]]:
-        jobs = await self._provider.jobs_since(min(one.since for one in asked) - _CLOCK_SKEW)
+        jobs = await self._client.find(min(one.since for one in asked) - _CLOCK_SKEW)
         owned: dict[tuple[str | None, str | None], list[ParseJob]] = {}
         for job in jobs:
-            whose = job.metadata.get("hookline_job_id"), job.metadata.get("attempt")
-            owned.setdefault(whose, []).append(job)
+            owned.setdefault((job.job_id, job.attempt), []).append(job)
         return {one: owned.get((str(one.job_id), str(one.attempt)), []) for one in asked}

@@ -6,14 +6,14 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from hookline.providers.llamacloud.errors import (
+from hookline.providers.client import Client, ParseJob
+from hookline.providers.errors import (
     Misconfigured,
     ProviderError,
     QuotaSpent,
     RateLimited,
     Refused,
 )
-from hookline.providers.llamacloud.jobs import ParseJob
 from hookline.stages import Deferred, Failed, Paused
 
 __all__ = ["failure_of", "is_stuck", "outcome_of_error", "why_ended"]
@@ -21,27 +21,16 @@ __all__ = ["failure_of", "is_stuck", "outcome_of_error", "why_ended"]
 # How long a stage is paused. Long enough not to burden the provider, short enough to go on soon
 # after the reason is gone.
 PROVIDER_PAUSE: Final = timedelta(minutes=15)
+# The longest Retry-After that is believed.
+LONGEST_WAIT: Final = timedelta(hours=1)
 # A healthy provider ends a job long before this.
 STUCK_AFTER: Final = timedelta(hours=24)
 
-_PERMANENT: Final = frozenset(
-    {
-        "UNSUPPORTED_FILE_TYPE",
-        "PDF_IS_PROTECTED",
-        "PDF_IS_BROKEN",
-        "NO_DATA_FOUND_IN_FILE",
-        "DOCUMENT_TOO_LARGE",
-        "TOO_MANY_PAGES",
-    }
-)
-"""Failures of the document itself. Parsing it again gives the same failure."""
-
-_CODE: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\bTIMEOUT\b")
 _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _LONGEST: Final = 1000
 
 
-def outcome_of_error(error: ProviderError) -> Deferred | Failed:
+def outcome_of_error(error: ProviderError, client: Client) -> Deferred | Failed:
     """What to raise for a job whose call failed, if it is harmless should it have been carried out.
 
     That the provider is away never counts as a failed try.
@@ -50,28 +39,27 @@ def outcome_of_error(error: ProviderError) -> Deferred | Failed:
         case QuotaSpent():
             return Paused("quota_spent", str(error), PROVIDER_PAUSE)
         case Misconfigured():
-            reason = f"LLAMA_CLOUD_API_KEY or LLAMA_CLOUD_BASE_URL may be wrong. {error}"
+            reason = f"{client.settings} may be wrong. {error}"
             return Paused("provider_refused_us", str(error), PROVIDER_PAUSE, reason[:500])
         case RateLimited():
-            return Deferred("rate_limited", str(error))
+            wait = error.retry_after
+            pause = None if wait is None else min(timedelta(seconds=wait), LONGEST_WAIT)
+            return Deferred("rate_limited", str(error), pause)
         case Refused():
-            return Failed("provider_refused", str(error))
+            return Failed(error.code, str(error), permanent=error.permanent)
         case _:
             return Deferred("provider_unanswered", str(error))
 
 
 def failure_of(job: ParseJob) -> Failed:
-    """What to raise for a provider job that FAILED: its code, and whether trying again may help."""
-    text = why_ended(job)
-    found = _CODE.search(text)
-    code = found[0][:100] if found else "parse_failed"
-    return Failed(code, text, permanent=code in _PERMANENT, start_over=code not in _PERMANENT)
+    """What to raise for a provider job that failed: its code, and whether trying again may help."""
+    return Failed(job.code, why_ended(job), permanent=job.permanent, start_over=not job.permanent)
 
 
 def why_ended(job: ParseJob) -> str:
     """The provider's own reason, with what Postgres cannot store replaced."""
-    said = _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", job.error_message or "")
-    return said[:_LONGEST] or f"The provider says {job.status} and gives no reason."
+    reason = _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", job.reason or "")
+    return reason[:_LONGEST] or f"The provider says {job.said} and gives no reason."
 
 
 def is_stuck(job: ParseJob, now: datetime) -> bool:

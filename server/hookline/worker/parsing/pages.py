@@ -7,10 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["CREDITS_A_PAGE", "count_pages"]
-
-CREDITS_A_PAGE: Final = {"cost_effective": 3, "agentic": 10, "agentic_plus": 45}
-"""Credits for a page, by tier. Vendor: LlamaCloud docs, "Pricing"."""
+__all__ = ["count_pages"]
 
 # The header may stand anywhere in the first 1024 bytes (ISO 32000-1, note 13 of annex H).
 _HEADER: Final = b"%PDF-"

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from hookline.providers.llamacloud.errors import ProviderError
+from hookline.providers.client import Client
+from hookline.providers.errors import ProviderError
 from hookline.stages import Tools
 from hookline.worker.parsing.lookups import Lookups
 from hookline.worker.parsing.reports import report
@@ -27,8 +28,13 @@ class Polling:
     """Asks about each job after 2 s, then after growing pauses of at most a minute."""
 
     def __init__(
-        self, lookups: Lookups, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        client: Client,
+        lookups: Lookups,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._client = client
         self._lookups = lookups
         self._monotonic = monotonic
         # By provider job: when it is asked next, and the pause before that.
@@ -53,5 +59,5 @@ class Polling:
             if isinstance(job, BaseException):
                 raise job
             # An unknown job is dropped here. The ask stage looks into it once it is overdue.
-            if job is None or await report(tools.engine, job) is not None:
+            if job is None or await report(tools.engine, self._client, job) is not None:
                 del self._next[parse_job_id]

@@ -13,30 +13,27 @@ import structlog
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import UnknownJob
 from hookline.postgres.records import OpenReservation
-from hookline.providers.llamacloud.client import LlamaCloudClient
-from hookline.providers.llamacloud.errors import ProviderError, UnknownParseJob
-from hookline.providers.llamacloud.jobs import ParseJob
+from hookline.providers.client import Client, ParseJob
+from hookline.providers.errors import ProviderError, UnknownParseJob
 from hookline.stages import Tools
 from hookline.worker.parsing.lookups import Lookups
 from hookline.worker.parsing.reports import report
 
 __all__ = ["Reconciler"]
 
-log = structlog.get_logger("hookline.llamacloud")
+log = structlog.get_logger("hookline.worker")
 
 _BATCH: Final = 50
-# The provider forgets a job after this time. What it billed cannot be asked for any more.
-_BILLED_WITHIN: Final = timedelta(hours=48)
 # A failed or cancelled job that was not billed within this time will not be billed.
 FAILED_BILLED_WITHIN: Final = timedelta(hours=1)
-_UNBILLED: Final = frozenset({"FAILED", "CANCELLED"})
+_UNBILLED: Final = frozenset({"failed", "cancelled"})
 
 
 class Reconciler:
     """Any number may run at once, in any process: claims skip what others have claimed."""
 
-    def __init__(self, provider: LlamaCloudClient, lookups: Lookups) -> None:
-        self._provider = provider
+    def __init__(self, client: Client, lookups: Lookups) -> None:
+        self._client = client
         self._lookups = lookups
 
     async def apply_parked(self, tools: Tools) -> None:
@@ -57,7 +54,7 @@ class Reconciler:
         except ProviderError as error:
             log.warning("billing_unknown", reason=str(error), **ids)
             billed = None
-        if billed is None and now - open_.reserved_at > _BILLED_WITHIN:
+        if billed is None and now - open_.reserved_at > self._client.remembers:
             billed = open_.reserved
         if billed is not None:
             # If a worker has reserved again meanwhile, it may be submitting: that stays open.
@@ -73,7 +70,7 @@ class Reconciler:
         total = Decimal(0)
         for parse_job_id in open_.parse_job_ids or await self._record_found(engine, open_):
             try:
-                billed = _credits(await self._provider.job(parse_job_id), now)
+                billed = _credits(await self._client.ask(parse_job_id), now)
             except UnknownParseJob:
                 return None
             if billed is None:
@@ -89,13 +86,13 @@ class Reconciler:
             with suppress(UnknownJob):
                 # Even if the attempt is over, since a late success still counts.
                 await engine.record_submission(open_.job_id, open_.attempt, job.id)
-                await report(engine, job)
+                await report(engine, self._client, job)
         return [job.id for job in found if job.id not in open_.paid_job_ids]
 
 
 def _credits(job: ParseJob, now: datetime) -> Decimal | None:
-    if job.credits is not None:
-        return Decimal(str(job.credits))
+    if job.billed is not None:
+        return job.billed
     ended_at = job.updated_at if job.status in _UNBILLED else None
     over = ended_at is not None and now - ended_at > FAILED_BILLED_WITHIN
     return Decimal(0) if over else None

@@ -3,46 +3,43 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hookline.postgres.deliveries import Notice
 from hookline.postgres.engine import Engine
 from hookline.postgres.records import Receipt
-from hookline.providers.llamacloud.jobs import ParseJob
+from hookline.providers.client import Client, ParseJob, Status
 from hookline.worker.parsing.outcomes import why_ended
 
-__all__ = ["SOURCE", "report"]
+__all__ = ["report"]
 
-SOURCE: Final = "llamacloud"
-"""The source of the provider's webhooks. An answer that we asked for has the same source."""
-
-# By status: the event type of the provider, and our code for it.
-_ENDS: Final = {
-    "COMPLETED": ("parse.success", "parse_ready"),
-    "FAILED": ("parse.error", "parse_ended"),
-    "CANCELLED": ("parse.cancelled", "parse_cancelled"),
+_CODES: Final[Mapping[Status, str]] = {
+    "done": "parse_ready",
+    "failed": "parse_ended",
+    "cancelled": "parse_cancelled",
 }
 
 
-async def report(engine: Engine, job: ParseJob) -> Receipt | None:
+async def report(engine: Engine, client: Client, job: ParseJob) -> Receipt | None:
     """Tell the engine that a provider job has ended. Returns None if it has not ended.
 
-    A repeated report counts once. Raises DatabaseError.
+    The source is that of the provider's own webhooks. A repeated report counts once. Raises
+    DatabaseError.
     """
-    if job.status not in _ENDS:
+    if job.status not in _CODES:
         return None
-    event_type, code = _ENDS[job.status]
     payload: dict[str, Any] = {"parse_job_id": job.id, "asked": True}
-    if job.status != "COMPLETED":
+    if job.status != "done":
         payload["error"] = why_ended(job)
     delivery_id = f"asked:{job.status}:{job.id}"
     return await engine.receive_event(
-        SOURCE,
+        client.name,
         hashlib.sha256(delivery_id.encode()).hexdigest(),
         Notice(
             delivery_id=delivery_id,
-            event_type=event_type,
-            code=code,
+            event_type=client.event_types[job.status],
+            code=_CODES[job.status],
             parse_job_id=job.id,
             payload=payload,
         ),

@@ -16,20 +16,19 @@ import structlog
 
 from hookline.postgres.errors import BudgetExceeded
 from hookline.postgres.records import Reservation
-from hookline.providers.llamacloud.client import LlamaCloudClient
-from hookline.providers.llamacloud.errors import ProviderError, Refused, Unanswered, UnknownParseJob
-from hookline.providers.llamacloud.jobs import Callback, ParseJob
+from hookline.providers.client import Client, Document, ParseJob, Submission
+from hookline.providers.errors import ProviderError, Refused, Unanswered, UnknownParseJob
 from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
 from hookline.timing import now
-from hookline.worker.parsing.lookups import Lookups, metadata_of
+from hookline.worker.parsing.lookups import Lookups
 from hookline.worker.parsing.outcomes import outcome_of_error
-from hookline.worker.parsing.pages import CREDITS_A_PAGE, count_pages
+from hookline.worker.parsing.pages import count_pages
 from hookline.worker.parsing.polling import Polling
 from hookline.worker.parsing.reports import report
 
 __all__ = ["Submit"]
 
-log = structlog.get_logger("hookline.llamacloud")
+log = structlog.get_logger("hookline.worker")
 
 _CANCELLED: Final = "cancelled"
 # How far to look back for a submission whose time is not known.
@@ -37,24 +36,20 @@ _UNKNOWN: Final = timedelta(hours=48)
 
 
 class Submit:
-    """The handler. `webhook` None means that no webhook will come, so `polling` asks instead."""
+    """The handler. If the client is polled, `polling` asks about what was submitted."""
 
     def __init__(
         self,
-        provider: LlamaCloudClient,
+        client: Client,
         lookups: Lookups,
         polling: Polling,
         *,
-        webhook: Callback | None,
-        tier: str,
         assumed_pages: int,
         grace: float,
     ) -> None:
-        self._provider = provider
+        self._client = client
         self._lookups = lookups
         self._polling = polling
-        self._webhook = webhook
-        self._tier = tier
         self._assumed_pages = assumed_pages
         self._grace = timedelta(seconds=grace)
 
@@ -69,35 +64,29 @@ class Submit:
             return HandedOver()
 
         try:
-            file_id = await self._provider.upload(job.filename, content, job.mime)
+            handle = await self._client.prepare(Document(job.filename, job.mime, content))
         except ProviderError as error:
-            # Uploading a file starts no parse, so nothing was spent.
+            # This starts no parse, so nothing was spent.
             await _settle_unused(job, tools, reservation)
-            raise outcome_of_error(error) from error
+            raise outcome_of_error(error, self._client) from error
 
-        await self._provider.wait_for_turn_to_create()
-        # Reserving again checks the lease before it costs, and starts the grace anew: the upload
-        # and the wait may have taken long.
+        # Reserving again checks the lease before it costs, and starts the grace anew: an upload
+        # or a wait for a rate limit may have taken long.
         reservation = await self._reserve(job, tools, cost, again=True)
-        await self._record(job, tools, await self._create(job, tools, file_id, reservation))
+        await self._record(job, tools, await self._submit(job, tools, handle, reservation))
         return HandedOver()
 
-    async def _create(
-        self, job: Job, tools: Tools, file_id: str, reservation: Reservation
+    async def _submit(
+        self, job: Job, tools: Tools, handle: str, reservation: Reservation
     ) -> ParseJob:
         try:
-            return await self._provider.create(
-                file_id,
-                tier=self._tier,
-                metadata=metadata_of(job.job_id, job.attempt),
-                webhook=self._webhook,
-            )
+            return await self._client.submit(Submission(handle, str(job.job_id), str(job.attempt)))
         except ProviderError as error:
             if isinstance(error, Unanswered) and error.sent:
                 # The job may exist. The open reservation tells the next try to look for it.
                 raise Deferred("submission_unanswered", str(error), self._grace) from error
             await _settle_unused(job, tools, reservation)
-            raise outcome_of_error(error) from error
+            raise outcome_of_error(error, self._client) from error
 
     async def _record_earlier(
         self, job: Job, tools: Tools, reservation: Reservation, cost: Decimal
@@ -116,12 +105,12 @@ class Submit:
         try:
             found = await self._lookups.submissions(job.job_id, job.attempt, since)
         except ProviderError as error:
-            raise outcome_of_error(error) from error
+            raise outcome_of_error(error, self._client) from error
         for parse_job in found:
             log.info("submission_found", job_id=str(job.job_id), parse_job_id=parse_job.id)
             await self._record(job, tools, parse_job)
             # Its webhook may have come before anybody knew the id.
-            await report(tools.engine, parse_job)
+            await report(tools.engine, self._client, parse_job)
         left = reservation.reserved_at + self._grace - looked_at
         if not found and left > timedelta():
             raise Deferred(
@@ -137,14 +126,14 @@ class Submit:
         )
         if receipt.status == _CANCELLED:
             await self._cancel(job, parse_job)
-        elif self._webhook is None:
+        elif self._client.polled:
             self._polling.add(parse_job.id)
 
     async def _cancel(self, job: Job, parse_job: ParseJob) -> None:
         """Cancel the provider job of a job that an operator has cancelled, to save its cost."""
         ids = {"job_id": str(job.job_id), "parse_job_id": parse_job.id}
         try:
-            await self._provider.cancel(parse_job.id)
+            await self._client.cancel(parse_job.id)
             log.info("submission_cancelled", **ids)
         except (Refused, UnknownParseJob):
             pass
@@ -153,7 +142,7 @@ class Submit:
 
     async def _estimate(self, job: Job, content: bytes) -> Decimal:
         pages = await asyncio.to_thread(count_pages, content, job.mime)
-        return Decimal(CREDITS_A_PAGE[self._tier] * (pages or self._assumed_pages))
+        return self._client.cost(pages or self._assumed_pages)
 
     async def _reserve(
         self, job: Job, tools: Tools, cost: Decimal, *, again: bool = False
@@ -166,7 +155,7 @@ class Submit:
             raise await self._over_budget(job, tools, cost, f"{error}. {error.detail}") from error
 
     async def _over_budget(self, job: Job, tools: Tools, cost: Decimal, text: str) -> Deferred:
-        usual = CREDITS_A_PAGE[self._tier] * self._assumed_pages
+        usual = self._client.cost(self._assumed_pages)
         caps = [cap for cap in await tools.engine.caps_of(job.owner_id) if cap.remaining < cost]
         asked_at = await tools.engine.clock()
         resets = [cap.resets_at - asked_at for cap in caps]

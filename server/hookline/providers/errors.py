@@ -1,0 +1,65 @@
+"""What can go wrong with a call to a provider: one exception for each thing a caller can do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "Misconfigured",
+    "NotReady",
+    "ProviderError",
+    "QuotaSpent",
+    "RateLimited",
+    "Refused",
+    "Unanswered",
+    "UnknownParseJob",
+]
+
+
+class ProviderError(Exception):
+    """The provider did not do what was asked. The message is a sentence."""
+
+
+class RateLimited(ProviderError):
+    """Not done: too many requests. Ask again later, after `retry_after` seconds if it is known."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class QuotaSpent(ProviderError):
+    """Not done: all credits are used. Every other job would be refused now as well."""
+
+
+class Misconfigured(ProviderError):
+    """Not done: the API key or the address is wrong. Every call fails until it is corrected."""
+
+
+class Refused(ProviderError):
+    """Not done, and the same request will never be done.
+
+    `code` names the reason in the history of the job. If `permanent`, every other attempt would be
+    refused as well, and the job fails at once.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "provider_refused", permanent: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.permanent = permanent
+
+
+class NotReady(ProviderError):
+    """The job exists, but its result does not. The job's status says whether it will come."""
+
+
+class UnknownParseJob(ProviderError):
+    """The provider does not know the job, or has forgotten it."""
+
+
+class Unanswered(ProviderError):
+    """No answer, or one that says nothing. If `sent`, the request may have been carried out."""
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
