@@ -1,24 +1,47 @@
-"""The command line as users run it: the real entry point in a process of its own."""
+"""The command line as users run it: the real entry point in a process of its own.
+
+A command that ends by itself is forked from a process that has imported Hookline, unless its
+environment has a variable that Python or the C library reads when it starts.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from pkgutil import iter_modules
 from types import TracebackType
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
+import hookline.cli
+from support.fork_server import ForkServer
 from support.servers import ROOT
 
 Done = subprocess.CompletedProcess[str]
+
+_TIMEOUT = 60
+_READ_AT_START = re.compile("PYTHON|LC_|LANG|TZ|LD_|HOME$").match
+
+
+@cache
+def _fork_server() -> ForkServer:
+    """It ends with this process."""
+    modules = [module.name for module in iter_modules(hookline.cli.__path__, "hookline.cli.")]
+    server = ForkServer("hookline.cli:main", modules)
+    atexit.register(server.close)
+    return server
 
 
 class _KilledOnError(subprocess.Popen[str]):
@@ -42,16 +65,8 @@ class Cli:
         self.directory = directory
 
     def __call__(self, *arguments: object, **environment: str) -> Done:
-        done = subprocess.run(
-            self._command(arguments),
-            cwd=self.directory,
-            env=self._environment(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        run = self._run if any(map(_READ_AT_START, environment)) else self._fork
+        done = run(arguments, environment)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
@@ -63,25 +78,18 @@ class Cli:
             env=self._environment(environment),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=_TIMEOUT,
             check=False,
         )
 
     def on_terminal(self, *arguments: object, columns: int, **environment: str) -> list[str]:
         """The lines that it prints on a terminal with so many columns, without colours."""
         master, terminal = os.openpty()
-        done = subprocess.run(
-            self._command(arguments),
-            cwd=self.directory,
-            env=self._environment({**environment, "COLUMNS": str(columns), "TERM": "xterm"}),
-            stdin=subprocess.DEVNULL,
-            stdout=terminal,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        )
+        environment |= {"COLUMNS": str(columns), "TERM": "xterm"}
+        with open(os.devnull, "wb") as nothing:
+            code = self._forked(arguments, environment, terminal, nothing.fileno())
         os.close(terminal)
-        assert done.returncode == 0
+        assert code == 0
         printed = b""
         with contextlib.suppress(OSError):  # The end of a terminal that is closed.
             while block := os.read(master, 65536):
@@ -100,11 +108,50 @@ class Cli:
             text=True,
         )
 
+    def _run(self, arguments: tuple[object, ...], environment: dict[str, str]) -> Done:
+        return subprocess.run(
+            self._command(arguments),
+            cwd=self.directory,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+
+    def _fork(self, arguments: tuple[object, ...], environment: dict[str, str]) -> Done:
+        with ThreadPoolExecutor(2) as readers:
+            pipes = [os.pipe() for _ in range(2)]
+            printed = [readers.submit(_read, ours) for ours, _ in pipes]
+            with ExitStack() as stack:
+                out, err = (stack.enter_context(open(theirs, "wb")) for _, theirs in pipes)
+                code = self._forked(arguments, environment, out.fileno(), err.fileno())
+        return Done(self._command(arguments), code, *(reader.result() for reader in printed))
+
+    def _forked(
+        self, arguments: tuple[object, ...], environment: dict[str, str], out: int, err: int
+    ) -> int:
+        """Run it with these file descriptors for its output and its errors; its exit code."""
+        with open(os.devnull, "rb") as nothing:
+            return _fork_server().run(
+                list(map(str, arguments)),
+                self._environment(environment),
+                self.directory,
+                (nothing.fileno(), out, err),
+                timeout=_TIMEOUT,
+            )
+
     def _command(self, arguments: tuple[object, ...]) -> list[str]:
         return [sys.executable, "-m", "hookline", *map(str, arguments)]
 
     def _environment(self, given: dict[str, str]) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "server"), **given}
+
+
+def _read(descriptor: int) -> str:
+    with open(descriptor, encoding="utf-8") as stream:
+        return stream.read()
 
 
 def sentence_of(done: Done) -> str:
