@@ -1,7 +1,11 @@
 """What 10^7 jobs cost: webhooks, views and listings, purge, and a transaction that stays open.
 
 `make bench ARGS="growth --jobs 10000000"`. Beside it stands a database of 10^4 jobs on the same
-Postgres 18, which syncs every commit. The large one takes about 2 KB of disk a job, in TMPDIR.
+Postgres 18, which syncs every commit. The large one takes about 4 KB of disk a job, in TMPDIR.
+
+With `--in DIR` both databases stay there and later runs use them again, with the functions and
+views of this checkout. `--only-make` makes them and measures nothing. The output says where the
+data is, to be removed by hand.
 """
 
 from __future__ import annotations
@@ -12,19 +16,22 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 from rich.console import Console
 from rich.table import Table
 
 from bench.many_jobs import make_jobs, submit_job
+from bench.reload import reload_functions
 from bench.thin import describe_server
 from hookline.postgres.migrations import migrate
 from hookline.postgres.pool import open_pool
 from hookline.postgres.views import Views
-from hookline.standalone.embedded import ThrowawayPostgres
+from hookline.standalone.embedded import ProjectPostgres, ThrowawayPostgres
 
 SMALL = 10_000
 WEBHOOKS = 1000
@@ -83,40 +90,71 @@ COMMANDS: dict[str, Callable[[Views], Awaitable[object]]] = {
 }
 
 
+_OPTIONS = {
+    "shared_buffers": "1GB",
+    "maintenance_work_mem": "1GB",
+    "max_wal_size": "4GB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum_naptime": "10s",
+}
+
+
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="growth", description=__doc__)
     parser.add_argument("--jobs", type=int, default=10_000_000)
-    large_jobs = parser.parse_args(arguments).jobs
+    parser.add_argument("--in", dest="directory", type=Path, metavar="DIR")
+    parser.add_argument("--only-make", action="store_true")
+    chosen = parser.parse_args(arguments)
     console = Console()
-    options = {
-        "shared_buffers": "1GB",
-        "maintenance_work_mem": "1GB",
-        "max_wal_size": "4GB",
-        "wal_level": "minimal",
-        "max_wal_senders": "0",
-        "autovacuum_naptime": "10s",
-    }
-    with ThrowawayPostgres(options=options) as postgres:
-        url = postgres.start()
-        small, large = (_make_database(console, url, jobs) for jobs in (SMALL, large_jobs))
+    with _server(chosen.directory) as url:
+        small, large = (_make_database(console, url, jobs) for jobs in (SMALL, chosen.jobs))
         with psycopg.connect(large) as connection:
-            console.print(f"{describe_server(connection)}; {large_jobs:,} jobs against {SMALL:,}")
-            console.print(_sizes(connection, large_jobs))
+            console.print(f"{describe_server(connection)}; {chosen.jobs:,} jobs against {SMALL:,}")
+            console.print(_sizes(connection, chosen.jobs))
+            if chosen.directory is not None:
+                data = connection.execute("show data_directory").fetchone()
+                console.print(f"The data stays in {data and data[0]}")
+        if chosen.only_make:
+            return
         console.print(_webhooks(small, large))
         console.print(_queries(small, large))
         console.print(_purge(large))
         console.print(_held_transaction(large))
 
 
+@contextmanager
+def _server(directory: Path | None) -> Iterator[str]:
+    if directory is None:
+        with ThrowawayPostgres(options=_OPTIONS) as throwaway:
+            yield throwaway.start()
+        return
+    with ProjectPostgres(directory) as kept:
+        with psycopg.connect(kept.start(), autocommit=True) as connection:
+            for name, value in _OPTIONS.items():
+                connection.execute(f"alter system set {name} = '{value}'".encode())
+        kept.stop()
+        yield kept.start()
+
+
 def _make_database(console: Console, url: str, jobs: int) -> str:
+    """Return the URL of the database with so many jobs, which is made if it is not there."""
     started = time.monotonic()
+    name = f"jobs_{jobs}"
+    place = urlsplit(url)._replace(path=f"/{name}").geturl()
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"create database jobs_{jobs}".encode())
-    place = urlsplit(url)._replace(path=f"/jobs_{jobs}").geturl()
-    migrate(place)
-    with psycopg.connect(place, autocommit=True) as connection:
-        make_jobs(connection, jobs)
-        connection.execute("checkpoint")
+        if connection.execute("select from pg_database where datname = %s", [name]).rowcount:
+            reload_functions(place)
+            return place
+        # It gets its name when it is whole.
+        connection.execute(b"drop database if exists unfinished")
+        connection.execute(b"create database unfinished")
+        unfinished = urlsplit(url)._replace(path="/unfinished").geturl()
+        migrate(unfinished)
+        with psycopg.connect(unfinished, autocommit=True) as making:
+            make_jobs(making, jobs)
+            making.execute("checkpoint")
+        connection.execute(f"alter database unfinished rename to {name}".encode())
     console.print(f"{jobs:,} jobs made in {time.monotonic() - started:.0f} s")
     return place
 
@@ -140,10 +178,11 @@ def _webhooks(small: str, large: str) -> Table:
     """One webhook after the other, by one session; rounds alternate."""
     seconds: dict[str, list[float]] = {small: [], large: []}
     wal: dict[str, int] = {}
+    run = uuid4().hex[:8]
     for round_ in range(ROUNDS):
         for place in (small, large):
             with psycopg.connect(place, autocommit=True) as connection:
-                names = [f"new-{round_}-{n}" for n in range(WEBHOOKS // ROUNDS)]
+                names = [f"new-{run}-{round_}-{n}" for n in range(WEBHOOKS // ROUNDS)]
                 for name in names:
                     submit_job(connection, name)
                 before = _wal_position(connection)
