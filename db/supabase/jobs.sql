@@ -5,34 +5,39 @@ begin
   end if;
 
   create or replace view hookline_api.jobs with (security_invoker = true) as
-  select j.job_id,
-         j.document_id,
-         d.owner_id,
-         d.filename,
-         d.mime,
-         d.bytes_len,
-         j.status,
-         j.version,
-         j.attempt,
-         j.upload_confirmed,
-         j.terminal as finished,
-         j.failed,
-         j.last_error ->> 'code' as error_code,
-         j.last_error ->> 'error' as error,
-         j.created_at,
-         j.updated_at,
-         -- After a retry the job still names the content of its earlier attempt.
-         case when j.has_content then j.parsed_path end as parsed_path,
-         case when j.has_content then j.parsed_sha256 end as parsed_sha256
-    from upload_pipeline.upload_jobs as j
-    join upload_pipeline.documents as d on d.document_id = j.document_id;
+  select o.job_id,
+         o.document_id,
+         o.owner_id,
+         o.filename,
+         o.status,
+         o.version,
+         o.attempt,
+         o.max_attempts,
+         o.upload_confirmed,
+         o.terminal,
+         o.failed,
+         o.has_content,
+         o.overdue,
+         o.run_after,
+         o.deadline_at,
+         o.leased_by,
+         o.leased_until,
+         o.correlation_id,
+         o.parsed_path,
+         o.parsed_sha256,
+         o.parsed_bytes,
+         o.last_error,
+         o.created_at,
+         o.updated_at,
+         o.waits_because
+    from upload_pipeline.job_overview as o;
 
-  comment on view hookline_api.jobs is
-    'The jobs of all owners, for the backend: what my_jobs shows, the owner, whether the upload is confirmed, and what '
-    'the last failure said.';
+  comment on view hookline_api.jobs is 'upload_pipeline.job_overview for the backend: the jobs of all owners.';
 
   alter view hookline_api.jobs owner to hookline_owner;
   revoke all on hookline_api.jobs from public;
+  grant select on upload_pipeline.job_overview to service_role;
+  grant execute on function upload_pipeline.clock(), upload_pipeline.in_utc(timestamptz) to service_role;
   grant select on hookline_api.jobs to service_role;
 end;
 $$;

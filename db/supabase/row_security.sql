@@ -15,14 +15,6 @@ begin
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
     on upload_pipeline.events to authenticated;
 
-  -- service_role bypasses row security.
-  grant select (document_id, owner_id, filename, mime, bytes_len)
-    on upload_pipeline.documents to service_role;
-  grant select (
-    job_id, document_id, status, version, terminal, failed, has_content, upload_confirmed, attempt, last_error,
-    parsed_path, parsed_sha256, created_at, updated_at
-  ) on upload_pipeline.upload_jobs to service_role;
-
   -- Dropped first, so that a policy that was changed or lost comes back. `(select auth.uid())` is computed once for
   -- each statement, not once for each row.
   drop policy if exists owner_sees_own_documents on upload_pipeline.documents;

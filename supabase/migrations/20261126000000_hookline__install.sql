@@ -6098,6 +6098,7 @@ select j.job_id,
        j.upload_confirmed,
        j.terminal,
        j.failed,
+       j.has_content,
        j.deadline_at < clock.now as overdue,
        j.run_after,
        j.deadline_at,
@@ -6683,14 +6684,6 @@ begin
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
     on upload_pipeline.events to authenticated;
 
-  -- service_role bypasses row security.
-  grant select (document_id, owner_id, filename, mime, bytes_len)
-    on upload_pipeline.documents to service_role;
-  grant select (
-    job_id, document_id, status, version, terminal, failed, has_content, upload_confirmed, attempt, last_error,
-    parsed_path, parsed_sha256, created_at, updated_at
-  ) on upload_pipeline.upload_jobs to service_role;
-
   -- Dropped first, so that a policy that was changed or lost comes back. `(select auth.uid())` is computed once for
   -- each statement, not once for each row.
   drop policy if exists owner_sees_own_documents on upload_pipeline.documents;
@@ -6802,34 +6795,39 @@ begin
   end if;
 
   create or replace view hookline_api.jobs with (security_invoker = true) as
-  select j.job_id,
-         j.document_id,
-         d.owner_id,
-         d.filename,
-         d.mime,
-         d.bytes_len,
-         j.status,
-         j.version,
-         j.attempt,
-         j.upload_confirmed,
-         j.terminal as finished,
-         j.failed,
-         j.last_error ->> 'code' as error_code,
-         j.last_error ->> 'error' as error,
-         j.created_at,
-         j.updated_at,
-         -- After a retry the job still names the content of its earlier attempt.
-         case when j.has_content then j.parsed_path end as parsed_path,
-         case when j.has_content then j.parsed_sha256 end as parsed_sha256
-    from upload_pipeline.upload_jobs as j
-    join upload_pipeline.documents as d on d.document_id = j.document_id;
+  select o.job_id,
+         o.document_id,
+         o.owner_id,
+         o.filename,
+         o.status,
+         o.version,
+         o.attempt,
+         o.max_attempts,
+         o.upload_confirmed,
+         o.terminal,
+         o.failed,
+         o.has_content,
+         o.overdue,
+         o.run_after,
+         o.deadline_at,
+         o.leased_by,
+         o.leased_until,
+         o.correlation_id,
+         o.parsed_path,
+         o.parsed_sha256,
+         o.parsed_bytes,
+         o.last_error,
+         o.created_at,
+         o.updated_at,
+         o.waits_because
+    from upload_pipeline.job_overview as o;
 
-  comment on view hookline_api.jobs is
-    'The jobs of all owners, for the backend: what my_jobs shows, the owner, whether the upload is confirmed, and what '
-    'the last failure said.';
+  comment on view hookline_api.jobs is 'upload_pipeline.job_overview for the backend: the jobs of all owners.';
 
   alter view hookline_api.jobs owner to hookline_owner;
   revoke all on hookline_api.jobs from public;
+  grant select on upload_pipeline.job_overview to service_role;
+  grant execute on function upload_pipeline.clock(), upload_pipeline.in_utc(timestamptz) to service_role;
   grant select on hookline_api.jobs to service_role;
 end;
 $$;

@@ -48,6 +48,7 @@ class JobOverview:
     upload_confirmed: bool
     terminal: bool
     failed: bool
+    has_content: bool
     overdue: bool | None
     run_after: datetime
     deadline_at: datetime | None

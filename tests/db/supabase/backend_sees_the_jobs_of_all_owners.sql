@@ -19,19 +19,16 @@ language sql as $$
     ) as a (answer)
 $$;
 
-select columns_are(
-  'hookline_api', 'jobs',
-  array[
-    'job_id', 'document_id', 'owner_id', 'filename', 'mime', 'bytes_len', 'status', 'version', 'attempt',
-    'upload_confirmed', 'finished', 'failed', 'error_code', 'error', 'created_at', 'updated_at', 'parsed_path',
-    'parsed_sha256'
-  ],
-  'jobs has exactly these columns'
+select results_eq(
+  $$select attname from pg_attribute where attrelid = 'hookline_api.jobs'::regclass and attnum > 0 order by attnum$$,
+  $$select attname from pg_attribute where attrelid = 'upload_pipeline.job_overview'::regclass and attnum > 0
+     order by attnum$$,
+  'jobs has the columns of job_overview'
 );
 select results_eq(
-  $$select pg_temp.seen('filename, status, upload_confirmed, finished, failed, error_code, error', 'ada', 'service_role')$$,
-  $$values ('a.pdf uploaded f f f'), ('b.pdf failed_parse t t t parse_failed no text')$$,
-  'the backend sees the state and the error of each job'
+  $$select pg_temp.seen('filename, status, terminal, waits_because, last_error ->> ''error''', 'ada', 'service_role')$$,
+  $$values ('a.pdf uploaded f its upload is not confirmed'), ('b.pdf failed_parse t no text')$$,
+  'the backend sees the state of each job, why it waits, and its error'
 );
 select results_eq(
   $$select pg_temp.seen('owner_id', 'ada', 'service_role')$$,
