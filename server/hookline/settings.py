@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hookline.database_url import variable_fault
+from hookline.error import HooklineError
 from hookline.setting_values import (
     ApiKey,
     BaseUrl,
@@ -85,7 +86,7 @@ _SECRETS = ("llamaparse_secrets", "llamacloud_secrets", "push_secrets")
 _STANDARD_EXAMPLE = "whsec_ and 32 random bytes in base64"
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(HooklineError):
     """The configuration is wrong. The message names the variable, the reason and a right value."""
 
 
@@ -300,24 +301,30 @@ def find_env_file() -> Path:
     return ENV_FILE
 
 
-def load(env_file: Path | None = ENV_FILE, *, ignoring: Collection[str] = ()) -> Settings:
+def load(
+    env_file: Path | None = ENV_FILE,
+    *,
+    ignoring: Collection[str] = (),
+    given: Mapping[str, object] | None = None,
+) -> Settings:
     """The settings of the environment and of `env_file`, if that exists. The environment wins.
 
     The default is the file that find_env_file finds; None is no file. Variables named in `ignoring`
-    count as not set. Raises ConfigurationError for the first wrong value.
+    count as not set. Values of `given`, by the names of the variables, win over both. Raises
+    ConfigurationError for the first wrong value.
     """
-    unset = {
+    chosen = {
         str(field.alias): field.default
         for field in Settings.model_fields.values()
         if field.alias in ignoring
-    }
+    } | dict(given or {})
     if env_file is ENV_FILE:
         env_file = find_env_file()
     try:
         if env_file is not None and env_file.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         # Editors on Windows begin a file with a byte order mark.
-        return Settings(_env_file=env_file, _env_file_encoding="utf-8-sig", **unset)  # type: ignore[call-arg]
+        return Settings(_env_file=env_file, _env_file_encoding="utf-8-sig", **chosen)  # type: ignore[call-arg]
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     except UnicodeDecodeError as error:

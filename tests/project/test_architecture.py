@@ -15,6 +15,7 @@ PACKAGE = Path(hookline.__file__).parent
 # From low to high. A module may import from its own part and from lower lines, never from its own
 # line's other parts and never from a higher line.
 LAYERS = (
+    ("error",),
     ("database_url",),
     ("setting_values",),
     ("settings", "timing"),
@@ -25,6 +26,7 @@ LAYERS = (
     ("providers",),
     ("receiver", "worker"),
     ("submission", "doctor"),
+    ("client",),
     ("standalone",),
     ("cli",),
 )

@@ -6,6 +6,8 @@ import re
 
 import psycopg
 
+from hookline.error import HooklineError
+
 __all__ = [
     "ERRORS",
     "BudgetExceeded",
@@ -31,7 +33,7 @@ __all__ = [
 ]
 
 
-class DatabaseError(Exception):
+class DatabaseError(HooklineError):
     """Postgres refused. `detail` and `hint` are those that the SQL function raised."""
 
     def __init__(

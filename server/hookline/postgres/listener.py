@@ -33,12 +33,19 @@ _ANSWER_TIMEOUT = 5.0
 class Listener:
     """Calls `on_notify` with a status, or with None after connecting.
 
-    None means every status: notifications may have been missed before.
+    None means every status: notifications may have been missed before. `on_lost` gets the reason
+    why a connection was lost.
     """
 
-    def __init__(self, conninfo: str, on_notify: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        on_notify: Callable[[str | None], None],
+        on_lost: Callable[[str], None] = lambda reason: log.warning("listen_lost", reason=reason),
+    ) -> None:
         self._conninfo = conninfo
         self._on_notify = on_notify
+        self._on_lost = on_lost
         self.listening = False
 
     async def run(self) -> None:
@@ -48,7 +55,7 @@ class Listener:
             try:
                 await self._listen(backoff)
             except (psycopg.Error, OSError) as error:
-                log.warning("listen_lost", reason=type(error).__name__)
+                self._on_lost(type(error).__name__)
             finally:
                 self.listening = False
             await asyncio.sleep(backoff.next(_LONGEST_PAUSE))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from hookline.error import HooklineError
+
 __all__ = [
     "BegunWrite",
     "MissingObject",
@@ -29,7 +31,7 @@ _PATH = re.compile(rf"storage://({_NAME}{{1,100}}(?:/{_NAME}{{1,255}})+)")
 _LONGEST_PATH = 950
 
 
-class StorageError(Exception):
+class StorageError(HooklineError):
     """The storage is away or busy: the same call may succeed later.
 
     The bytes of a write are still in Postgres, and the drain tries again.

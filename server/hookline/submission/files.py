@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-__all__ = ["Entry", "RawFile", "Unreadable", "find_files", "read_raw"]
+from hookline.error import HooklineError
+
+__all__ = ["Entry", "RawFile", "Unreadable", "find_files", "make_raw", "read_raw"]
 
 # A file is read into memory. The local parser has the same limit.
 _MAX_BYTES = 200 * 2**20
 
 
-class Unreadable(Exception):
+class Unreadable(HooklineError):
     """A file cannot be submitted; `str()` of it is a sentence that names the file."""
 
 
@@ -85,12 +87,26 @@ def read_raw(path: Path) -> RawFile:
         if not path.is_file():
             what = "a directory" if path.is_dir() else "no file"
             raise Unreadable(f"{path} is {what}." if path.exists() else f"{path} does not exist.")
-        if (size := path.stat().st_size) > _MAX_BYTES:
-            raise Unreadable(f"{path} is too large: {size:,} bytes, the limit is {_MAX_BYTES:,}.")
+        _check_size(str(path), path.stat().st_size)
         content = path.read_bytes()
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not content:
-        raise Unreadable(f"{path} is empty.")
-    mime = mimetypes.guess_type(path.name)[0]
-    return RawFile(path.name, content, mime, hashlib.sha256(content).hexdigest())
+    _check_size(str(path), len(content))
+    return make_raw(path.name, content)
+
+
+def make_raw(filename: str, content: bytes, mime: str | None = None) -> RawFile:
+    """The file of a content. Without `mime` it is guessed by the name.
+
+    Raises Unreadable if the content is empty or too large.
+    """
+    _check_size(filename, len(content))
+    mime = mime or mimetypes.guess_type(filename)[0]
+    return RawFile(filename, content, mime, hashlib.sha256(content).hexdigest())
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > _MAX_BYTES:
+        raise Unreadable(f"{name} is too large: {size:,} bytes, the limit is {_MAX_BYTES:,}.")
+    if not size:
+        raise Unreadable(f"{name} is empty.")
