@@ -22,6 +22,7 @@ JOB = JobOverview(
     upload_confirmed=True,
     terminal=False,
     failed=False,
+    has_content=False,
     overdue=False,
     run_after=NOW,
     deadline_at=NOW,

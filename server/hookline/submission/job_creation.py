@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from hookline.postgres.engine import Engine
 from hookline.postgres.records import Receipt
-from hookline.postgres.views import Views
 from hookline.storage.objects import Storage
 from hookline.submission.files import RawFile
+from hookline.submission.job_functions import JobFunctions, JobReader
 
 __all__ = ["make_job"]
 
 
 async def make_job(
-    engine: Engine, views: Views, storage: Storage, raw: RawFile, owner_id: UUID
+    engine: JobFunctions,
+    views: JobReader,
+    storage: Storage,
+    raw: RawFile,
+    owner_id: UUID,
+    correlation_id: str | None = None,
 ) -> Receipt:
     """Create the job of a file, store its raw object and confirm the upload.
 
@@ -30,6 +34,7 @@ async def make_job(
         bytes_len=len(raw.content),
         file_sha256=raw.sha256,
         raw_path=raw_path,
+        correlation_id=correlation_id,
     )
     assert receipt.job_id is not None  # noqa: S101 - every outcome of create_job has a job
     if receipt.outcome == "duplicate":

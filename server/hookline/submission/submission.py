@@ -11,11 +11,12 @@ from uuid import UUID
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, Unavailable
+from hookline.postgres.records import Receipt
 from hookline.postgres.views import JobOverview, Views
 from hookline.storage.objects import Storage, StorageError
 from hookline.submission.files import Entry, Unreadable, read_raw
 from hookline.submission.job_creation import make_job
-from hookline.submission.waiting import UploadedFile, WaitingJobs
+from hookline.submission.waiting import WaitingJobs
 from hookline.timing import Backoff
 
 __all__ = ["UPLOADS", "Submission", "Submitted"]
@@ -50,6 +51,20 @@ class Submitted:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _UploadedFile:
+    """A file that has a job. `started` is time.perf_counter() before it was read."""
+
+    path: Path
+    receipt: Receipt
+    started: float
+
+    @property
+    def job_id(self) -> UUID:
+        assert self.receipt.job_id is not None  # noqa: S101 - every outcome of create_job has a job
+        return self.receipt.job_id
+
+
 class Submission:
     """Files that are submitted for one owner.
 
@@ -78,7 +93,7 @@ class Submission:
         self._follow = follow
         self._on_done = on_done
         self._on_uploaded = on_uploaded
-        self._waiting = WaitingJobs(
+        self._waiting: WaitingJobs[_UploadedFile] = WaitingJobs(
             views, on_end=self._report_end, on_notice=on_notice, patience=patience
         )
         self._fault: DatabaseError | None = None
@@ -133,10 +148,10 @@ class Submission:
             said = " ".join(filter(None, [f"{entry.path} was refused: {error}.", error.hint]))
             self._refuse(entry.path, said, started)
         else:
-            file = UploadedFile(entry.path, receipt, started)
+            file = _UploadedFile(entry.path, receipt, started)
             self._on_uploaded(file.path)
             if self._follow:
-                self._waiting.add(file)
+                self._waiting.add(file.job_id, file)
             else:
                 self._report(file, receipt.status)
 
@@ -153,7 +168,7 @@ class Submission:
         seconds = time.perf_counter() - started
         self._on_done(Submitted(path, None, None, "error", None, None, error, seconds))
 
-    def _report_end(self, file: UploadedFile, job: JobOverview | None) -> None:
+    def _report_end(self, file: _UploadedFile, job: JobOverview | None) -> None:
         if job is None:
             self._report(
                 file, None, error=f"{file.path}: its job is gone, it was erased or purged."
@@ -169,7 +184,7 @@ class Submission:
 
     def _report(
         self,
-        file: UploadedFile,
+        file: _UploadedFile,
         status: str | None,
         *,
         code: str | None = None,

@@ -1,0 +1,41 @@
+"""What a submission calls: the functions of Engine and Views, or those of a Supabase project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from hookline.postgres.records import Receipt
+from hookline.postgres.views import JobOverview
+
+__all__ = ["JobFunctions", "JobReader"]
+
+
+class JobFunctions(Protocol):
+    """The functions about one job. Engine documents them. They may raise DatabaseError."""
+
+    async def create_job(
+        self,
+        *,
+        owner_id: UUID,
+        filename: str,
+        mime: str | None,
+        bytes_len: int,
+        file_sha256: str,
+        raw_path: str,
+        correlation_id: str | None = None,
+    ) -> Receipt: ...
+
+    async def confirm_upload(self, job_id: UUID, bytes_len: int, file_sha256: str) -> Receipt: ...
+
+    async def retry_job(self, job_id: UUID, reason: str | None = None) -> Receipt: ...
+
+    async def cancel_job(self, job_id: UUID, reason: str | None = None) -> Receipt: ...
+
+
+class JobReader(Protocol):
+    """The rows of job_overview. It may raise DatabaseError."""
+
+    async def jobs_of(self, job_ids: list[UUID]) -> Sequence[JobOverview]:
+        """The jobs with these ids, as far as they exist, in any order."""
