@@ -78,6 +78,11 @@ class Workplace:
     def parsed_job(self, text: str = DOCUMENT) -> UUID:
         """Make a parsed job and write its object."""
         job_id = self.uploaded_job()
+        self.parse(job_id, text)
+        return job_id
+
+    def parse(self, job_id: UUID, text: str = DOCUMENT) -> None:
+        """Let the result of a job arrive."""
         content = text.encode()
         kept = self.one(
             "select ordinal, path from upload_pipeline.receive_content(source => 'test',"
@@ -92,7 +97,6 @@ class Workplace:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
         self.query("select upload_pipeline.finish_content(%s, %s)", job_id, kept["ordinal"])
-        return job_id
 
     def job(self, job_id: UUID) -> DictRow:
         return self.one("select * from upload_pipeline.upload_jobs where job_id = %s", job_id)

@@ -1,0 +1,1 @@
+"""What an application calls: submit documents, wait for their jobs, read the markdown."""
