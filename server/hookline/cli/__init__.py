@@ -29,7 +29,7 @@ __all__ = ["main", "make_app"]
 _COMMANDS = {
     "On this machine": ("up", "demo"),
     "Run": ("serve", "work", "migrate", "doctor"),
-    "Jobs": ("submit", "jobs", "job", "retry", "cancel", "deliveries", "url"),
+    "Jobs": ("submit", "jobs", "job", "cat", "retry", "cancel", "deliveries", "url"),
     "The state machine": ("diagram",),
 }
 
