@@ -32,6 +32,12 @@ language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- The jobs that are due are read in order from their index, whatever number of jobs the planner expects.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
@@ -41,7 +47,18 @@ declare
 begin
   perform upload_pipeline.check_isolation();
 
-  select s.terminal, s.claimable, s.paused_until > v_now as paused into v_stage
+  select s.terminal, s.claimable, s.paused_until > v_now as paused,
+         exists (
+           select from upload_pipeline.upload_jobs as j where j.lease_token is not null and j.leased_until < v_now
+         ) as has_expired,
+         -- Given by a clock that was ahead.
+         exists (
+           select
+             from upload_pipeline.upload_jobs as j
+            where j.lease_token is not null
+              and j.leased_until > v_now + interval '1 day 1 minute'
+         ) as has_early
+    into v_stage
     from upload_pipeline.statuses as s
    where s.status = claim_jobs.status;
 
@@ -61,7 +78,9 @@ begin
 
   -- A swept job becomes due later than v_now, so this call does not claim it. Postgres would check the foreign keys of
   -- a row that is written twice, which locks the document.
-  perform upload_pipeline.sweep_leases(greatest(batch, 10));
+  if v_stage.has_expired or v_stage.has_early then
+    perform upload_pipeline.sweep_leases(greatest(batch, 10));
+  end if;
 
   if v_stage.paused then
     return;
