@@ -33,6 +33,7 @@ begin;
 \ir functions/internal/uuid7.sql
 \ir functions/internal/check_isolation.sql
 \ir functions/internal/check_correlation_id.sql
+\ir functions/internal/provider_of.sql
 
 -- The state machine, as data
 \ir tables/error_codes.sql

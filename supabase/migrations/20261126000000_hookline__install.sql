@@ -331,6 +331,25 @@ comment on function upload_pipeline.check_correlation_id(text) is 'Checks a corr
 
 revoke all on function upload_pipeline.check_correlation_id(text) from public;
 
+-- db/functions/internal/provider_of.sql
+-- Changes nothing. Sources are named after their provider. LlamaParse is the parser of LlamaCloud: one provider job may
+-- be reported by an event of LlamaCloud and by an envelope.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.provider_of(source text)
+returns text
+language sql
+immutable
+parallel safe
+begin atomic
+  select coalesce(nullif(nullif(provider_of.source, 'llamaparse'), 'llamaparse_push'), 'llamacloud');
+end;
+
+comment on function upload_pipeline.provider_of(text) is
+  'The provider whose ids the deliveries of a source name: llamacloud for the sources llamaparse and '
+  'llamaparse_push, otherwise the source itself.';
+
+revoke all on function upload_pipeline.provider_of(text) from public;
+
 -- The state machine, as data
 
 -- db/tables/error_codes.sql
@@ -857,13 +876,15 @@ comment on column upload_pipeline.events.ts is 'When it happened. Never earlier 
 
 -- db/tables/provider_jobs.sql
 create table upload_pipeline.provider_jobs (
+  provider text not null default 'llamacloud',
   parse_job_id text not null,
   job_id uuid not null,
   attempt integer not null,
   recorded_at timestamptz not null default upload_pipeline.clock(),
-  constraint provider_jobs_pkey primary key (parse_job_id),
+  constraint provider_jobs_pkey primary key (parse_job_id, provider),
   constraint provider_job_is_of_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint times_are_between_2000_and_9999 check (
@@ -874,8 +895,8 @@ create table upload_pipeline.provider_jobs (
 create index provider_jobs_by_job on upload_pipeline.provider_jobs (job_id, attempt);
 
 comment on table upload_pipeline.provider_jobs is
-  'The provider''s own ids, and which attempt of which job each belongs to. An attempt may have several, when a '
-  'submission was repeated because no answer came.';
+  'The providers'' own ids, and which attempt of which job each belongs to. Two providers may use the same id. An '
+  'attempt may have several, when a submission was repeated because no answer came.';
 
 -- Content that was received, webhooks that were received, objects to delete
 
@@ -2146,8 +2167,13 @@ revoke all on function upload_pipeline.lock_provider_job(text) from public;
 
 -- db/functions/internal/delivery/lock_answered_job.sql
 -- Changes nothing. Locks the job that a delivery answers, and checks that the ids belong together.
--- Locks: document (if a report is parked), job. Calls: lock_job.
-create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
+-- Locks: document (if a report is parked), job. Calls: lock_job, provider_of.
+create or replace function upload_pipeline.lock_answered_job(
+  job_id uuid,
+  document_id uuid,
+  provider text,
+  parse_job_id text
+)
 returns upload_pipeline.upload_jobs
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -2162,6 +2188,7 @@ begin
     select
       from upload_pipeline.webhook_deliveries as d
      where d.parse_job_id = lock_answered_job.parse_job_id
+       and upload_pipeline.provider_of(d.source) = lock_answered_job.provider
        and d.job_id is null
        and d.outcome = 'parked'
   ) then
@@ -2184,6 +2211,7 @@ begin
   select p.job_id into v_other_job_id
     from upload_pipeline.provider_jobs as p
    where p.parse_job_id = lock_answered_job.parse_job_id
+     and p.provider = lock_answered_job.provider
      and p.job_id <> v_job.job_id;
   if found then
     raise exception 'provider job % does not belong to job %', lock_answered_job.parse_job_id, v_job.job_id
@@ -2196,11 +2224,11 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
+comment on function upload_pipeline.lock_answered_job(uuid, uuid, text, text) is
   'Locks the job that a delivery answers and answers its row. An id that is null is not checked. Raises UP001, '
   'UP004.';
 
-revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;
+revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text, text) from public;
 
 -- db/functions/internal/delivery/answer_is_stale.sql
 -- Changes nothing. An unknown provider job is taken for one of the current attempt, because its callback may come
@@ -2220,7 +2248,12 @@ begin
   return coalesce(
     coalesce(
       answer_is_stale.attempt,
-      (select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = answer_is_stale.parse_job_id)
+      (
+        select max(p.attempt)
+          from upload_pipeline.provider_jobs as p
+         where p.parse_job_id = answer_is_stale.parse_job_id
+           and p.job_id = job.job_id
+      )
     ) < job.attempt,
     false
   );
@@ -2470,7 +2503,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_attempt integer := (
-    select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = apply_report.parse_job_id
+    select max(p.attempt)
+      from upload_pipeline.provider_jobs as p
+     where p.parse_job_id = apply_report.parse_job_id
+       and p.job_id = job.job_id
   );
   v_step upload_pipeline.step;
 begin
@@ -2511,6 +2547,7 @@ revoke all on function upload_pipeline.apply_report(
 -- submitted.
 -- Locks: none (the caller holds that of the provider job). Calls: none.
 create or replace function upload_pipeline.link_provider_job(
+  provider text,
   parse_job_id text,
   job_id uuid,
   attempt integer,
@@ -2525,8 +2562,10 @@ begin
     return;
   end if;
 
-  insert into upload_pipeline.provider_jobs as p (parse_job_id, job_id, attempt)
-  values (link_provider_job.parse_job_id, link_provider_job.job_id, link_provider_job.attempt)
+  insert into upload_pipeline.provider_jobs as p (provider, parse_job_id, job_id, attempt)
+  values (
+    link_provider_job.provider, link_provider_job.parse_job_id, link_provider_job.job_id, link_provider_job.attempt
+  )
   on conflict on constraint provider_jobs_pkey do update
      set attempt = excluded.attempt
    where link_provider_job.submitted
@@ -2534,16 +2573,16 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.link_provider_job(text, uuid, integer, boolean) is
+comment on function upload_pipeline.link_provider_job(text, text, uuid, integer, boolean) is
   'Records that a provider job belongs to this attempt of this job. Does nothing if parse_job_id is null.';
 
-revoke all on function upload_pipeline.link_provider_job(text, uuid, integer, boolean) from public;
+revoke all on function upload_pipeline.link_provider_job(text, text, uuid, integer, boolean) from public;
 
 -- db/functions/internal/delivery/apply_parked_reports.sql
 -- Moves the job by each parked delivery and gives the deliveries their outcome. The caller holds the lock of the
 -- provider job.
--- Locks: job, delivery. Calls: apply_report, lock_job.
-create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid)
+-- Locks: job, delivery. Calls: apply_report, lock_job, provider_of.
+create or replace function upload_pipeline.apply_parked_reports(provider text, parse_job_id text, job_id uuid)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -2556,6 +2595,7 @@ begin
     select d.source, d.delivery_id, d.code, d.payload, d.correlation_id
       from upload_pipeline.webhook_deliveries as d
      where d.parse_job_id = apply_parked_reports.parse_job_id
+       and upload_pipeline.provider_of(d.source) = apply_parked_reports.provider
        and d.job_id is null
        and d.outcome = 'parked'
      order by d.first_seen, d.source, d.delivery_id
@@ -2578,10 +2618,10 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.apply_parked_reports(text, uuid) is
+comment on function upload_pipeline.apply_parked_reports(text, text, uuid) is
   'Applies the deliveries that were parked for a provider job to the job that it belongs to, in order of arrival.';
 
-revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from public;
+revoke all on function upload_pipeline.apply_parked_reports(text, text, uuid) from public;
 
 -- db/functions/internal/delivery/take_deliveries.sql
 -- Takes many deliveries without content, and does not wait for the jobs that other sessions hold. First it takes the
@@ -2591,7 +2631,8 @@ revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from pub
 -- is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery that shares
 -- its id or document with an earlier one of the call is `late`: take it again in a call of its own.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, uuid7, write_steps.
+-- Calls: apply_parked_reports, clock, invalid_argument_of, provider_of, raise_conflict, report_step, uuid7,
+-- write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
 returns upload_pipeline.answer[]
 language plpgsql
@@ -2629,11 +2670,14 @@ begin
                select
                  from upload_pipeline.webhook_deliveries as w
                 where w.parse_job_id = d.parse_job_id
+                  and upload_pipeline.provider_of(w.source) = upload_pipeline.provider_of(d.source)
                   and w.job_id is null
                   and w.outcome = 'parked'
              ) as is_parked
         from unnest(deliveries) as d
-        left join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+        left join upload_pipeline.provider_jobs as p
+          on p.parse_job_id = d.parse_job_id
+         and p.provider = upload_pipeline.provider_of(d.source)
         join upload_pipeline.upload_jobs as j on j.job_id = coalesce(d.job_id, p.job_id)
        where d.code is not null
          for no key update of j skip locked
@@ -2662,7 +2706,9 @@ begin
                row_number() over (partition by d.parse_job_id order by d.ordinality) as nth_of_provider_job,
                row_number() over (partition by j.document_id order by d.ordinality) as nth_of_document
           from unnest(deliveries) with ordinality as d
-          left join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+          left join upload_pipeline.provider_jobs as p
+            on p.parse_job_id = d.parse_job_id
+           and p.provider = upload_pipeline.provider_of(d.source)
           left join upload_pipeline.upload_jobs as j on j.job_id = coalesce(d.job_id, p.job_id)
       ) as d
      where d.nth_of_id > 1
@@ -2732,6 +2778,7 @@ begin
                    select
                      from upload_pipeline.webhook_deliveries as i
                     where i.parse_job_id = d.parse_job_id
+                      and upload_pipeline.provider_of(i.source) = upload_pipeline.provider_of(d.source)
                       and i.job_id is null
                       and i.outcome = 'ignored'
                       and i.code is not null
@@ -2750,6 +2797,7 @@ begin
           select k.job_id, k.attempt
             from upload_pipeline.provider_jobs as k
            where k.parse_job_id = d.parse_job_id
+             and k.provider = upload_pipeline.provider_of(d.source)
           offset 0
         ) as p on true
         left join lateral (
@@ -2781,8 +2829,9 @@ begin
   end if;
 
   if v_unlinked is not null then
-    insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)
-    select (deliveries[u.number]).parse_job_id, j.job_id, j.attempt
+    insert into upload_pipeline.provider_jobs (provider, parse_job_id, job_id, attempt)
+    select upload_pipeline.provider_of((deliveries[u.number]).source), (deliveries[u.number]).parse_job_id, j.job_id,
+           j.attempt
       from unnest(v_unlinked) as u (number)
       join upload_pipeline.upload_jobs as j on j.job_id = (v_answers[u.number]).job_id;
   end if;
@@ -2831,7 +2880,10 @@ begin
   if v_documents is not null then
     foreach v_answer in array v_answers loop
       if v_answer.outcome = 'applied' then
-        perform upload_pipeline.apply_parked_reports(deliveries[v_answer.number].parse_job_id, v_answer.job_id);
+        perform upload_pipeline.apply_parked_reports(
+          upload_pipeline.provider_of(deliveries[v_answer.number].source), deliveries[v_answer.number].parse_job_id,
+          v_answer.job_id
+        );
       end if;
     end loop;
   end if;
@@ -2849,7 +2901,8 @@ revoke all on function upload_pipeline.take_deliveries(upload_pipeline.delivery[
 -- db/functions/internal/delivery/refuse_delivery.sql
 -- Changes nothing. take_deliveries only says that a delivery is refused; this function finds out why. Few deliveries
 -- are refused.
--- Locks: document (if a report is parked), job. Calls: check_delivery_arguments, lock_answered_job, raise_conflict.
+-- Locks: document (if a report is parked), job. Calls: check_delivery_arguments, lock_answered_job,
+-- provider_of, raise_conflict.
 create or replace function upload_pipeline.refuse_delivery(delivery upload_pipeline.delivery)
 returns void
 language plpgsql
@@ -2857,7 +2910,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_job_id uuid := coalesce(delivery.job_id, (
-    select p.job_id from upload_pipeline.provider_jobs as p where p.parse_job_id = delivery.parse_job_id
+    select p.job_id
+      from upload_pipeline.provider_jobs as p
+     where p.parse_job_id = delivery.parse_job_id
+       and p.provider = upload_pipeline.provider_of(delivery.source)
   ));
 begin
   perform upload_pipeline.check_delivery_arguments(
@@ -2865,7 +2921,9 @@ begin
     delivery.parse_job_id, delivery.payload, delivery.correlation_id, false
   );
   if delivery.code is not null and v_job_id is not null then
-    perform upload_pipeline.lock_answered_job(v_job_id, delivery.document_id, delivery.parse_job_id);
+    perform upload_pipeline.lock_answered_job(
+      v_job_id, delivery.document_id, upload_pipeline.provider_of(delivery.source), delivery.parse_job_id
+    );
   end if;
 
   select w.job_id into v_job_id
@@ -3094,7 +3152,7 @@ revoke all on function upload_pipeline.cancel_deletion(text) from public;
 -- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
 -- path while a document needs it.
 -- Locks: document, job (all jobs of the documents), deletion, content, delivery.
--- Calls: check_isolation, queue_deletion.
+-- Calls: check_isolation, provider_of, queue_deletion.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -3147,7 +3205,10 @@ begin
    using (
      select w.source, w.delivery_id
        from upload_pipeline.provider_jobs as p
-       join upload_pipeline.webhook_deliveries as w on w.parse_job_id = p.parse_job_id and w.job_id is null
+       join upload_pipeline.webhook_deliveries as w
+         on w.parse_job_id = p.parse_job_id
+        and upload_pipeline.provider_of(w.source) = p.provider
+        and w.job_id is null
       where p.job_id = any (v_job_ids)
       order by w.first_seen, w.source, w.delivery_id
         for update of w
@@ -3425,7 +3486,7 @@ grant execute on function upload_pipeline.receive_events(upload_pipeline.deliver
 -- Takes one proven delivery without content: counts it once, moves its job and writes the event, in one transaction.
 -- It waits for its locks, and then does what receive_events does.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: lock_provider_job, refuse_delivery, take_deliveries.
+-- Calls: lock_provider_job, provider_of, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_event(
   source text,
   delivery_id text,
@@ -3457,7 +3518,10 @@ begin
   for v_round in 1 .. 2 loop
     if code is not null then
       v_job_id := coalesce(receive_event.job_id, (
-        select p.job_id from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_event.parse_job_id
+        select p.job_id
+          from upload_pipeline.provider_jobs as p
+         where p.parse_job_id = receive_event.parse_job_id
+           and p.provider = upload_pipeline.provider_of(receive_event.source)
       ));
       -- The document is locked before the job: take_deliveries says why.
       perform
@@ -3468,6 +3532,7 @@ begin
            select
              from upload_pipeline.webhook_deliveries as w
             where w.parse_job_id = receive_event.parse_job_id
+              and upload_pipeline.provider_of(w.source) = upload_pipeline.provider_of(receive_event.source)
               and w.job_id is null
               and w.outcome = 'parked'
          )
@@ -3517,7 +3582,7 @@ grant execute on function upload_pipeline.receive_event(
 -- commit, whatever storage does later. If it is null, only the caller has them.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
 -- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job, lock_answered_job,
--- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery, write_content.
+-- lock_provider_job, provider_of, receipt_of, record_delivery, touch_applied_delivery, write_content.
 create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -3569,7 +3634,9 @@ begin
     correlation_id, true, attempt
   );
   perform upload_pipeline.lock_provider_job(parse_job_id);
-  v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
+  v_job := upload_pipeline.lock_answered_job(
+    job_id, document_id, upload_pipeline.provider_of(source), parse_job_id
+  );
 
   v_receipt := upload_pipeline.touch_applied_delivery(
     source, delivery_id, body_sha256, v_job.job_id
@@ -3596,7 +3663,12 @@ begin
   if v_outcome in ('kept', 'unrecognised') then
     v_attempt := coalesce(
       receive_content.attempt,
-      (select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_content.parse_job_id),
+      (
+        select max(p.attempt)
+          from upload_pipeline.provider_jobs as p
+         where p.parse_job_id = receive_content.parse_job_id
+           and p.job_id = v_job.job_id
+      ),
       v_job.attempt
     );
     v_content := upload_pipeline.write_content(
@@ -3620,8 +3692,12 @@ begin
   );
 
   if v_content.ordinal is not null then
-    perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_attempt);
-    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
+    perform upload_pipeline.link_provider_job(
+      upload_pipeline.provider_of(source), parse_job_id, v_job.job_id, v_attempt
+    );
+    perform upload_pipeline.apply_parked_reports(
+      upload_pipeline.provider_of(source), parse_job_id, v_job.job_id
+    );
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);
@@ -4580,7 +4656,7 @@ grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) t
 -- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
 -- It applies those of one provider job, because that lock comes before all others.
 -- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
--- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job.
+-- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job, provider_of.
 create or replace function upload_pipeline.apply_parked()
 returns text
 language plpgsql
@@ -4595,20 +4671,21 @@ begin
   perform upload_pipeline.check_isolation();
 
   with due as materialized (
-    select d.parse_job_id
+    select d.parse_job_id, upload_pipeline.provider_of(d.source) as provider
       from upload_pipeline.webhook_deliveries as d
      where d.outcome = 'parked'
        and d.check_after <= v_now
      order by d.check_after
      limit 100
   )
-  select p.parse_job_id, p.job_id into v_known
+  select p.provider, p.parse_job_id, p.job_id into v_known
     from due
     -- With offset 0 the primary key is looked up for each row, whatever number of rows the planner expects.
     cross join lateral (
-      select k.parse_job_id, k.job_id
+      select k.provider, k.parse_job_id, k.job_id
         from upload_pipeline.provider_jobs as k
        where k.parse_job_id = due.parse_job_id
+         and k.provider = due.provider
       offset 0
     ) as p
    limit 1;
@@ -4641,7 +4718,7 @@ begin
      for key share of d;
   if found then
     perform upload_pipeline.lock_job(v_known.job_id);
-    perform upload_pipeline.apply_parked_reports(v_known.parse_job_id, v_known.job_id);
+    perform upload_pipeline.apply_parked_reports(v_known.provider, v_known.parse_job_id, v_known.job_id);
   end if;
 
   return v_known.parse_job_id;
@@ -4784,6 +4861,7 @@ begin
     select
       from upload_pipeline.provider_jobs as p
      where p.parse_job_id = settle_credits.parse_job_id
+       and p.job_id = settle_credits.job_id
        and p.recorded_at <= v_settled_at
   ) then
     return 'duplicate';
@@ -4892,7 +4970,8 @@ create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
   parse_job_id text,
-  correlation_id text default null
+  correlation_id text default null,
+  provider text default 'llamacloud'
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -4905,32 +4984,35 @@ declare
   v_event upload_pipeline.events;
   v_submitted upload_pipeline.events;
 begin
-  if record_submission.parse_job_id is null or length(record_submission.parse_job_id) not between 1 and 200
+  if record_submission.provider is null or record_submission.provider !~ '^[a-z][a-z0-9_]{0,62}$'
+    or record_submission.parse_job_id is null or length(record_submission.parse_job_id) not between 1 and 200
     or record_submission.attempt is null or record_submission.attempt < 1
   then
     raise exception 'a submission of job % cannot have attempt % and provider job %',
       record_submission.job_id, coalesce(attempt::text, 'null'),
       coalesce(quote_literal(left(parse_job_id, 200)), 'null')
       using errcode = 'UP006',
-            detail = 'attempt counts from 1; parse_job_id has 1 to 200 characters.',
+            detail = 'attempt counts from 1; parse_job_id has 1 to 200 characters; provider is a word in lower case.',
             hint = 'Pass the attempt that was submitted and the id that the provider answered with.';
   end if;
 
   perform upload_pipeline.check_correlation_id(correlation_id);
   perform upload_pipeline.lock_provider_job(parse_job_id);
-  v_job := upload_pipeline.lock_answered_job(job_id, null, parse_job_id);
+  v_job := upload_pipeline.lock_answered_job(job_id, null, provider, parse_job_id);
 
   if attempt >= v_job.attempt then
     v_submitted := upload_pipeline.move_job(
       job => v_job,
       step => upload_pipeline.resolve_step(v_job.status, 'parse_submitted'),
-      payload => jsonb_build_object('parse_job_id', parse_job_id, 'attempt', attempt),
+      payload => jsonb_build_object('provider', provider, 'parse_job_id', parse_job_id, 'attempt', attempt),
       correlation_id => record_submission.correlation_id
     );
   end if;
 
-  perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
-  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
+  perform upload_pipeline.link_provider_job(
+    provider, parse_job_id, v_job.job_id, attempt, submitted => true
+  );
+  perform upload_pipeline.apply_parked_reports(provider, parse_job_id, v_job.job_id);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
   v_event.event_id := v_submitted.event_id;
@@ -4941,14 +5023,14 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.record_submission(uuid, integer, text, text) is
+comment on function upload_pipeline.record_submission(uuid, integer, text, text, text) is
   'Keeps the id that the provider gave to an attempt, and moves the job to parse_queued if it still waits to be '
   'submitted. Then it applies the deliveries that were parked for that id, so the status in the receipt may be '
   'further on. Outcomes: applied, stale (the job had moved or the attempt is over; the id is kept all the same). '
   'Safe to repeat. Raises UP001, UP004, UP006; 55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.record_submission(uuid, integer, text, text) from public;
-grant execute on function upload_pipeline.record_submission(uuid, integer, text, text) to hookline_worker;
+revoke all on function upload_pipeline.record_submission(uuid, integer, text, text, text) from public;
+grant execute on function upload_pipeline.record_submission(uuid, integer, text, text, text) to hookline_worker;
 
 -- Functions of hookline_operator
 
@@ -5505,8 +5587,13 @@ grant execute on function upload_pipeline.discard_content(uuid, integer) to hook
 -- Gives parked deliveries the outcome ignored, or links their provider job to a job and applies them. Later reports of
 -- the provider job find the decision: the link, or an ignored delivery (receive_event).
 -- Locks: provider job (advisory), document, job, delivery.
--- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job, receipt_of.
-create or replace function upload_pipeline.settle_parked(parse_job_id text, job_id uuid default null)
+-- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job,
+-- provider_of, receipt_of.
+create or replace function upload_pipeline.settle_parked(
+  parse_job_id text,
+  job_id uuid default null,
+  provider text default 'llamacloud'
+)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -5518,18 +5605,22 @@ declare
 begin
   perform upload_pipeline.lock_provider_job(parse_job_id);
   if settle_parked.job_id is not null then
-    v_job := upload_pipeline.lock_answered_job(settle_parked.job_id, null, settle_parked.parse_job_id);
+    v_job := upload_pipeline.lock_answered_job(
+      settle_parked.job_id, null, settle_parked.provider, settle_parked.parse_job_id
+    );
   end if;
 
   perform
     from upload_pipeline.webhook_deliveries as d
    where d.parse_job_id = settle_parked.parse_job_id
+     and upload_pipeline.provider_of(d.source) = settle_parked.provider
      and d.job_id is null
      and d.outcome = 'parked'
    order by d.first_seen, d.source, d.delivery_id
      for no key update;
   if not found then
-    raise exception 'no delivery is parked for provider job %', coalesce(quote_literal(left(parse_job_id, 200)), 'null')
+    raise exception 'no delivery is parked for provider job % of %',
+      coalesce(quote_literal(left(parse_job_id, 200)), 'null'), coalesce(quote_literal(left(provider, 200)), 'null')
       using errcode = 'UP001',
             detail = 'A delivery is parked while it is not known which job its provider job belongs to.',
             hint = 'See upload_pipeline.delivery_log where outcome = ''parked''.';
@@ -5539,6 +5630,7 @@ begin
     update upload_pipeline.webhook_deliveries as d
        set outcome = 'ignored'
      where d.parse_job_id = settle_parked.parse_job_id
+       and upload_pipeline.provider_of(d.source) = settle_parked.provider
        and d.job_id is null
        and d.outcome = 'parked';
 
@@ -5546,21 +5638,21 @@ begin
   end if;
 
   v_version := v_job.version;
-  perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_job.attempt);
-  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
+  perform upload_pipeline.link_provider_job(provider, parse_job_id, v_job.job_id, v_job.attempt);
+  perform upload_pipeline.apply_parked_reports(provider, parse_job_id, v_job.job_id);
   v_job := upload_pipeline.lock_job(v_job.job_id);
 
   return upload_pipeline.receipt_of(case when v_job.version > v_version then 'applied' else 'stale' end, v_job);
 end;
 $$;
 
-comment on function upload_pipeline.settle_parked(text, uuid) is
+comment on function upload_pipeline.settle_parked(text, uuid, text) is
   'Decides on deliveries that are parked: their provider job belongs to the current attempt of this job; or, with '
   'job_id null, to no job of ours, and later reports of it are ignored too. Outcomes: applied, stale (the job did '
   'not move by them), ignored. Raises UP001, UP004.';
 
-revoke all on function upload_pipeline.settle_parked(text, uuid) from public;
-grant execute on function upload_pipeline.settle_parked(text, uuid) to hookline_operator;
+revoke all on function upload_pipeline.settle_parked(text, uuid, text) from public;
+grant execute on function upload_pipeline.settle_parked(text, uuid, text) to hookline_operator;
 
 -- db/functions/internal/count_purgeable.sql
 -- Changes nothing.
@@ -5868,7 +5960,7 @@ grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator
 -- db/functions/operator/check_integrity.sql
 -- Changes nothing. A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off,
 -- after a step that was written by hand with a wrong time, or after a fault of the disk.
--- Locks: none. Calls: none.
+-- Locks: none. Calls: provider_of.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
@@ -5954,7 +6046,7 @@ as $$
   union all
   select 'row_without_job', r.job_id, r.what
     from (
-      select p.job_id, format('provider job %s', p.parse_job_id) as what
+      select p.job_id, format('provider job %s of %s', p.parse_job_id, p.provider) as what
         from upload_pipeline.provider_jobs as p
       union all
       select c.job_id, format('content %s', c.ordinal)
@@ -5985,7 +6077,9 @@ as $$
   union all
   select 'parked_though_known', p.job_id, format('delivery %s of %s', d.delivery_id, d.source)
     from upload_pipeline.webhook_deliveries as d
-    join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+    join upload_pipeline.provider_jobs as p
+      on p.parse_job_id = d.parse_job_id
+     and p.provider = upload_pipeline.provider_of(d.source)
    where d.outcome = 'parked';
 $$;
 
@@ -7121,6 +7215,7 @@ begin
 
   alter function upload_pipeline.clock() set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.uuid7() set search_path = pg_catalog, pg_temp;
+  alter function upload_pipeline.provider_of(text) set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.report_step(
     uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
   ) set search_path = pg_catalog, pg_temp;

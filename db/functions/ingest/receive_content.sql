@@ -3,7 +3,7 @@
 -- commit, whatever storage does later. If it is null, only the caller has them.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
 -- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job, lock_answered_job,
--- lock_provider_job, receipt_of, record_delivery, touch_applied_delivery, write_content.
+-- lock_provider_job, provider_of, receipt_of, record_delivery, touch_applied_delivery, write_content.
 create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -55,7 +55,9 @@ begin
     correlation_id, true, attempt
   );
   perform upload_pipeline.lock_provider_job(parse_job_id);
-  v_job := upload_pipeline.lock_answered_job(job_id, document_id, parse_job_id);
+  v_job := upload_pipeline.lock_answered_job(
+    job_id, document_id, upload_pipeline.provider_of(source), parse_job_id
+  );
 
   v_receipt := upload_pipeline.touch_applied_delivery(
     source, delivery_id, body_sha256, v_job.job_id
@@ -82,7 +84,12 @@ begin
   if v_outcome in ('kept', 'unrecognised') then
     v_attempt := coalesce(
       receive_content.attempt,
-      (select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_content.parse_job_id),
+      (
+        select max(p.attempt)
+          from upload_pipeline.provider_jobs as p
+         where p.parse_job_id = receive_content.parse_job_id
+           and p.job_id = v_job.job_id
+      ),
       v_job.attempt
     );
     v_content := upload_pipeline.write_content(
@@ -106,8 +113,12 @@ begin
   );
 
   if v_content.ordinal is not null then
-    perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, v_attempt);
-    perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
+    perform upload_pipeline.link_provider_job(
+      upload_pipeline.provider_of(source), parse_job_id, v_job.job_id, v_attempt
+    );
+    perform upload_pipeline.apply_parked_reports(
+      upload_pipeline.provider_of(source), parse_job_id, v_job.job_id
+    );
   end if;
 
   return upload_pipeline.receipt_of(v_outcome, v_job, ordinal => v_content.ordinal, path => v_content.path);

@@ -1,7 +1,7 @@
 -- Takes one proven delivery without content: counts it once, moves its job and writes the event, in one transaction.
 -- It waits for its locks, and then does what receive_events does.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: lock_provider_job, refuse_delivery, take_deliveries.
+-- Calls: lock_provider_job, provider_of, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_event(
   source text,
   delivery_id text,
@@ -33,7 +33,10 @@ begin
   for v_round in 1 .. 2 loop
     if code is not null then
       v_job_id := coalesce(receive_event.job_id, (
-        select p.job_id from upload_pipeline.provider_jobs as p where p.parse_job_id = receive_event.parse_job_id
+        select p.job_id
+          from upload_pipeline.provider_jobs as p
+         where p.parse_job_id = receive_event.parse_job_id
+           and p.provider = upload_pipeline.provider_of(receive_event.source)
       ));
       -- The document is locked before the job: take_deliveries says why.
       perform
@@ -44,6 +47,7 @@ begin
            select
              from upload_pipeline.webhook_deliveries as w
             where w.parse_job_id = receive_event.parse_job_id
+              and upload_pipeline.provider_of(w.source) = upload_pipeline.provider_of(receive_event.source)
               and w.job_id is null
               and w.outcome = 'parked'
          )

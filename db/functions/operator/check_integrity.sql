@@ -1,6 +1,6 @@
 -- Changes nothing. A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off,
 -- after a step that was written by hand with a wrong time, or after a fault of the disk.
--- Locks: none. Calls: none.
+-- Locks: none. Calls: provider_of.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
@@ -86,7 +86,7 @@ as $$
   union all
   select 'row_without_job', r.job_id, r.what
     from (
-      select p.job_id, format('provider job %s', p.parse_job_id) as what
+      select p.job_id, format('provider job %s of %s', p.parse_job_id, p.provider) as what
         from upload_pipeline.provider_jobs as p
       union all
       select c.job_id, format('content %s', c.ordinal)
@@ -117,7 +117,9 @@ as $$
   union all
   select 'parked_though_known', p.job_id, format('delivery %s of %s', d.delivery_id, d.source)
     from upload_pipeline.webhook_deliveries as d
-    join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+    join upload_pipeline.provider_jobs as p
+      on p.parse_job_id = d.parse_job_id
+     and p.provider = upload_pipeline.provider_of(d.source)
    where d.outcome = 'parked';
 $$;
 

@@ -2,7 +2,7 @@
 -- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
 -- It applies those of one provider job, because that lock comes before all others.
 -- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
--- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job.
+-- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job, provider_of.
 create or replace function upload_pipeline.apply_parked()
 returns text
 language plpgsql
@@ -17,20 +17,21 @@ begin
   perform upload_pipeline.check_isolation();
 
   with due as materialized (
-    select d.parse_job_id
+    select d.parse_job_id, upload_pipeline.provider_of(d.source) as provider
       from upload_pipeline.webhook_deliveries as d
      where d.outcome = 'parked'
        and d.check_after <= v_now
      order by d.check_after
      limit 100
   )
-  select p.parse_job_id, p.job_id into v_known
+  select p.provider, p.parse_job_id, p.job_id into v_known
     from due
     -- With offset 0 the primary key is looked up for each row, whatever number of rows the planner expects.
     cross join lateral (
-      select k.parse_job_id, k.job_id
+      select k.provider, k.parse_job_id, k.job_id
         from upload_pipeline.provider_jobs as k
        where k.parse_job_id = due.parse_job_id
+         and k.provider = due.provider
       offset 0
     ) as p
    limit 1;
@@ -63,7 +64,7 @@ begin
      for key share of d;
   if found then
     perform upload_pipeline.lock_job(v_known.job_id);
-    perform upload_pipeline.apply_parked_reports(v_known.parse_job_id, v_known.job_id);
+    perform upload_pipeline.apply_parked_reports(v_known.provider, v_known.parse_job_id, v_known.job_id);
   end if;
 
   return v_known.parse_job_id;

@@ -7,7 +7,8 @@ create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
   parse_job_id text,
-  correlation_id text default null
+  correlation_id text default null,
+  provider text default 'llamacloud'
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -20,32 +21,35 @@ declare
   v_event upload_pipeline.events;
   v_submitted upload_pipeline.events;
 begin
-  if record_submission.parse_job_id is null or length(record_submission.parse_job_id) not between 1 and 200
+  if record_submission.provider is null or record_submission.provider !~ '^[a-z][a-z0-9_]{0,62}$'
+    or record_submission.parse_job_id is null or length(record_submission.parse_job_id) not between 1 and 200
     or record_submission.attempt is null or record_submission.attempt < 1
   then
     raise exception 'a submission of job % cannot have attempt % and provider job %',
       record_submission.job_id, coalesce(attempt::text, 'null'),
       coalesce(quote_literal(left(parse_job_id, 200)), 'null')
       using errcode = 'UP006',
-            detail = 'attempt counts from 1; parse_job_id has 1 to 200 characters.',
+            detail = 'attempt counts from 1; parse_job_id has 1 to 200 characters; provider is a word in lower case.',
             hint = 'Pass the attempt that was submitted and the id that the provider answered with.';
   end if;
 
   perform upload_pipeline.check_correlation_id(correlation_id);
   perform upload_pipeline.lock_provider_job(parse_job_id);
-  v_job := upload_pipeline.lock_answered_job(job_id, null, parse_job_id);
+  v_job := upload_pipeline.lock_answered_job(job_id, null, provider, parse_job_id);
 
   if attempt >= v_job.attempt then
     v_submitted := upload_pipeline.move_job(
       job => v_job,
       step => upload_pipeline.resolve_step(v_job.status, 'parse_submitted'),
-      payload => jsonb_build_object('parse_job_id', parse_job_id, 'attempt', attempt),
+      payload => jsonb_build_object('provider', provider, 'parse_job_id', parse_job_id, 'attempt', attempt),
       correlation_id => record_submission.correlation_id
     );
   end if;
 
-  perform upload_pipeline.link_provider_job(parse_job_id, v_job.job_id, attempt, submitted => true);
-  perform upload_pipeline.apply_parked_reports(parse_job_id, v_job.job_id);
+  perform upload_pipeline.link_provider_job(
+    provider, parse_job_id, v_job.job_id, attempt, submitted => true
+  );
+  perform upload_pipeline.apply_parked_reports(provider, parse_job_id, v_job.job_id);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
   v_event.event_id := v_submitted.event_id;
@@ -56,11 +60,11 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.record_submission(uuid, integer, text, text) is
+comment on function upload_pipeline.record_submission(uuid, integer, text, text, text) is
   'Keeps the id that the provider gave to an attempt, and moves the job to parse_queued if it still waits to be '
   'submitted. Then it applies the deliveries that were parked for that id, so the status in the receipt may be '
   'further on. Outcomes: applied, stale (the job had moved or the attempt is over; the id is kept all the same). '
   'Safe to repeat. Raises UP001, UP004, UP006; 55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.record_submission(uuid, integer, text, text) from public;
-grant execute on function upload_pipeline.record_submission(uuid, integer, text, text) to hookline_worker;
+revoke all on function upload_pipeline.record_submission(uuid, integer, text, text, text) from public;
+grant execute on function upload_pipeline.record_submission(uuid, integer, text, text, text) to hookline_worker;

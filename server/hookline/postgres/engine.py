@@ -332,7 +332,12 @@ class Engine:
         return None if found is None else str(found)
 
     async def record_submission(
-        self, job_id: UUID, attempt: int, parse_job_id: str, correlation_id: str | None = None
+        self,
+        job_id: UUID,
+        attempt: int,
+        parse_job_id: str,
+        correlation_id: str | None = None,
+        provider: str = "llamacloud",
     ) -> Receipt:
         """Record the provider's id of an attempt. Safe to call twice.
 
@@ -344,6 +349,7 @@ class Engine:
             attempt=attempt,
             parse_job_id=parse_job_id,
             correlation_id=correlation_id,
+            provider=provider,
         )
 
     async def reserve_credits(

@@ -97,6 +97,7 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$update provider_jobs set parse_job_id = ''$$),
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$
     update provider_jobs set parse_job_id = repeat('x', 201)$$),
+  ('provider_jobs', 'provider_is_a_word', '23514', $$update provider_jobs set provider = 'A b'$$),
   ('provider_jobs', 'provider_job_is_of_a_job', '23503', 'update provider_jobs set job_id = gen_random_uuid()'),
   ('statuses', 'failure_code_is_known', '23503', $$update statuses set failure_code = 'x' where status = 'parsed'$$),
   ('statuses', 'finished_work_does_not_fail', '23514', $$

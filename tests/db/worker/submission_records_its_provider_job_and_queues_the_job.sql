@@ -12,7 +12,10 @@ select is(
 );
 select results_eq(
   $$select code, type::text, to_status, payload, correlation_id::text from upload_pipeline.events where version = 3$$,
-  $$values ('parse_submitted', 'stage_started', 'parse_queued', '{"parse_job_id": "p1", "attempt": 1}'::jsonb, 'submit-1')$$,
+  $$values (
+    'parse_submitted', 'stage_started', 'parse_queued',
+    '{"provider": "llamacloud", "parse_job_id": "p1", "attempt": 1}'::jsonb, 'submit-1'
+  )$$,
   'the submission has its event'
 );
 select is(

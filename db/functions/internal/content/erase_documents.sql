@@ -2,7 +2,7 @@
 -- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
 -- path while a document needs it.
 -- Locks: document, job (all jobs of the documents), deletion, content, delivery.
--- Calls: check_isolation, queue_deletion.
+-- Calls: check_isolation, provider_of, queue_deletion.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -55,7 +55,10 @@ begin
    using (
      select w.source, w.delivery_id
        from upload_pipeline.provider_jobs as p
-       join upload_pipeline.webhook_deliveries as w on w.parse_job_id = p.parse_job_id and w.job_id is null
+       join upload_pipeline.webhook_deliveries as w
+         on w.parse_job_id = p.parse_job_id
+        and upload_pipeline.provider_of(w.source) = p.provider
+        and w.job_id is null
       where p.job_id = any (v_job_ids)
       order by w.first_seen, w.source, w.delivery_id
         for update of w

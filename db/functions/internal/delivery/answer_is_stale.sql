@@ -15,7 +15,12 @@ begin
   return coalesce(
     coalesce(
       answer_is_stale.attempt,
-      (select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = answer_is_stale.parse_job_id)
+      (
+        select max(p.attempt)
+          from upload_pipeline.provider_jobs as p
+         where p.parse_job_id = answer_is_stale.parse_job_id
+           and p.job_id = job.job_id
+      )
     ) < job.attempt,
     false
   );

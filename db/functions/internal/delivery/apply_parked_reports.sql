@@ -1,7 +1,7 @@
 -- Moves the job by each parked delivery and gives the deliveries their outcome. The caller holds the lock of the
 -- provider job.
--- Locks: job, delivery. Calls: apply_report, lock_job.
-create or replace function upload_pipeline.apply_parked_reports(parse_job_id text, job_id uuid)
+-- Locks: job, delivery. Calls: apply_report, lock_job, provider_of.
+create or replace function upload_pipeline.apply_parked_reports(provider text, parse_job_id text, job_id uuid)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -14,6 +14,7 @@ begin
     select d.source, d.delivery_id, d.code, d.payload, d.correlation_id
       from upload_pipeline.webhook_deliveries as d
      where d.parse_job_id = apply_parked_reports.parse_job_id
+       and upload_pipeline.provider_of(d.source) = apply_parked_reports.provider
        and d.job_id is null
        and d.outcome = 'parked'
      order by d.first_seen, d.source, d.delivery_id
@@ -36,7 +37,7 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.apply_parked_reports(text, uuid) is
+comment on function upload_pipeline.apply_parked_reports(text, text, uuid) is
   'Applies the deliveries that were parked for a provider job to the job that it belongs to, in order of arrival.';
 
-revoke all on function upload_pipeline.apply_parked_reports(text, uuid) from public;
+revoke all on function upload_pipeline.apply_parked_reports(text, text, uuid) from public;

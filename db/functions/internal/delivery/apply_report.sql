@@ -13,7 +13,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_attempt integer := (
-    select p.attempt from upload_pipeline.provider_jobs as p where p.parse_job_id = apply_report.parse_job_id
+    select max(p.attempt)
+      from upload_pipeline.provider_jobs as p
+     where p.parse_job_id = apply_report.parse_job_id
+       and p.job_id = job.job_id
   );
   v_step upload_pipeline.step;
 begin

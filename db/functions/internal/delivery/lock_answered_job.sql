@@ -1,6 +1,11 @@
 -- Changes nothing. Locks the job that a delivery answers, and checks that the ids belong together.
--- Locks: document (if a report is parked), job. Calls: lock_job.
-create or replace function upload_pipeline.lock_answered_job(job_id uuid, document_id uuid, parse_job_id text)
+-- Locks: document (if a report is parked), job. Calls: lock_job, provider_of.
+create or replace function upload_pipeline.lock_answered_job(
+  job_id uuid,
+  document_id uuid,
+  provider text,
+  parse_job_id text
+)
 returns upload_pipeline.upload_jobs
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -15,6 +20,7 @@ begin
     select
       from upload_pipeline.webhook_deliveries as d
      where d.parse_job_id = lock_answered_job.parse_job_id
+       and upload_pipeline.provider_of(d.source) = lock_answered_job.provider
        and d.job_id is null
        and d.outcome = 'parked'
   ) then
@@ -37,6 +43,7 @@ begin
   select p.job_id into v_other_job_id
     from upload_pipeline.provider_jobs as p
    where p.parse_job_id = lock_answered_job.parse_job_id
+     and p.provider = lock_answered_job.provider
      and p.job_id <> v_job.job_id;
   if found then
     raise exception 'provider job % does not belong to job %', lock_answered_job.parse_job_id, v_job.job_id
@@ -49,8 +56,8 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.lock_answered_job(uuid, uuid, text) is
+comment on function upload_pipeline.lock_answered_job(uuid, uuid, text, text) is
   'Locks the job that a delivery answers and answers its row. An id that is null is not checked. Raises UP001, '
   'UP004.';
 
-revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text) from public;
+revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text, text) from public;

@@ -5,7 +5,8 @@
 -- is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery that shares
 -- its id or document with an earlier one of the call is `late`: take it again in a call of its own.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: apply_parked_reports, clock, invalid_argument_of, raise_conflict, report_step, uuid7, write_steps.
+-- Calls: apply_parked_reports, clock, invalid_argument_of, provider_of, raise_conflict, report_step, uuid7,
+-- write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
 returns upload_pipeline.answer[]
 language plpgsql
@@ -43,11 +44,14 @@ begin
                select
                  from upload_pipeline.webhook_deliveries as w
                 where w.parse_job_id = d.parse_job_id
+                  and upload_pipeline.provider_of(w.source) = upload_pipeline.provider_of(d.source)
                   and w.job_id is null
                   and w.outcome = 'parked'
              ) as is_parked
         from unnest(deliveries) as d
-        left join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+        left join upload_pipeline.provider_jobs as p
+          on p.parse_job_id = d.parse_job_id
+         and p.provider = upload_pipeline.provider_of(d.source)
         join upload_pipeline.upload_jobs as j on j.job_id = coalesce(d.job_id, p.job_id)
        where d.code is not null
          for no key update of j skip locked
@@ -76,7 +80,9 @@ begin
                row_number() over (partition by d.parse_job_id order by d.ordinality) as nth_of_provider_job,
                row_number() over (partition by j.document_id order by d.ordinality) as nth_of_document
           from unnest(deliveries) with ordinality as d
-          left join upload_pipeline.provider_jobs as p on p.parse_job_id = d.parse_job_id
+          left join upload_pipeline.provider_jobs as p
+            on p.parse_job_id = d.parse_job_id
+           and p.provider = upload_pipeline.provider_of(d.source)
           left join upload_pipeline.upload_jobs as j on j.job_id = coalesce(d.job_id, p.job_id)
       ) as d
      where d.nth_of_id > 1
@@ -146,6 +152,7 @@ begin
                    select
                      from upload_pipeline.webhook_deliveries as i
                     where i.parse_job_id = d.parse_job_id
+                      and upload_pipeline.provider_of(i.source) = upload_pipeline.provider_of(d.source)
                       and i.job_id is null
                       and i.outcome = 'ignored'
                       and i.code is not null
@@ -164,6 +171,7 @@ begin
           select k.job_id, k.attempt
             from upload_pipeline.provider_jobs as k
            where k.parse_job_id = d.parse_job_id
+             and k.provider = upload_pipeline.provider_of(d.source)
           offset 0
         ) as p on true
         left join lateral (
@@ -195,8 +203,9 @@ begin
   end if;
 
   if v_unlinked is not null then
-    insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)
-    select (deliveries[u.number]).parse_job_id, j.job_id, j.attempt
+    insert into upload_pipeline.provider_jobs (provider, parse_job_id, job_id, attempt)
+    select upload_pipeline.provider_of((deliveries[u.number]).source), (deliveries[u.number]).parse_job_id, j.job_id,
+           j.attempt
       from unnest(v_unlinked) as u (number)
       join upload_pipeline.upload_jobs as j on j.job_id = (v_answers[u.number]).job_id;
   end if;
@@ -245,7 +254,10 @@ begin
   if v_documents is not null then
     foreach v_answer in array v_answers loop
       if v_answer.outcome = 'applied' then
-        perform upload_pipeline.apply_parked_reports(deliveries[v_answer.number].parse_job_id, v_answer.job_id);
+        perform upload_pipeline.apply_parked_reports(
+          upload_pipeline.provider_of(deliveries[v_answer.number].source), deliveries[v_answer.number].parse_job_id,
+          v_answer.job_id
+        );
       end if;
     end loop;
   end if;

@@ -85,7 +85,9 @@ class Reconciler:
             # The reservation of a purged job is settled too.
             with suppress(UnknownJob):
                 # Even if the attempt is over, since a late success still counts.
-                await engine.record_submission(open_.job_id, open_.attempt, job.id)
+                await engine.record_submission(
+                    open_.job_id, open_.attempt, job.id, provider=self._client.name
+                )
                 await report(engine, self._client, job)
         return [job.id for job in found if job.id not in open_.paid_job_ids]
 

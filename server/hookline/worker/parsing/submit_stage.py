@@ -122,7 +122,7 @@ class Submit:
 
     async def _record(self, job: Job, tools: Tools, parse_job: ParseJob) -> None:
         receipt = await tools.engine.record_submission(
-            job.job_id, job.attempt, parse_job.id, job.correlation_id
+            job.job_id, job.attempt, parse_job.id, job.correlation_id, self._client.name
         )
         if receipt.status == _CANCELLED:
             await self._cancel(job, parse_job)
