@@ -13,6 +13,7 @@ create table upload_pipeline.statuses (
   failure_code text,
   paused_until timestamptz,
   paused_because text,
+  paused_by text,
   was_initial boolean not null default false,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
@@ -32,7 +33,7 @@ create table upload_pipeline.statuses (
   ),
   constraint max_tries_counts_from_one check (max_tries >= 1),
   constraint finished_work_does_not_fail check (not terminal or failure_code is null),
-  constraint pause_is_whole check ((paused_until is null) = (paused_because is null)),
+  constraint pause_is_whole check (num_nulls(paused_until, paused_because, paused_by) in (0, 3)),
   constraint pause_ends_between_2000_and_9999 check (
     paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
   )
@@ -63,6 +64,7 @@ comment on column upload_pipeline.statuses.failure_code is
   'The event that ends a job here for good. Null: the job is tried again for ever.';
 comment on column upload_pipeline.statuses.paused_until is 'Jobs here are not claimed before. Null: not paused.';
 comment on column upload_pipeline.statuses.paused_because is 'Why jobs here are paused.';
+comment on column upload_pipeline.statuses.paused_by is 'The login role that paused them.';
 comment on column upload_pipeline.statuses.was_initial is
   'True: the status is or was initial, so that the history of a job may begin here.';
 

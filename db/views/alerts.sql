@@ -5,7 +5,9 @@ with clock as materialized (
 select 'stage_paused' as alert,
        s.status as subject,
        null::timestamptz as since,
-       format('Paused until %s: %s', upload_pipeline.in_utc(s.paused_until), s.paused_because) as detail
+       format(
+         'Paused by %s until %s: %s', s.paused_by, upload_pipeline.in_utc(s.paused_until), s.paused_because
+       ) as detail
   from clock
   join upload_pipeline.statuses as s on s.paused_until > clock.now
 union all

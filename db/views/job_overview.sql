@@ -34,7 +34,10 @@ select j.job_id,
              upload_pipeline.in_utc(j.leased_until)
            )
          when s.paused_until > clock.now and (j.claimable or j.deadline_at <= clock.now) then
-           format('stage paused until %s because: %s', upload_pipeline.in_utc(s.paused_until), s.paused_because)
+           format(
+             'stage paused by %s until %s because: %s', s.paused_by, upload_pipeline.in_utc(s.paused_until),
+             s.paused_because
+           )
          when j.claimable and j.run_after > clock.now or not j.claimable and j.deadline_at = j.run_after
            and j.deadline_at > clock.now
            then format('backs off until %s', upload_pipeline.in_utc(j.run_after))

@@ -403,6 +403,7 @@ create table upload_pipeline.statuses (
   failure_code text,
   paused_until timestamptz,
   paused_because text,
+  paused_by text,
   was_initial boolean not null default false,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
@@ -422,7 +423,7 @@ create table upload_pipeline.statuses (
   ),
   constraint max_tries_counts_from_one check (max_tries >= 1),
   constraint finished_work_does_not_fail check (not terminal or failure_code is null),
-  constraint pause_is_whole check ((paused_until is null) = (paused_because is null)),
+  constraint pause_is_whole check (num_nulls(paused_until, paused_because, paused_by) in (0, 3)),
   constraint pause_ends_between_2000_and_9999 check (
     paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
   )
@@ -453,6 +454,7 @@ comment on column upload_pipeline.statuses.failure_code is
   'The event that ends a job here for good. Null: the job is tried again for ever.';
 comment on column upload_pipeline.statuses.paused_until is 'Jobs here are not claimed before. Null: not paused.';
 comment on column upload_pipeline.statuses.paused_because is 'Why jobs here are paused.';
+comment on column upload_pipeline.statuses.paused_by is 'The login role that paused them.';
 comment on column upload_pipeline.statuses.was_initial is
   'True: the status is or was initial, so that the history of a job may begin here.';
 
@@ -4628,7 +4630,8 @@ begin
   update upload_pipeline.statuses as s
      -- A time that has passed is no pause; it may be one that the column does not hold.
      set paused_until = greatest(s.paused_until, pause_stage.until, upload_pipeline.clock()),
-         paused_because = case when s.paused_until > pause_stage.until then s.paused_because else pause_stage.reason end
+         paused_because = case when s.paused_until > pause_stage.until then s.paused_because else pause_stage.reason end,
+         paused_by = case when s.paused_until > pause_stage.until then s.paused_by else session_user end
    where s.status = pause_stage.status
      and not s.terminal
   returning s.paused_until into v_until;
@@ -5863,7 +5866,8 @@ begin
   -- The reasons of pauses that have ended.
   update upload_pipeline.statuses as s
      set paused_until = null,
-         paused_because = null
+         paused_because = null,
+         paused_by = null
    where s.paused_until < v_before;
 
   return next;
@@ -6103,7 +6107,8 @@ begin
 
   update upload_pipeline.statuses as s
      set paused_until = null,
-         paused_because = null
+         paused_because = null,
+         paused_by = null
    where s.status = resume_stage.status
      and s.paused_until is not null;
 
@@ -6235,7 +6240,10 @@ select j.job_id,
              upload_pipeline.in_utc(j.leased_until)
            )
          when s.paused_until > clock.now and (j.claimable or j.deadline_at <= clock.now) then
-           format('stage paused until %s because: %s', upload_pipeline.in_utc(s.paused_until), s.paused_because)
+           format(
+             'stage paused by %s until %s because: %s', s.paused_by, upload_pipeline.in_utc(s.paused_until),
+             s.paused_because
+           )
          when j.claimable and j.run_after > clock.now or not j.claimable and j.deadline_at = j.run_after
            and j.deadline_at > clock.now
            then format('backs off until %s', upload_pipeline.in_utc(j.run_after))
@@ -6585,7 +6593,9 @@ with clock as materialized (
 select 'stage_paused' as alert,
        s.status as subject,
        null::timestamptz as since,
-       format('Paused until %s: %s', upload_pipeline.in_utc(s.paused_until), s.paused_because) as detail
+       format(
+         'Paused by %s until %s: %s', s.paused_by, upload_pipeline.in_utc(s.paused_until), s.paused_because
+       ) as detail
   from clock
   join upload_pipeline.statuses as s on s.paused_until > clock.now
 union all

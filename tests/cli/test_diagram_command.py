@@ -75,7 +75,7 @@ def test_the_diagram_does_not_depend_on_the_order_of_the_rows() -> None:
     statuses = [
         Status(
             *(name, name == "a", False, False, True, False, None, ""),
-            *(pause, pause, 3, None, None, None),
+            *(pause, pause, 3, None, None, None, None),
         )
         for name in names
     ]

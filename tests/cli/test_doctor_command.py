@@ -470,6 +470,6 @@ def test_work_that_waits_too_long_is_a_warning(
     assert "1 jobs are past their deadline" in alerts["jobs_overdue"]
     assert "hookline jobs --overdue" in alerts["jobs_overdue"]
     assert "accept_content or discard_content" in alerts["content_undecided"]
-    assert alerts["stage_paused"].startswith("parsed: Paused until ")
+    assert alerts["stage_paused"].startswith("parsed: Paused by postgres until ")
     assert "No more paper" in alerts["stage_paused"]
     assert {state for state, _ in rows(checks, "alerts")} == {"warning"}

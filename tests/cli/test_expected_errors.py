@@ -112,7 +112,7 @@ def test_without_hookline_in_the_database_the_error_says_what_to_run(
     [
         (["nonsense"], "No such command 'nonsense': see `hookline --help`."),
         (["jobs", "--nonsense"], "No such option: --nonsense: see `hookline jobs --help`."),
-        (["jobs", "--owner", "me"], "Input should be a valid UUID"),
+        (["submit", "x.pdf", "--owner", "me"], "Input should be a valid UUID"),
         (["jobs", "--limit", "0"], "greater than or equal to 1: see `hookline jobs --help`."),
         (["job"], "Missing argument 'ID': see `hookline job --help`."),
         (["submit"], "Missing argument 'PATH...': see `hookline submit --help`."),

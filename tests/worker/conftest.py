@@ -27,7 +27,7 @@ def workplace(postgres18: Server, shared_database: str, tmp_path: Path) -> Itera
         yield made
         made.query(
             "update upload_pipeline.statuses set retry_base = default, max_tries = default,"
-            " paused_until = null, paused_because = null"
+            " paused_until = null, paused_because = null, paused_by = null"
         )
         made.query(
             "with unfinished as materialized ("

@@ -159,7 +159,8 @@ begin
   -- The reasons of pauses that have ended.
   update upload_pipeline.statuses as s
      set paused_until = null,
-         paused_because = null
+         paused_because = null,
+         paused_by = null
    where s.paused_until < v_before;
 
   return next;

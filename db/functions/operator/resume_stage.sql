@@ -11,7 +11,8 @@ begin
 
   update upload_pipeline.statuses as s
      set paused_until = null,
-         paused_because = null
+         paused_because = null,
+         paused_by = null
    where s.status = resume_stage.status
      and s.paused_until is not null;
 

@@ -30,6 +30,7 @@ _COMMANDS = {
     "On this machine": ("up", "demo"),
     "Run": ("serve", "work", "migrate", "doctor"),
     "Jobs": ("submit", "jobs", "job", "cat", "retry", "cancel", "deliveries", "url"),
+    "Steering": ("pause", "resume", "credits", "purge", "erase"),
     "The state machine": ("diagram",),
 }
 

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from hookline.cli.completion import complete_jobs
 from hookline.cli.exit_codes import FAILED, explain
-from hookline.cli.job_id import find_job
+from hookline.cli.ids import find_job
 from hookline.cli.output import say
 from hookline.cli.receipts import print_receipts
 from hookline.postgres.connecting import connected
@@ -23,7 +24,12 @@ __all__ = ["cancel"]
 
 def cancel(
     job_ids: Annotated[
-        list[str], typer.Argument(metavar="ID", help="The ids of jobs, or their first digits.")
+        list[str],
+        typer.Argument(
+            metavar="ID",
+            help="The ids of jobs, or their first digits.",
+            autocompletion=complete_jobs,
+        ),
     ],
     reason: Annotated[
         str | None, typer.Option(help="The reason; it is written to the job's timeline.")

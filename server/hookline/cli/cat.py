@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from hookline.cli.job_id import Id, find_job
+from hookline.cli.ids import Id, find_job
 from hookline.client.markdown import read_markdown
 from hookline.postgres.connecting import connected
 from hookline.postgres.views import Views

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from hookline.cli.completion import complete_jobs, complete_outcomes, complete_sources
 from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import timestamp
-from hookline.cli.job_id import find_job
+from hookline.cli.ids import find_job
 from hookline.cli.job_table import ids_to_show
 from hookline.cli.output import console, print_json, print_rows, say
 from hookline.cli.times import moment_of
@@ -32,12 +33,23 @@ def deliveries(
         ),
     ] = False,
     job: Annotated[
-        str | None, typer.Option(metavar="ID", help="List only deliveries for this job.")
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="List only deliveries for this job.",
+            autocompletion=complete_jobs,
+        ),
     ] = None,
-    source: Annotated[str | None, typer.Option(help="List only deliveries of this source.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(help="List only deliveries of this source.", autocompletion=complete_sources),
+    ] = None,
     outcome: Annotated[
         str | None,
-        typer.Option(help="List only deliveries with this outcome, such as parked."),
+        typer.Option(
+            help="List only deliveries with this outcome, such as parked.",
+            autocompletion=complete_outcomes,
+        ),
     ] = None,
     since: Annotated[
         str | None,

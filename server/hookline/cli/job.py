@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hookline.cli.exit_codes import FAILED
-from hookline.cli.job_id import Id, find_job
+from hookline.cli.ids import Id, find_job
 from hookline.cli.job_overview import print_overview
 from hookline.cli.output import console, print_json, say
 from hookline.cli.timeline import event_line, print_timeline

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import printable
+from hookline.cli.ids import find_owner
 from hookline.postgres.views import JobOverview, Views
 
 __all__ = ["JobFilters", "require_status"]
@@ -15,14 +17,26 @@ __all__ = ["JobFilters", "require_status"]
 
 @dataclass(frozen=True, slots=True)
 class JobFilters:
-    """The filters of one command. A job is listed if every filter that is set holds."""
+    """The filters of one command. A job is listed if every filter that is set holds.
+
+    `owner` is what a person typed; `checked` finds the `owner_id`.
+    """
 
     status: str | None
     failed: bool
     overdue: bool
-    owner_id: UUID | None
+    owner: str | None
     since: datetime | None
     limit: int
+    owner_id: UUID | None = None
+
+    async def checked(self, views: Views) -> Self:
+        """The filters with their owner. Raises WrongUsage, UnknownJob: a value does not exist."""
+        if self.status is not None:
+            await require_status(views, self.status)
+        if self.owner is None:
+            return self
+        return replace(self, owner_id=await find_owner(views, self.owner))
 
     async def find(self, views: Views) -> list[JobOverview]:
         """The jobs, the newest first. Raises DatabaseError."""

@@ -10,8 +10,9 @@ from uuid import UUID
 import typer
 from rich.live import Live
 
+from hookline.cli.completion import complete_statuses
 from hookline.cli.formats import printable
-from hookline.cli.job_filters import JobFilters, require_status
+from hookline.cli.job_filters import JobFilters
 from hookline.cli.job_table import JOB_COLUMNS, job_row, terminal_table
 from hookline.cli.output import console, print_json, print_table, say
 from hookline.cli.times import moment_of
@@ -27,12 +28,18 @@ _POLL_INTERVAL = 1.0
 
 
 def jobs(
-    status: Annotated[str | None, typer.Option(help="List only jobs in this status.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(help="List only jobs in this status.", autocompletion=complete_statuses),
+    ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="List only failed jobs.")] = False,
     overdue: Annotated[
         bool, typer.Option("--overdue", help="List only jobs past their deadline.")
     ] = False,
-    owner: Annotated[UUID | None, typer.Option(help="List only jobs of this owner.")] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="List only jobs of this owner: its id, or first digits."),
+    ] = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -83,17 +90,14 @@ def jobs(
 async def _find_jobs(settings: Settings, filters: JobFilters) -> list[JobOverview]:
     async with connected(settings) as pool:
         views = Views(pool)
-        if filters.status is not None:
-            await require_status(views, filters.status)
-        return await filters.find(views)
+        return await (await filters.checked(views)).find(views)
 
 
 async def _follow_jobs(settings: Settings, filters: JobFilters, *, as_json: bool) -> None:
     """Repeat until it is cancelled: a live table on a terminal, else a line for each move."""
     async with connected(settings) as pool:
         views = Views(pool)
-        if filters.status is not None:
-            await require_status(views, filters.status)
+        filters = await filters.checked(views)
         if as_json or not sys.stdout.isatty():
             await _print_moves(views, filters, as_json=as_json)
         with Live(console=console(), auto_refresh=False) as live:

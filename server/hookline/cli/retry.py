@@ -11,9 +11,10 @@ from uuid import UUID
 
 import typer
 
+from hookline.cli.completion import complete_jobs, complete_statuses
 from hookline.cli.exit_codes import FAILED, WrongUsage, explain
+from hookline.cli.ids import find_job
 from hookline.cli.job_filters import require_status
-from hookline.cli.job_id import find_job
 from hookline.cli.job_table import ids_to_show
 from hookline.cli.output import errors, print_json, print_rows, say
 from hookline.cli.receipts import print_receipts
@@ -34,13 +35,21 @@ _PAGE = 500
 def retry(
     job_ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID", help="The ids of jobs, or their first digits."),
+        typer.Argument(
+            metavar="ID",
+            help="The ids of jobs, or their first digits.",
+            autocompletion=complete_jobs,
+        ),
     ] = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Retry all failed jobs, the oldest failure first.")
     ] = False,
     status: Annotated[
-        str | None, typer.Option(help="Retry the failed jobs that are in this status.")
+        str | None,
+        typer.Option(
+            help="Retry the failed jobs that are in this status.",
+            autocompletion=complete_statuses,
+        ),
     ] = None,
     code: Annotated[
         str | None, typer.Option(help="Retry the failed jobs whose last error has this code.")

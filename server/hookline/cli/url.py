@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from hookline.cli.job_id import Id, find_job
+from hookline.cli.ids import Id, find_job
 from hookline.cli.output import say
 from hookline.client.push_url import push_url, require_push
 from hookline.postgres.connecting import connected

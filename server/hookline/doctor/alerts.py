@@ -13,8 +13,8 @@ __all__ = ["REMEDIES", "check_alerts"]
 
 # What to do about an alert.
 REMEDIES = {
-    "stage_paused": "End the pause with upload_pipeline.resume_stage once its reason is gone.",
-    "credits_spent": "Raise the cap with upload_pipeline.set_credit_cap.",
+    "stage_paused": "End the pause with `hookline resume` once its reason is gone.",
+    "credits_spent": "Raise the cap with `hookline credits --set`.",
     "stage_incomplete": "Add the missing row to upload_pipeline.transitions, or give the status"
     " another failure_code.",
     "lease_unswept": "Start a `hookline work`: every worker ends expired leases, whatever its"

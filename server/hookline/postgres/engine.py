@@ -468,6 +468,56 @@ class Engine:
         """End a job for good. Raises UnknownJob, IllegalTransition."""
         return await self._receipt("cancel_job", job_id=job_id, reason=reason)
 
+    async def resume_stage(self, status: str) -> bool:
+        """End the pause of a status; False if it was not paused."""
+        return bool(await self._value("resume_stage", status=status))
+
+    async def erase_document(self, document_id: UUID) -> tuple[int, int]:
+        """Delete a document and all that belongs to it; its numbers of jobs and objects.
+
+        Raises UnknownJob.
+        """
+        jobs, objects = await self._counts("erase_document", document_id=document_id)
+        return jobs, objects
+
+    async def erase_owner(self, owner_id: UUID) -> tuple[int, int, int]:
+        """Delete all of an owner; the numbers of documents, jobs and objects."""
+        documents, jobs, objects = await self._counts("erase_owner", owner_id=owner_id)
+        return documents, jobs, objects
+
+    async def purge(
+        self, older_than: timedelta, *, batch: int = 1000, dry_run: bool = False
+    ) -> tuple[int, int, int]:
+        """Delete one batch of what is old: its numbers of jobs, documents and deliveries.
+
+        With `dry_run` it deletes nothing, and counts all that is old enough. Raises
+        InvalidArgument.
+        """
+        jobs, documents, deliveries = await self._counts(
+            "purge", older_than=older_than, batch=batch, dry_run=dry_run
+        )
+        return jobs, documents, deliveries
+
+    async def set_credit_cap(
+        self,
+        owner_id: UUID | None,
+        period: str,
+        credits: Decimal | None,  # noqa: A002 - its name in SQL
+        *,
+        each_owner: bool = False,
+    ) -> None:
+        """Set a cap: of an owner, of all together, or for each. None removes it.
+
+        Raises InvalidArgument.
+        """
+        await self._value(
+            "set_credit_cap",
+            owner_id=owner_id,
+            period=period,
+            credits=credits,
+            each_owner=each_owner,
+        )
+
     async def check_integrity(self) -> list[Mapping[str, Any]]:
         """One row {violation, job_id, detail} for each violated invariant. It may take minutes."""
         async with transaction(self._pool, within=None) as connection:
@@ -482,6 +532,14 @@ class Engine:
             cursor = await connection.execute(_call_for_value(function, *arguments), arguments)
             row = await cursor.fetchone()
         return row[0] if row else None
+
+    async def _counts(self, function: str, **arguments: object) -> tuple[int, ...]:
+        # As long as it takes: what a person started, and can interrupt.
+        async with transaction(self._pool, within=None) as connection:
+            cursor = await connection.execute(_call_for_row(function, *arguments), arguments)
+            row = await cursor.fetchone()
+        assert row is not None  # noqa: S101 - it returns one row or raises
+        return tuple(row)
 
     async def _receipt(self, function: str, **arguments: object) -> Receipt:
         content = arguments.get("content")
@@ -506,6 +564,11 @@ def _call(function: str, *arguments: str) -> bytes:
 @cache
 def _call_for_value(function: str, *arguments: str) -> bytes:
     return f"select upload_pipeline.{function}({_named(arguments)})".encode()
+
+
+@cache
+def _call_for_row(function: str, *arguments: str) -> bytes:
+    return f"select * from upload_pipeline.{function}({_named(arguments)})".encode()  # noqa: S608
 
 
 def _named(arguments: Sequence[str]) -> str:

@@ -11,10 +11,12 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.pool import transaction
+from hookline.postgres.records import CreditStatus
 
 __all__ = [
     "Alert",
     "Delivery",
+    "DocumentOverview",
     "FailedJob",
     "JobOverview",
     "KnownObject",
@@ -62,6 +64,18 @@ class JobOverview:
     created_at: datetime
     updated_at: datetime
     waits_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentOverview:
+    """A row of document_overview. `job_ids`: the newest first."""
+
+    document_id: UUID
+    owner_id: UUID
+    filename: str
+    raw_path: str
+    job_ids: list[UUID]
+    purged_paths: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,7 @@ class Status:
     failure_code: str | None
     paused_until: datetime | None
     paused_because: str | None
+    paused_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +281,46 @@ class Views:
             limit=limit,
         )
 
+    async def documents_between(
+        self, first: UUID, last: UUID, *, limit: int
+    ) -> list[DocumentOverview]:
+        """Documents with ids from `first` to `last`, both included, in the order of their ids."""
+        return await self._select(
+            DocumentOverview,
+            "document_overview",
+            "where document_id between %(first)s and %(last)s order by document_id limit %(limit)s",
+            first=first,
+            last=last,
+            limit=limit,
+        )
+
+    async def owners_between(self, first: UUID, last: UUID, *, limit: int) -> list[UUID]:
+        """Owners of documents with ids from `first` to `last`, each found by one index step."""
+        async with transaction(self._pool, within=_READ_TIMEOUT) as connection:
+            cursor = await connection.execute(
+                "with recursive found (owner_id, number) as ("
+                " (select owner_id, 1 from upload_pipeline.document_overview"
+                " where owner_id >= %(first)s order by owner_id limit 1)"
+                " union all"
+                " select (select d.owner_id from upload_pipeline.document_overview as d"
+                " where d.owner_id > found.owner_id order by d.owner_id limit 1), number + 1"
+                " from found where found.owner_id <= %(last)s and number < %(limit)s)"
+                " select owner_id from found where owner_id <= %(last)s",
+                {"first": first, "last": last, "limit": limit},
+            )
+            return [owner_id for (owner_id,) in await cursor.fetchall()]
+
+    async def count_documents(self, owner_id: UUID, *, at_most: int) -> int:
+        """How many documents an owner has. Counts no further than `at_most`."""
+        async with transaction(self._pool, within=_READ_TIMEOUT) as connection:
+            cursor = await connection.execute(
+                "select count(*) from (select from upload_pipeline.document_overview"
+                " where owner_id = %s limit %s) as d",
+                [owner_id, at_most],
+            )
+            row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
     async def timeline(self, job_id: UUID, *, after: int = 0) -> list[TimelineEvent]:
         """The events of a job after a version, in order. Empty if the job does not exist."""
         return await self._select(
@@ -311,6 +366,24 @@ class Views:
         """Every place where work can wait."""
         return await self._select(Queue, "queue_health", "order by queue")
 
+    async def objects_to_delete(self) -> int:
+        """How many objects of erased documents are still to be deleted from storage."""
+        found = await self._select(Queue, "queue_health", "where queue = 'object: to delete'")
+        return sum(one.waiting for one in found)
+
+    async def credit_status(self, owner_id: UUID | None = None) -> list[CreditStatus]:
+        """The caps: all, or those that this owner has to keep."""
+        async with transaction(self._pool, within=_READ_TIMEOUT) as connection:
+            cursor = await connection.execute(
+                "select c.scope, c.owner_id, c.period, c.credits, c.used, c.remaining, c.starts_at,"
+                " c.resets_at from upload_pipeline.credit_status as c"
+                " where %(owner_id)s::uuid is null or c.owner_id is null"
+                " or c.owner_id = %(owner_id)s"
+                " order by c.scope, c.owner_id nulls first, c.resets_at",
+                {"owner_id": owner_id},
+            )
+            return [CreditStatus._make(row) for row in await cursor.fetchall()]
+
     async def deliveries(
         self,
         *,
@@ -332,7 +405,7 @@ class Views:
         sources: list[str | None] = [source]
         if source is None and job_id is None:
             # One query for each source, because the index begins with it.
-            sources = [*await self._sources()]
+            sources = [*await self.sources()]
         if source is not None or job_id is None:
             clauses.append("source = %(source)s")
         newest = f"where {' and '.join(clauses)} order by first_seen desc limit %(limit)s"
@@ -345,7 +418,7 @@ class Views:
         ]
         return sorted(found, key=lambda one: one.first_seen, reverse=True)[:limit]
 
-    async def _sources(self) -> list[str]:
+    async def sources(self) -> list[str]:
         """The sources of all deliveries, each found by one step in the index."""
         async with transaction(self._pool, within=_READ_TIMEOUT) as connection:
             cursor = await connection.execute(

@@ -105,6 +105,7 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('statuses', 'max_tries_counts_from_one', '23514', 'update statuses set max_tries = 0'),
   ('statuses', 'pause_is_whole', '23514', 'update statuses set paused_until = now()'),
   ('statuses', 'pause_is_whole', '23514', $$update statuses set paused_because = 'x'$$),
+  ('statuses', 'pause_is_whole', '23514', $$update statuses set paused_by = 'x'$$),
   ('statuses', 'retry_base_is_positive_and_within_retry_cap', '23514', $$update statuses set retry_base = '0'$$),
   ('statuses', 'retry_base_is_positive_and_within_retry_cap', '23514', $$update statuses set retry_base = '1 hour', retry_cap = '1 minute'$$),
   ('statuses', 'retry_base_is_positive_and_within_retry_cap', '23514', $$update statuses set retry_cap = '32 days'$$),
@@ -119,9 +120,9 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('statuses', 'overdue_after_is_up_to_a_year', '23514', $$
     insert into statuses (status, overdue_after, description) values ('x', '367 days', 'x')$$),
   ('statuses', 'pause_ends_between_2000_and_9999', '23514', $$
-    update statuses set paused_until = 'infinity', paused_because = 'x'$$),
+    update statuses set paused_until = 'infinity', paused_because = 'x', paused_by = 'y'$$),
   ('statuses', 'pause_ends_between_2000_and_9999', '23514', $$
-    update statuses set paused_until = '-infinity', paused_because = 'x'$$),
+    update statuses set paused_until = '-infinity', paused_because = 'x', paused_by = 'y'$$),
   ('statuses', 'status_is_a_word', '23514', $$insert into statuses (status, description) values ('Not a word', 'x')$$),
   ('statuses', 'one_initial_status', '23505', $$
     insert into statuses (status, initial, description) values ('x', true, 'x')$$),

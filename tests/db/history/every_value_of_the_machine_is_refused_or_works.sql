@@ -59,10 +59,13 @@ select format('update upload_pipeline.statuses set %s where not terminal', setti
     'retry_base = ''1 microsecond'', retry_cap = ''1 microsecond''', 'retry_base = ''31 days'', retry_cap = ''31 days''',
     'retry_base = ''1 month -29 days'', retry_cap = ''31 days''', 'retry_cap = ''infinity''', 'retry_cap = null',
     'max_tries = null', 'max_tries = 0', 'max_tries = -1', 'max_tries = 1', 'max_tries = 2147483647',
-    'paused_until = ''infinity'', paused_because = ''x''', 'paused_until = ''-infinity'', paused_because = ''x''',
-    'paused_until = ''294276-12-31'', paused_because = ''x''', 'paused_until = ''4713-01-01 BC'', paused_because = ''x''',
-    'paused_until = ''9998-12-31'', paused_because = ''x''', 'paused_until = ''2000-01-02'', paused_because = ''''',
-    'paused_until = now()', 'paused_because = ''x''', 'description = null', 'description = ''''',
+    'paused_until = ''infinity'', paused_because = ''x'', paused_by = ''y''',
+    'paused_until = ''-infinity'', paused_because = ''x'', paused_by = ''y''',
+    'paused_until = ''294276-12-31'', paused_because = ''x'', paused_by = ''y''',
+    'paused_until = ''4713-01-01 BC'', paused_because = ''x'', paused_by = ''y''',
+    'paused_until = ''9998-12-31'', paused_because = ''x'', paused_by = ''y''',
+    'paused_until = ''2000-01-02'', paused_because = '''', paused_by = ''''',
+    'paused_until = now()', 'paused_because = ''x''', 'paused_by = ''y''', 'description = null', 'description = ''''',
     'failure_code = null', 'failure_code = ''nothing'''
   ]) as setting;
 insert into change

@@ -16,7 +16,7 @@ select is_empty('select * from upload_pipeline.alerts', 'an empty database has n
 
 select upload_pipeline.pause_stage(status => 'parsed', until => '2026-01-01 13:00+00', reason => 'key revoked');
 select is(
-  pg_temp.alert('stage_paused'), 'parsed since : Paused until 2026-01-01 13:00:00Z: key revoked',
+  pg_temp.alert('stage_paused'), format('parsed since : Paused by %s until 2026-01-01 13:00:00Z: key revoked', session_user),
   'a paused stage is an alert'
 );
 

@@ -57,7 +57,7 @@ delete from upload_pipeline.credit_caps;
 delete from upload_pipeline.credit_reservations;
 delete from upload_pipeline.refused_deliveries;
 update upload_pipeline.statuses
-   set paused_until = null, paused_because = null
+   set paused_until = null, paused_because = null, paused_by = null
  where paused_until is not null
 """
 
