@@ -136,6 +136,7 @@ begin;
 \ir functions/worker/heartbeat.sql
 \ir functions/worker/release_lease.sql
 \ir functions/worker/advance_job.sql
+\ir functions/worker/advance_jobs.sql
 \ir functions/worker/fail_job.sql
 \ir functions/worker/defer_job.sql
 \ir functions/worker/pause_stage.sql

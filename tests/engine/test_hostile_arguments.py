@@ -74,6 +74,10 @@ VALUES: dict[str, list[str | bytes | None]] = {
         *('{"code": {}, "error": []}', '{"code": "a", "error": "' + "x" * 20_000 + '"}'),
     ],
     "bytea": [None, b"", b"\0", b"\xff" * 100_000],
+    **{
+        kind: [None, "{}", "{NULL}", "[0:0]={NULL}", "{{NULL,NULL},{NULL,NULL}}"]
+        for kind in ("uuid[]", "text[]", "jsonb[]")
+    },
     "upload_pipeline.delivery[]": [
         *(None, "{}", "{NULL}", '{"(,,,,,,,,,)"}', '[0:1]={NULL,"(a,b,,,,,,,,)"}'),
         "{{NULL,NULL},{NULL,NULL}}",

@@ -21,6 +21,7 @@ from fakes.llamacloud.jobs import Pace, ParseJob
 from fakes.llamacloud.server import LlamaCloud
 from hookline.postgres.engine import Engine
 from hookline.postgres.pool import open_pool
+from hookline.process.gathering import Gathering
 from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
 from hookline.providers.llamacloud.provider import webhook_of
 from hookline.providers.parser_stages import ParserStages
@@ -144,6 +145,7 @@ class CloudWorker:
             self.storage,
             self.settings,
             WorkerMetrics(),
+            Gathering(self.engine.advance_jobs),
             lambda _: None,
             asyncio.get_running_loop().create_future(),
         )

@@ -83,7 +83,7 @@ async def _store_content(job: Job, tools: Tools) -> None:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records the calls that end a lease, from here on."""
     calls: list[str] = []
-    for name in ("advance_job", "fail_job", "defer_job", "release_lease"):
+    for name in ("advance_jobs", "advance_job", "fail_job", "defer_job", "release_lease"):
         original = getattr(Engine, name)
 
         def recorded(self: Engine, *args: Any, _original: Any = original, **options: Any) -> Any:
@@ -111,7 +111,7 @@ async def test_a_handler_may_end_the_lease_itself(workplace: Workplace, told: li
     assert workplace.codes(job_id) == [
         *("job_created", "upload_confirmed", "parse_completed", "job_completed")
     ]
-    assert told == ["advance_job"]
+    assert told == ["advance_jobs"]
     assert _results(lines) == ["handed_over", "advanced"]
 
 

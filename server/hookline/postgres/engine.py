@@ -39,15 +39,36 @@ _SLOWEST = 2**20
 _LARGEST_CONTENT = 60.0
 
 
-# As JSON, all deliveries are one parameter, which costs the least to send.
-_RECEIVE_EVENTS = b"""
+_ANSWER = b"""
 select outcome, job_id, document_id, status, version, event_id, ordinal, path,
   sqlstate, message, detail, hint
+"""
+# As JSON, all deliveries are one parameter, which costs the least to send.
+_RECEIVE_EVENTS = (
+    _ANSWER
+    + b"""
 from upload_pipeline.receive_events(array(
   select d from pg_catalog.json_populate_recordset(null::upload_pipeline.delivery, %s::json) as d
 ))
 order by number
 """
+)
+_ADVANCE_JOBS = (
+    _ANSWER
+    + b"""
+from upload_pipeline.advance_jobs(
+  job_ids => %s, lease_tokens => %s, codes => %s, payloads => %s
+)
+order by number
+"""
+)
+
+
+def _receipt_or_error(answer: Sequence[Any]) -> Receipt | DatabaseError:
+    *receipt, sqlstate, message, detail, hint = answer
+    if sqlstate is None:
+        return Receipt(*receipt)
+    return error_of(sqlstate, message, detail=detail, hint=hint)
 
 
 class Engine:
@@ -88,12 +109,7 @@ class Engine:
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(_RECEIVE_EVENTS, [json.dumps(rows)], binary=True)
             answers = await cursor.fetchall()
-        return [
-            Receipt(*receipt)
-            if sqlstate is None
-            else error_of(sqlstate, message, detail=detail, hint=hint)
-            for *receipt, sqlstate, message, detail, hint in answers
-        ]
+        return [_receipt_or_error(answer) for answer in answers]
 
     async def receive_event(self, source: str, body_sha256: str, notice: Notice) -> Receipt:
         """Take a delivery without content. Waits for its job if another session holds it.
@@ -271,6 +287,25 @@ class Engine:
             payload=Jsonb(dict(payload or {})),
             keep_lease=keep_lease,
         )
+
+    async def advance_jobs(
+        self, advances: Sequence[tuple[UUID, UUID, str, Mapping[str, object]]]
+    ) -> list[Receipt | DatabaseError]:
+        """Move many jobs: for each its id, its lease token, and code and payload of the step.
+
+        The answers are in the same order: each a receipt, or the exception that advance_job would
+        raise. Unavailable with SQLSTATE 55P03: another session holds the job, and advance_job would
+        wait for it.
+        """
+        job_ids, lease_tokens, codes, payloads = zip(*advances, strict=True)
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                _ADVANCE_JOBS,
+                [list(job_ids), list(lease_tokens), list(codes), [Jsonb(p) for p in payloads]],
+                binary=True,
+            )
+            answers = await cursor.fetchall()
+        return [_receipt_or_error(answer) for answer in answers]
 
     async def fail_job(
         self,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
+from collections.abc import Mapping
 
 import structlog
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, StaleLease, Unavailable, UnknownJob
+from hookline.postgres.records import Receipt
 from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused
 from hookline.timing import Backoff
@@ -27,6 +30,7 @@ _RETRY_MAX = 5.0
 _LONGEST_TEXT = 1500
 _LONGEST_CODE = 90
 _LONGEST_REASON = 500
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Completion:
@@ -90,7 +94,7 @@ class Completion:
         ids = (self._job.job_id, self._job.lease_token)
         match outcome:
             case Advance(code, payload):
-                receipt = await self._engine.advance_job(*ids, code, payload)
+                receipt = await self._advance(code, payload)
                 self.report("advanced", code=code, to=receipt.status)
             case Deferred():
                 if isinstance(outcome, Paused):
@@ -104,6 +108,20 @@ class Completion:
                     *ids, error, permanent=outcome.permanent, start_over=outcome.start_over
                 )
                 self.report("failed", to=receipt.status, **error)
+
+    async def _advance(self, code: str, payload: Mapping[str, object]) -> Receipt:
+        ids = (self._job.job_id, self._job.lease_token)
+        # Before it joins the others: a payload that cannot be JSON must not fail them.
+        json.dumps(payload)
+        try:
+            receipt = await self._context.advances.send((*ids, code, payload))
+        except Unavailable as error:
+            if error.sqlstate != _LOCK_NOT_AVAILABLE:
+                raise
+            return await self._engine.advance_job(*ids, code, payload)
+        if receipt.status != self._job.status:
+            self._context.notify(receipt.status)
+        return receipt
 
     async def _pause_stage(self, outcome: Paused) -> None:
         try:

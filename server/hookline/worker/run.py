@@ -16,6 +16,7 @@ from hookline.postgres.listener import Listener
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
 from hookline.process.admin import admin_application
+from hookline.process.gathering import Gathering
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
@@ -42,6 +43,7 @@ _NEEDS = Needs(
     role="hookline_worker",
     functions=(
         *("claim_jobs", "heartbeat", "release_lease", "advance_job", "fail_job", "defer_job"),
+        "advance_jobs",
         *("pause_stage", "receive_content", "keep_content", "finish_content"),
     ),
 )
@@ -127,7 +129,13 @@ class _Running:
         self._listener = Listener(settings.require_database(), self._wake)
         self._stop_deadline: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         context = WorkerContext(
-            pool, storage, settings, self._metrics, self._notify, self._stop_deadline
+            pool,
+            storage,
+            settings,
+            self._metrics,
+            Gathering(self._tools.engine.advance_jobs),
+            self._notify,
+            self._stop_deadline,
         )
         self._claimers = {
             stage.status: Claimer(

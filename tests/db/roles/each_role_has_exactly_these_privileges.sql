@@ -33,6 +33,7 @@ select bag_eq(
           ('hookline_worker', 'heartbeat'),
           ('hookline_worker', 'release_lease'),
           ('hookline_worker', 'advance_job'),
+          ('hookline_worker', 'advance_jobs'),
           ('hookline_worker', 'fail_job'),
           ('hookline_worker', 'defer_job'),
           ('hookline_worker', 'apply_parked'),
