@@ -21,8 +21,12 @@ from hookline.database_url import url_fault
 __all__ = [
     "ApiKey",
     "BaseUrl",
+    "DashboardUrl",
+    "HeaderName",
     "Host",
     "ModuleNames",
+    "Networks",
+    "Password",
     "PostgresUrl",
     "PublicUrl",
     "Secrets",
@@ -36,6 +40,8 @@ __all__ = [
 ]
 
 _SHORTEST_SECRET = 16
+# People type it, and the login answers few wrong ones a minute.
+_SHORTEST_PASSWORD = 12
 # Bytes. Source: Standard Webhooks, "Signature scheme".
 _SHORTEST_KEY, _LONGEST_KEY = 24, 64
 # Characters that a file or a shell may leave around a value: line breaks, and a byte order mark.
@@ -192,6 +198,37 @@ def _check_base_url(value: str) -> str:
     return value
 
 
+def _check_dashboard_url(value: str) -> str:
+    parts = urlsplit(_check_base_url(value))
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", parts.path):
+        raise ValueError("its path has letters, digits and - . _ ~ between slashes")
+    if parts.path.rstrip("/") in ("/metrics", "/readyz"):
+        raise ValueError("this path is taken on the admin side")
+    return value.rstrip("/")
+
+
+def _check_password(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < _SHORTEST_PASSWORD:
+        raise ValueError(f"it has at least {_SHORTEST_PASSWORD} characters")
+    return value
+
+
+def _check_header_name(value: str) -> str:
+    # RFC 9110, section 5.6.2, without what no proxy uses. These say something else already.
+    if not re.fullmatch(r"[A-Za-z0-9-]+", value) or value.lower() in ("cookie", "host", "origin"):
+        raise ValueError("it is the name of a header that only the proxy sets")
+    return value
+
+
+def _split_networks(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ipaddress.ip_network(part) for part in split_at_commas(value))
+    except ValueError:
+        raise ValueError("it is IP addresses or networks, with commas between them") from None
+
+
 def _check_port(parts: SplitResult) -> None:
     try:
         right = parts.port != 0
@@ -207,6 +244,14 @@ StorageUrl = Annotated[str, AfterValidator(_check_storage_url)]
 SupabaseUrl = Annotated[str, AfterValidator(_check_supabase_url)]
 ServiceRoleKey = Annotated[SecretStr, AfterValidator(_check_service_role_key)]
 PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
+DashboardUrl = Annotated[str, AfterValidator(_check_dashboard_url)]
+Password = Annotated[SecretStr, AfterValidator(_check_password)]
+HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+Networks = Annotated[
+    tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...],
+    NoDecode,
+    BeforeValidator(_split_networks),
+]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
 ModuleNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]

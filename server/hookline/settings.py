@@ -26,8 +26,12 @@ from hookline.error import HooklineError
 from hookline.setting_values import (
     ApiKey,
     BaseUrl,
+    DashboardUrl,
+    HeaderName,
     Host,
     ModuleNames,
+    Networks,
+    Password,
     PostgresUrl,
     PublicUrl,
     Secrets,
@@ -59,6 +63,11 @@ _EXAMPLES = {
     "HOOKLINE_PORT": "8080",
     "HOOKLINE_ADMIN_HOST": "127.0.0.1",
     "HOOKLINE_ADMIN_PORT": "8081",
+    "HOOKLINE_DASHBOARD_DATABASE_URL": "postgresql://dashboard:password@db.example.com:5432/app",
+    "HOOKLINE_DASHBOARD_PASSWORD": "a-long-random-password",
+    "HOOKLINE_DASHBOARD_URL": "https://ops.example.com/hookline",
+    "HOOKLINE_DASHBOARD_USER_HEADER": "X-Forwarded-User",
+    "HOOKLINE_DASHBOARD_PROXIES": "10.0.0.5,10.1.0.0/24",
     "HOOKLINE_PREPARE_THRESHOLD": "5, or off behind a transaction pooler",
     "HOOKLINE_POOL_SIZE": "8",
     "HOOKLINE_STORAGE_DEADLINE": "10",
@@ -123,6 +132,15 @@ class Settings(BaseSettings):
     admin_host: Host = Field("127.0.0.1", alias="HOOKLINE_ADMIN_HOST")
     admin_port: int = Field(8081, alias="HOOKLINE_ADMIN_PORT", ge=0, le=65535)
     public_url: PublicUrl | None = Field(None, alias="HOOKLINE_PUBLIC_URL")
+
+    # `hookline up` and `hookline dashboard` use DATABASE_URL without it, which is an operator's.
+    dashboard_database_url: PostgresUrl | None = Field(
+        None, alias="HOOKLINE_DASHBOARD_DATABASE_URL"
+    )
+    dashboard_password: Password | None = Field(None, alias="HOOKLINE_DASHBOARD_PASSWORD")
+    dashboard_url: DashboardUrl | None = Field(None, alias="HOOKLINE_DASHBOARD_URL")
+    dashboard_user_header: HeaderName | None = Field(None, alias="HOOKLINE_DASHBOARD_USER_HEADER")
+    dashboard_proxies: Networks = Field((), alias="HOOKLINE_DASHBOARD_PROXIES")
 
     max_body: int = Field(32 * 2**20, alias="HOOKLINE_MAX_BODY", ge=2**16, le=2**30)
     body_budget: int = Field(64 * 2**20, alias="HOOKLINE_BODY_BUDGET", ge=2**20)
@@ -192,10 +210,28 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_libpq_variables(self) -> Self:
-        if self.database_url is not None and (
-            fault := variable_fault(self.database_url.get_secret_value())
-        ):
-            raise ValueError(fault)
+        for url in (self.database_url, self.dashboard_database_url):
+            if url is not None and (fault := variable_fault(url.get_secret_value())):
+                raise ValueError(fault)
+        return self
+
+    @model_validator(mode="after")
+    def _check_dashboard_login(self) -> Self:
+        header, proxies = self.dashboard_user_header, self.dashboard_proxies
+        if header is not None and not proxies:
+            raise ValueError(
+                "HOOKLINE_DASHBOARD_USER_HEADER is set without HOOKLINE_DASHBOARD_PROXIES, so"
+                " anybody could send it: set both"
+            )
+        if proxies and header is None:
+            raise ValueError(
+                "HOOKLINE_DASHBOARD_PROXIES is set without HOOKLINE_DASHBOARD_USER_HEADER: set both"
+            )
+        if header is not None and self.dashboard_password is not None:
+            raise ValueError(
+                "HOOKLINE_DASHBOARD_PASSWORD and HOOKLINE_DASHBOARD_USER_HEADER are two ways to log"
+                " in: set one of them"
+            )
         return self
 
     @model_validator(mode="after")

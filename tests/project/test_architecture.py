@@ -24,7 +24,7 @@ LAYERS = (
     ("storage", "sources"),
     ("stages",),
     ("providers",),
-    ("receiver", "worker"),
+    ("receiver", "worker", "dashboard"),
     ("submission", "doctor"),
     ("client",),
     ("standalone",),

@@ -49,6 +49,14 @@ RIGHT = {
     "HOOKLINE_PORT": ["0", "65535"],
     "HOOKLINE_ADMIN_HOST": ["127.0.0.1"],
     "HOOKLINE_ADMIN_PORT": ["0", "65535"],
+    "HOOKLINE_DASHBOARD_DATABASE_URL": [f"postgresql://app:{SECRET}@db.example.com/app"],
+    "HOOKLINE_DASHBOARD_PASSWORD": ["a pass phrase of words"],
+    "HOOKLINE_DASHBOARD_URL": [
+        *("https://ops.example.com", "https://ops.example.com:8443/hook-line/a/"),
+        "http://127.0.0.1:8081",
+    ],
+    "HOOKLINE_DASHBOARD_USER_HEADER": ["X-Forwarded-User"],
+    "HOOKLINE_DASHBOARD_PROXIES": ["127.0.0.1", "10.0.0.0/8, ::1"],
     "HOOKLINE_PUBLIC_URL": [
         "https://hooks.example.com",
         "https://hooks.example.com:8443/base/",
@@ -120,6 +128,14 @@ WRONG = {
     "HOOKLINE_PORT": ["", "-1", "65536", "http"],
     "HOOKLINE_ADMIN_HOST": ["", "a..b", "é" * 64],
     "HOOKLINE_ADMIN_PORT": ["", "-1", "65536", "http"],
+    "HOOKLINE_DASHBOARD_DATABASE_URL": ["", f"mysql://app:{SECRET}@db.example.com/app"],
+    "HOOKLINE_DASHBOARD_PASSWORD": ["", "too short"],
+    "HOOKLINE_DASHBOARD_URL": [
+        *("", "ops.example.com", "ftp://ops.example.com", "https://ops.example.com/a b"),
+        *("https://ops.example.com/metrics", "https://ops.example.com/{a}", "https://a?b=c"),
+    ],
+    "HOOKLINE_DASHBOARD_USER_HEADER": ["", "X User", "Cookie", "X-User:"],
+    "HOOKLINE_DASHBOARD_PROXIES": ["", "proxy.example.com", "10.0.0.1/8", "10.0.0.1,"],
     "HOOKLINE_PUBLIC_URL": [
         "",
         "hooks.example.com",
@@ -163,6 +179,12 @@ WRONG = {
     "HOOKLINE_ASSUMED_PAGES": ["", "0", "100001", "ten"],
     "HOOKLINE_PROVIDER_TIMEOUT": ["", "0", "601", "nan"],
     "HOOKLINE_SUBMIT_GRACE": ["", "0", "601", "nan"],
+}
+
+# Settings that need each other.
+TOGETHER = {
+    "HOOKLINE_DASHBOARD_USER_HEADER": "HOOKLINE_DASHBOARD_PROXIES",
+    "HOOKLINE_DASHBOARD_PROXIES": "HOOKLINE_DASHBOARD_USER_HEADER",
 }
 
 
@@ -209,8 +231,24 @@ def test_a_right_value_is_taken(monkeypatch: pytest.MonkeyPatch, variable: str, 
     if value.startswith("supabase:"):
         monkeypatch.setenv("SUPABASE_URL", PROJECT)
         monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", SECRET)
+    if other := TOGETHER.get(variable):
+        monkeypatch.setenv(other, RIGHT[other][0])
     monkeypatch.setenv(variable, value)
     load()
+
+
+@pytest.mark.parametrize(("variable", "other"), TOGETHER.items())
+def test_half_a_configuration_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, other: str
+) -> None:
+    sentence = refusal(monkeypatch, **{variable: RIGHT[variable][0]})
+    assert sentence.startswith(f"{variable} is set without {other}")
+
+
+def test_two_ways_to_log_in_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = ("HOOKLINE_DASHBOARD_PASSWORD", *TOGETHER)
+    sentence = refusal(monkeypatch, **{variable: RIGHT[variable][0] for variable in both})
+    assert "set one of them" in sentence
 
 
 @pytest.mark.parametrize(("variable", "value"), cases(WRONG))
@@ -232,6 +270,8 @@ def test_the_example_in_a_refusal_is_right(
     )
     assert example or (variable, value) == ("HOOKLINE_BODY_BUDGET", "1048576")
     if example:
+        if other := TOGETHER.get(variable):
+            monkeypatch.setenv(other, RIGHT[other][0])
         monkeypatch.setenv(variable, example[1])
         load()
 
@@ -249,6 +289,8 @@ def test_what_a_file_or_a_shell_leaves_around_a_value_is_removed(
     for variable, (value, *_) in RIGHT.items():
         if not value.startswith("supabase:"):
             with monkeypatch.context() as only:
+                if other := TOGETHER.get(variable):
+                    only.setenv(other, RIGHT[other][0])
                 only.setenv(variable, value)
                 expected = load()
                 only.setenv(variable, around.format(value))

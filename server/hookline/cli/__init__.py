@@ -28,7 +28,7 @@ __all__ = ["main", "make_app"]
 # Each command is the function of its name in the module of its name.
 _COMMANDS = {
     "On this machine": ("up", "demo"),
-    "Run": ("serve", "work", "migrate", "doctor"),
+    "Run": ("serve", "work", "dashboard", "migrate", "doctor"),
     "Jobs": ("submit", "jobs", "job", "cat", "retry", "cancel", "deliveries", "url"),
     "Steering": ("pause", "resume", "credits", "purge", "erase"),
     "The state machine": ("diagram",),

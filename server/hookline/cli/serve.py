@@ -15,7 +15,8 @@ def serve() -> None:
     """Receive webhooks until SIGTERM or SIGINT.
 
     After the first signal it finishes the deliveries that have arrived, within
-    HOOKLINE_STOP_TIMEOUT. A second signal stops it at once. Logs go to standard error.
+    HOOKLINE_STOP_TIMEOUT. A second signal stops it at once. Logs go to standard error. With
+    HOOKLINE_DASHBOARD_DATABASE_URL, the dashboard is on its admin side.
 
     Example: DATABASE_URL=postgresql://receiver:password@db.example.com/app
     HOOKLINE_STORAGE_URL=file:///var/lib/hookline/objects
@@ -31,8 +32,9 @@ def serve() -> None:
 
 
 async def _receive_until_signal(settings: Settings) -> None:
+    from hookline.dashboard.run import beside_receiver
     from hookline.receiver.run import receiving
 
     stop = stop_on_signals()
-    async with receiving(settings):
+    async with beside_receiver(settings) as dashboard, receiving(settings, dashboard):
         await stop.wait()

@@ -66,6 +66,7 @@ def _print_summary(stack: Stack) -> None:
         f"  webhooks  {stack.url}{routes.LLAMAPARSE}",
         f"  parser    {choose_parser(stack.settings).sentence}",
         f"  worker    {_describe(stack.worker)}",
+        f"  dashboard {stack.admin_url}/",
         f"  admin     {stack.admin_url}/metrics, {stack.admin_url}/readyz",
         f"  objects   {stack.objects}",
         f"  database  {stack.database_home}",

@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-__all__ = ["admin_application"]
+__all__ = ["AdminPart", "admin_application"]
+
+AdminPart = Callable[[web.Application], None]
+"""Adds its own routes to an admin application."""
 
 
 def admin_application(

@@ -36,7 +36,12 @@ select pg_catalog.current_database(), session_user::text,
          and pg_catalog.has_function_privilege(p.oid, 'execute')
        )
      order by p.proname
-  )
+  ),
+  array(
+    select name from pg_catalog.unnest(%(views)s::text[]) as name
+     where pg_catalog.to_regclass('upload_pipeline.' || name) is null
+  ),
+  coalesce(pg_catalog.pg_has_role(session_user, pg_catalog.to_regrole(%(role)s), 'member'), false)
 """
 
 
@@ -44,32 +49,50 @@ select pg_catalog.current_database(), session_user::text,
 class Needs:
     """What a process needs of schema upload_pipeline: functions that members of `role` may call.
 
-    `who` is the word for the process in sentences, `command` what starts it.
+    With `views` it reads these, and the login has to be a member of `role`. `who` is the word for
+    the process in sentences, `command` what starts it, `variable` has its login.
     """
 
     who: str
     command: str
     role: str
-    functions: Sequence[str]
+    functions: Sequence[str] = ()
+    views: Sequence[str] = ()
+    variable: str = "DATABASE_URL"
 
     async def fault(self, connection: psycopg.AsyncConnection) -> str | None:
         """A sentence about what is missing in this database or to this login role, or None."""
-        cursor = await connection.execute(_QUESTION, {"functions": list(self.functions)})
+        cursor = await connection.execute(
+            _QUESTION,
+            {
+                "functions": list(self.functions),
+                "views": list(self.views),
+                "role": self.role,
+            },
+        )
         row = await cursor.fetchone()
         assert row is not None  # noqa: S101 - an aggregate without a group
-        database, login, has_schema, absent, refused = row
+        database, login, has_schema, absent, refused, unseen, is_member = row
         if not has_schema:
             return f"Database {database} does not have Hookline: run `hookline migrate`."
-        if absent:
+        if absent or unseen:
+            kind = "function" if absent else "view"
             return (
-                f"Database {database} has another version of Hookline, without the function"
-                f" {absent[0]}: run `hookline migrate`, or the `{self.command}` of that version."
+                f"Database {database} has another version of Hookline, without the {kind}"
+                f" {(absent or unseen)[0]}: run `hookline migrate`, or the `{self.command}` of that"
+                " version."
             )
         if refused:
             return (
-                f"The login role {login} of DATABASE_URL may not call {refused[0]}, which"
+                f"The login role {login} of {self.variable} may not call {refused[0]}, which"
                 f" `{self.command}` needs: as an administrator, run"
                 f" `grant {self.role} to {login}`."
+            )
+        if self.views and not is_member:
+            return (
+                f"The login role {login} of {self.variable} may not read the views: as an"
+                f" administrator, run `grant {self.role} to {login}`, or grant hookline_operator"
+                " to it, whose members may also act."
             )
         return None
 

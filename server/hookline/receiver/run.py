@@ -11,7 +11,7 @@ import structlog
 from hookline.postgres.engine import Engine
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
-from hookline.process.admin import admin_application
+from hookline.process.admin import AdminPart, admin_application
 from hookline.process.allocator import return_freed_memory
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
@@ -61,9 +61,12 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
+async def receiving(
+    settings: Settings, admin_part: AdminPart | None = None
+) -> AsyncIterator[Receiver]:
     """Run a receiver inside the block. At its end, deliveries that have begun are finished first.
 
+    `admin_part` adds its routes to the admin side: the dashboard.
     Raises ConfigurationError if a setting is missing, an address is taken, or Postgres refuses the
     login. Postgres may be away at the start: until it is there, deliveries are answered 503.
     """
@@ -105,7 +108,10 @@ async def receiving(settings: Settings) -> AsyncIterator[Receiver]:
         open_requests = OpenRequests()
         application.middlewares.append(open_requests.count)
         public = make_runner(application)
-        admin = make_runner(admin_application(metrics.exposition, readiness.answer_in_detail))
+        of_admin = admin_application(metrics.exposition, readiness.answer_in_detail)
+        if admin_part is not None:
+            admin_part(of_admin)
+        admin = make_runner(of_admin)
         tasks: list[asyncio.Task[None]] = []
         storage_check: asyncio.Task[None] | None = None
         try:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from hookline.dashboard.run import beside_receiver
 from hookline.postgres.connecting import Unreachable
 from hookline.process.http_listener import address, reached_at
 from hookline.providers.configured_parser import Parser, choose_parser
@@ -162,8 +163,16 @@ async def _started(
                 "admin_port": _port("HOOKLINE_ADMIN_PORT", chosen.admin_host, chosen.admin_port),
             }
         )
-        of_receiver = shared.model_copy(update={"database_url": SecretStr(logins["receiver"])})
-        async with receiving(of_receiver) as receiver:
+        of_receiver = shared.model_copy(
+            update={
+                "database_url": SecretStr(logins["receiver"]),
+                "dashboard_database_url": SecretStr(logins["operator"]),
+            }
+        )
+        async with (
+            beside_receiver(of_receiver) as dashboard,
+            receiving(of_receiver, dashboard) as receiver,
+        ):
             of_operator = shared.model_copy(
                 update={
                     "database_url": SecretStr(logins["operator"]),

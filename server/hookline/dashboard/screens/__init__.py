@@ -1,0 +1,12 @@
+"""The screens: one module and one template each. A module has the routes of its screen."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hookline.dashboard.screens import login, overview
+
+__all__ = ["ROUTES"]
+
+ROUTES: tuple[web.AbstractRouteDef, ...] = (*overview.routes, *login.routes)
+"""The routes of all screens, below the base path."""

@@ -1,0 +1,42 @@
+"""Debian's Chromium, driven by Playwright; and axe-core, which finds barriers in a page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from support.servers import ROOT
+
+CHROMIUM = shutil.which("chromium")
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@asynccontextmanager
+async def running_browser() -> AsyncIterator[Browser]:
+    """A browser with a profile of its own. Its sandbox does not run as root."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox"] if os.geteuid() == 0 else [],
+        )
+        yield browser
+        await browser.close()
+
+
+async def barriers(page: Page) -> list[str]:
+    """What axe-core finds in a page: each rule that is broken, with the elements that break it."""
+    # Through the debugger: the page's own policy lets no foreign script in.
+    await page.evaluate(AXE.read_text())
+    found: dict[str, Any] = await page.evaluate(
+        "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}})", _RULES
+    )
+    return [
+        f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']]}"
+        for one in found["violations"]
+    ]
