@@ -57,6 +57,10 @@ begin;
 \ir tables/deletions.sql
 \ir tables/refused_deliveries.sql
 
+-- What happened, counted
+\ir tables/activity_counts.sql
+\ir views/status_counts.sql
+
 -- Credits: what parsing may cost, and what it did cost
 \ir tables/credit_caps.sql
 \ir tables/credit_reservations.sql
@@ -69,6 +73,10 @@ begin;
 \ir triggers/job_is_born_with_its_history.sql
 \ir triggers/event_moves_its_job.sql
 \ir triggers/events_are_append_only.sql
+
+-- Triggers: each step is counted
+\ir triggers/steps_are_counted.sql
+\ir triggers/deleted_jobs_are_counted.sql
 
 -- Internal: one step of one job
 \ir functions/internal/step/lock_job.sql
@@ -130,6 +138,8 @@ begin;
 \ir functions/ingest/claim_deletions.sql
 \ir functions/ingest/finish_deletion.sql
 \ir functions/ingest/count_refusals.sql
+\ir functions/ingest/count_deliveries.sql
+\ir functions/ingest/roll_up_activity.sql
 
 -- Functions of hookline_worker
 \ir functions/worker/claim_jobs.sql
@@ -161,7 +171,9 @@ begin;
 \ir functions/operator/purge.sql
 \ir functions/operator/erase_document.sql
 \ir functions/operator/erase_owner.sql
+\ir functions/internal/differing_counts.sql
 \ir functions/operator/check_integrity.sql
+\ir functions/operator/recount_statuses.sql
 \ir functions/operator/resume_stage.sql
 \ir functions/operator/set_credit_cap.sql
 
@@ -170,10 +182,12 @@ begin;
 \ir views/document_overview.sql
 \ir views/job_timeline.sql
 \ir views/failed_jobs.sql
+\ir views/activity.sql
 \ir views/queue_health.sql
 \ir views/stage_latency.sql
 \ir views/delivery_log.sql
 \ir views/refusal_log.sql
+\ir views/delivery_activity.sql
 \ir views/stored_objects.sql
 \ir views/credit_status.sql
 \ir views/alerts.sql

@@ -1,5 +1,6 @@
 -- Row security is on for every table, so that a mistaken grant shows nothing. It does not apply to hookline_owner, who
 -- owns the functions and views.
+alter table upload_pipeline.activity_counts enable row level security;
 alter table upload_pipeline.contents enable row level security;
 alter table upload_pipeline.deletions enable row level security;
 alter table upload_pipeline.documents enable row level security;

@@ -1095,6 +1095,71 @@ comment on column upload_pipeline.refused_deliveries.minute is
 comment on column upload_pipeline.refused_deliveries.user_agent is
   'The name that the last of these senders gave to its program (User-Agent). Anybody may claim any name.';
 
+-- What happened, counted
+
+-- db/tables/activity_counts.sql
+create table upload_pipeline.activity_counts (
+  row_id uuid not null default gen_random_uuid(),
+  span text not null,
+  at timestamptz not null,
+  from_status text,
+  to_status text,
+  code text,
+  source text,
+  outcome text,
+  count bigint not null,
+  constraint activity_counts_pkey primary key (row_id),
+  constraint span_is_known check (span in ('new', 'minute', 'hour', 'earlier')),
+  constraint row_counts_steps_or_deliveries check (
+    (source is null) = (outcome is null)
+    and (source is null) = (coalesce(from_status, to_status) is not null)
+    and (source is null or code is null)
+  ),
+  constraint times_are_between_2000_and_9999 check (
+    at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
+)
+-- Every step inserts here, and roll_up_activity deletes it again. To give empty pages at the end of the table back,
+-- vacuum would lock it against steps.
+with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000, vacuum_truncate = off);
+
+comment on table upload_pipeline.activity_counts is
+  'How many steps jobs took, and how many deliveries came, by minute. Rows are only inserted, so no step waits for '
+  'another one; roll_up_activity adds them up. It keeps minutes for a day, and hours for 30 days. Over all rows, the '
+  'sum of count by to_status minus the sum by from_status is the number of jobs in a status.';
+comment on column upload_pipeline.activity_counts.row_id is 'For logical replication, which needs a key.';
+comment on column upload_pipeline.activity_counts.span is
+  'How much time the row stands for: new (a minute, not added up yet), minute, hour, or earlier (all before that).';
+comment on column upload_pipeline.activity_counts.at is 'When that time begins.';
+comment on column upload_pipeline.activity_counts.from_status is
+  'The status before the steps. Null: the jobs were created.';
+comment on column upload_pipeline.activity_counts.to_status is 'The status after them. Null: the jobs were deleted.';
+comment on column upload_pipeline.activity_counts.code is
+  'The code of their events. Null: there is no event. Jobs were deleted, or recount_statuses corrected the number.';
+comment on column upload_pipeline.activity_counts.outcome is 'What the deliveries of the source did when they came.';
+
+-- db/views/status_counts.sql
+create or replace view upload_pipeline.status_counts as
+select s.status,
+       coalesce(counted.jobs, 0)::bigint as jobs,
+       s.terminal,
+       s.failed
+  from upload_pipeline.statuses as s
+  left join (
+    select of_status.status, sum(of_status.jobs) as jobs
+      from upload_pipeline.activity_counts as a
+      cross join lateral (values (a.to_status, a.count), (a.from_status, -a.count)) as of_status (status, jobs)
+     where a.source is null
+       and a.from_status is distinct from a.to_status
+     group by of_status.status
+  ) as counted on counted.status = s.status;
+
+comment on view upload_pipeline.status_counts is
+  'How many jobs each status has: exact, and read without counting jobs.';
+
+revoke all on upload_pipeline.status_counts from public;
+grant select on upload_pipeline.status_counts to hookline_reader;
+
 -- Credits: what parsing may cost, and what it did cost
 
 -- db/tables/credit_caps.sql
@@ -1190,6 +1255,7 @@ alter table upload_pipeline.credit_reservations enable row level security;
 -- db/tables/row_security.sql
 -- Row security is on for every table, so that a mistaken grant shows nothing. It does not apply to hookline_owner, who
 -- owns the functions and views.
+alter table upload_pipeline.activity_counts enable row level security;
 alter table upload_pipeline.contents enable row level security;
 alter table upload_pipeline.deletions enable row level security;
 alter table upload_pipeline.documents enable row level security;
@@ -1409,12 +1475,74 @@ create trigger events_are_never_truncated
 alter table upload_pipeline.events enable always trigger events_are_append_only;
 alter table upload_pipeline.events enable always trigger events_are_never_truncated;
 
+-- Triggers: each step is counted
+
+-- db/triggers/steps_are_counted.sql
+-- Counts the events of each statement, whoever writes them. An insert without an index or a key waits for nobody. It is
+-- an ordinary trigger: under session_replication_role = replica, activity_counts comes with the other tables.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.steps_are_counted()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into upload_pipeline.activity_counts (span, at, from_status, to_status, code, count)
+  select 'new', date_trunc('minute', e.ts, 'UTC'), e.from_status, e.to_status, e.code, count(*)
+    from written as e
+   group by date_trunc('minute', e.ts, 'UTC'), e.from_status, e.to_status, e.code;
+
+  return null;
+end;
+$$;
+
+comment on function upload_pipeline.steps_are_counted() is 'Adds the events of a statement to activity_counts.';
+
+revoke all on function upload_pipeline.steps_are_counted() from public;
+
+create trigger steps_are_counted
+  after insert on upload_pipeline.events
+  referencing new table as written
+  for each statement
+  execute function upload_pipeline.steps_are_counted();
+
+-- db/triggers/deleted_jobs_are_counted.sql
+-- Takes deleted jobs out of the number of jobs in their status: a purge, an erasure, or a delete by hand.
+-- Locks: none. Calls: clock.
+create or replace function upload_pipeline.deleted_jobs_are_counted()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into upload_pipeline.activity_counts (span, at, from_status, count)
+  select 'new', date_trunc('minute', upload_pipeline.clock(), 'UTC'), j.status, count(*)
+    from deleted as j
+   group by j.status;
+
+  return null;
+end;
+$$;
+
+comment on function upload_pipeline.deleted_jobs_are_counted() is
+  'Adds the jobs that a statement deletes to activity_counts.';
+
+revoke all on function upload_pipeline.deleted_jobs_are_counted() from public;
+
+create trigger deleted_jobs_are_counted
+  after delete on upload_pipeline.upload_jobs
+  referencing old table as deleted
+  for each statement
+  execute function upload_pipeline.deleted_jobs_are_counted();
+
 -- Internal: one step of one job
 
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
--- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status,
--- refusal.
+-- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status, refusal,
+-- activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -4112,6 +4240,111 @@ comment on function upload_pipeline.count_refusals(jsonb) is
 revoke all on function upload_pipeline.count_refusals(jsonb) from public;
 grant execute on function upload_pipeline.count_refusals(jsonb) to hookline_ingest;
 
+-- db/functions/ingest/count_deliveries.sql
+-- Adds to the counts of this minute, by source and outcome. The receiver counts in memory, so that a delivery costs
+-- Postgres nothing more.
+-- Locks: none. Calls: check_isolation, clock.
+create or replace function upload_pipeline.count_deliveries(deliveries jsonb)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_wrong text;
+begin
+  perform upload_pipeline.check_isolation();
+
+  if deliveries is null or jsonb_typeof(deliveries) <> 'array' or jsonb_array_length(deliveries) > 1000 then
+    v_wrong := left(coalesce(deliveries::text, 'null'), 200);
+  else
+    select left(one.delivery::text, 200) into v_wrong
+      from jsonb_array_elements(deliveries) as one (delivery)
+     where (
+             one.delivery ->> 'source' ~ '^[a-z][a-z0-9_]{0,62}$'
+             and one.delivery ->> 'outcome' ~ '^[a-z][a-z0-9_]{0,62}$'
+             and one.delivery ->> 'count' ~ '^[1-9][0-9]{0,8}$'
+           ) is not true
+     limit 1;
+  end if;
+  if v_wrong is not null then
+    raise exception 'deliveries are invalid: %', v_wrong
+      using errcode = 'UP006',
+            detail = 'deliveries is a JSON array of at most 1000 objects with source and outcome, which are words of '
+              'lowercase letters, digits and _, and count, a whole number from 1 to 999999999.',
+            hint = 'For example: select upload_pipeline.count_deliveries(''[{"source": "llamacloud", "outcome": '
+              '"applied", "count": 3}]'').';
+  end if;
+
+  insert into upload_pipeline.activity_counts (span, at, source, outcome, count)
+  select 'new', date_trunc('minute', upload_pipeline.clock(), 'UTC'), one.delivery ->> 'source',
+         one.delivery ->> 'outcome', (one.delivery ->> 'count')::bigint
+    from jsonb_array_elements(deliveries) as one (delivery);
+end;
+$$;
+
+comment on function upload_pipeline.count_deliveries(jsonb) is
+  'Call it every few seconds with the deliveries that were accepted since the last call: a JSON array of objects with '
+  'source, outcome (of their receipts) and count. The view delivery_activity shows the sums. Raises UP006, UP012.';
+
+revoke all on function upload_pipeline.count_deliveries(jsonb) from public;
+grant execute on function upload_pipeline.count_deliveries(jsonb) to hookline_ingest;
+
+-- db/functions/ingest/roll_up_activity.sql
+-- Adds up the rows of activity_counts: new rows to minutes, minutes to hours after a day, hours to one number after 30
+-- days. Deletes and inserts in one statement, so that a reader always sees each step once.
+-- Locks: activity (advisory; returns if another session has it). Calls: check_isolation, clock.
+create or replace function upload_pipeline.roll_up_activity()
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_hours_before constant timestamptz := date_trunc('hour', upload_pipeline.clock() - interval '1 day', 'UTC');
+  v_one_before constant timestamptz := date_trunc('hour', upload_pipeline.clock() - interval '30 days', 'UTC');
+begin
+  perform upload_pipeline.check_isolation();
+
+  if not pg_try_advisory_xact_lock('upload_pipeline.activity_counts'::regclass::integer, 0) then
+    return;
+  end if;
+
+  with taken as (
+    delete from upload_pipeline.activity_counts as c
+     where c.span in ('new', 'earlier')
+        or c.span = 'minute' and c.at < v_hours_before
+        or c.span = 'hour' and c.at < v_one_before
+    returning c.at, c.from_status, c.to_status, c.code, c.source, c.outcome, c.count
+  )
+  insert into upload_pipeline.activity_counts (span, at, from_status, to_status, code, source, outcome, count)
+  select s.span, s.at, t.from_status, t.to_status, t.code, t.source, t.outcome, sum(t.count)
+    from taken as t
+    cross join lateral (
+      select 'earlier' as span, timestamptz '2000-01-01 00:00+00' as at
+       where t.at < v_one_before
+      union all
+      select 'hour', date_trunc('hour', t.at, 'UTC')
+       where t.at >= v_one_before
+         and t.at < v_hours_before
+      union all
+      select 'minute', t.at
+       where t.at >= v_hours_before
+    ) as s
+   group by s.span, s.at, t.from_status, t.to_status, t.code, t.source, t.outcome
+  having sum(t.count) <> 0;
+end;
+$$;
+
+comment on function upload_pipeline.roll_up_activity() is
+  'Adds up what activity_counts has gathered since the last call, and makes old rows coarser. Call it once a minute; '
+  'receivers and workers do. It returns at once if another session does so now. Raises UP012.';
+
+revoke all on function upload_pipeline.roll_up_activity() from public;
+grant execute on function upload_pipeline.roll_up_activity() to hookline_ingest, hookline_operator;
+
 -- Functions of hookline_worker
 
 -- db/functions/worker/claim_jobs.sql
@@ -6106,10 +6339,32 @@ comment on function upload_pipeline.erase_owner(uuid) is
 revoke all on function upload_pipeline.erase_owner(uuid) from public;
 grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;
 
+-- db/functions/internal/differing_counts.sql
+-- Compares status_counts with the jobs, in one statement: both numbers are of the same moment.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.differing_counts()
+returns table (status text, counted bigint, jobs bigint)
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.status, c.jobs, coalesce(j.jobs, 0)
+    from upload_pipeline.status_counts as c
+    left join (
+      select k.status, count(*) as jobs from upload_pipeline.upload_jobs as k group by k.status
+    ) as j on j.status = c.status
+   where c.jobs <> coalesce(j.jobs, 0);
+$$;
+
+comment on function upload_pipeline.differing_counts() is
+  'One row for each status whose jobs are not as many as activity_counts says. Reads all jobs.';
+
+revoke all on function upload_pipeline.differing_counts() from public;
+
 -- db/functions/operator/check_integrity.sql
 -- Changes nothing. A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off,
 -- after a step that was written by hand with a wrong time, or after a fault of the disk.
--- Locks: none. Calls: provider_of.
+-- Locks: none. Calls: differing_counts, provider_of.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
@@ -6229,7 +6484,10 @@ as $$
     join upload_pipeline.provider_jobs as p
       on p.parse_job_id = d.parse_job_id
      and p.provider = upload_pipeline.provider_of(d.source)
-   where d.outcome = 'parked';
+   where d.outcome = 'parked'
+  union all
+  select 'count_differs', null, format('status_counts says %s jobs in %s, there are %s', d.counted, d.status, d.jobs)
+    from upload_pipeline.differing_counts() as d;
 $$;
 
 comment on function upload_pipeline.check_integrity() is
@@ -6237,6 +6495,42 @@ comment on function upload_pipeline.check_integrity() is
 
 revoke all on function upload_pipeline.check_integrity() from public;
 grant execute on function upload_pipeline.check_integrity() to hookline_operator;
+
+-- db/functions/operator/recount_statuses.sql
+-- Counts all jobs, and corrects the numbers of status_counts by one row for each status. A step and its row of
+-- activity_counts are committed together, and one statement sees both. So this is exact while jobs move.
+-- Locks: activity (advisory). Calls: check_isolation, clock, differing_counts.
+create or replace function upload_pipeline.recount_statuses()
+returns table (status text, counted bigint, jobs bigint)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+#variable_conflict use_column
+begin
+  perform upload_pipeline.check_isolation();
+  perform pg_advisory_xact_lock('upload_pipeline.activity_counts'::regclass::integer, 0);
+
+  return query
+  with wrong as materialized (
+    select d.status, d.counted, d.jobs from upload_pipeline.differing_counts() as d
+  ), corrected as (
+    insert into upload_pipeline.activity_counts (span, at, to_status, count)
+    select 'new', date_trunc('minute', upload_pipeline.clock(), 'UTC'), w.status, w.jobs - w.counted
+      from wrong as w
+  )
+  select w.status, w.counted, w.jobs from wrong as w;
+end;
+$$;
+
+comment on function upload_pipeline.recount_statuses() is
+  'Counts all jobs and corrects status_counts where it differs: after a load with triggers off. One row for each '
+  'status that was wrong: what was counted, and how many jobs there are. Reads all jobs. Raises UP012; '
+  '55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.recount_statuses() from public;
+grant execute on function upload_pipeline.recount_statuses() to hookline_operator;
 
 -- db/functions/operator/resume_stage.sql
 -- Removes the pause from the row of the status.
@@ -6490,6 +6784,29 @@ comment on view upload_pipeline.failed_jobs is
 revoke all on upload_pipeline.failed_jobs from public;
 grant select on upload_pipeline.failed_jobs to hookline_reader;
 
+-- db/views/activity.sql
+create or replace view upload_pipeline.activity as
+select a.at,
+       case a.span when 'hour' then interval '1 hour' else interval '1 minute' end as span,
+       a.from_status,
+       a.to_status,
+       a.code,
+       coalesce(s.failed, false) as failed,
+       sum(a.count)::bigint as count
+  from upload_pipeline.activity_counts as a
+  left join upload_pipeline.statuses as s on s.status = a.to_status
+ where a.code is not null
+   and a.span <> 'earlier'
+ group by a.at, 2, a.from_status, a.to_status, a.code, s.failed;
+
+comment on view upload_pipeline.activity is
+  'How many steps jobs took, by time (at is its begin, span its length): minutes of the last day, hours of the last '
+  '30 days. from_status is null where jobs were created; failed says that to_status is a dead letter. A step with '
+  'the same status twice is a try that failed or was put off, or another event without a change of status.';
+
+revoke all on upload_pipeline.activity from public;
+grant select on upload_pipeline.activity to hookline_reader;
+
 -- db/views/queue_health.sql
 create or replace view upload_pipeline.queue_health as
 with recursive source (name) as (
@@ -6674,6 +6991,29 @@ comment on view upload_pipeline.refusal_log is
 
 revoke all on upload_pipeline.refusal_log from public;
 grant select on upload_pipeline.refusal_log to hookline_reader;
+
+-- db/views/delivery_activity.sql
+create or replace view upload_pipeline.delivery_activity as
+select a.at,
+       case a.span when 'hour' then interval '1 hour' else interval '1 minute' end as span,
+       a.source,
+       a.outcome,
+       null::text as reason,
+       sum(a.count)::bigint as count
+  from upload_pipeline.activity_counts as a
+ where a.source is not null
+   and a.span <> 'earlier'
+ group by a.at, 2, a.source, a.outcome
+union all
+select r.minute, interval '1 minute', r.source, 'refused', r.reason, r.count
+  from upload_pipeline.refused_deliveries as r;
+
+comment on view upload_pipeline.delivery_activity is
+  'How many deliveries came, by time (at is its begin, span its length), source and outcome: what each did when it '
+  'came; or refused, with the reason as in refusal_log. Refused ones are counted by minute for 30 days.';
+
+revoke all on upload_pipeline.delivery_activity from public;
+grant select on upload_pipeline.delivery_activity to hookline_reader;
 
 -- db/views/stored_objects.sql
 create or replace view upload_pipeline.stored_objects as

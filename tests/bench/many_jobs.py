@@ -171,6 +171,7 @@ def make_jobs(connection: psycopg.Connection, total: int) -> None:
             for table in _TABLES:
                 _multiply(connection, table)
     connection.execute("drop table made")
+    connection.execute("select upload_pipeline.recount_statuses()")
     for table in _TABLES:
         connection.execute(f"drop table template_{table}".encode())
     connection.execute("vacuum (analyze)")

@@ -39,8 +39,9 @@ set client_min_messages = log;
 KEY_CHECKS = {"event_codes": 2, "statuses": 1, "transitions": 1, "upload_jobs": 2}
 # The statements of two triggers: the event leads to the status, and the status to the event.
 TRIGGERS = 2
-# The call; its isolation; the jobs; what is judged; the steps, their events and jobs; deliveries.
-FOR_EACH_CALL = 8
+# The call; its isolation; the jobs; what is judged; the steps, their events and jobs; deliveries;
+# the counts of the steps.
+FOR_EACH_CALL = 9
 # Which deliveries share a document, asked only of several.
 FOR_SEVERAL = 1
 

@@ -30,6 +30,7 @@ ORDER = [
     "cap",
     "status",
     "refusal",
+    "activity",
 ]
 
 _TAKES_A_LOCK = re.compile(

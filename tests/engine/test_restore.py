@@ -237,6 +237,14 @@ def dump(server: Server, url: str, path: Path, *options: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+# The load of the events counts the steps again.
+DATA_ONLY = ("--data-only", "--exclude-table-data=upload_pipeline.activity_counts")
+
+
+def without_counts(rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {table: rows for table, rows in rows.items() if table != "activity_counts"}
+
+
 RESTORE = ("-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", MAKE_ROOM, "-f")
 
 
@@ -256,18 +264,20 @@ def test_sample_data_fills_every_table_and_status(source: str) -> None:
 def test_dump_of_data_only_is_restored_into_a_new_installation(
     session: str, postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
-    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    dump(postgres, source, tmp_path / "data.sql", *DATA_ONLY)
     options = {"PGOPTIONS": f"-c session_replication_role={session}"}
     done = postgres.run("psql", "-1", *RESTORE, tmp_path / "data.sql", target, env=options)
     assert done.returncode == 0, done.stderr
-    assert rows(target) == rows(source)
+    assert without_counts(rows(target)) == without_counts(rows(source))
+    if session == "replica":
+        assert ask(target, "select * from upload_pipeline.recount_statuses()")
     assert ask(target, "select * from upload_pipeline.check_integrity()") == []
 
 
 def test_restore_without_one_event_of_a_history_is_refused(
     postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
-    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    dump(postgres, source, tmp_path / "data.sql", *DATA_ONLY)
     lines = (tmp_path / "data.sql").read_text().splitlines(keepends=True)
     lost = [n for n, line in enumerate(lines) if "\tupload_confirmed\t" in line and "\t2\t" in line]
     del lines[lost[0]]
@@ -280,7 +290,7 @@ def test_restore_without_one_event_of_a_history_is_refused(
 def test_restore_without_a_single_transaction_fails_with_a_clear_error(
     postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
-    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    dump(postgres, source, tmp_path / "data.sql", *DATA_ONLY)
     done = postgres.run("psql", *RESTORE, tmp_path / "data.sql", target)
     # MAKE_ROOM is a transaction of its own, and a machine without an initial status is refused.
     assert "none of the 0 statuses is initial" in done.stderr
@@ -299,7 +309,10 @@ def test_dump_of_the_whole_database_is_restored_with_its_guards(
         assert rows(empty) == rows(source)
         assert ask(empty, "select * from upload_pipeline.check_integrity()") == []
         assert ask(empty, GUARDS) == ask(source, GUARDS)
-        assert {row[2] for row in ask(empty, GUARDS)} == {"A"}
+        assert {row[1] for row in ask(empty, GUARDS) if row[2] != "A"} == {
+            "deleted_jobs_are_counted",
+            "steps_are_counted",
+        }
 
 
 @contextmanager
@@ -316,10 +329,10 @@ def test_member_of_the_owner_dumps_every_row(
     postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
     with member_of(postgres, source, "hookline_owner") as url:
-        dump(postgres, url, tmp_path / "data.sql", "--data-only")
+        dump(postgres, url, tmp_path / "data.sql", *DATA_ONLY)
     done = postgres.run("psql", "-1", *RESTORE, tmp_path / "data.sql", target)
     assert done.returncode == 0, done.stderr
-    assert rows(target) == rows(source)
+    assert without_counts(rows(target)) == without_counts(rows(source))
 
 
 def test_dump_by_pg_read_all_data_ends_with_an_error_and_not_empty(
@@ -335,7 +348,7 @@ def test_dump_by_pg_read_all_data_ends_with_an_error_and_not_empty(
 def test_restore_on_supabase_broadcasts_nothing_while_the_trigger_is_disabled(
     postgres: Server, source: str, target: str, tmp_path: Path
 ) -> None:
-    dump(postgres, source, tmp_path / "data.sql", "--data-only")
+    dump(postgres, source, tmp_path / "data.sql", *DATA_ONLY)
     for path in ("tests/support/platform.psql", "db/supabase/install.sql"):
         done = postgres.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path, target)
         assert done.returncode == 0, done.stderr
@@ -344,7 +357,7 @@ def test_restore_on_supabase_broadcasts_nothing_while_the_trigger_is_disabled(
     done = postgres.run("psql", "-1", *RESTORE, tmp_path / "data.sql", target)
     assert done.returncode == 0, done.stderr
     postgres.execute(switch.format("enable"), urlsplit(target).path[1:])
-    assert rows(target) == rows(source)
+    assert without_counts(rows(target)) == without_counts(rows(source))
     assert ask(target, "select count(*) from realtime.messages") == [(0,)]
 
     with psycopg.connect(target) as conn:

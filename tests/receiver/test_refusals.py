@@ -43,6 +43,10 @@ async def test_what_was_refused_and_why_is_in_postgres_at_the_end_of_the_receive
             "select source, reason, count, user_agent, likely_cause from"
             " upload_pipeline.refusal_log order by 1, 2"
         ).fetchall()
+        accepted = connection.execute(
+            "select source, outcome, count from upload_pipeline.delivery_activity"
+            " where reason is null"
+        ).fetchall()
     assert [row[:3] for row in found] == [
         ("llamacloud", "no_secret", 1),
         ("llamaparse", "malformed", 1),
@@ -57,6 +61,7 @@ async def test_what_was_refused_and_why_is_in_postgres_at_the_end_of_the_receive
     assert found[3][3].startswith("Python/")
     assert found[4][3] == "a\ufffdb" + "x" * 197
     assert SECRET not in repr(found)
+    assert accepted == [("llamaparse", "applied", 1)]
 
 
 async def test_counts_wait_while_postgres_does_not_take_them(database: str) -> None:

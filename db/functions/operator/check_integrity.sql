@@ -1,6 +1,6 @@
 -- Changes nothing. A row appears after DDL took away a constraint or a trigger, after a load with foreign keys off,
 -- after a step that was written by hand with a wrong time, or after a fault of the disk.
--- Locks: none. Calls: provider_of.
+-- Locks: none. Calls: differing_counts, provider_of.
 create or replace function upload_pipeline.check_integrity()
 returns table (violation text, job_id uuid, detail text)
 language sql
@@ -120,7 +120,10 @@ as $$
     join upload_pipeline.provider_jobs as p
       on p.parse_job_id = d.parse_job_id
      and p.provider = upload_pipeline.provider_of(d.source)
-   where d.outcome = 'parked';
+   where d.outcome = 'parked'
+  union all
+  select 'count_differs', null, format('status_counts says %s jobs in %s, there are %s', d.counted, d.status, d.jobs)
+    from upload_pipeline.differing_counts() as d;
 $$;
 
 comment on function upload_pipeline.check_integrity() is

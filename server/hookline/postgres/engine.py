@@ -19,6 +19,7 @@ from hookline.postgres.deliveries import Content, Notice
 from hookline.postgres.errors import DatabaseError, error_of
 from hookline.postgres.pool import CALL_TIMEOUT, transaction
 from hookline.postgres.records import (
+    AcceptedDeliveries,
     ClaimedContent,
     CreditStatus,
     Job,
@@ -230,6 +231,19 @@ class Engine:
                 "select upload_pipeline.count_refusals(refusals => %s)",
                 [Jsonb([asdict(one) for one in refusals])],
             )
+
+    async def count_deliveries(self, deliveries: Sequence[AcceptedDeliveries]) -> None:
+        """Add to the counts of accepted deliveries. Raises InvalidArgument."""
+        async with transaction(self._pool) as connection:
+            await connection.execute(
+                "select upload_pipeline.count_deliveries(deliveries => %s)",
+                [Jsonb([asdict(one) for one in deliveries])],
+            )
+
+    async def roll_up_activity(self) -> None:
+        """Add up what was counted since the last call. Call it about once a minute."""
+        async with transaction(self._pool) as connection:
+            await connection.execute("select upload_pipeline.roll_up_activity()")
 
     async def claim_jobs(
         self, status: str, worker: str, *, batch: int = 1, lease: float = 60

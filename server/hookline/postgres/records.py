@@ -10,6 +10,7 @@ from uuid import UUID
 
 __all__ = [
     "OUTCOMES",
+    "AcceptedDeliveries",
     "ClaimedContent",
     "CreditStatus",
     "Job",
@@ -47,6 +48,15 @@ class Refusals:
     reason: str
     count: int
     user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedDeliveries:
+    """What count_deliveries takes: how many deliveries of a source had one outcome."""
+
+    source: str
+    outcome: str
+    count: int
 
 
 class ClaimedContent(NamedTuple):

@@ -18,6 +18,7 @@ from hookline.postgres.notifier import Notifier
 from hookline.postgres.records import Receipt
 from hookline.process.problems import INTERNAL, problem
 from hookline.process.readiness import Readiness
+from hookline.receiver.accepted import AcceptedCounter
 from hookline.receiver.bodies import BodyBudget, check_expectation
 from hookline.receiver.busy_jobs import BusyJobs, job_key
 from hookline.receiver.gathering import Gatherer
@@ -60,6 +61,7 @@ def make_application(
     metrics: ReceiverMetrics,
     notifier: Notifier,
     refusals: RefusalCounter,
+    accepted: AcceptedCounter,
 ) -> web.Application:
     """The application of the public listener. Everything it uses is given to it, and open."""
     application = web.Application()
@@ -80,6 +82,7 @@ def make_application(
             metrics=metrics,
             notifier=notifier,
             refusals=refusals,
+            accepted=accepted,
             read_timeout=settings.read_timeout,
             storage_deadline=settings.storage_deadline,
         )
@@ -121,6 +124,7 @@ class _Handler:
         metrics: ReceiverMetrics,
         notifier: Notifier,
         refusals: RefusalCounter,
+        accepted: AcceptedCounter,
         read_timeout: float,
         storage_deadline: float,
     ) -> None:
@@ -134,6 +138,7 @@ class _Handler:
         self._metrics = metrics
         self._notifier = notifier
         self._refusals = refusals
+        self._accepted = accepted
         self._read_timeout = read_timeout
         self._storage_deadline = storage_deadline
 
@@ -144,6 +149,7 @@ class _Handler:
         progress = _Progress()
         try:
             response = _answer(await self._receive(request, progress))
+            self._accepted.count(self._source.name, progress.outcome)
         except EXPECTED as error:
             response = problem_of(error)
             # Of a missing proof our log tells more than the sender may know.

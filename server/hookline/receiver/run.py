@@ -17,7 +17,9 @@ from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
 from hookline.process.rights import Needs, require_login
+from hookline.process.roll_up import roll_up_activity
 from hookline.process.tasks import cancel_and_wait
+from hookline.receiver.accepted import AcceptedCounter
 from hookline.receiver.application import make_application
 from hookline.receiver.configured_sources import configured_sources
 from hookline.receiver.drain import Drain
@@ -88,6 +90,8 @@ async def receiving(
         readiness = Readiness(pool, _NEEDS)
         notifier = Notifier(pool)
         refusals = RefusalCounter(engine)
+        accepted = AcceptedCounter(engine)
+        stopping = asyncio.Event()
         application = make_application(
             settings=settings,
             sources=configured_sources(settings),
@@ -97,6 +101,7 @@ async def receiving(
             metrics=metrics,
             notifier=notifier,
             refusals=refusals,
+            accepted=accepted,
         )
         drain = Drain(
             engine=engine,
@@ -122,6 +127,8 @@ async def receiving(
             tasks.append(asyncio.create_task(drain.run(), name="drain"))
             tasks.append(asyncio.create_task(notifier.run(), name="notifier"))
             tasks.append(asyncio.create_task(refusals.run(), name="refusals"))
+            tasks.append(asyncio.create_task(accepted.run(), name="accepted"))
+            tasks.append(asyncio.create_task(roll_up_activity(engine, stopping), name="roll-up"))
             storage_check = asyncio.create_task(_check(storage, settings.storage_deadline))
             log.info("receiving", url=url, admin_url=admin_url)
             yield Receiver(url, admin_url)
@@ -138,6 +145,8 @@ async def receiving(
                 await public.cleanup()
                 notifier.stop()
                 refusals.stop()
+                accepted.stop()
+                stopping.set()
                 # There are none if an address was taken.
                 if tasks:
                     ended, _ = await asyncio.wait(tasks, timeout=_LAST_CALLS)

@@ -21,6 +21,7 @@ from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
 from hookline.process.readiness import Readiness
 from hookline.process.rights import Needs, require_login
+from hookline.process.roll_up import roll_up_activity
 from hookline.process.tasks import cancel_and_wait
 from hookline.providers.parser_stages import PeriodicTask
 from hookline.settings import ConfigurationError, Settings
@@ -171,6 +172,11 @@ class _Running:
             self._metrics.show_stage(status)
             self._claimer_tasks.append(asyncio.create_task(claimer.run(), name=f"claimer {status}"))
         self._other_tasks.append(asyncio.create_task(self._notifier.run(), name="notifier"))
+        self._other_tasks.append(
+            asyncio.create_task(
+                roll_up_activity(self._tools.engine, self._stopping), name="roll-up"
+            )
+        )
         for task in self._periodic:
             self._other_tasks.append(
                 asyncio.create_task(repeat(task, self._tools, self._stopping), name=task.name)

@@ -30,6 +30,13 @@ create temp table attack (
 ) on commit drop;
 
 insert into attack (relation, guard, sqlstate, statements) values
+  ('activity_counts', 'span_is_known', '23514', $$update activity_counts set span = 'day'$$),
+  ('activity_counts', 'row_counts_steps_or_deliveries', '23514', 'update activity_counts set from_status = null, to_status = null'),
+  ('activity_counts', 'row_counts_steps_or_deliveries', '23514', $$update activity_counts set source = 'push', outcome = 'applied'$$),
+  ('activity_counts', 'row_counts_steps_or_deliveries', '23514', $$
+    insert into activity_counts (span, at, source, outcome, code, count) values ('new', now(), 'push', 'applied', 'x', 1)$$),
+  ('activity_counts', 'row_counts_steps_or_deliveries', '23514', $$
+    insert into activity_counts (span, at, source, count) values ('new', now(), 'push', 1)$$),
   ('contents', 'content_has_its_size', '23514', $$
     update contents set content = '\x0102', stored_at = null$$),
   ('contents', 'content_is_not_empty', '23514', $$
@@ -190,6 +197,7 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('webhook_deliveries', 'payload_is_an_object', '23514', $$update webhook_deliveries set payload = '[]'$$),
   ('webhook_deliveries', 'source_is_a_word', '23514', $$update webhook_deliveries set source = 'Not a word'$$),
   ('webhook_deliveries', 'times_seen_counts_from_one', '23514', 'update webhook_deliveries set times_seen = 0'),
+  ('activity_counts', 'times_are_between_2000_and_9999', '23514', $$update activity_counts set at = 'infinity'$$),
   ('contents', 'times_are_between_2000_and_9999', '23514', $$update contents set received_at = 'infinity'$$),
   ('refused_deliveries', 'times_are_between_2000_and_9999', '23514', $$update refused_deliveries set minute = 'infinity'$$),
   ('upload_jobs', 'times_are_between_2000_and_9999', '23514', $$update upload_jobs set run_after = 'infinity'$$),

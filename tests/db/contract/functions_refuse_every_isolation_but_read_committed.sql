@@ -1,6 +1,6 @@
 begin isolation level repeatable read;
 \ir ../search_path.psql
-select plan(20);
+select plan(23);
 
 -- Every function that locks what it then reads, whichever role may call it.
 select throws_ok(call, 'UP012', null, call || ' is refused')
@@ -23,7 +23,10 @@ select throws_ok(call, 'UP012', null, call || ' is refused')
     $$select upload_pipeline.purge(interval '90 days')$$,
     $$select upload_pipeline.set_credit_cap(null, 'day', 1)$$,
     $$select upload_pipeline.claim_deletions()$$,
-    $$select upload_pipeline.count_refusals('[]')$$
+    $$select upload_pipeline.count_refusals('[]')$$,
+    $$select upload_pipeline.count_deliveries('[]')$$,
+    $$select upload_pipeline.roll_up_activity()$$,
+    $$select upload_pipeline.recount_statuses()$$
   ]) as call;
 select is(
   (select count(*) from upload_pipeline.job_overview), 0::bigint, 'the views can be read in any isolation'

@@ -28,6 +28,8 @@ select bag_eq(
           ('hookline_ingest hookline_worker', 'claim_deletions'),
           ('hookline_ingest hookline_worker', 'finish_deletion'),
           ('hookline_ingest hookline_worker', 'count_refusals'),
+          ('hookline_ingest hookline_worker', 'count_deliveries'),
+          ('hookline_ingest hookline_worker hookline_operator', 'roll_up_activity'),
           ('hookline_worker', 'record_submission'),
           ('hookline_worker', 'claim_jobs'),
           ('hookline_worker', 'heartbeat'),
@@ -56,6 +58,7 @@ select bag_eq(
           ('hookline_operator', 'erase_document'),
           ('hookline_operator', 'erase_owner'),
           ('hookline_operator', 'check_integrity'),
+          ('hookline_operator', 'recount_statuses'),
           ('hookline_operator hookline_reader hookline_worker', 'clock'),
           ('hookline_operator hookline_reader', 'in_utc')
       ) as may (role, function),
@@ -85,7 +88,8 @@ select bag_eq(
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
-             'stored_objects', 'credit_status', 'document_overview', 'alerts', 'statuses', 'transitions', 'event_codes', 'error_codes'
+             'stored_objects', 'credit_status', 'document_overview', 'alerts', 'activity',
+             'delivery_activity', 'status_counts', 'statuses', 'transitions', 'event_codes', 'error_codes'
            ]) as relation
     union all
     values ('hookline_worker', 'credit_status', 'SELECT')$$,

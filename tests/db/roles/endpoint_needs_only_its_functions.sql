@@ -15,6 +15,8 @@ insert into said (what) select pg_temp.summary(upload_pipeline.finish_content(jo
 insert into said (what) select pg_temp.summary(pg_temp.receive_event(delivery_id => 'd3', code => 'parse_failed', job_id => pg_temp.job('b')));
 insert into said (what) select count(*)::text from upload_pipeline.claim_contents();
 select upload_pipeline.count_refusals(refusals => '[{"source": "s", "reason": "no_match", "count": 1}]');
+select upload_pipeline.count_deliveries(deliveries => '[{"source": "s", "outcome": "applied", "count": 1}]');
+select upload_pipeline.roll_up_activity();
 set constraints all immediate;
 reset role;
 select is(

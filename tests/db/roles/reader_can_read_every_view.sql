@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(11);
+select plan(14);
 
 select pg_temp.make_job('a');
 select lives_ok(

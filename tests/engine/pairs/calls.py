@@ -131,6 +131,12 @@ CALLS = [
         _none(refusals='[{"source": "llamacloud", "reason": "no_match", "count": 2}]'),
     ),
     Call(
+        "count_deliveries",
+        _none(deliveries='[{"source": "llamacloud", "outcome": "applied", "count": 2}]'),
+    ),
+    Call("roll_up_activity", _none()),
+    Call("recount_statuses", _none()),
+    Call(
         "keep_content",
         lambda scene: {"job_id": scene.job_id, "ordinal": scene.ordinal, "content": b"# kept"},
     ),
