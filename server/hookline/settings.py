@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     stop_timeout: float = Field(30.0, alias="HOOKLINE_STOP_TIMEOUT", gt=0, le=600)
 
     # None: providers.configured_parser decides by the other settings.
-    parser: Literal["local", "llamacloud", "none"] | None = Field(None, alias="HOOKLINE_PARSER")
+    parser: str | None = Field(None, alias="HOOKLINE_PARSER", pattern=r"^[a-z][a-z0-9_]{0,62}$")
     # Where the local parser sends its webhooks; None: HOOKLINE_HOST and HOOKLINE_PORT.
     receiver_url: BaseUrl | None = Field(None, alias="HOOKLINE_RECEIVER_URL")
 

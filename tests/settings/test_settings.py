@@ -164,7 +164,7 @@ WRONG = {
         *("https://example.com?a=1", "https://example.com/#a", f"https://a:{SECRET}@example.com"),
         *("https://example.com:99999", f"https://a:{SECRET}/1@example.com", "https://ex ample.com"),
     ],
-    "HOOKLINE_PARSER": ["", "liteparse", "LOCAL"],
+    "HOOKLINE_PARSER": ["", "lite parse", "LOCAL"],
     "HOOKLINE_RECEIVER_URL": [
         "",
         "10.0.0.5:8080",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 
 from hookline.doctor.check import Check, count
 from hookline.process.http_client import open_http_client
-from hookline.providers.configured_parser import choose_parser
+from hookline.providers.configured_parser import LOCAL, NONE, choose_parser
+from hookline.providers.installed import installed
 from hookline.providers.local.parser import PARSER
 from hookline.settings import ConfigurationError, Settings, load
 
@@ -78,29 +79,16 @@ def check_configuration(settings: Settings) -> Iterator[Check]:
 
 def check_parser(settings: Settings) -> Check:
     """Who parses, if a worker starts with these settings, and what is missing for that."""
-    choice = choose_parser(settings)
-    needs = {
-        "llamacloud": [
-            (
-                "pip install '.[llamacloud]' in the checkout of Hookline",
-                find_spec("llama_cloud") is None,
-            ),
-            ("set LLAMA_CLOUD_API_KEY", settings.llama_cloud_api_key is None),
-        ],
-        "local": [
-            (
-                f"pip install '.[local]' in the checkout of Hookline, which brings {PARSER}",
-                find_spec(PARSER) is None,
-            ),
-            ("set HOOKLINE_LLAMAPARSE_SECRETS to sign with", not settings.llamaparse_secrets),
-        ],
-        "none": [],
-    }[choice.parser]
-    if remedies := " and ".join(remedy for remedy, missing in needs if missing):
+    try:
+        choice = choose_parser(settings)
+        remedies = _remedies(choice.parser, settings)
+    except ConfigurationError as error:
+        return Check("parser", "fault", f"`hookline work` does not start: {error}")
+    if remedies:
         return Check(
             "parser",
             "fault",
-            f"{choice.sentence} `hookline work` does not start: {remedies}.",
+            f"{choice.sentence} `hookline work` does not start: {' and '.join(remedies)}.",
         )
     if choice.parser == "llamacloud":
         from httpx import AsyncClient
@@ -110,6 +98,21 @@ def check_parser(settings: Settings) -> Check:
         except ConfigurationError as error:
             return Check("parser", "fault", f"`hookline work` does not start: {error}")
     return Check("parser", "ok", choice.sentence)
+
+
+def _remedies(parser: str, settings: Settings) -> Sequence[str]:
+    if parser == NONE:
+        return ()
+    if parser != LOCAL:
+        return installed()[parser].remedies(settings)
+    needs = (
+        (
+            f"pip install '.[local]' in the checkout of Hookline, which brings {PARSER}",
+            find_spec(PARSER) is None,
+        ),
+        ("set HOOKLINE_LLAMAPARSE_SECRETS to sign with", not settings.llamaparse_secrets),
+    )
+    return [remedy for remedy, missing in needs if missing]
 
 
 def receives(settings: Settings) -> bool:

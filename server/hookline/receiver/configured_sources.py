@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from hookline.providers.installed import installed
 from hookline.setting_values import standard_key
 from hookline.settings import Settings
-from hookline.sources.llamacloud import LlamaCloudSource
 from hookline.sources.llamaparse import LlamaParseSource
 from hookline.sources.llamaparse_push import LlamaParsePushSource
 from hookline.sources.protocol import Source
@@ -15,13 +15,17 @@ __all__ = ["configured_sources"]
 
 
 def configured_sources(settings: Settings) -> tuple[Source, ...]:
-    """All sources. A source without a secret has its route, too: it answers 401 to everything."""
+    """All sources, also those of the providers. One without a secret answers 401 to everything."""
     return (
         LlamaParseSource(
             settings.llamaparse_scheme, _envelope_keys(settings), body_limit=settings.max_body
         ),
-        LlamaCloudSource(_text_keys(settings.llamacloud_secrets)),
         LlamaParsePushSource(_text_keys(settings.push_secrets), body_limit=settings.max_body),
+        *(
+            source
+            for provider in installed().values()
+            if (source := provider.source(settings)) is not None
+        ),
     )
 
 

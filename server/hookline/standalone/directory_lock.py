@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from hookline.providers.configured_parser import Parser
 from hookline.settings import ConfigurationError
 from hookline.standalone.file_errors import file_errors_as
 
@@ -31,7 +30,7 @@ class DirectoryLocked(Exception):
 
 
 @contextmanager
-def lock_directory(home: Path) -> Iterator[Callable[[Parser], AbstractContextManager[None]]]:
+def lock_directory(home: Path) -> Iterator[Callable[[str], AbstractContextManager[None]]]:
     """Hold the lock of `home`, which is made if it is missing.
 
     Yields a context manager. While a process is inside it, others may join the stack; they are told
@@ -52,7 +51,7 @@ def lock_directory(home: Path) -> Iterator[Callable[[Parser], AbstractContextMan
             lock.flush()
 
         @contextmanager
-        def open_to_joiners(parser: Parser) -> Iterator[None]:
+        def open_to_joiners(parser: str) -> Iterator[None]:
             write(_READY, parser)
             try:
                 yield
@@ -64,7 +63,7 @@ def lock_directory(home: Path) -> Iterator[Callable[[Parser], AbstractContextMan
 
 
 @contextmanager
-def join_stack(home: Path) -> Iterator[Parser | None]:
+def join_stack(home: Path) -> Iterator[str | None]:
     """Use the stack of the process that holds the lock. Yields its parser; None if it is not ready.
 
     We lock first and read then. The process that ends does it the other way round. So either it
@@ -75,7 +74,7 @@ def join_stack(home: Path) -> Iterator[Parser | None]:
     with open(descriptor, "r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         match (home / "up.lock").read_text().split():
-            case [_, word, ("local" | "llamacloud" | "none") as parser] if word == _READY:
+            case [_, word, parser] if word == _READY:
                 yield parser
             case _:
                 yield None

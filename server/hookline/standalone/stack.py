@@ -27,7 +27,7 @@ from pydantic import SecretStr
 from hookline.dashboard.run import beside_receiver
 from hookline.postgres.connecting import Unreachable
 from hookline.process.http_listener import address, reached_at
-from hookline.providers.configured_parser import Parser, choose_parser
+from hookline.providers.configured_parser import choose_parser
 from hookline.receiver.run import receiving
 from hookline.settings import ENV_FILE, ConfigurationError, Settings
 from hookline.stages import Stage
@@ -72,7 +72,7 @@ class Stack:
     home: Path
     objects: Path
     database_home: Path
-    parser: Parser
+    parser: str
     worker: Worker | None
 
 
@@ -82,7 +82,7 @@ async def running_stack(
     *,
     join: bool = False,
     stages: Sequence[Stage] = (),
-    parser: Parser | None = None,
+    parser: str | None = None,
 ) -> AsyncIterator[Stack]:
     """Run the stack of `directory` inside the block, and stop it at the end of the block.
 
@@ -131,9 +131,7 @@ def _home(directory: Path) -> Path:
 
 
 @asynccontextmanager
-async def _started(
-    home: Path, stages: Sequence[Stage], parser: Parser | None
-) -> AsyncIterator[Stack]:
+async def _started(home: Path, stages: Sequence[Stage], parser: str | None) -> AsyncIterator[Stack]:
     """Start Postgres, the receiver and the worker, in this order, and write the settings file."""
     chosen = env_file.load_for_start(home / ENV_FILE.name)
     if parser is not None:
@@ -209,7 +207,7 @@ async def _worker(settings: Settings, own: Sequence[Stage]) -> AsyncIterator[Wor
             yield worker
 
 
-def _describe(home: Path, settings: Settings, parser: Parser, worker: Worker | None) -> Stack:
+def _describe(home: Path, settings: Settings, parser: str, worker: Worker | None) -> Stack:
     return Stack(
         settings=settings,
         url=address(settings.host, settings.port),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 
 import structlog
 
@@ -11,6 +12,7 @@ from hookline.providers.client import Client
 from hookline.providers.llamacloud.jobs import Callback
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import routes
+from hookline.sources.llamacloud import LlamaCloudSource
 
 __all__ = ["PROVIDER", "LlamaCloud", "webhook_of"]
 
@@ -21,10 +23,27 @@ class LlamaCloud:
     """The provider `llamacloud`: see `hookline.providers.provider.Provider`."""
 
     name = "llamacloud"
+    title = "LlamaCloud"
+    variable = "LLAMA_CLOUD_API_KEY"
 
     def is_configured(self, settings: Settings) -> bool:
         """Whether there is an API key."""
         return settings.llama_cloud_api_key is not None
+
+    def remedies(self, settings: Settings) -> list[str]:
+        """The package and the key, as far as they are missing."""
+        missing = []
+        if find_spec("llama_cloud") is None:
+            missing.append("pip install '.[llamacloud]' in the checkout of Hookline")
+        if settings.llama_cloud_api_key is None:
+            missing.append("set LLAMA_CLOUD_API_KEY")
+        return missing
+
+    def source(self, settings: Settings) -> LlamaCloudSource:
+        """Its event notifications."""
+        return LlamaCloudSource(
+            [secret.get_secret_value().encode() for secret in settings.llamacloud_secrets]
+        )
 
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator[Client]:

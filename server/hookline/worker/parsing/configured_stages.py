@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from hookline.providers.configured_parser import choose_parser
+from hookline.providers.installed import installed
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 
@@ -31,11 +32,10 @@ async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
 
             async with local_stage(settings) as stages:
                 yield stages
-        case "llamacloud":
-            from hookline.providers.llamacloud.provider import PROVIDER
-            from hookline.worker.parsing.stages import make_parser_stages
-
-            async with PROVIDER.open(settings) as client:
-                yield make_parser_stages(client, settings)
         case "none":
             yield ParserStages()
+        case name:
+            from hookline.worker.parsing.stages import make_parser_stages
+
+            async with installed()[name].open(settings) as client:
+                yield make_parser_stages(client, settings)
