@@ -13,7 +13,7 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any, Final
 
-from hookline.providers.client import Client
+from hookline.providers.client import ProviderClient
 from hookline.providers.llamacloud import provider as llamacloud
 from hookline.providers.llamacloud.jobs import Callback
 from hookline.providers.parser_stages import ParserStages
@@ -77,7 +77,7 @@ def shorten_times(webhook_url: str) -> None:
     make_parser_stages: Callable[..., ParserStages] = stages.make_parser_stages
 
     def shortened(
-        client: Client, settings: Settings, *monotonic: Callable[[], float]
+        client: ProviderClient, settings: Settings, *monotonic: Callable[[], float]
     ) -> ParserStages:
         parser = make_parser_stages(client, settings, *monotonic)
         periodic = tuple(replace(task, every=_PERIODIC_EVERY) for task in parser.periodic)

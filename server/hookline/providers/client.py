@@ -17,9 +17,9 @@ from hookline.providers.errors import UnknownParseJob
 
 __all__ = [
     "LONGEST_ID",
-    "Client",
     "Document",
     "ParseJob",
+    "ProviderClient",
     "Result",
     "Status",
     "Submission",
@@ -90,7 +90,7 @@ class Result:
     cut: Sequence[int] = ()
 
 
-class Client(ABC):
+class ProviderClient(ABC):
     """The calls to one provider. Each is sent once: the worker decides what is tried again.
 
     All errors are ProviderError or a subclass. A client has deadlines of its own for every call.

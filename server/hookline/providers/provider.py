@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from hookline.providers.client import Client
+from hookline.providers.client import ProviderClient
 from hookline.settings import Settings
 from hookline.sources.protocol import Source
 
@@ -37,7 +37,7 @@ class Provider(Protocol):
     def remedies(self, settings: Settings) -> Sequence[str]:
         """What has to be done before `open` can succeed, such as "set ACME_KEY"."""
 
-    def open(self, settings: Settings) -> AbstractAsyncContextManager[Client]:
+    def open(self, settings: Settings) -> AbstractAsyncContextManager[ProviderClient]:
         """The client, which is open inside the block. Raises ConfigurationError."""
 
     def source(self, settings: Settings) -> Source | None:

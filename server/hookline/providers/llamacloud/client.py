@@ -18,9 +18,9 @@ from llama_cloud import AsyncLlamaCloud, DefaultAsyncHttpxClient
 
 from hookline.process.http_client import open_http_client
 from hookline.providers.client import (
-    Client,
     Document,
     ParseJob,
+    ProviderClient,
     Result,
     Status,
     Submission,
@@ -46,7 +46,7 @@ _UPLOADS: Final = (50, 5.0)
 _PAGE_SIZE: Final = 100
 
 
-class LlamaCloudClient(Client):
+class LlamaCloudClient(ProviderClient):
     """The calls to LlamaCloud. `webhook` None means that no webhook will come."""
 
     name: ClassVar[str] = "llamacloud"

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 import structlog
 
-from hookline.providers.client import Client
+from hookline.providers.client import ProviderClient
 from hookline.providers.llamacloud.jobs import Callback
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import routes
@@ -46,7 +46,7 @@ class LlamaCloud:
         )
 
     @asynccontextmanager
-    async def open(self, settings: Settings) -> AsyncIterator[Client]:
+    async def open(self, settings: Settings) -> AsyncIterator[ProviderClient]:
         """A client for the key of the settings.
 
         Raises ConfigurationError if there is no API key or the package is not installed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hookline.providers.client import Client, ParseJob
+from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import ProviderError, Refused
 from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
 from hookline.worker.parsing.lookups import Lookups
@@ -17,7 +17,7 @@ __all__ = ["Ask"]
 class Ask:
     """The handler. It reports the provider's answer to the engine as the missing webhook would."""
 
-    def __init__(self, client: Client, lookups: Lookups) -> None:
+    def __init__(self, client: ProviderClient, lookups: Lookups) -> None:
         self._client = client
         self._lookups = lookups
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from hookline.postgres.deliveries import Content
-from hookline.providers.client import Client, ParseJob, Result
+from hookline.providers.client import ParseJob, ProviderClient, Result
 from hookline.providers.errors import NotReady, ProviderError, UnknownParseJob
 from hookline.sources.markdown import holds_text
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
@@ -27,7 +27,7 @@ _DRAIN_PAUSE: Final = timedelta(minutes=5)
 class Fetch:
     """The handler. An attempt may have several provider jobs; the latest success counts."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: ProviderClient) -> None:
         self._client = client
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from hookline.providers.client import Client, ParseJob
+from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import UnknownParseJob
 from hookline.worker.parsing.batches import Batches
 
@@ -31,7 +31,7 @@ class _Submission:
 class Lookups:
     """Answers the questions of the same few milliseconds with as few requests as possible."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: ProviderClient) -> None:
         self._client = client
         self._by_id: Batches[str, ParseJob] = Batches(client.ask_many, size=_IDS)
         self._by_submission: Batches[_Submission, list[ParseJob]] = Batches(

@@ -6,7 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-from hookline.providers.client import Client, ParseJob
+from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import (
     Misconfigured,
     ProviderError,
@@ -30,7 +30,7 @@ _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
 _LONGEST: Final = 1000
 
 
-def outcome_of_error(error: ProviderError, client: Client) -> Deferred | Failed:
+def outcome_of_error(error: ProviderError, client: ProviderClient) -> Deferred | Failed:
     """What to raise for a job whose call failed, if it is harmless should it have been carried out.
 
     That the provider is away never counts as a failed try.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from hookline.providers.client import Client
+from hookline.providers.client import ProviderClient
 from hookline.providers.errors import ProviderError
 from hookline.stages import Tools
 from hookline.worker.parsing.lookups import Lookups
@@ -29,7 +29,7 @@ class Polling:
 
     def __init__(
         self,
-        client: Client,
+        client: ProviderClient,
         lookups: Lookups,
         *,
         monotonic: Callable[[], float] = time.monotonic,

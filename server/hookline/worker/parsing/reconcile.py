@@ -13,7 +13,7 @@ import structlog
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import UnknownJob
 from hookline.postgres.records import OpenReservation
-from hookline.providers.client import Client, ParseJob
+from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import ProviderError, UnknownParseJob
 from hookline.stages import Tools
 from hookline.worker.parsing.lookups import Lookups
@@ -32,7 +32,7 @@ _UNBILLED: Final = frozenset({"failed", "cancelled"})
 class Reconciler:
     """Any number may run at once, in any process: claims skip what others have claimed."""
 
-    def __init__(self, client: Client, lookups: Lookups) -> None:
+    def __init__(self, client: ProviderClient, lookups: Lookups) -> None:
         self._client = client
         self._lookups = lookups
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from hookline.postgres.deliveries import Notice
 from hookline.postgres.engine import Engine
 from hookline.postgres.records import Receipt
-from hookline.providers.client import Client, ParseJob, Status
+from hookline.providers.client import ParseJob, ProviderClient, Status
 from hookline.worker.parsing.outcomes import why_ended
 
 __all__ = ["report"]
@@ -21,7 +21,7 @@ _CODES: Final[Mapping[Status, str]] = {
 }
 
 
-async def report(engine: Engine, client: Client, job: ParseJob) -> Receipt | None:
+async def report(engine: Engine, client: ProviderClient, job: ParseJob) -> Receipt | None:
     """Tell the engine that a provider job has ended. Returns None if it has not ended.
 
     The source is that of the provider's own webhooks. A repeated report counts once. Raises

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from hookline.providers.client import Client
+from hookline.providers.client import ProviderClient
 from hookline.providers.parser_stages import ParserStages, PeriodicTask
 from hookline.settings import Settings
 from hookline.stages import Stage
@@ -32,7 +32,7 @@ _TIMEOUT: Final = 1800.0
 
 
 def make_parser_stages(
-    client: Client, settings: Settings, monotonic: Callable[[], float] = time.monotonic
+    client: ProviderClient, settings: Settings, monotonic: Callable[[], float] = time.monotonic
 ) -> ParserStages:
     """The stages and periodic tasks with a client that is open."""
     lookups = Lookups(client)

@@ -16,7 +16,7 @@ import structlog
 
 from hookline.postgres.errors import BudgetExceeded
 from hookline.postgres.records import Reservation
-from hookline.providers.client import Client, Document, ParseJob, Submission
+from hookline.providers.client import Document, ParseJob, ProviderClient, Submission
 from hookline.providers.errors import ProviderError, Refused, Unanswered, UnknownParseJob
 from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
 from hookline.timing import now
@@ -40,7 +40,7 @@ class Submit:
 
     def __init__(
         self,
-        client: Client,
+        client: ProviderClient,
         lookups: Lookups,
         polling: Polling,
         *,
