@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-BENCHES = ("thin", "content", "claims")
+BENCHES = ("thin", "content", "claims", "stage")
 BY_NAME = (
     *("chaos", "faults", "failover", "patroni", "growth", "memory", "fuzz", "pairs", "mutants"),
 )

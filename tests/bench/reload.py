@@ -8,14 +8,14 @@ from support.servers import ROOT
 
 __all__ = ["reload_functions"]
 
-_FOLDERS = ("types/", "functions/", "triggers/", "views/")
+_FOLDERS = ("types/", "tables/", "functions/", "triggers/", "views/")
 
 
 def reload_functions(url: str) -> None:
     """Replace all functions and views. The connection is a superuser's.
 
-    Types and triggers that are there stay as they are: where one has changed, make the database
-    again.
+    Types, tables and triggers that are there stay as they are: where one has changed, make the
+    database again.
     """
     db = ROOT / "db"
     with psycopg.connect(url) as connection:
@@ -26,5 +26,5 @@ def reload_functions(url: str) -> None:
                 try:
                     with connection.transaction():
                         connection.execute((db / path).read_bytes())
-                except psycopg.errors.DuplicateObject:
+                except (psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable):
                     continue
