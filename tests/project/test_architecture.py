@@ -18,7 +18,7 @@ LAYERS = (
     ("error",),
     ("database_url",),
     ("setting_values",),
-    ("settings", "timing"),
+    ("settings", "timing", "tracing"),
     ("postgres",),
     ("process",),
     ("storage", "sources"),

@@ -24,10 +24,11 @@ def serve() -> None:
     """
     # Imported here: the other commands do not need it, and the import takes longer than they do.
     from hookline.process import logs
+    from hookline.process.traces import tracing
 
     settings = load()
     logs.configure(settings.log_format)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with tracing(), asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_receive_until_signal(settings))
 
 

@@ -54,6 +54,7 @@ def work(
     """
     # Imported here: the other commands do not need it, and the import takes longer than they do.
     from hookline.process import logs
+    from hookline.process.traces import tracing
     from hookline.worker.loading import load_stages
 
     settings = load()
@@ -70,7 +71,7 @@ def work(
     chosen = _numbers(concurrency or [])
     own = load_stages(stages or settings.stages)
     logs.configure(settings.log_format)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with tracing(), asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_work_until_signal(settings, own, chosen))
 
 

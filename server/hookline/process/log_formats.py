@@ -10,6 +10,8 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from hookline.tracing.spans import add_ids
+
 __all__ = ["LogFormat", "beginning", "choose_format", "encoder", "rendering"]
 
 LogFormat = Literal["auto", "json", "console"]
@@ -30,6 +32,7 @@ def beginning(chosen: LogFormat) -> list[Processor]:
     fmt = "%H:%M:%SZ" if chosen == "console" else "iso"
     return [
         structlog.contextvars.merge_contextvars,
+        add_ids,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt=fmt, utc=True),
     ]

@@ -31,6 +31,7 @@ from hookline.sources.refusals import NotProven
 from hookline.storage.content import take_content
 from hookline.storage.objects import Storage
 from hookline.timing import now
+from hookline.tracing.spans import Span, span
 
 __all__ = ["make_application"]
 
@@ -40,6 +41,11 @@ log = structlog.get_logger("hookline.receiver")
 _LARGE = 2**16
 # Large bodies that are parsed at the same time. While one is parsed there are two copies of it.
 _PARSED_AT_ONCE = 2
+
+_STATEMENT = {
+    "db.system.name": "postgresql",
+    "db.stored_procedure.name": "upload_pipeline.receive_events",
+}
 
 _UNRECOGNISED = "The body has an unknown shape. It is kept, and an operator will decide."
 _MESSAGES = {
@@ -102,10 +108,12 @@ class _Progress:
     def __init__(self) -> None:
         self.outcome = "refused"
         self.ids: dict[str, object] = {}
+        self.job_id: UUID | None = None
 
     def record(self, receipt: Receipt, event: Notice | Content) -> None:
         self.outcome = receipt.outcome
         self.ids = _identify(receipt, event)
+        self.job_id = receipt.job_id
 
 
 class _Handler:
@@ -143,8 +151,18 @@ class _Handler:
         self._storage_deadline = storage_deadline
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        route = self._source.route
+        attributes = {
+            "http.request.method": "POST",
+            # The route, never the path: a path may hold a token.
+            "http.route": route,
+            "hookline.source": self._source.name,
+        }
+        with span(f"POST {route}", "SERVER", attributes) as spanned:
+            return await self._handle(request, spanned)
+
+    async def _handle(self, request: web.Request, spanned: Span) -> web.StreamResponse:
         started = time.perf_counter()
-        # The route, never the path: a path may hold a token.
         line = log.bind(source=self._source.name, route=self._source.route)
         progress = _Progress()
         try:
@@ -167,6 +185,7 @@ class _Handler:
             log.exception("webhook_failed", source=self._source.name, route=self._source.route)
         seconds = time.perf_counter() - started
         self._metrics.count(self._source.name, progress.outcome, response.status, seconds)
+        _describe(spanned, request, response, progress)
         line.info(
             "webhook",
             outcome=progress.outcome,
@@ -196,7 +215,9 @@ class _Handler:
             body.clear()
 
             if isinstance(event, Notice):
-                receipt = await self._gatherer.receive(self._source.name, body_sha256, event)
+                # Its statement is shared with other requests, so this is the wait for it.
+                with span("upload_pipeline.receive_events", "CLIENT", _STATEMENT):
+                    receipt = await self._gatherer.receive(self._source.name, body_sha256, event)
             else:
                 receipt = await self._take_content(body_sha256, event, progress)
             progress.record(receipt, event)
@@ -224,6 +245,21 @@ class _Handler:
         )
 
 
+def _describe(
+    spanned: Span, request: web.Request, response: web.StreamResponse, progress: _Progress
+) -> None:
+    spanned.set({"http.response.status_code": response.status})
+    spanned.set({"hookline.outcome": progress.outcome})
+    spanned.set({f"hookline.{name}": value for name, value in progress.ids.items()})
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        spanned.fail(str(response.status))
+    # Only of a delivery that is proven: before that the sender is a stranger.
+    if progress.ids and (traceparent := request.headers.get("traceparent")):
+        spanned.link_to_sender(traceparent)
+    if progress.job_id is not None:
+        spanned.link_to_job(progress.job_id)
+
+
 def _answer(receipt: Receipt) -> web.Response:
     if receipt.outcome == "unrecognised":
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, _UNRECOGNISED)
@@ -245,6 +281,7 @@ def _identify(receipt: Receipt, event: Notice | Content) -> dict[str, object]:
         "job_id": _text(receipt.job_id),
         "document_id": _text(receipt.document_id),
         "parse_job_id": event.parse_job_id,
+        "correlation_id": event.correlation_id,
         "event_id": _text(receipt.event_id),
         "status": receipt.status,
         "bytes": len(event.content) if isinstance(event, Content) else None,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from hookline.process import logs
 from hookline.process.signals import stop_on_signals
+from hookline.process.traces import tracing
 from hookline.settings import ENV_FILE, load
 from hookline.stages import Stage
 from hookline.standalone.embedded import EmbeddedPostgresError
@@ -36,17 +37,27 @@ async def run(
     """
     logs.configure(load(directory / ENV_FILE).log_format)
     stop = stop_on_signals()
-    async with running_stack(directory, stages=stages) as stack:
-        on_ready(stack)
-        running = asyncio.create_task(
-            stack.worker.until(stop) if stack.worker is not None else _wait(stop), name="up"
-        )
-        while not running.done():
-            await asyncio.wait({running}, timeout=_CHECK_INTERVAL)
-            if not running.done():
-                await _require_postgres(stack)
-        running.result()
-        on_stopping()
+    with tracing():
+        async with running_stack(directory, stages=stages) as stack:
+            await _run_until(stop, stack, on_ready, on_stopping)
+
+
+async def _run_until(
+    stop: asyncio.Event,
+    stack: Stack,
+    on_ready: Callable[[Stack], None],
+    on_stopping: Callable[[], None],
+) -> None:
+    on_ready(stack)
+    running = asyncio.create_task(
+        stack.worker.until(stop) if stack.worker is not None else _wait(stop), name="up"
+    )
+    while not running.done():
+        await asyncio.wait({running}, timeout=_CHECK_INTERVAL)
+        if not running.done():
+            await _require_postgres(stack)
+    running.result()
+    on_stopping()
 
 
 async def _wait(event: asyncio.Event) -> None:

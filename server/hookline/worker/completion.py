@@ -34,13 +34,17 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Completion:
-    """Ends the lease of one job by the function that fits the outcome, and reports it once."""
+    """Ends the lease of one job by the function that fits the outcome, and reports it once.
+
+    `result` is what was reported.
+    """
 
     def __init__(self, context: WorkerContext, engine: Engine, job: Job) -> None:
         self._context = context
         self._engine = engine
         self._job = job
         self._started = time.monotonic()
+        self.result: str | None = None
 
     async def complete(self, outcome: Outcome) -> None:
         """Tell the engine the outcome. While Postgres is away, it tries until the stop deadline."""
@@ -85,6 +89,7 @@ class Completion:
 
     def report(self, result: str, **more: object) -> None:
         """Log and count how the execution ended."""
+        self.result = result
         seconds = time.monotonic() - self._started
         self._context.metrics.count_ended(self._job.status, result, seconds)
         write = log.warning if result in ("failed", "lost") else log.info

@@ -50,4 +50,5 @@ def log_fields(job: Job) -> dict[str, object]:
         "document_id": str(job.document_id),
         "attempt": job.attempt,
         "version": job.version,
+        "correlation_id": job.correlation_id,
     }

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from hookline.stages import Failed, Job, Stage, Tools
+from hookline.tracing.spans import span
 from hookline.worker.completion import Completion
 from hookline.worker.context import WorkerContext, log_fields
 from hookline.worker.handler_engine import HandlerEngine
@@ -41,6 +42,26 @@ class Execution:
 
     async def run(self) -> None:
         """Run the handler and tell the engine the outcome. Errors are logged, never raised."""
+        job = self._job
+        attributes = {
+            "messaging.system": "hookline",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": job.status,
+            "messaging.message.id": job.job_id,
+            "messaging.message.conversation_id": job.correlation_id,
+            "hookline.job_id": job.job_id,
+            "hookline.document_id": job.document_id,
+            "hookline.attempt": job.attempt,
+        }
+        with span(f"process {job.status}", "CONSUMER", attributes, job_id=job.job_id) as spanned:
+            await self._run()
+            if (result := self._completion.result) is not None:
+                spanned.set({"hookline.result": result})
+                if result in ("failed", "lost"):
+                    spanned.fail(result)
+
+    async def _run(self) -> None:
         # The handler has a task of its own, so that only the handler is ever cancelled.
         handler = asyncio.create_task(self._handle(), name=f"{self._job.status} {self._job.job_id}")
         heartbeat = asyncio.create_task(self._heartbeat.run(), name=f"lease {self._job.job_id}")

@@ -11,6 +11,7 @@ from hookline.providers.configured_parser import choose_parser
 from hookline.providers.installed import installed
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
+from hookline.tracing.spans import calls_traced
 
 __all__ = ["parser_stages"]
 
@@ -38,4 +39,7 @@ async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
             from hookline.worker.parsing.stages import make_parser_stages
 
             async with installed()[name].open(settings) as client:
-                yield make_parser_stages(client, settings)
+                with calls_traced(
+                    type(client), f"{name} ", {"hookline.provider": name}, called="hookline.call"
+                ):
+                    yield make_parser_stages(client, settings)
