@@ -108,16 +108,38 @@ def test_an_interrupted_wait_ends_with_the_program(workplace: Workplace, client:
     program = f"""
 import signal
 from hookline import Client
-signal.signal(signal.SIGALRM, signal.default_int_handler)
-signal.setitimer(signal.ITIMER_REAL, 0.3)
 client = Client()
+client.status({str(job_id := workplace.uploaded_job())!r})
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
 try:
-    client.wait({str(workplace.uploaded_job())!r})
+    client.wait({str(job_id)!r})
 except KeyboardInterrupt:
     print("interrupted")
 """
     done = run(program, workplace, client)
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+def test_an_interrupted_connect_leaves_nothing_behind(workplace: Workplace, client: Client) -> None:
+    program = """
+import os, signal, socket, threading
+from hookline import Client
+server = socket.create_server(("127.0.0.1", 0))
+def accept():
+    global accepted
+    accepted = server.accept()
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=accept).start()
+client = Client(f"postgresql://a:b@127.0.0.1:{server.getsockname()[1]}/c")
+try:
+    client.status("01a215ef-54eb-7dff-87e6-acacaa8d27ea")
+except KeyboardInterrupt:
+    print("interrupted", sum(one.name == "hookline-client" for one in threading.enumerate()))
+accepted[0].close(), server.close()
+"""
+    done = run(program, workplace, client)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted 0\n", "")
 
 
 def run(program: str, workplace: Workplace, client: Client) -> subprocess.CompletedProcess[str]:
