@@ -58,6 +58,7 @@ _EXAMPLES = {
     "HOOKLINE_LLAMAPARSE_SECRETS": "a-long-random-secret,the-one-before-it",
     "HOOKLINE_LLAMACLOUD_SECRETS": "a-long-random-secret,the-one-before-it",
     "HOOKLINE_PUSH_SECRETS": "a-long-random-secret,the-one-before-it",
+    "HOOKLINE_SOURCES": "/etc/hookline/sources.toml",
     "HOOKLINE_PUBLIC_URL": "https://hooks.example.com",
     "HOOKLINE_HOST": "0.0.0.0",  # noqa: S104 - an example
     "HOOKLINE_PORT": "8080",
@@ -126,6 +127,8 @@ class Settings(BaseSettings):
     llamaparse_secrets: Secrets = Field((), alias="HOOKLINE_LLAMAPARSE_SECRETS")
     llamacloud_secrets: Secrets = Field((), alias="HOOKLINE_LLAMACLOUD_SECRETS")
     push_secrets: Secrets = Field((), alias="HOOKLINE_PUSH_SECRETS")
+    # A TOML file that describes senders; sources.descriptions reads it.
+    sources: str | None = Field(None, alias="HOOKLINE_SOURCES", min_length=1)
 
     host: Host = Field("127.0.0.1", alias="HOOKLINE_HOST")
     port: int = Field(8080, alias="HOOKLINE_PORT", ge=0, le=65535)
@@ -311,9 +314,16 @@ class Settings(BaseSettings):
             )
         return self.llamaparse_secrets[0].get_secret_value()
 
+    @property
+    def can_prove_a_sender(self) -> bool:
+        """Whether some source has a secret. Each that HOOKLINE_SOURCES describes must have one."""
+        return bool(
+            self.llamaparse_secrets or self.llamacloud_secrets or self.push_secrets or self.sources
+        )
+
     def require_secrets(self) -> None:
         """Raise ConfigurationError if no source has a secret: every delivery would be refused."""
-        if not (self.llamaparse_secrets or self.llamacloud_secrets or self.push_secrets):
+        if not self.can_prove_a_sender:
             raise _missing(
                 "HOOKLINE_LLAMAPARSE_SECRETS",
                 "or HOOKLINE_LLAMACLOUD_SECRETS, or HOOKLINE_PUSH_SECRETS: "

@@ -12,6 +12,7 @@ from hookline.process.http_client import open_http_client
 from hookline.providers.configured_parser import LOCAL, NONE, choose_parser
 from hookline.providers.installed import installed
 from hookline.providers.local.parser import PARSER
+from hookline.receiver.configured_sources import described_sources
 from hookline.settings import ConfigurationError, Settings, load
 
 __all__ = ["check_configuration", "load_valid", "receives", "unknown_variables"]
@@ -23,7 +24,9 @@ _VARIABLES = [str(field.alias) for field in Settings.model_fields.values()]
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[Check]:
     """A warning for each HOOKLINE_ variable that is no setting, most often a misspelled one."""
     for name in sorted(environment):
-        if name.startswith("HOOKLINE_") and name not in _VARIABLES:
+        # HOOKLINE_SOURCES describes senders, and each has its own variable.
+        of_sender = "HOOKLINE_SOURCES" in environment and name.endswith("_SECRETS")
+        if name.startswith("HOOKLINE_") and name not in _VARIABLES and not of_sender:
             near = difflib.get_close_matches(name, _VARIABLES, n=1)
             meant = f": did you mean {near[0]}?" if near else ": remove it."
             yield Check("configuration", "warning", f"{name} is not a setting{meant}")
@@ -59,14 +62,14 @@ def check_configuration(settings: Settings) -> Iterator[Check]:
         "llamacloud": settings.llamacloud_secrets,
         "push": settings.push_secrets,
     }
-    if any(sources.values()):
+    if settings.can_prove_a_sender:
         counts = ", ".join(
             f"{name}: {count(len(secrets), 'secret') if secrets else 'none, answers 401'}"
             for name, secrets in sources.items()
         )
         if settings.push_secrets and settings.public_url is None:
             counts += "; `hookline url` also needs HOOKLINE_PUBLIC_URL"
-        yield Check("sources", "ok", f"{counts}.")
+        yield _check_sources(settings, counts)
     else:
         yield Check(
             "sources",
@@ -75,6 +78,16 @@ def check_configuration(settings: Settings) -> Iterator[Check]:
             " HOOKLINE_LLAMAPARSE_SECRETS, HOOKLINE_LLAMACLOUD_SECRETS or HOOKLINE_PUSH_SECRETS.",
         )
     yield check_parser(settings)
+
+
+def _check_sources(settings: Settings, counts: str) -> Check:
+    """The row of the sources: those that HOOKLINE_SOURCES describes must be right and whole."""
+    try:
+        names = [source.name for source in described_sources(settings)]
+    except ConfigurationError as error:
+        return Check("sources", "fault", f"`hookline serve` does not start: {error}")
+    described = f"; HOOKLINE_SOURCES describes {', '.join(names)}" if names else ""
+    return Check("sources", "ok", f"{counts}{described}.")
 
 
 def check_parser(settings: Settings) -> Check:
@@ -117,4 +130,4 @@ def _remedies(parser: str, settings: Settings) -> Sequence[str]:
 
 def receives(settings: Settings) -> bool:
     """Whether a receiver can start with these settings: some source has a secret."""
-    return bool(settings.llamaparse_secrets or settings.llamacloud_secrets or settings.push_secrets)
+    return settings.can_prove_a_sender

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+from dotenv import dotenv_values
 from pydantic import SecretStr
 
 from hookline.providers.installed import installed
 from hookline.setting_values import standard_key
-from hookline.settings import Settings
+from hookline.settings import ConfigurationError, Settings, find_env_file
+from hookline.sources.descriptions import read_senders, secrets_variable
 from hookline.sources.llamaparse import LlamaParseSource
 from hookline.sources.llamaparse_push import LlamaParsePushSource
 from hookline.sources.protocol import Source
+from hookline.sources.signed_json import SignedJsonSource
 
-__all__ = ["configured_sources"]
+__all__ = ["configured_sources", "described_sources"]
 
 
 def configured_sources(settings: Settings) -> tuple[Source, ...]:
-    """All sources, also those of the providers. One without a secret answers 401 to everything."""
-    return (
+    """All sources: our own, those of the providers, and those that HOOKLINE_SOURCES describes.
+
+    One without a secret answers 401 to everything. Raises ConfigurationError.
+    """
+    sources: tuple[Source, ...] = (
         LlamaParseSource(
             settings.llamaparse_scheme, _envelope_keys(settings), body_limit=settings.max_body
         ),
@@ -27,6 +36,39 @@ def configured_sources(settings: Settings) -> tuple[Source, ...]:
             if (source := provider.source(settings)) is not None
         ),
     )
+    return (*sources, *described_sources(settings, frozenset(one.name for one in sources)))
+
+
+def described_sources(settings: Settings, taken: frozenset[str] = frozenset()) -> list[Source]:
+    """The sources that HOOKLINE_SOURCES describes. `taken` are the names of the others.
+
+    Raises ConfigurationError if the file or a secret is missing or wrong.
+    """
+    if settings.sources is None:
+        return []
+    try:
+        text = Path(settings.sources).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigurationError(
+            f"HOOKLINE_SOURCES={settings.sources} cannot be read: {reason}."
+        ) from error
+    variables = {**dotenv_values(find_env_file(), encoding="utf-8-sig"), **os.environ}
+    sources: list[Source] = []
+    for name, sender in read_senders(text, taken).items():
+        variable = secrets_variable(name)
+        secrets = variables.get(variable)
+        if not secrets:
+            raise ConfigurationError(
+                f"{variable} is not set, and the source [{name}] of HOOKLINE_SOURCES needs it: set"
+                " it, for example to a-long-random-secret,the-one-before-it."
+            )
+        try:
+            keys = sender.keys(secrets.strip())
+        except ValueError as error:
+            raise ConfigurationError(f"{variable} is wrong: {error}.") from None
+        sources.append(SignedJsonSource(sender.description(name), keys))
+    return sources
 
 
 def _envelope_keys(settings: Settings) -> list[bytes]:
