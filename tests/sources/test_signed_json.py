@@ -332,3 +332,24 @@ def test_a_secret_is_read_in_the_form_that_is_described(
 
 def test_the_variable_of_the_secrets_has_the_name_of_the_source() -> None:
     assert secrets_variable("my_acme") == "HOOKLINE_MY_ACME_SECRETS"
+
+
+def test_what_stands_after_the_body_is_signed_too() -> None:
+    text = PLAIN.replace("[plain]", '[plain]\nsigned = "{body}.{id}!"\nid_header = "x-id"')
+    body = b'{"state": "other"}'
+    mac = hmac.digest(PLAIN_SECRET.encode(), body + b".d-1!", "sha512").hex()
+    source = source_of("plain", PLAIN_SECRET, text)
+    headers = {"x-id": "d-1", "x-signature": f"sha512={mac}"}
+    assert source.read(headers, body, NOW, {}).delivery_id == "d-1"
+    with pytest.raises(NotProven):
+        source.read({**headers, "x-id": "d-2"}, body, NOW, {})
+
+
+def test_a_signature_without_its_prefix_does_not_count() -> None:
+    body = b'{"state": "other"}'
+    mac = hmac.digest(PLAIN_SECRET.encode(), body, "sha512").hex()
+    source = source_of("plain", PLAIN_SECRET, PLAIN)
+    for header in (mac, f"sha256={mac}", f"SHA512={mac}"):
+        with pytest.raises(NotProven) as raised:
+            source.read({"x-signature": header}, body, NOW, {})
+        assert raised.value.reason.code == "malformed_signature"
