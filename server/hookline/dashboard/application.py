@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hookline.dashboard.forms import LARGEST_FORM
 from hookline.dashboard.guard import answer_errors, control_access
+from hookline.dashboard.operations import Operations
 from hookline.dashboard.screens import ROUTES
-from hookline.dashboard.site import SITE, Site
+from hookline.dashboard.site import OPERATIONS, SITE, Site
 
 __all__ = ["mount"]
 
 
 def mount(site: Site, admin: web.Application) -> None:
     """Add the dashboard to an admin application, at its base path. `/` leads there."""
-    application = web.Application(
-        middlewares=[answer_errors, control_access], client_max_size=LARGEST_FORM
-    )
+    application = web.Application(middlewares=[answer_errors, control_access])
     application[SITE] = site
+    operations = application[OPERATIONS] = Operations(site.engine)
+
+    async def stop_operations(application: web.Application) -> None:
+        await operations.stop()
+
+    application.on_shutdown.append(stop_operations)
     application.router.add_get("/static/{name}", site.assets.answer)
     application.add_routes(ROUTES)
     base = site.access.base

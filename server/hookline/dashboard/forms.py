@@ -27,14 +27,18 @@ async def read_form(request: web.Request) -> MultiDict[str]:
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "This is not a form of the dashboard.")
     try:
         async with asyncio.timeout(_READ_TIMEOUT):
-            body = await request.read()
+            # aiohttp's client_max_size is that of the whole admin side.
+            body = bytearray()
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > LARGEST_FORM:
+                    raise Refused(
+                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                        "The form is too large: choose fewer jobs.",
+                    )
     except TimeoutError:
         raise Refused(
             HTTPStatus.REQUEST_TIMEOUT, "The form did not arrive in time: send it again."
-        ) from None
-    except web.HTTPRequestEntityTooLarge:
-        raise Refused(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The form is too large: select fewer jobs."
         ) from None
     try:
         fields = parse_qsl(

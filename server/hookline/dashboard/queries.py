@@ -8,9 +8,23 @@ from datetime import datetime
 from uuid import UUID
 
 from hookline.dashboard.reading import Reader
-from hookline.postgres.views import Alert, Queue, Status
+from hookline.postgres.views import (
+    Alert,
+    Delivery,
+    JobOverview,
+    KnownObject,
+    Queue,
+    Status,
+    TimelineEvent,
+    Transition,
+)
 
-__all__ = ["COUNTED", "LatestFailure", "MovedJobs", "Queries"]
+__all__ = ["COUNTED", "MOST_STEPS", "LatestFailure", "MovedJobs", "Queries"]
+
+MOST_STEPS = 1000
+"""Steps of one job that a page shows: the first ones."""
+
+_MOST_DELIVERIES = 100
 
 COUNTED = 1000
 """Where a page stops to count: it then says "more than 1,000"."""
@@ -82,3 +96,65 @@ class Queries:
         return await self._reader.rows(
             LatestFailure, "failed_jobs", "order by failed_at desc limit %(limit)s", limit=limit
         )
+
+    async def job(self, job_id: UUID) -> JobOverview | None:
+        """One job."""
+        found = await self._reader.rows(
+            JobOverview, "job_overview", "where job_id = %(job_id)s", job_id=job_id
+        )
+        return found[0] if found else None
+
+    async def jobs(self, job_ids: Sequence[UUID]) -> Sequence[JobOverview]:
+        """The jobs with these ids, as far as they exist, newest first."""
+        return await self._reader.rows(
+            JobOverview,
+            "job_overview",
+            "where job_id = any(%(job_ids)s) order by job_id desc",
+            job_ids=list(job_ids),
+        )
+
+    async def timeline(self, job_id: UUID) -> Sequence[TimelineEvent]:
+        """The first MOST_STEPS steps of a job, in order."""
+        return await self._reader.rows(
+            TimelineEvent,
+            "job_timeline",
+            "where job_id = %(job_id)s order by version limit %(limit)s",
+            job_id=job_id,
+            limit=MOST_STEPS,
+        )
+
+    async def steps_from(self, status: str) -> Sequence[Transition]:
+        """The steps that the machine allows from a status."""
+        return await self._reader.rows(
+            Transition, "transitions", "where from_status = %(status)s and enabled", status=status
+        )
+
+    async def deliveries_of(self, job_id: UUID) -> Sequence[Delivery]:
+        """The latest deliveries about a job, the oldest first."""
+        found = await self._reader.rows(
+            Delivery,
+            "delivery_log",
+            "where job_id = %(job_id)s order by first_seen desc limit %(limit)s",
+            job_id=job_id,
+            limit=_MOST_DELIVERIES,
+        )
+        return found[::-1]
+
+    async def contents_of(self, job_id: UUID) -> Sequence[KnownObject]:
+        """The contents of a job that have a path."""
+        return await self._reader.rows(
+            KnownObject,
+            "stored_objects",
+            "where job_id = %(job_id)s order by path limit %(limit)s",
+            job_id=job_id,
+            limit=_MOST_DELIVERIES,
+        )
+
+    async def jobs_of_document(self, document_id: UUID) -> Sequence[UUID]:
+        """The ids of all jobs of a document, newest first."""
+        found = await self._reader.value(
+            "select job_ids from upload_pipeline.document_overview"
+            " where document_id = %(document_id)s",
+            document_id=document_id,
+        )
+        return found if isinstance(found, list) else []

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import datetime
-from typing import Final, LiteralString, TypeVar
+from typing import Final, TypeVar
 
 import psycopg
 from psycopg.rows import class_row
@@ -53,28 +53,24 @@ class Reader:
         self.now = now
         self.is_operator = is_operator
 
-    async def select(
-        self, kind: type[Row], query: LiteralString, **values: object
-    ) -> Sequence[Row]:
+    async def select(self, kind: type[Row], query: str, **values: object) -> Sequence[Row]:
         """The rows of a query, each as a `kind`, whose fields are the columns."""
         cursor = self._connection.cursor(row_factory=class_row(kind))
-        await cursor.execute(query, values)
+        await cursor.execute(query.encode(), values)
         return await cursor.fetchall()
 
     async def rows(
-        self, kind: type[Row], view: LiteralString, clauses: LiteralString, **values: object
+        self, kind: type[Row], view: str, clauses: str, **values: object
     ) -> Sequence[Row]:
         """The rows of a view. The fields of `kind` are the columns that are read."""
         columns = ", ".join(field.name for field in fields(kind))  # type: ignore[arg-type]
         # All three are text of our modules. Values are always parameters.
         query = f"select {columns} from upload_pipeline.{view} {clauses}"  # noqa: S608
-        cursor = self._connection.cursor(row_factory=class_row(kind))
-        await cursor.execute(query.encode(), values)
-        return await cursor.fetchall()
+        return await self.select(kind, query, **values)
 
-    async def value(self, query: LiteralString, **values: object) -> object:
+    async def value(self, query: str, **values: object) -> object:
         """The only value of a query of one row."""
-        cursor = await self._connection.execute(query, values)
+        cursor = await self._connection.execute(query.encode(), values)
         row = await cursor.fetchone()
         return None if row is None else row[0]
 

@@ -18,13 +18,24 @@ from hookline.dashboard import formats
 from hookline.dashboard.access import Access
 from hookline.dashboard.assets import Assets
 from hookline.dashboard.login_limit import LoginLimit
+from hookline.dashboard.operations import Operations
 from hookline.dashboard.sessions import Session, Sessions
 from hookline.postgres.engine import Engine
 from hookline.storage.objects import Storage
 
-__all__ = ["NAVIGATION", "SITE", "VISITOR", "Site", "Visitor", "page", "redirect", "url"]
+__all__ = [
+    "NAVIGATION",
+    "OPERATIONS",
+    "SITE",
+    "VISITOR",
+    "Site",
+    "Visitor",
+    "page",
+    "redirect",
+    "url",
+]
 
-NAVIGATION = (("Overview", "/"),)
+NAVIGATION = (("Overview", "/"), ("Jobs", "/jobs"))
 """The screens in the header: a word, and a path below the base path."""
 
 
@@ -54,6 +65,7 @@ class Site:
 
 
 SITE = web.AppKey("site", Site)
+OPERATIONS = web.AppKey("operations", Operations)
 VISITOR = web.RequestKey("visitor", Visitor)
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hookline.dashboard.screens import login, overview
+from hookline.dashboard.screens import actions, job, jobs, login, overview
 
 __all__ = ["ROUTES"]
 
-ROUTES: tuple[web.AbstractRouteDef, ...] = (*overview.routes, *login.routes)
+ROUTES: tuple[web.AbstractRouteDef, ...] = (
+    *overview.routes,
+    *jobs.routes,
+    *job.routes,
+    *actions.routes,
+    *login.routes,
+)
 """The routes of all screens, below the base path."""
