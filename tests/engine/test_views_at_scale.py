@@ -33,6 +33,17 @@ def test_a_view_reads_few_rows_of_a_large_table(many: str, name: str) -> None:
     assert _rows_read(many) - before < MOST_READ
 
 
+def test_purge_reads_only_what_it_deletes(many: str) -> None:
+    before = _rows_read(many)
+    with psycopg.connect(many) as connection:
+        found = connection.execute(
+            "select jobs from upload_pipeline.purge(older_than => '60 days', batch => 100)"
+        ).fetchone()
+        assert found == (100,)
+        connection.rollback()
+    assert _rows_read(many) - before < MOST_READ
+
+
 def test_the_jobs_that_are_made_break_no_promise(many: str) -> None:
     with psycopg.connect(many) as connection:
         assert (

@@ -44,6 +44,7 @@ begin
     return;
   end if;
 
+  -- With offset 0 the content of each job is looked up. The planner would read all contents to find the few with bytes.
   with finished as (
     select j.job_id
       from upload_pipeline.upload_jobs as j
@@ -55,6 +56,7 @@ begin
            from upload_pipeline.contents as c
           where c.job_id = j.job_id
             and c.content is not null
+         offset 0
        )
      order by j.updated_at
      limit batch
@@ -71,6 +73,7 @@ begin
            from upload_pipeline.contents as c
           where c.job_id = j.job_id
             and c.content is not null
+         offset 0
        )
      order by j.updated_at
      limit batch
@@ -100,6 +103,7 @@ begin
            from upload_pipeline.contents as c
           where c.job_id = j.job_id
             and c.content is not null
+         offset 0
        )
     returning j.document_id
   )
