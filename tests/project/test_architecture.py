@@ -25,6 +25,7 @@ LAYERS = (
     ("stages",),
     ("providers",),
     ("receiver", "worker", "dashboard"),
+    ("sending",),
     ("submission", "doctor"),
     ("client",),
     ("standalone",),

@@ -1,7 +1,8 @@
 """The command `hookline`. Its exit code is
 
 0 done; 1 the work failed, or `doctor` found a fault; 2 wrong usage or configuration; 3 the
-database or the storage is away, and the same command may succeed later; 130 interrupted.
+database, the storage or the receiver is away, and the same command may succeed later; 4 the
+receiver refused the webhook of `send`; 130 interrupted.
 
 Every expected error is one sentence on standard error. A traceback is a bug in Hookline.
 """
@@ -29,7 +30,7 @@ __all__ = ["main", "make_app"]
 _COMMANDS = {
     "On this machine": ("up", "demo"),
     "Run": ("serve", "work", "dashboard", "migrate", "doctor"),
-    "Jobs": ("submit", "jobs", "job", "cat", "retry", "cancel", "deliveries", "url"),
+    "Jobs": ("submit", "jobs", "job", "cat", "retry", "cancel", "deliveries", "url", "send"),
     "Steering": ("pause", "resume", "credits", "purge", "erase"),
     "The state machine": ("diagram",),
 }
@@ -44,7 +45,8 @@ def make_app(arguments: Sequence[str] = ()) -> typer.Typer:
         name="hookline",
         help="Turn document-parsing webhooks into durable job state inside Postgres.",
         epilog="Exit codes: 0 done; 1 the work failed, or doctor found a fault; 2 wrong usage or "
-        "configuration; 3 the database or the storage is away, try again later; 130 interrupted.",
+        "configuration; 3 the database, the storage or the receiver is away, try again later;"
+        " 4 the receiver refused the webhook of send; 130 interrupted.",
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

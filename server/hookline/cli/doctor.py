@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from hookline.cli.exit_codes import FAILED
+from hookline.cli.exit_codes import FAILED, WrongUsage
 from hookline.cli.formats import printable
 from hookline.cli.output import errors, print_json, print_table
 from hookline.doctor.check import Check
@@ -37,6 +37,18 @@ def doctor(
             "--storage", help="Also compare storage with the database. This reads every object."
         ),
     ] = False,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public",
+            help="Also send signed probes to HOOKLINE_PUBLIC_URL, up to the size of the largest"
+            " body.",
+        ),
+    ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="With --public: another address of the receiver."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each check.")
     ] = False,
@@ -47,16 +59,24 @@ def doctor(
     or have another size or SHA-256 than the database says. That needs a login role in
     hookline_reader.
 
+    With --public it finds out whether webhooks reach the receiver at its public address unchanged,
+    and names what a proxy on the way does. The probes are proven with the secrets of this
+    environment and change nothing.
+
     The exit code is 1 if there is a fault. Warnings do not count. Run it with the environment of
     the process that you want to examine.
 
     Example: hookline doctor --json | jq -r 'select(.state != "ok") | .sentence'
     """
-    if asyncio.run(_examine(quick=quick, compare=compare, as_json=as_json)):
+    if url is not None and not public:
+        raise WrongUsage("--url is the address for --public: give both.")
+    if asyncio.run(_examine(quick=quick, compare=compare, public=public, url=url, as_json=as_json)):
         raise typer.Exit(FAILED)
 
 
-async def _examine(*, quick: bool, compare: bool, as_json: bool) -> bool:
+async def _examine(
+    *, quick: bool, compare: bool, public: bool, url: str | None, as_json: bool
+) -> bool:
     screen = errors()
     waiting = screen.status("Examining") if screen.is_terminal else None
 
@@ -76,6 +96,11 @@ async def _examine(*, quick: bool, compare: bool, as_json: bool) -> bool:
         )
         async with aclosing(examined):
             async for check in examined:
+                yield check
+        if public:
+            from hookline.doctor.public_address import check_public_address
+
+            for check in await check_public_address(settings, url):
                 yield check
 
     faults = 0

@@ -12,12 +12,13 @@ from hookline.settings import ConfigurationError
 from hookline.standalone.embedded import EmbeddedPostgresError
 from hookline.storage.objects import StorageError
 
-__all__ = ["AWAY", "FAILED", "INTERRUPTED", "OK", "WRONG", "WrongUsage", "explain"]
+__all__ = ["AWAY", "FAILED", "INTERRUPTED", "OK", "REFUSED", "WRONG", "WrongUsage", "explain"]
 
 OK = 0
 FAILED = 1  # the work failed, or `doctor` found a fault
 WRONG = 2  # wrong usage or configuration: the same command cannot succeed
 AWAY = 3  # the database or the storage is away: the same command may succeed later
+REFUSED = 4  # the receiver refused the webhook of `hookline send`
 INTERRUPTED = 130
 
 _NOT_INSTALLED = frozenset({"3F000", "42P01", "42703", "42883", "42704"})

@@ -26,8 +26,9 @@ from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.problems import EXPECTED, problem_of
 from hookline.receiver.refusals import RefusalCounter, reason_of
 from hookline.settings import Settings
+from hookline.sources import probe
 from hookline.sources.protocol import Source
-from hookline.sources.refusals import NotProven
+from hookline.sources.refusals import NotProven, Refusal
 from hookline.storage.content import take_content
 from hookline.storage.objects import Storage
 from hookline.timing import now
@@ -166,8 +167,12 @@ class _Handler:
         line = log.bind(source=self._source.name, route=self._source.route)
         progress = _Progress()
         try:
-            response = _answer(await self._receive(request, progress))
-            self._accepted.count(self._source.name, progress.outcome)
+            if (token := request.query.get(probe.PARAMETER)) is not None:
+                response = await self._answer_probe(request, token)
+                progress.outcome = "probe"
+            else:
+                response = _answer(await self._receive(request, progress))
+                self._accepted.count(self._source.name, progress.outcome)
         except EXPECTED as error:
             response = problem_of(error)
             # Of a missing proof our log tells more than the sender may know.
@@ -196,13 +201,7 @@ class _Handler:
         return response
 
     async def _receive(self, request: web.Request, progress: _Progress) -> Receipt:
-        self._source.check_path(request.match_info)
-        encodings = request.headers.getall(hdrs.CONTENT_ENCODING, ())
-        if any(encoding.lower() != "identity" for encoding in encodings):
-            raise web.HTTPUnsupportedMediaType(reason="Content-Encoding is not accepted")
-        if request.content_type != "application/json":
-            raise web.HTTPUnsupportedMediaType(reason="The content type is application/json")
-
+        self._check_head(request)
         async with self._bodies.read(
             request, limit=self._source.body_limit, seconds=self._read_timeout
         ) as body:
@@ -224,6 +223,49 @@ class _Handler:
             if receipt.outcome == "applied":
                 self._notifier.notify(receipt.status)
         return receipt
+
+    def _check_head(self, request: web.Request) -> None:
+        """Refuse what the path and the headers alone show to be wrong."""
+        self._source.check_path(request.match_info)
+        encodings = request.headers.getall(hdrs.CONTENT_ENCODING, ())
+        if any(encoding.lower() != "identity" for encoding in encodings):
+            raise web.HTTPUnsupportedMediaType(reason="Content-Encoding is not accepted")
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(reason="The content type is application/json")
+
+    async def _answer_probe(self, request: web.Request, token: str) -> web.Response:
+        """Say what arrived, and what would become of it. Only for who knows a secret."""
+        secret = probe.verify_token(token, self._source.name, self._source.keys, time.time())
+        async with self._bodies.read(
+            request, limit=self._source.body_limit, seconds=self._read_timeout
+        ) as body:
+            async with self._parsing:
+                refused, body_sha256 = await asyncio.to_thread(self._judge, request, body)
+            size = len(body)
+        seen = {
+            "bytes": size,
+            "sha256": body_sha256,
+            "headers": [
+                [name.lower(), value]
+                for name, value in request.headers.items()
+                if name.lower() in probe.ECHOED
+            ],
+            "names": sorted({name.lower() for name in request.headers}),
+            "refused": refused,
+            "body_limit": self._source.body_limit,
+        }
+        answer = {"seen": seen, "proof": probe.seal(secret, token, seen)}
+        return web.Response(body=json.dumps(answer).encode(), content_type="application/json")
+
+    def _judge(self, request: web.Request, body: bytearray) -> tuple[str | None, str]:
+        """The reason for which a delivery would be refused before SQL; the SHA-256 of its body."""
+        refused = None
+        try:
+            self._check_head(request)
+            self._source.read(request.headers, body, time.time(), request.match_info)
+        except (Refusal, web.HTTPError) as error:
+            refused = reason_of(error)
+        return refused, hashlib.sha256(body).hexdigest()
 
     def _read(self, request: web.Request, body: bytearray) -> tuple[Notice | Content, str]:
         event = self._source.read(request.headers, body, time.time(), request.match_info)

@@ -1,6 +1,7 @@
 """Source `llamacloud`: event notifications of LlamaCloud. They say that a result can be fetched."""
 
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
@@ -43,7 +44,7 @@ class LlamaCloudSource:
     body_limit: Final = _BODY_LIMIT
 
     def __init__(self, secrets: Sequence[bytes]) -> None:
-        self._secrets = secrets
+        self.keys = secrets
 
     def check_path(self, path: Mapping[str, str]) -> None:
         """Accept every path: only the body is proven."""
@@ -56,8 +57,13 @@ class LlamaCloudSource:
         path: Mapping[str, str],
     ) -> Notice:
         """What a proven notification says. Raises NotProven, then as `parse` does."""
-        verify_llamacloud(one_header(headers, "lc-signature"), body, self._secrets)
+        verify_llamacloud(one_header(headers, "lc-signature"), body, self.keys)
         return parse(body)
+
+
+def sign(body: bytes, secret: bytes) -> dict[str, str]:
+    """The headers that prove a notification, as LlamaCloud makes them."""
+    return {"LC-Signature": f"sha256={hmac.digest(secret, body, 'sha256').hex()}"}
 
 
 def parse(body: bytes | bytearray) -> Notice:

@@ -3,7 +3,9 @@
 The models are the contract: `envelope.schema.json` is generated from them.
 """
 
+import base64
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -21,6 +23,7 @@ from pydantic import (
 )
 
 from hookline.postgres.deliveries import Content, Notice
+from hookline.setting_values import standard_key
 from hookline.sources import routes
 from hookline.sources.long_strings import LongString
 from hookline.sources.markdown import holds_text
@@ -37,6 +40,8 @@ from hookline.sources.strict_json import (
 
 NO_REASON: Final = "The parser gave no reason."
 """The error text of a failure that came without one."""
+
+Scheme = Literal["hex", "standard"]
 
 _FIELDS_NAMED: Final = 5
 _TAGS: Final = ("markdown", "other")
@@ -158,12 +163,10 @@ class LlamaParseSource:
     name: Final = "llamaparse"
     route: Final = routes.LLAMAPARSE
 
-    def __init__(
-        self, scheme: Literal["hex", "standard"], secrets: Sequence[bytes], *, body_limit: int
-    ) -> None:
+    def __init__(self, scheme: Scheme, secrets: Sequence[bytes], *, body_limit: int) -> None:
         self.body_limit = body_limit
         self._scheme = scheme
-        self._secrets = secrets
+        self.keys = secrets
 
     def check_path(self, path: Mapping[str, str]) -> None:
         """Accept every path: only the body is proven."""
@@ -183,9 +186,30 @@ class LlamaParseSource:
     ) -> str | None:
         """The signed delivery id, where the scheme has one."""
         if self._scheme == "standard":
-            return verify_standard(headers, body, self._secrets, now)
-        verify_hex(one_header(headers, "x-webhook-signature"), body, self._secrets)
+            return verify_standard(headers, body, self.keys, now)
+        verify_hex(one_header(headers, "x-webhook-signature"), body, self.keys)
         return None
+
+
+def sign(
+    body: bytes, secret: str, scheme: Scheme, *, message_id: str, now: float
+) -> dict[str, str]:
+    """The headers with the signature of the body.
+
+    Scheme `hex` is HMAC-SHA256 in hex, keyed with the text of the secret. Scheme `standard` is
+    Standard Webhooks v1, "Signature scheme". Raises ValueError if the secret does not fit the
+    scheme.
+    """
+    if scheme == "hex":
+        return {"X-Webhook-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}
+    timestamp = str(int(now))
+    signed = f"{message_id}.{timestamp}.".encode("ascii") + body
+    mac = base64.b64encode(hmac.digest(standard_key(secret), signed, "sha256")).decode("ascii")
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{mac}",
+    }
 
 
 def parse(body: bytes | bytearray, delivery_id: str | None = None) -> Notice | Content:

@@ -37,7 +37,7 @@ class LlamaParsePushSource:
 
     def __init__(self, secrets: Sequence[bytes], *, body_limit: int) -> None:
         self.body_limit = body_limit
-        self._secrets = secrets
+        self.keys = secrets
 
     def check_path(self, path: Mapping[str, str]) -> None:
         """Check the token, so that only a proven sender may make us read a body."""
@@ -59,7 +59,7 @@ class LlamaParsePushSource:
             job_id = UUID(path["job_id"])
         except ValueError:
             raise NotProven(_MALFORMED_PATH, told=_WRONG_ADDRESS) from None
-        return job_id, verify_token(path["token"], job_id, self._secrets)
+        return job_id, verify_token(path["token"], job_id, self.keys)
 
 
 def mint_token(secret: bytes, job_id: UUID, attempt: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hookline.postgres.deliveries import Content, Notice
@@ -23,6 +23,10 @@ class Source(Protocol):
     @property
     def body_limit(self) -> int:
         """The largest body that the source takes, in bytes."""
+
+    @property
+    def keys(self) -> Sequence[bytes]:
+        """The secrets that prove a sender, as bytes."""
 
     def check_path(self, path: Mapping[str, str]) -> None:
         """Refuse a delivery by its path alone, before its body is read. Raises NotProven.

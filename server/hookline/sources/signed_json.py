@@ -77,7 +77,7 @@ class SignedJsonSource:
 
     def __init__(self, description: Description, secrets: Sequence[bytes]) -> None:
         self._description = description
-        self._secrets = secrets
+        self.keys = secrets
         size = hashlib.new(description.algorithm).digest_size
         if description.encoding == "hex":
             self._form = re.compile(rf"[0-9a-fA-F]{{{2 * size}}}")
@@ -118,7 +118,7 @@ class SignedJsonSource:
     ) -> str | None:
         """The id of the delivery, if a signed header has it."""
         described = self._description
-        if not self._secrets:
+        if not self.keys:
             raise NotProven(NOT_CONFIGURED)
         listed = one_header(headers, described.signature_header)
         if listed is None:
@@ -150,7 +150,7 @@ class SignedJsonSource:
                 return mac.hexdigest()
             return base64.b64encode(mac.digest()).decode("ascii")
 
-        prove(given, self._secrets, sign, no_match=NO_MATCH if given else MALFORMED_SIGNATURE)
+        prove(given, self.keys, sign, no_match=NO_MATCH if given else MALFORMED_SIGNATURE)
         # After the signature, so that only a proven sender learns how far its clock is from ours.
         timestamp = values.get("{timestamp}")
         if timestamp is not None and abs(now - int(timestamp)) > described.tolerance:

@@ -22,11 +22,11 @@ from hookline.providers.local.parser import Parsed
 from hookline.providers.local.signed_envelope import (
     SignedEnvelope,
     envelope_of,
-    sign,
     webhook_of,
 )
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import llamaparse
+from hookline.sources.llamaparse import sign
 from hookline.sources.signatures import verify_hex
 from hookline.standalone.embedded.address import free_port
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from hookline.providers.local.parser import Parsed
-from hookline.setting_values import standard_key
 from hookline.settings import Settings
+from hookline.sources.llamaparse import Scheme, sign
 
-__all__ = ["EnvelopeJob", "SignedEnvelope", "envelope_of", "parse_job_id_of", "sign", "webhook_of"]
-
-Scheme = Literal["hex", "standard"]
+__all__ = ["EnvelopeJob", "SignedEnvelope", "envelope_of", "parse_job_id_of", "webhook_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +93,3 @@ def envelope_of(
     if correlation_id is not None:
         envelope["correlation_id"] = correlation_id
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def sign(
-    body: bytes, secret: str, scheme: Scheme, *, message_id: str, now: float
-) -> dict[str, str]:
-    """The headers with the signature of the body.
-
-    Scheme `hex` is HMAC-SHA256 in hex, keyed with the text of the secret. Scheme `standard` is
-    Standard Webhooks v1, "Signature scheme". Raises ValueError if the secret does not fit the
-    scheme.
-    """
-    if scheme == "hex":
-        return {"X-Webhook-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}
-    timestamp = str(int(now))
-    signed = f"{message_id}.{timestamp}.".encode("ascii") + body
-    mac = base64.b64encode(hmac.digest(standard_key(secret), signed, "sha256")).decode("ascii")
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{mac}",
-    }

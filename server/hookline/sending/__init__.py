@@ -1,0 +1,1 @@
+"""Test webhooks: made and signed as a sender does, posted to a receiver, and what came back."""
