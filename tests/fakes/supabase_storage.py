@@ -54,6 +54,8 @@ class SupabaseImitation:
         self.gateway_refuses = False
         self.hangs = False
         self.answers_html = False
+        # Adds the routes of the project's other API, if there is one.
+        self.rest: Callable[[web.UrlDispatcher], None] | None = None
         self._port = 0
         self._runner: web.AppRunner | None = None
 
@@ -79,6 +81,8 @@ class SupabaseImitation:
         router.add_post("/storage/v1/object/{bucket}/{key:.+}", self._upload)
         router.add_get("/storage/v1/object/{bucket}/{key:.+}", self._download)
         router.add_delete("/storage/v1/object/{bucket}", self._remove)
+        if self.rest is not None:
+            self.rest(router)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)

@@ -21,7 +21,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.errors import InvalidArgument, UnknownJob
 from hookline.postgres.records import Receipt
 from hookline.postgres.views import JobOverview, Views
-from hookline.settings import load
+from hookline.settings import ConfigurationError, load
 from hookline.storage.objects import Storage
 from hookline.storage.opening import open_storage
 from hookline.submission.files import RawFile
@@ -54,8 +54,9 @@ class AsyncClient:
 
     `database_url` is a login in hookline_operator. What is not given comes from the environment or
     `.hookline/env`, as for the commands: DATABASE_URL, HOOKLINE_STORAGE_URL, and for `push_url`
-    HOOKLINE_PUBLIC_URL and HOOKLINE_PUSH_SECRETS. Raises ConfigurationError if one of them is
-    wrong.
+    HOOKLINE_PUBLIC_URL and HOOKLINE_PUSH_SECRETS. Without a database URL, and with SUPABASE_URL and
+    SUPABASE_SERVICE_ROLE_KEY, it calls the API of that project instead, and waits poll. Raises
+    ConfigurationError if one of them is wrong.
 
     Every method may raise DatabaseError; its `sqlstate`, `detail` and `hint` are those of Postgres.
     Its kind Unavailable means that Postgres is away or busy, and that the same call may succeed
@@ -71,9 +72,18 @@ class AsyncClient:
     ) -> None:
         given = {"DATABASE_URL": database_url, "HOOKLINE_STORAGE_URL": storage_url}
         self._settings = load(given={name: value for name, value in given.items() if value})
-        self._settings.require_database()
+        if not self._over_supabase:
+            self._settings.require_database()
         self._connections = connections
         self._close()
+
+    @property
+    def _over_supabase(self) -> bool:
+        settings = self._settings
+        return settings.database_url is None and None not in (
+            settings.supabase_url,
+            settings.supabase_service_role_key,
+        )
 
     def _close(self) -> None:
         self._stack = AsyncExitStack()
@@ -88,20 +98,34 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         """Connect. Raises Unavailable, ConfigurationError."""
         settings = self._settings
+        engine: JobFunctions
+        jobs: JobReader
         async with AsyncExitStack() as stack:
             storage = (
                 await stack.enter_async_context(open_storage(settings))
                 if settings.storage_url is not None
                 else None
             )
-            pool = await stack.enter_async_context(connected(settings, size=self._connections))
-            # A transaction pooler would give the listener's connection to somebody else.
-            listen_to = (
-                settings.require_database() if settings.prepare_threshold is not None else None
-            )
-            waits = Waits(Views(pool), listen_to)
+            if self._over_supabase:
+                try:
+                    from hookline.client.supabase_jobs import open_supabase_jobs
+                except ImportError as error:
+                    raise ConfigurationError(
+                        "DATABASE_URL is not set. To use the API of SUPABASE_URL instead, install"
+                        " its official client: pip install '.[supabase]' in the checkout of"
+                        " Hookline."
+                    ) from error
+                api = await stack.enter_async_context(open_supabase_jobs(settings))
+                engine, jobs, listen_to = api, api, None
+            else:
+                pool = await stack.enter_async_context(connected(settings, size=self._connections))
+                engine, jobs = Engine(pool), Views(pool)
+                # A transaction pooler would give the listener's connection to somebody else.
+                pooled = settings.prepare_threshold is None
+                listen_to = None if pooled else settings.require_database()
+            waits = Waits(jobs, listen_to)
             stack.push_async_callback(waits.close)
-            self._open = _Parts(Engine(pool), Views(pool), storage, waits)
+            self._open = _Parts(engine, jobs, storage, waits)
             self._stack = stack.pop_all()
         return self
 

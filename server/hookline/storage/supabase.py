@@ -17,7 +17,7 @@ import httpx
 from storage3 import AsyncStorageClient
 from storage3.exceptions import StorageApiError
 from storage3.utils import StorageException
-from supabase import AsyncClientOptions, create_async_client
+from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
 from hookline.process.http_client import open_http_client
 from hookline.settings import Settings
@@ -30,7 +30,7 @@ from hookline.storage.objects import (
     object_key,
 )
 
-__all__ = ["SupabaseStorage", "open_supabase"]
+__all__ = ["SupabaseStorage", "open_project", "open_supabase"]
 
 # The share of HOOKLINE_STORAGE_DEADLINE for a call, so that our sentence comes before the caller's
 # own time-out.
@@ -267,28 +267,37 @@ class _BegunWrite:
 
 
 @asynccontextmanager
+async def open_project(settings: Settings, *, seconds: float) -> AsyncIterator[AsyncClient]:
+    """A client for the project of SUPABASE_URL. A request may take so many seconds.
+
+    Raises ConfigurationError for a proxy or certificates that cannot be used.
+    """
+    assert settings.supabase_url is not None  # noqa: S101 - the callers have looked
+    assert settings.supabase_service_role_key is not None  # noqa: S101 - the callers have looked
+    # An HTTP client of our own: the one of the SDK is never closed, and would send the key to the
+    # target of a redirect.
+    async with open_http_client(httpx.AsyncClient, timeout=seconds) as http:
+        yield await create_async_client(
+            settings.supabase_url,
+            settings.supabase_service_role_key.get_secret_value(),
+            AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False),
+        )
+
+
+@asynccontextmanager
 async def open_supabase(settings: Settings) -> AsyncIterator[SupabaseStorage]:
     """The storage of settings whose HOOKLINE_STORAGE_URL is supabase://bucket.
 
     Raises ConfigurationError for a proxy or certificates that cannot be used.
     """
-    assert settings.supabase_url is not None  # noqa: S101 - Settings holds
-    assert settings.supabase_service_role_key is not None  # noqa: S101 - Settings holds
-    url = settings.supabase_url
-    key = settings.supabase_service_role_key.get_secret_value()
     seconds = settings.storage_deadline * _SHARE
-    # An HTTP client of our own: the one of the SDK is never closed, and would send the key to the
-    # target of a redirect.
-    async with open_http_client(httpx.AsyncClient, timeout=seconds) as http:
-        client = await create_async_client(
-            url,
-            key,
-            AsyncClientOptions(httpx_client=http, auto_refresh_token=False, persist_session=False),
-        )
+    async with open_project(settings, seconds=seconds) as client:
+        assert settings.supabase_url is not None  # noqa: S101 - Settings holds
+        assert settings.supabase_service_role_key is not None  # noqa: S101 - Settings holds
         yield SupabaseStorage(
             client.storage,
-            url=url,
-            key=key,
+            url=settings.supabase_url,
+            key=settings.supabase_service_role_key.get_secret_value(),
             bucket=urlsplit(settings.require_storage()).netloc,
             seconds=seconds,
         )
