@@ -9,7 +9,7 @@ from aiohttp import web
 
 from hookline.settings import ConfigurationError
 
-__all__ = ["address", "listen", "reached_at"]
+__all__ = ["address", "cannot_listen", "listen", "reached_at"]
 
 
 def reached_at(host: str) -> str:
@@ -22,22 +22,27 @@ def address(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-async def listen(runner: web.AppRunner, host: str, port: int, prefix: str) -> str:
-    """Set up a runner and listen. Returns the URL.
+async def listen(
+    runner: web.AppRunner, host: str, port: int, prefix: str, *, shared: bool = False
+) -> str:
+    """Set up a runner and listen. Returns the URL. `shared`: other processes use the port, too.
 
     Raises ConfigurationError, which names the variable at fault: `prefix` and HOST or PORT.
     """
     await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=1024)
+    site = web.TCPSite(runner, host, port, backlog=1024, reuse_port=shared or None)
     try:
         await site.start()
     except OSError as error:
-        number = error.errno or 0
-        at_fault = "PORT" if number in (errno.EADDRINUSE, errno.EACCES) else "HOST"
-        # asyncio's message repeats the address, and an error of name resolution has no errno.
-        reason = os.strerror(number) if number > 0 else error.strerror
-        raise ConfigurationError(
-            f"{prefix}{at_fault}: cannot listen on {host}:{port}, {reason}."
-        ) from error
+        raise cannot_listen(host, port, prefix, error) from error
     bound = runner.addresses[0]
     return address(bound[0], bound[1])
+
+
+def cannot_listen(host: str, port: int, prefix: str, error: OSError) -> ConfigurationError:
+    """The error that names the variable at fault: `prefix` and HOST or PORT."""
+    number = error.errno or 0
+    at_fault = "PORT" if number in (errno.EADDRINUSE, errno.EACCES) else "HOST"
+    # asyncio's message repeats the address, and an error of name resolution has no errno.
+    reason = os.strerror(number) if number > 0 else error.strerror
+    return ConfigurationError(f"{prefix}{at_fault}: cannot listen on {host}:{port}, {reason}.")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from psycopg_pool import AsyncConnectionPool
@@ -84,13 +85,18 @@ class Readiness:
 
     async def answer_in_detail(self, request: web.Request) -> web.Response:
         """For operators: 200 or 503, the sentence about the fault, and the state of the pool."""
-        fault = await self.find_fault()
+        details = await self.details()
         return web.json_response(
-            {
-                "ready": fault is None,
-                "fault": fault,
-                "warning": describe_loss(),
-                "pool": self._pool.get_stats(),
-            },
-            status=HTTPStatus.OK if fault is None else HTTPStatus.SERVICE_UNAVAILABLE,
+            details,
+            status=HTTPStatus.OK if details["ready"] else HTTPStatus.SERVICE_UNAVAILABLE,
         )
+
+    async def details(self) -> dict[str, Any]:
+        """What answer_in_detail answers."""
+        fault = await self.find_fault()
+        return {
+            "ready": fault is None,
+            "fault": fault,
+            "warning": describe_loss(),
+            "pool": self._pool.get_stats(),
+        }

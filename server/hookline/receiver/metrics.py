@@ -52,6 +52,6 @@ class ReceiverMetrics:
         """Count an object that the drain handled: `stored`, `deleted` or `failed`."""
         self._drained.labels(result).inc()
 
-    def exposition(self) -> bytes:
+    async def exposition(self) -> bytes:
         """All metrics in the text format 0.0.4 of Prometheus."""
         return generate_latest(self._registry)

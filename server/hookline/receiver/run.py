@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import structlog
+from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
-from hookline.process.admin import AdminPart, admin_application
+from hookline.process.admin import AdminPart, admin_application, listening_for_operators
 from hookline.process.allocator import return_freed_memory
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
@@ -30,7 +32,14 @@ from hookline.settings import Settings
 from hookline.storage.objects import Storage, StorageError
 from hookline.storage.opening import open_storage
 
-__all__ = ["Receiver", "receiving"]
+__all__ = [
+    "OpenedReceiver",
+    "Receiver",
+    "check_start",
+    "opened_receiver",
+    "receiving",
+    "taking_deliveries",
+]
 
 log = structlog.get_logger("hookline.receiver")
 
@@ -62,6 +71,16 @@ class Receiver:
         self.admin_url = admin_url
 
 
+class OpenedReceiver(NamedTuple):
+    """What a receiver works with, before it listens."""
+
+    settings: Settings
+    pool: AsyncConnectionPool
+    storage: Storage
+    metrics: ReceiverMetrics
+    readiness: Readiness
+
+
 @asynccontextmanager
 async def receiving(
     settings: Settings, admin_part: AdminPart | None = None
@@ -72,9 +91,27 @@ async def receiving(
     Raises ConfigurationError if a setting is missing, an address is taken, or Postgres refuses the
     login. Postgres may be away at the start: until it is there, deliveries are answered 503.
     """
+    await check_start(settings)
+    async with opened_receiver(settings) as opened:
+        admin = admin_application(opened.metrics.exposition, opened.readiness.answer_in_detail)
+        async with (
+            listening_for_operators(admin, settings, admin_part) as admin_url,
+            taking_deliveries(opened) as url,
+        ):
+            log.info("receiving", url=url, admin_url=admin_url)
+            yield Receiver(url, admin_url)
+
+
+async def check_start(settings: Settings) -> None:
+    """Raise ConfigurationError if a setting is missing, or Postgres refuses the login."""
     settings.require_secrets()
     settings.require_storage()
     await require_login(settings.require_database(), _NEEDS)
+
+
+@asynccontextmanager
+async def opened_receiver(settings: Settings) -> AsyncIterator[OpenedReceiver]:
+    """The storage and the connections of a receiver, open inside the block."""
     return_freed_memory()
     async with (
         open_storage(settings) as storage,
@@ -85,77 +122,77 @@ async def receiving(
             name="hookline-receiver",
         ) as pool,
     ):
-        engine = Engine(pool)
-        metrics = ReceiverMetrics()
-        readiness = Readiness(pool, _NEEDS)
-        notifier = Notifier(pool)
-        refusals = RefusalCounter(engine)
-        accepted = AcceptedCounter(engine)
-        stopping = asyncio.Event()
-        application = make_application(
-            settings=settings,
-            sources=configured_sources(settings),
-            engine=engine,
-            storage=storage,
-            readiness=readiness,
-            metrics=metrics,
-            notifier=notifier,
-            refusals=refusals,
-            accepted=accepted,
-        )
-        drain = Drain(
-            engine=engine,
-            storage=storage,
-            metrics=metrics,
-            notifier=notifier,
-            deadline=settings.storage_deadline,
-        )
-        open_requests = OpenRequests()
-        application.middlewares.append(open_requests.count)
-        public = make_runner(application)
-        of_admin = admin_application(metrics.exposition, readiness.answer_in_detail)
-        if admin_part is not None:
-            admin_part(of_admin)
-        admin = make_runner(of_admin)
-        tasks: list[asyncio.Task[None]] = []
-        storage_check: asyncio.Task[None] | None = None
+        yield OpenedReceiver(settings, pool, storage, ReceiverMetrics(), Readiness(pool, _NEEDS))
+
+
+@asynccontextmanager
+async def taking_deliveries(opened: OpenedReceiver, *, shared: bool = False) -> AsyncIterator[str]:
+    """Listen for deliveries inside the block; the URL. `shared`: on a port of several processes.
+
+    At its end, deliveries that have begun are finished first. Raises ConfigurationError if the
+    address is taken.
+    """
+    settings, pool, storage, metrics, readiness = opened
+    engine = Engine(pool)
+    notifier = Notifier(pool)
+    refusals = RefusalCounter(engine)
+    accepted = AcceptedCounter(engine)
+    stopping = asyncio.Event()
+    application = make_application(
+        settings=settings,
+        sources=configured_sources(settings),
+        engine=engine,
+        storage=storage,
+        readiness=readiness,
+        metrics=metrics,
+        notifier=notifier,
+        refusals=refusals,
+        accepted=accepted,
+    )
+    drain = Drain(
+        engine=engine,
+        storage=storage,
+        metrics=metrics,
+        notifier=notifier,
+        deadline=settings.storage_deadline,
+    )
+    open_requests = OpenRequests()
+    application.middlewares.append(open_requests.count)
+    public = make_runner(application)
+    tasks: list[asyncio.Task[None]] = []
+    storage_check: asyncio.Task[None] | None = None
+    try:
+        url = await listen(public, settings.host, settings.port, "HOOKLINE_", shared=shared)
+        tasks.append(asyncio.create_task(drain.run(), name="drain"))
+        tasks.append(asyncio.create_task(notifier.run(), name="notifier"))
+        tasks.append(asyncio.create_task(refusals.run(), name="refusals"))
+        tasks.append(asyncio.create_task(accepted.run(), name="accepted"))
+        tasks.append(asyncio.create_task(roll_up_activity(engine, stopping), name="roll-up"))
+        storage_check = asyncio.create_task(_check(storage, settings.storage_deadline))
+        yield url
+    finally:
+        readiness.stopping = True
+        log.info("stopping")
+        drain.stop()
+        if storage_check is not None:
+            storage_check.cancel()
         try:
-            url = await listen(public, settings.host, settings.port, "HOOKLINE_")
-            admin_url = await listen(
-                admin, settings.admin_host, settings.admin_port, "HOOKLINE_ADMIN_"
-            )
-            tasks.append(asyncio.create_task(drain.run(), name="drain"))
-            tasks.append(asyncio.create_task(notifier.run(), name="notifier"))
-            tasks.append(asyncio.create_task(refusals.run(), name="refusals"))
-            tasks.append(asyncio.create_task(accepted.run(), name="accepted"))
-            tasks.append(asyncio.create_task(roll_up_activity(engine, stopping), name="roll-up"))
-            storage_check = asyncio.create_task(_check(storage, settings.storage_deadline))
-            log.info("receiving", url=url, admin_url=admin_url)
-            yield Receiver(url, admin_url)
+            for site in list(public.sites):
+                await site.stop()
+            await open_requests.wait_until_answered(settings.stop_timeout)
+            await public.cleanup()
+            notifier.stop()
+            refusals.stop()
+            accepted.stop()
+            stopping.set()
+            # There are none if the address was taken.
+            if tasks:
+                ended, _ = await asyncio.wait(tasks, timeout=_LAST_CALLS)
+                for task in ended:
+                    task.result()
         finally:
-            readiness.stopping = True
-            log.info("stopping")
-            drain.stop()
-            if storage_check is not None:
-                storage_check.cancel()
-            try:
-                for site in list(public.sites):
-                    await site.stop()
-                await open_requests.wait_until_answered(settings.stop_timeout)
-                await public.cleanup()
-                notifier.stop()
-                refusals.stop()
-                accepted.stop()
-                stopping.set()
-                # There are none if an address was taken.
-                if tasks:
-                    ended, _ = await asyncio.wait(tasks, timeout=_LAST_CALLS)
-                    for task in ended:
-                        task.result()
-            finally:
-                for task in tasks:
-                    await cancel_and_wait(task)
-                await admin.cleanup()
+            for task in tasks:
+                await cancel_and_wait(task)
 
 
 async def _check(storage: Storage, deadline: float) -> None:

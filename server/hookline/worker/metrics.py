@@ -56,6 +56,6 @@ class WorkerMetrics:
         self._seconds.labels(stage).observe(seconds)
         self._in_flight.labels(stage).dec()
 
-    def exposition(self) -> bytes:
+    async def exposition(self) -> bytes:
         """All counters in Prometheus' text format 0.0.4."""
         return generate_latest(self._registry)
