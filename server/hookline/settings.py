@@ -62,6 +62,7 @@ _EXAMPLES = {
     "HOOKLINE_PUBLIC_URL": "https://hooks.example.com",
     "HOOKLINE_HOST": "0.0.0.0",  # noqa: S104 - an example
     "HOOKLINE_PORT": "8080",
+    "HOOKLINE_PROCESSES": "2",
     "HOOKLINE_ADMIN_HOST": "127.0.0.1",
     "HOOKLINE_ADMIN_PORT": "8081",
     "HOOKLINE_DASHBOARD_DATABASE_URL": "postgresql://dashboard:password@db.example.com:5432/app",
@@ -132,6 +133,7 @@ class Settings(BaseSettings):
 
     host: Host = Field("127.0.0.1", alias="HOOKLINE_HOST")
     port: int = Field(8080, alias="HOOKLINE_PORT", ge=0, le=65535)
+    processes: int = Field(1, alias="HOOKLINE_PROCESSES", ge=1, le=64)
     admin_host: Host = Field("127.0.0.1", alias="HOOKLINE_ADMIN_HOST")
     admin_port: int = Field(8081, alias="HOOKLINE_ADMIN_PORT", ge=0, le=65535)
     public_url: PublicUrl | None = Field(None, alias="HOOKLINE_PUBLIC_URL")

@@ -7,11 +7,13 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import queue
 import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -246,6 +248,45 @@ def test_a_missing_setting_is_named(cli: Cli, variables: dict[str, str], variabl
     done = cli("serve", **variables)
     assert done.returncode == 2
     assert sentence_of(done).startswith(f"{variable} is not set: ")
+
+
+@pytest.mark.parametrize(
+    ("last_words", "code", "sentences"),
+    [
+        (
+            "os.write(2, b'hookline: It said why.\\n'); os._exit(3)",
+            3,
+            ["hookline: It said why."],
+        ),
+        (
+            "os.kill(os.getpid(), 9)",
+            1,
+            ["hookline: A process of the receiver was ended by signal SIGKILL at its start."],
+        ),
+    ],
+)
+def test_one_of_several_processes_that_cannot_start_ends_the_start(
+    cli: Cli, variables: dict[str, str], last_words: str, code: int, sentences: list[str]
+) -> None:
+    (cli.directory / "sitecustomize.py").write_text(
+        f"import os, sys\nif sys.orig_argv[-2:] == ['--process', '2']:\n    {last_words}\n"
+    )
+    path = os.pathsep.join([str(cli.directory), *sys.path])
+    done = cli("serve", **variables, HOOKLINE_PROCESSES="2", PYTHONPATH=path)
+    assert done.returncode == code
+    assert [line for line in done.stderr.splitlines() if not line.startswith("{")] == sentences
+
+
+def test_what_keeps_all_processes_from_starting_is_said_once(
+    cli: Cli, variables: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = cli("serve", **{**variables, "HOOKLINE_PORT": port, "HOOKLINE_PROCESSES": "2"})
+    assert done.returncode == 2
+    assert sentence_of(done) == (
+        f"HOOKLINE_PORT: cannot listen on 127.0.0.1:{port}, Address already in use."
+    )
 
 
 def without_logs(cli: Cli, variables: dict[str, str]) -> Sequence[str]:

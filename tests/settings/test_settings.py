@@ -47,6 +47,7 @@ RIGHT = {
     "HOOKLINE_PUSH_SECRETS": [SECRET],
     "HOOKLINE_HOST": ["0.0.0.0", "::1", "localhost"],  # noqa: S104 - an example
     "HOOKLINE_PORT": ["0", "65535"],
+    "HOOKLINE_PROCESSES": ["1", "64"],
     "HOOKLINE_ADMIN_HOST": ["127.0.0.1"],
     "HOOKLINE_ADMIN_PORT": ["0", "65535"],
     "HOOKLINE_DASHBOARD_DATABASE_URL": [f"postgresql://app:{SECRET}@db.example.com/app"],
@@ -127,6 +128,7 @@ WRONG = {
     "HOOKLINE_PUSH_SECRETS": ["", "short", f"{SECRET},"],
     "HOOKLINE_HOST": ["", "a..b", "a" * 64],
     "HOOKLINE_PORT": ["", "-1", "65536", "http"],
+    "HOOKLINE_PROCESSES": ["", "0", "65", "many"],
     "HOOKLINE_ADMIN_HOST": ["", "a..b", "é" * 64],
     "HOOKLINE_ADMIN_PORT": ["", "-1", "65536", "http"],
     "HOOKLINE_DASHBOARD_DATABASE_URL": ["", f"mysql://app:{SECRET}@db.example.com/app"],
