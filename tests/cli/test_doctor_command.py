@@ -327,6 +327,19 @@ def test_an_unreachable_postgres_is_a_fault_and_the_other_checks_run(examine: Ex
     }
 
 
+def test_more_connections_than_postgres_allows_are_a_warning(
+    examine: Examine, db: Database, login: Callable[[str], str]
+) -> None:
+    [(name,)] = db.run("select current_database()")
+    db.run(f'alter database "{name}" connection limit 15')
+    code, checks = examine(login("ingest"), "--quick", HOOKLINE_PROCESSES="2")
+    [(state, sentence)] = rows(checks, "connections")
+    assert (code, state) == (0, "warning")
+    assert sentence.startswith("The receiver may open 16 connections")
+    assert "Postgres allows 15" in sentence
+    assert rows(examine(login("ingest"), "--quick")[1], "connections") == []
+
+
 def test_a_wrong_configuration_value_is_a_fault(cli: Cli) -> None:
     done = cli("doctor", "--json", HOOKLINE_PORT="many")
     assert done.returncode == 1

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from hookline.doctor.alerts import check_alerts
 from hookline.doctor.check import Check
 from hookline.doctor.configuration import check_configuration, receives
+from hookline.doctor.connections import check_connections
 from hookline.doctor.database import check_database
 from hookline.doctor.integrity import check_integrity
 from hookline.doctor.login import unseen, who
@@ -78,6 +79,8 @@ async def _database(
     not_checked = functools.partial(unseen, login)
     yield await asyncio.to_thread(check_migrations, settings.require_database(), login)
     for check in check_rights(login, receives=receives(settings)):
+        yield check
+    for check in await check_connections(settings, pool):
         yield check
     for check in await check_queues(Views(pool), not_checked):
         yield check
