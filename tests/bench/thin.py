@@ -1,8 +1,9 @@
 """Thin webhooks through the whole receiver, against the handler of the specification (`baseline`).
 
-Beside them pgbench, which calls only `receive_event`, in one transaction for each delivery. All use
-the same Postgres 18, which syncs every commit (fsync and synchronous_commit are on), and each
-delivery moves another job. Rounds alternate.
+The receiver runs as one process, and as two on one port. Beside them pgbench, which calls only
+`receive_event`, in one transaction for each delivery. All use the same Postgres 18, which syncs
+every commit (fsync and synchronous_commit are on), and each delivery moves another job. Rounds
+alternate.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def main() -> None:
     if find_spec("fastapi") is None or find_spec("asyncpg") is None:
         console.print("The baseline is not installed: .venv/bin/pip install '.[bench]'")
         return
-    jobs = sum(count for _, count in CASES) * ROUNDS * 2
+    # Each of the two receivers and pgbench has its own; the baseline's are in a table of their own.
+    jobs = sum(count for _, count in CASES) * ROUNDS * 3
     rates: dict[tuple[str, int], list[float]] = {}
     latencies: dict[tuple[str, int], list[float]] = {}
     with ThrowawayPostgres(options={"max_wal_size": "4GB"}) as postgres:
@@ -61,16 +63,24 @@ def main() -> None:
             _make_jobs(connection, jobs)
             _make_jobs_of_baseline(connection, jobs)
         first = 1
-        with receiver(url) as port, baseline(url) as baseline_port:
+        with (
+            receiver(url) as port,
+            receiver(url, HOOKLINE_PROCESSES="2") as port_of_two,
+            baseline(url) as baseline_port,
+        ):
             for _ in range(ROUNDS):
                 for clients, count in CASES:
                     rate = _run_pgbench(url, clients, first + count, count)
                     rates.setdefault(("pgbench", clients), []).append(rate)
-                    for name, at in (("server", port), ("baseline", baseline_port)):
-                        rate, p50 = _run_server(at, clients, first, count)
+                    for name, at, start in (
+                        ("server", port, first),
+                        ("two processes", port_of_two, first + 2 * count),
+                        ("baseline", baseline_port, first),
+                    ):
+                        rate, p50 = _run_server(at, clients, start, count)
                         rates.setdefault((name, clients), []).append(rate)
                         latencies.setdefault((name, clients), []).append(p50)
-                    first += 2 * count
+                    first += 3 * count
         with psycopg.connect(url, autocommit=True) as connection:
             moved = connection.execute(
                 "select count(*) from upload_pipeline.upload_jobs where status = 'parse_ready'"
@@ -120,7 +130,8 @@ def _make_jobs_of_baseline(connection: psycopg.Connection, count: int) -> None:
 @contextmanager
 def receiver(url: str, **changes: str) -> Iterator[int]:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("create role receiver login password 'r' in role hookline_ingest")
+        if connection.execute("select to_regrole('receiver')").fetchone() == (None,):
+            connection.execute("create role receiver login password 'r' in role hookline_ingest")
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory, "log")
         with log.open("wb") as stderr:
@@ -221,14 +232,16 @@ def _print(
     rates: dict[tuple[str, int], list[float]],
     latencies: dict[tuple[str, int], list[float]],
 ) -> None:
-    table = Table("at once", "server / baseline", "server / pgbench", "server /s", "baseline /s")
-    for column in ("pgbench /s", "server p50", "baseline p50"):
+    table = Table("at once", "server / baseline", "two processes / baseline", "server / pgbench")
+    for column in (*("server /s", "baseline /s", "pgbench /s"), "server p50", "baseline p50"):
         table.add_column(column)
     for clients, _ in CASES:
-        server = rates["server", clients]
+        server, of_baseline = rates["server", clients], rates["baseline", clients]
         table.add_row(
             str(clients),
-            *(_ratio(server, rates[name, clients]) for name in ("baseline", "pgbench")),
+            _ratio(server, of_baseline),
+            _ratio(rates["two processes", clients], of_baseline),
+            _ratio(server, rates["pgbench", clients]),
             *(_spread(rates[name, clients]) for name in ("server", "baseline", "pgbench")),
             *(f"{_median(latencies[name, clients]):.1f} ms" for name in ("server", "baseline")),
         )
