@@ -177,15 +177,24 @@ class Processes:
         self._stopping = False
 
     async def start(self, port: int) -> None:
-        """Start them. Raises ProcessEnded; then none runs."""
-        for number in range(1, self._settings.processes + 1):
-            process = _Process(number, self._command, port)
-            self._all.append(process)
-            # One after the other: what keeps one from starting keeps all, and is said once.
-            await process.start()
-            self._watching.append(
-                asyncio.create_task(process.watch(self._count_end), name=f"process {number}")
-            )
+        """Start them. Raises ProcessEnded; then call `stop`."""
+        numbers = range(1, self._settings.processes + 1)
+        self._all = [_Process(number, self._command, port) for number in numbers]
+        # What keeps one from starting keeps all: the first one says it, once.
+        await self._start(self._all[:1])
+        await self._start(self._all[1:])
+
+    async def _start(self, processes: Sequence[_Process]) -> None:
+        started = await asyncio.gather(
+            *(process.start() for process in processes), return_exceptions=True
+        )
+        for process, error in zip(processes, started, strict=True):
+            if error is None:
+                watching = asyncio.create_task(process.watch(self._count_end), name="process")
+                self._watching.append(watching)
+        for error in started:
+            if error is not None:
+                raise error
 
     async def stop(self) -> None:
         """Let all finish the deliveries that have begun. What does not end in time is killed."""
