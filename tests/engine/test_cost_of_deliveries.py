@@ -5,6 +5,7 @@ auto_explain reports every statement that a call runs, those of its triggers and
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,15 @@ select upload_pipeline.record_submission(j.job_id, 1, %(parse_job_id)s)
     raw_path => %(raw_path)s
   ) as j
 """
+_UPLOAD = """
+select upload_pipeline.confirm_upload(j.job_id, %(bytes_len)s, %(file_sha256)s)
+  from upload_pipeline.create_job(
+    owner_id => %(owner_id)s, filename => %(filename)s, mime => %(mime)s,
+    bytes_len => %(bytes_len)s, file_sha256 => %(file_sha256)s,
+    raw_path => %(raw_path)s
+  ) as j
+"""
+_CLAIM = b"select job_id, lease_token from upload_pipeline.claim_jobs('uploaded', 'w', 4)"
 _CALL = b"""
 select outcome from upload_pipeline.receive_events(array(
   select d from json_populate_recordset(null::upload_pipeline.delivery, %s::json) as d))
@@ -138,3 +148,27 @@ def test_no_call_scans_a_table_however_small_it_was_when_the_session_began(world
         before = world.conn.execute(scans).fetchall()
         world.receive(deliveries)
         assert world.conn.execute(scans).fetchall() == before
+
+
+def test_no_plan_is_so_expensive_that_postgres_compiles_it(world: World) -> None:
+    """A plan that needs what its function switches off has a cost of 10^10 before Postgres 18.
+
+    Above jit_above_cost Postgres compiles a statement, which takes longer than running it.
+    """
+    deliveries = world.deliveries(8)
+    for n in range(4):
+        world.conn.execute(_UPLOAD.encode(), new_job(f"claimed-{n}"))
+    world.conn.execute(_REPORT)
+    world.statements.clear()
+    world.receive(deliveries)
+    claimed = world.conn.execute(_CLAIM).fetchall()
+    assert claimed
+    job_ids, tokens = zip(*claimed, strict=True)
+    world.conn.execute(
+        "select * from upload_pipeline.advance_jobs(%s, %s, %s, %s::jsonb[])",
+        [list(job_ids), list(tokens), ["parse_started"] * len(claimed), [Json({})] * len(claimed)],
+    )
+    plans = "".join(world.statements)
+    costs = [float(cost) for cost in re.findall(r"cost=[0-9.]+[.][.]([0-9.]+)", plans)]
+    assert len(costs) > 50
+    assert max(costs) < 100_000
