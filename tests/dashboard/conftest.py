@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from support.browser import running_browser
+from support.browser import log_in, running_browser
 from support.dashboards import PASSWORD, Jobs, running_dashboard
 from support.servers import Server
 
@@ -63,9 +63,5 @@ async def guarded(place: str, postgres18: Server) -> AsyncIterator[str]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def alice(tab: Page, guarded: str) -> Page:
     """A page of a person who has logged in, at the overview."""
-    await tab.goto(guarded)
-    await tab.get_by_label("Your name").fill("Alice Example")
-    await tab.get_by_label("Password").fill(PASSWORD)
-    await tab.get_by_role("button", name="Log in").click()
-    await tab.wait_for_url(f"{guarded}/")
+    await log_in(tab, guarded)
     return tab

@@ -10,6 +10,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from support.dashboards import PASSWORD
 from support.servers import ROOT
 
 CHROMIUM = shutil.which("chromium")
@@ -27,6 +28,15 @@ async def running_browser() -> AsyncIterator[Browser]:
         )
         yield browser
         await browser.close()
+
+
+async def log_in(page: Page, url: str, name: str = "Alice Example") -> None:
+    """Go from the login page of a dashboard to its overview."""
+    await page.goto(url)
+    await page.get_by_label("Your name").fill(name)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await page.wait_for_url(f"{url}/")
 
 
 async def barriers(page: Page) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
-__all__ = ["as_json", "count", "iso", "size", "span", "utc"]
+__all__ = ["as_json", "count", "credits", "iso", "size", "span", "utc"]
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
@@ -44,6 +45,14 @@ def count(number: int, limit: int | None = None) -> str:
     if limit is not None and number > limit:
         return f"more than {limit:,}"
     return f"{number:,}"
+
+
+def credits(amount: Decimal) -> str:  # noqa: A001 - what it writes
+    """An amount of credits, without zeros at its end; Infinity is `unlimited`."""
+    if not amount.is_finite():
+        return "unlimited"
+    text = f"{amount:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def size(number: int) -> str:

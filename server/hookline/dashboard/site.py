@@ -35,7 +35,14 @@ __all__ = [
     "url",
 ]
 
-NAVIGATION = (("Overview", "/"), ("Jobs", "/jobs"))
+NAVIGATION = (
+    ("Overview", "/"),
+    ("Jobs", "/jobs"),
+    ("Stages", "/stages"),
+    ("Deliveries", "/deliveries"),
+    ("Credits", "/credits"),
+    ("Alerts", "/alerts"),
+)
 """The screens in the header: a word, and a path below the base path."""
 
 
@@ -82,6 +89,7 @@ def _environment() -> Environment:
         utc=formats.utc,
         iso=formats.iso,
         count=formats.count,
+        credits=formats.credits,
         size=formats.size,
         as_json=formats.as_json,
     )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hookline.dashboard.screens import actions, job, jobs, login, overview
+from hookline.dashboard.screens import (
+    actions,
+    alerts,
+    caps,
+    deliveries,
+    job,
+    jobs,
+    login,
+    overview,
+    stages,
+)
 
 __all__ = ["ROUTES"]
 
@@ -13,6 +23,10 @@ ROUTES: tuple[web.AbstractRouteDef, ...] = (
     *jobs.routes,
     *job.routes,
     *actions.routes,
+    *stages.routes,
+    *deliveries.routes,
+    *caps.routes,
+    *alerts.routes,
     *login.routes,
 )
 """The routes of all screens, below the base path."""
