@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from engine.races.arguments import ERROR, Row, claim, event_delivery, under_lease
 from engine.races.sessions import DEADLINE, World, race, race_refused
@@ -55,6 +57,44 @@ def test_claim_skips_a_lease_that_is_being_extended(world: World) -> None:
     other.commit()
     assert "lease_expired" not in world.codes(job_id)
     world.call("heartbeat", **under_lease(job_id, token))
+
+
+def _together(*leases: tuple[UUID, UUID]) -> Row:
+    """The arguments of advance_jobs for these jobs and their lease tokens."""
+    return {
+        "job_ids": [job_id for job_id, _ in leases],
+        "lease_tokens": [token for _, token in leases],
+        "codes": ["parse_started"] * len(leases),
+        "payloads": [Jsonb({})] * len(leases),
+    }
+
+
+def test_jobs_advanced_together_do_not_wait_for_one_that_is_locked(world: World) -> None:
+    one, other = world.leased_job("a"), world.leased_job("b")
+    worker, operator = world.session(), world.admin()
+    operator.call("release_job", job_id=one[0])
+    answers = worker.rows("advance_jobs", **_together(one, other))
+    worker.commit()
+    assert {(row["number"], row["outcome"], row["sqlstate"]) for row in answers} == {
+        (1, None, "55P03"),
+        (2, "applied", None),
+    }
+    # The lease that was ended meanwhile is over.
+    operator.commit()
+    [answer] = worker.rows("advance_jobs", **_together(one))
+    assert answer["sqlstate"] == "UP003"
+    assert world.codes(one[0])[-1] == "job_released"
+
+
+def test_job_is_advanced_once_by_two_calls_at_the_same_time(world: World) -> None:
+    lease = world.leased_job()
+    first, second = world.session(), world.session()
+    [one] = first.rows("advance_jobs", **_together(lease))
+    [two] = second.rows("advance_jobs", **_together(lease))
+    first.commit()
+    [again] = second.rows("advance_jobs", **_together(lease))
+    assert (one["outcome"], two["sqlstate"], again["sqlstate"]) == ("applied", "55P03", "UP003")
+    assert world.codes(lease[0])[2:] == ["parse_started"]
 
 
 @pytest.mark.parametrize("call", ["heartbeat", "advance_job", "fail_job", "reserve_credits"])
