@@ -82,13 +82,15 @@ _EXAMPLES = {
     "HOOKLINE_LEASE": "60",
     "HOOKLINE_LOG_FORMAT": "auto, or json, or console",
     "HOOKLINE_ERROR_MESSAGES": "on, or off if messages may quote documents",
-    "HOOKLINE_PARSER": "local, or llamacloud, or none",
+    "HOOKLINE_PARSER": "docling, or llamacloud, or local, or none",
     "HOOKLINE_RECEIVER_URL": "http://10.0.0.5:8080",
     "HOOKLINE_PARSER_MEMORY": "1073741824",
     "HOOKLINE_PARSER_MEMORY_BUDGET": "4294967296",
     "LLAMA_CLOUD_API_KEY": "llx-and-48-characters",
     "LLAMA_CLOUD_BASE_URL": "https://api.cloud.eu.llamaindex.ai",
     "HOOKLINE_PARSE_TIER": "cost_effective, or agentic, or agentic_plus",
+    "HOOKLINE_DOCLING_URL": "http://127.0.0.1:5001",
+    "HOOKLINE_DOCLING_API_KEY": "the-key-of-docling-serve",
     "HOOKLINE_ASSUMED_PAGES": "10",
     "HOOKLINE_PROVIDER_TIMEOUT": "60",
     "HOOKLINE_SUBMIT_GRACE": "120",
@@ -168,6 +170,8 @@ class Settings(BaseSettings):
     parse_tier: Literal["cost_effective", "agentic", "agentic_plus"] = Field(
         "cost_effective", alias="HOOKLINE_PARSE_TIER"
     )
+    docling_url: BaseUrl | None = Field(None, alias="HOOKLINE_DOCLING_URL")
+    docling_api_key: ApiKey | None = Field(None, alias="HOOKLINE_DOCLING_API_KEY")
     assumed_pages: int = Field(10, alias="HOOKLINE_ASSUMED_PAGES", ge=1, le=100_000)
     provider_timeout: float = Field(60.0, alias="HOOKLINE_PROVIDER_TIMEOUT", gt=0, le=600)
     submit_grace: float = Field(120.0, alias="HOOKLINE_SUBMIT_GRACE", gt=0, le=600)

@@ -1,85 +1,58 @@
-"""An imitation of the provider of server/README.md: files, jobs, markdown, and faults by name."""
+"""An imitation of the provider of server/README.md."""
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
+from typing import ClassVar
 
 from aiohttp import web
 
-KEY = "acme-key"
+from fakes.imitation import KEY, Imitation
 
 
-class Acme:
-    """`faults` maps the next call of an operation (upload, create, ask, fetch) to its answer.
+class Acme(Imitation):
+    """Files, jobs and their markdown. Ids have a slash, so that clients must quote them."""
 
-    An answer "after" carries the call out and then closes the connection.
-    """
+    name: ClassVar[str] = "acme"
 
     def __init__(self) -> None:
-        self.jobs: dict[str, dict[str, object]] = {}
-        self.files: list[bytes] = []
-        self.faults: dict[str, list[web.Response | str]] = {}
-        self.markdown = b"# Text"
-        application = web.Application()
-        application.router.add_post("/files", self._upload)
-        application.router.add_post("/jobs", self._create)
-        application.router.add_get("/jobs/{id}", self._ask)
-        application.router.add_get("/jobs/{id}/markdown", self._fetch)
-        self._runner = web.AppRunner(application)
-        self.url = ""
+        super().__init__()
+        router = self.application.router
+        router.add_post("/files", self._upload)
+        router.add_post("/jobs", self._create)
+        router.add_get("/jobs/{id}", self._ask)
+        router.add_get("/jobs/{id}/markdown", self._fetch)
 
-    async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._runner.cleanup()
-
-    def fail(self, operation: str, *answers: web.Response | str) -> None:
-        self.faults.setdefault(operation, []).extend(answers)
-
-    def end(self, status: str = "ready", **more: object) -> None:
-        """Let all jobs end."""
+    def end(self) -> None:
         for job in self.jobs.values():
-            job.update(status=status, **more)
+            job.update(status="ready", pages=2)
 
-    def _answer(
-        self, request: web.Request, operation: str, answer: web.Response
-    ) -> web.StreamResponse:
-        if request.headers.get("Authorization") != f"Bearer {KEY}":
-            return web.Response(status=401)
-        if planned := self.faults.get(operation):
-            fault = planned.pop(0)
-            if not isinstance(fault, str):
-                return fault
-            assert request.transport is not None
-            request.transport.abort()
-        return answer
+    def end_badly(self, reason: str) -> str:
+        for job in self.jobs.values():
+            job.update(status="broken", code="UNREADABLE", reason=reason)
+        return "UNREADABLE"
 
-    async def _upload(self, request: web.Request) -> web.StreamResponse:
+    def is_allowed(self, request: web.Request) -> bool:
+        return request.headers.get("Authorization") == f"Bearer {KEY}"
+
+    async def _upload(self, request: web.Request) -> web.Response:
         self.files.append(await request.read())
-        return self._answer(request, "upload", web.json_response({"id": str(len(self.files))}))
+        return web.json_response({"id": str(len(self.files))})
 
-    async def _create(self, request: web.Request) -> web.StreamResponse:
-        refused = self.faults.get("create", [""])[0:1]
+    async def _create(self, request: web.Request) -> web.Response:
         order = await request.json()
+        fault = self.planned(request, "create")
+        if isinstance(fault, web.Response):
+            return fault
         job: dict[str, object] = {"id": f"acme/{len(self.jobs)}", "status": "queued", **order}
-        if not refused or isinstance(refused[0], str):
-            self.jobs[str(job["id"])] = job
-        return self._answer(request, "create", web.json_response(job))
+        self.jobs[str(job["id"])] = job
+        return self.answer(request, fault, job)
 
-    async def _ask(self, request: web.Request) -> web.StreamResponse:
-        job = self.jobs.get(request.match_info["id"])
-        answer = web.Response(status=404) if job is None else web.json_response(job)
-        return self._answer(request, "ask", answer)
+    async def _ask(self, request: web.Request) -> web.Response:
+        fault = self.planned(request, "ask")
+        if isinstance(fault, web.Response):
+            return fault
+        return self.answer(request, fault, self.jobs.get(request.match_info["id"]))
 
-    async def _fetch(self, request: web.Request) -> web.StreamResponse:
-        return self._answer(request, "fetch", web.Response(body=self.markdown))
+    async def _fetch(self, request: web.Request) -> web.Response:
+        fault = self.planned(request, "fetch")
+        return fault if isinstance(fault, web.Response) else web.Response(text=self.markdown)

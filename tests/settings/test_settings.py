@@ -77,6 +77,8 @@ RIGHT = {
     "HOOKLINE_RECEIVER_URL": ["http://10.0.0.5:8080", "https://hooks.example.com/base/"],
     "HOOKLINE_PARSER_MEMORY": ["268435456", "4294967296"],
     "HOOKLINE_PARSER_MEMORY_BUDGET": ["1073741824", "1099511627776"],
+    "HOOKLINE_DOCLING_URL": ["http://127.0.0.1:5001", "https://docling.example.com/base"],
+    "HOOKLINE_DOCLING_API_KEY": ["0123456789"],
     "LLAMA_CLOUD_API_KEY": ["llx-0123456789"],
     "LLAMA_CLOUD_BASE_URL": ["https://api.cloud.eu.llamaindex.ai", "http://127.0.0.1:8000"],
     "HOOKLINE_PARSE_TIER": ["cost_effective", "agentic", "agentic_plus"],
@@ -162,6 +164,8 @@ WRONG = {
     "HOOKLINE_LEASE": ["0.9", "86401", "a minute"],
     "HOOKLINE_ERROR_MESSAGES": ["", "no", "ON"],
     "HOOKLINE_LOG_FORMAT": ["", "JSON", "text"],
+    "HOOKLINE_DOCLING_URL": ["", "docling.example.com", "http://a b"],
+    "HOOKLINE_DOCLING_API_KEY": ["", f"{SECRET} {SECRET}"],
     "LLAMA_CLOUD_API_KEY": ["", f"{SECRET} {SECRET}", f"{SECRET}\n{SECRET}", f"{SECRET}é"],
     "LLAMA_CLOUD_BASE_URL": [
         *("", "api.cloud.llamaindex.ai", "ftp://example.com", "https://"),

@@ -50,6 +50,7 @@ class Submission:
     """
 
     handle: str
+    document: Document
     job_id: str
     attempt: str
 
@@ -79,15 +80,18 @@ class ParseJob:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a job that is done. `pages` by number: the text, None for a failed page.
+    """The result of a job that is done. `pages` is how many there are, None if it is not known.
 
-    `cut` names the pages whose text the provider has cut.
+    `cut` and `failed` are the numbers of pages whose text the provider has cut, or could not read.
+    `incomplete` is a reason why the text may lack something.
     """
 
     job: ParseJob
     markdown: str = field(repr=False)
-    pages: Mapping[int, str | None] = field(repr=False, default_factory=dict)
+    pages: int | None = None
     cut: Sequence[int] = ()
+    failed: Sequence[int] = ()
+    incomplete: str | None = None
 
 
 class ProviderClient(ABC):
@@ -117,9 +121,9 @@ class ProviderClient(ABC):
     def cost(self, pages: int) -> Decimal:
         """What a document of so many pages may cost, in the provider's credits."""
 
-    @abstractmethod
     async def prepare(self, document: Document) -> str:
         """Do all that is free before `submit`: upload, wait for a rate limit. Returns a handle."""
+        return ""
 
     @abstractmethod
     async def submit(self, submission: Submission) -> ParseJob:

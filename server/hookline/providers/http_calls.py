@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import aiohttp
@@ -18,7 +19,7 @@ from hookline.providers.errors import (
     UnknownParseJob,
 )
 
-__all__ = ["LARGEST_RESULT", "HttpCalls"]
+__all__ = ["LARGEST_RESULT", "HttpCalls", "reading"]
 
 LARGEST_RESULT: Final = 64 * 2**20
 """Bytes of an answer. A larger result fails its job with the code result_too_large."""
@@ -99,6 +100,18 @@ class HttpCalls:
             ) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unanswered(f"The provider gave no answer: {type(error).__name__}.") from error
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Raise Unanswered for an answer of another shape. Also a decorator: `@reading()`.
+
+    A submission with such an answer may have been carried out, so its reservation stays open.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise Unanswered("The provider's answer has an unknown shape.") from error
 
 
 def _error_of(response: aiohttp.ClientResponse) -> ProviderError:

@@ -1,4 +1,4 @@
-"""A worker whose provider is brought by a package that is installed into a temporary directory."""
+"""A worker for each imitation. One provider is a package that a test installs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from fakes.acme import KEY, Acme
+from fakes.acme import Acme
+from fakes.docling_serve import DoclingServe
+from fakes.imitation import KEY, Imitation
 from hookline.providers.installed import installed
 from hookline.worker.parsing.stages import make_parser_stages
 from support.cloud_worker import CloudWorker, employing
@@ -38,32 +41,37 @@ def acme_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     sys.modules.pop("acme_parser", None)
 
 
-@pytest.fixture
-async def acme() -> AsyncIterator[Acme]:
-    async with Acme() as acme:
-        yield acme
+@pytest.fixture(params=[Acme, DoclingServe], ids=lambda kind: kind.name)
+async def imitation(request: pytest.FixtureRequest) -> AsyncIterator[Imitation]:
+    """The provider of a test: each test runs with every one."""
+    async with request.param() as imitation:
+        yield imitation
 
 
 @pytest.fixture
 async def worker(
     acme_package: Path,
-    acme: Acme,
+    imitation: Imitation,
     database: str,
     login: Callable[[str], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[CloudWorker]:
-    """A worker with HOOKLINE_PARSER=acme. Its `cloud`, the imitation of LlamaCloud, is not used."""
+    """A worker for the imitation. Its `cloud`, the imitation of LlamaCloud, is not used."""
     monkeypatch.setenv("ACME_KEY", KEY)
-    monkeypatch.setenv("ACME_URL", acme.url)
+    monkeypatch.setenv("ACME_URL", imitation.url)
     objects = tmp_path / "objects"
     objects.mkdir()
+    employ = employing(database, login, objects)
     async with (
-        employing(database, login, objects)(parser="acme") as worker,
-        installed()["acme"].open(worker.settings) as client,
+        employ(
+            parser=imitation.name, docling_url=imitation.url, docling_api_key=SecretStr(KEY)
+        ) as worker,
+        installed()[imitation.name].open(worker.settings) as client,
     ):
         worker.parsing = make_parser_stages(
             client, worker.settings, lambda: worker.now().timestamp()
         )
         yield worker
         assert worker.is_whole()
+        assert not worker.cloud.requests

@@ -29,6 +29,8 @@ from support.cloud_worker import PDF, CloudWorker
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
+DOCUMENT = Document("a.pdf", "application/pdf", PDF)
+
 
 class Scripted:
     """A server that gives the same answer to every request, and counts the requests."""
@@ -67,7 +69,7 @@ def open_without_tls(url: str, **options: Any) -> AbstractAsyncContextManager[Ll
 
 
 async def ask_for(provider: LlamaCloudClient) -> None:
-    await provider.submit(Submission("file-1", "job-1", "1"))
+    await provider.submit(Submission("file-1", DOCUMENT, "job-1", "1"))
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,8 @@ async def test_a_callback_is_requested_with_its_events_its_secret_and_as_json(
         http=DefaultAsyncHttpxClient(verify=NO_TLS),
     ) as provider:
         assert not provider.polled
-        file_id = await provider.prepare(Document("a.pdf", "application/pdf", PDF))
-        job = await provider.submit(Submission(file_id, "job-1", "2"))
+        file_id = await provider.prepare(DOCUMENT)
+        job = await provider.submit(Submission(file_id, DOCUMENT, "job-1", "2"))
     assert (job.job_id, job.attempt) == ("job-1", "2")
     [there] = worker.cloud.jobs.jobs[job.id].hooks
     assert (there.url, there.secret, there.output_format) == (hook.url, hook.secret, "json")

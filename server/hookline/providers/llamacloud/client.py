@@ -139,7 +139,13 @@ class LlamaCloudClient(ProviderClient):
             listed = found.markdown.pages if found.markdown is not None else []
             pages = {page.page_number: page.markdown if page.success else None for page in listed}
             job, markdown = read_parse_job(found.job), found.markdown_full
-        return Result(job, markdown, pages, await asyncio.to_thread(cut_pages, pages))
+        return Result(
+            job,
+            markdown,
+            pages=len(pages),
+            cut=await asyncio.to_thread(cut_pages, pages),
+            failed=[number for number, text in sorted(pages.items()) if text is None],
+        )
 
     async def ask_many(self, parse_job_ids: Sequence[str]) -> dict[str, ParseJob]:
         """These jobs by their ids, as far as they are listed. A new job may not be listed yet."""

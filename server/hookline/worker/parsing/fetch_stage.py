@@ -10,6 +10,7 @@ from hookline.postgres.deliveries import Content
 from hookline.providers.client import ParseJob, ProviderClient, Result
 from hookline.providers.errors import NotReady, ProviderError, UnknownParseJob
 from hookline.sources.markdown import holds_text
+from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of, take_content
@@ -20,6 +21,8 @@ __all__ = ["Fetch"]
 
 # A result that does not appear within this time after its job is done never will.
 _READABLE_WITHIN: Final = timedelta(hours=1)
+# Characters of a provider's text in an event.
+_LONGEST_REASON: Final = 1000
 # Time for the receiver's drain to store the content. If no drain runs, it is fetched again.
 _DRAIN_PAUSE: Final = timedelta(minutes=5)
 
@@ -34,16 +37,15 @@ class Fetch:
         """End the lease by finish_content. Raises Failed, Deferred, Paused."""
         result = await self._result(job, tools)
         content = result.markdown.encode("utf-8", "surrogatepass")
-        failed = [number for number, text in sorted(result.pages.items()) if text is None]
         if not holds_text(result.markdown):
-            raise _nothing_in(result, failed)
-        if result.cut or failed:
+            raise _nothing_in(result)
+        if result.cut or result.failed or result.incomplete:
             # Before the content, so that no content is stored without its warning.
             await tools.engine.advance_job(
                 job.job_id,
                 job.lease_token,
                 "parse_truncated",
-                {"parse_job_id": result.job.id, "pages": list(result.cut), "failed_pages": failed},
+                _what_is_missing(result),
                 keep_lease=True,
             )
         await self._store(job, tools, result, content)
@@ -59,8 +61,9 @@ class Fetch:
         details: dict[str, Any] = {
             "parse_job_id": result.job.id,
             "content_length": len(result.markdown),
-            "pages": len(result.pages),
         }
+        if result.pages is not None:
+            details["pages"] = result.pages
         delivery = Content(
             delivery_id=f"fetched:{result.job.id}",
             event_type="parse.result",
@@ -131,9 +134,21 @@ def _outcome_of_kept(error: StorageError) -> Deferred | Failed:
     return Deferred(outcome.code, text, _DRAIN_PAUSE)
 
 
-def _nothing_in(result: Result, failed: list[int]) -> Failed:
-    if failed:
-        text = f"Pages {', '.join(map(str, failed[:20]))} failed, and no other page has text."
+def _what_is_missing(result: Result) -> dict[str, object]:
+    missing: dict[str, object] = {
+        "parse_job_id": result.job.id,
+        "pages": list(result.cut),
+        "failed_pages": list(result.failed),
+    }
+    if result.incomplete is not None:
+        missing["reason"] = replace_unstorable(result.incomplete)[:_LONGEST_REASON]
+    return missing
+
+
+def _nothing_in(result: Result) -> Failed:
+    if result.failed:
+        pages = ", ".join(map(str, result.failed[:20]))
+        text = f"Pages {pages} failed, and no other page has text."
         return Failed("PAGES_FAILED", text, start_over=True)
-    text = f"The provider found no text on {len(result.pages)} pages."
-    return Failed("NO_DATA_FOUND_IN_FILE", text, permanent=True)
+    where = "" if result.pages is None else f" on {result.pages} pages"
+    return Failed("NO_DATA_FOUND_IN_FILE", f"The provider found no text{where}.", permanent=True)

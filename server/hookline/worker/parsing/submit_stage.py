@@ -63,24 +63,26 @@ class Submit:
         ):
             return HandedOver()
 
+        document = Document(job.filename, job.mime, content)
         try:
-            handle = await self._client.prepare(Document(job.filename, job.mime, content))
+            handle = await self._client.prepare(document)
         except ProviderError as error:
             # This starts no parse, so nothing was spent.
             await _settle_unused(job, tools, reservation)
             raise outcome_of_error(error, self._client) from error
 
+        submission = Submission(handle, document, str(job.job_id), str(job.attempt))
         # Reserving again checks the lease before it costs, and starts the grace anew: an upload
         # or a wait for a rate limit may have taken long.
         reservation = await self._reserve(job, tools, cost, again=True)
-        await self._record(job, tools, await self._submit(job, tools, handle, reservation))
+        await self._record(job, tools, await self._submit(job, tools, submission, reservation))
         return HandedOver()
 
     async def _submit(
-        self, job: Job, tools: Tools, handle: str, reservation: Reservation
+        self, job: Job, tools: Tools, submission: Submission, reservation: Reservation
     ) -> ParseJob:
         try:
-            return await self._client.submit(Submission(handle, str(job.job_id), str(job.attempt)))
+            return await self._client.submit(submission)
         except ProviderError as error:
             if isinstance(error, Unanswered) and error.sent:
                 # The job may exist. The open reservation tells the next try to look for it.

@@ -1,0 +1,1 @@
+"""docling-serve as the provider: self-hosted, free, and polled."""

@@ -1,0 +1,60 @@
+"""docling-serve, as the settings configure it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from hookline.process.http_client import check_certificates
+from hookline.providers.client import ProviderClient
+from hookline.providers.docling.client import DoclingClient
+from hookline.providers.http_calls import HttpCalls
+from hookline.settings import ConfigurationError, Settings
+
+__all__ = ["PROVIDER", "Docling"]
+
+
+class Docling:
+    """The provider `docling`: see `hookline.providers.provider.Provider`."""
+
+    name = "docling"
+    title = "docling-serve"
+    variable = "HOOKLINE_DOCLING_URL"
+
+    def is_configured(self, settings: Settings) -> bool:
+        """Whether there is an address."""
+        return settings.docling_url is not None
+
+    def remedies(self, settings: Settings) -> list[str]:
+        """The address, if it is missing."""
+        return [] if self.is_configured(settings) else [f"set {self.variable}"]
+
+    def source(self, settings: Settings) -> None:
+        """None: it is polled."""
+        return
+
+    @asynccontextmanager
+    async def open(self, settings: Settings) -> AsyncIterator[ProviderClient]:
+        """A client for the service. Raises ConfigurationError without its address."""
+        if settings.docling_url is None:
+            raise ConfigurationError(
+                "HOOKLINE_DOCLING_URL is not set: set it, for example to http://127.0.0.1:5001."
+            )
+        if settings.docling_url.startswith("https:"):
+            check_certificates()
+        key = settings.docling_api_key
+        headers = {} if key is None else {"X-Api-Key": key.get_secret_value()}
+        async with aiohttp.ClientSession() as session:
+            yield DoclingClient(
+                HttpCalls(
+                    session,
+                    settings.docling_url,
+                    headers=headers,
+                    within=settings.provider_timeout,
+                )
+            )
+
+
+PROVIDER = Docling()

@@ -1,0 +1,176 @@
+"""What holds for every provider: the worker keeps its promises with any client."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+
+from fakes.imitation import Imitation
+from support.cloud_worker import GRACE, PDF, CloudWorker
+
+
+def status(code: int, **headers: str) -> web.Response:
+    return web.Response(status=code, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+async def test_a_document_is_submitted_once_and_its_result_is_stored(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    job_id = await worker.submitted()
+    assert imitation.files == [PDF]
+    [parse_job_id] = imitation.jobs
+    submitted = worker.event(job_id, "parse_submitted")
+    assert (submitted["provider"], submitted["parse_job_id"]) == (imitation.name, parse_job_id)
+    imitation.end()
+    await worker.ask()
+    await worker.work("parse_ready")
+    assert await worker.stored(job_id) == "# Text"
+    assert worker.settled(job_id) == worker.reservation(job_id)["reserved"]
+
+
+async def test_it_is_polled_until_its_job_has_ended(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    job_id = await worker.submitted()
+    worker.later(seconds=3)
+    await worker.do("polling")
+    assert worker.status(job_id) == "parse_queued"
+    imitation.end()
+    worker.later(seconds=4)
+    await worker.do("polling")
+    assert worker.status(job_id) == "parse_ready"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "tries"),
+    [
+        (status(402), "quota_spent", 0),
+        (status(401), "provider_refused_us", 0),
+        (status(302, Location="http://127.0.0.1:9/"), "provider_refused", 1),
+        (status(429, Retry_After="120"), "rate_limited", 0),
+        (status(422), "provider_refused", 1),
+    ],
+    ids=["402", "401", "redirect", "429", "422"],
+)
+async def test_a_refused_submission_costs_nothing(
+    worker: CloudWorker, imitation: Imitation, answer: web.Response, code: str, tries: int
+) -> None:
+    imitation.fail("create", answer)
+    job_id = await worker.upload()
+    await worker.work("uploaded")
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", code)
+    assert worker.codes(job_id) == ["stage_retried" if tries else "stage_deferred"]
+    assert worker.settled(job_id) == 0
+    assert imitation.jobs == {}
+
+
+async def test_a_rate_limit_is_waited_for_as_long_as_the_provider_says(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    imitation.fail("create", status(429, Retry_After="120"))
+    job_id = await worker.upload()
+    await worker.work("uploaded")
+    pause = (worker.job(job_id)["run_after"] - worker.now()).total_seconds()
+    assert 100 < pause <= 120
+
+
+@pytest.mark.parametrize(
+    "answer", [status(503), web.json_response([]), "after"], ids=["503", "list", "closed"]
+)
+async def test_after_an_unclear_answer_nothing_is_submitted_again_within_the_grace(
+    worker: CloudWorker, imitation: Imitation, answer: web.Response | str
+) -> None:
+    imitation.fail("create", answer)
+    job_id = await worker.upload()
+    await worker.work("uploaded")
+    assert worker.last_error(job_id) == "submission_unanswered"
+    assert worker.settled(job_id) is None
+    before = len(imitation.jobs)
+    worker.query("update upload_pipeline.upload_jobs set run_after = upload_pipeline.clock()")
+    await worker.work("uploaded")
+    assert (worker.last_error(job_id), len(imitation.jobs)) == ("submission_unknown", before)
+    worker.later(seconds=GRACE + 1)
+    await worker.work("uploaded")
+    assert (worker.status(job_id), len(imitation.jobs)) == ("parse_queued", before + 1)
+
+
+async def test_a_failure_of_the_document_ends_the_job_with_the_code_of_the_provider(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    job_id = await worker.submitted()
+    code = imitation.end_badly("It is a photograph of a cat.")
+    await worker.ask()
+    await worker.work("parse_ready")
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("failed_parse", code)
+    assert worker.job(job_id)["last_error"]["error"] == "It is a photograph of a cat."
+
+
+async def test_a_forgotten_job_is_started_over(worker: CloudWorker, imitation: Imitation) -> None:
+    job_id = await worker.submitted()
+    imitation.jobs.clear()
+    await worker.ask()
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_job_unknown")
+
+
+async def test_a_result_that_is_gone_starts_its_job_over(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    job_id = await worker.submitted()
+    imitation.end()
+    await worker.ask()
+    imitation.fail("fetch", status(404))
+    await worker.work("parse_ready")
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_job_unknown")
+
+
+async def test_a_result_before_its_time_is_asked_for_again(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    job_id = await worker.submitted()
+    [parse_job_id] = imitation.jobs
+    # As a forged or an early report would do.
+    worker.query(
+        "select upload_pipeline.receive_event(source => %s, delivery_id => 'e', body_sha256 =>"
+        " repeat('a', 64), event_type => 'x', code => 'parse_ready', parse_job_id => %s)",
+        *(imitation.name, parse_job_id),
+    )
+    await worker.work("parse_ready")
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("parse_ready", "parse_running")
+    imitation.end()
+    worker.later(minutes=1)
+    await worker.work("parse_ready")
+    assert await worker.stored(job_id) == "# Text"
+
+
+async def test_a_result_that_is_too_large_fails_its_job(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    job_id = await worker.submitted()
+    imitation.end()
+    await worker.ask()
+    imitation.markdown = "x" * (64 * 2**20 + 1)
+    await worker.work("parse_ready")
+    assert worker.status(job_id) == "failed_parse"
+    assert worker.last_error(job_id) == "result_too_large"
+
+
+async def test_an_empty_result_fails_its_job(worker: CloudWorker, imitation: Imitation) -> None:
+    job_id = await worker.submitted()
+    imitation.end()
+    await worker.ask()
+    imitation.markdown = " "
+    await worker.work("parse_ready")
+    assert worker.last_error(job_id) == "NO_DATA_FOUND_IN_FILE"
+
+
+async def test_a_provider_that_is_away_costs_no_try(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    job_id = await worker.submitted()
+    imitation.fail("ask", status(500), "after", web.Response(text="{"), web.json_response({}))
+    for _ in range(4):
+        await worker.ask()
+    assert worker.codes(job_id)[1:] == ["stage_deferred"] * 4
+    imitation.end()
+    await worker.ask()
+    assert worker.status(job_id) == "parse_ready"
