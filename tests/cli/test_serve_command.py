@@ -289,6 +289,14 @@ def test_what_keeps_all_processes_from_starting_is_said_once(
     )
 
 
+def test_nobody_but_hookline_starts_one_of_several_processes(
+    cli: Cli, variables: dict[str, str]
+) -> None:
+    done = cli("serve", "--process", "1", **variables)
+    assert done.returncode == 2
+    assert "set HOOKLINE_PROCESSES" in sentence_of(done)
+
+
 def without_logs(cli: Cli, variables: dict[str, str]) -> Sequence[str]:
     """What a `serve` that does not start prints on standard error."""
     done = cli("serve", **variables)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 import sys
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import structlog
 import typer
 
 from hookline.cli.event_loop import loop_factory
-from hookline.cli.exit_codes import FAILED
+from hookline.cli.exit_codes import FAILED, WrongUsage
 from hookline.cli.output import say
 from hookline.process.signals import stop_on_signals
 from hookline.settings import Settings, load
@@ -37,6 +39,10 @@ def serve(
     from hookline.process.traces import tracing
     from hookline.receiver.processes import ProcessEnded
 
+    if process is not None and not _is_pipe(0):
+        raise WrongUsage(
+            "--process is only for what `hookline serve` starts itself: set HOOKLINE_PROCESSES."
+        )
     settings = load()
     logs.configure(settings.log_format)
     if process is not None:
@@ -53,6 +59,12 @@ def serve(
             if error.code < 0:
                 say(f"hookline: {error}")
             raise typer.Exit(error.code if error.code > 0 else FAILED) from error
+
+
+def _is_pipe(descriptor: int) -> bool:
+    # uvloop makes pipes of sockets.
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode)
 
 
 async def _receive_until_signal(settings: Settings) -> None:

@@ -58,6 +58,8 @@ async def take_content(
                 receipt = await engine.receive_content(source, body_sha256, content)
             else:
                 begun = storage.begin_write(_BUCKET, content.content)
+                # This commit waits for the disk, too. If a crash of Postgres could forget it, the
+                # path could be given to another content, which our write would then replace.
                 receipt = await engine.expect_content(source, body_sha256, content, sha256)
         if receipt.outcome != "awaited":
             on_commit(receipt)
