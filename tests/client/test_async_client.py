@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from hookline import (
@@ -261,6 +262,29 @@ async def test_a_wait_outlives_lost_connections(workplace: Workplace, operator: 
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where usename = 'test_operator' and datname = current_database()"
         )
+        workplace.parse(job_id)
+        assert (await waiting).status == "parsed"
+
+
+async def test_a_poll_that_fails_ends_no_wait(workplace: Workplace, operator: str) -> None:
+    job_id = workplace.uploaded_job()
+    polling = (
+        "select pid, query_start from pg_stat_activity where usename = 'test_operator'"
+        " and datname = current_database() and wait_event_type = 'Lock'"
+    )
+    async with client_of(workplace, operator) as client:
+        with psycopg.connect(workplace.database) as locking:
+            locking.execute("lock table upload_pipeline.upload_jobs")
+            waiting = asyncio.create_task(client.wait(job_id))
+            while not (polls := workplace.query(polling)):
+                await asyncio.sleep(0.02)
+            workplace.query("select pg_cancel_backend(%s)", polls[0]["pid"])
+            # The next poll waits for the lock, too: a later statement.
+            begun = polls[0]["query_start"]
+            while not waiting.done() and (
+                [row["query_start"] for row in workplace.query(polling)] in ([], [begun])
+            ):
+                await asyncio.sleep(0.02)
         workplace.parse(job_id)
         assert (await waiting).status == "parsed"
 
