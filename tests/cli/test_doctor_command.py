@@ -53,6 +53,33 @@ def states(checks: list[dict[str, Any]]) -> dict[str, str]:
     return {check["name"]: check["state"] for check in checks}
 
 
+@pytest.mark.parametrize(
+    ("role", "variables", "state", "said"),
+    [
+        ("operator", {"HOOKLINE_DASHBOARD_PASSWORD": "open sesame, please"}, "ok", "can act"),
+        ("reader", {"HOOKLINE_DASHBOARD_PASSWORD": "open sesame, please"}, "ok", "only shows"),
+        ("operator", {}, "ok", "nobody can act"),
+        ("ingest", {}, "fault", "grant hookline_reader to test_ingest"),
+        ("operator", {"HOOKLINE_ADMIN_HOST": "0.0.0.0"}, "fault", "without a login"),  # noqa: S104
+        (None, {"HOOKLINE_DASHBOARD_PASSWORD": "open sesame, please"}, "fault", "_DATABASE_URL"),
+    ],
+)
+def test_the_dashboard_is_checked(
+    examine: Examine,
+    login: Callable[[str], str],
+    role: str | None,
+    variables: dict[str, str],
+    state: str,
+    said: str,
+) -> None:
+    if role is not None:
+        variables = {**variables, "HOOKLINE_DASHBOARD_DATABASE_URL": login(role)}
+    _, checks = examine(login("operator"), "--quick", **variables)
+    [(found, sentence)] = rows(checks, "dashboard")
+    assert found == state
+    assert said in sentence
+
+
 def test_a_healthy_installation_has_no_fault(examine: Examine, operator: str) -> None:
     code, checks = examine(operator, HOOKLINE_LLAMAPARSE_SECRETS=f"{SECRET},{SECRET}")
     assert code == 0

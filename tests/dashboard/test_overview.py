@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import psycopg
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from hookline.dashboard.health import SharedHealth
+from hookline.dashboard.plots import bars
+from hookline.dashboard.queries import MinuteOfWork
+from hookline.postgres.pool import open_pool
 from support.browser import barriers
 from support.dashboards import Jobs
+from support.servers import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,8 +27,11 @@ async def test_it_says_that_all_is_well_and_what_was_done(
     await tab.goto(dashboard)
     await expect(tab).to_have_title("Overview · Hookline")
     await expect(tab.get_by_role("heading", name="All is well")).to_be_visible()
-    await expect(tab.locator(".verdict")).to_contain_text("3 jobs took a step")
-    await expect(tab.locator(".verdict")).to_contain_text("3 of them now have their text")
+    await expect(tab.locator(".verdict")).to_contain_text("3 texts arrived, 0 jobs failed")
+    await expect(tab.get_by_role("link", name="3 parsed")).to_be_visible()
+    await expect(tab.get_by_role("img")).to_have_attribute("aria-label", "At most 9 steps a minute")
+    await tab.get_by_role("link", name="3 parsed").click()
+    await expect(tab.get_by_role("heading", name="3 jobs", exact=True)).to_be_visible()
 
 
 async def test_it_names_what_failed_and_what_needs_a_person(
@@ -68,3 +79,31 @@ async def test_it_has_no_barriers(
     assert await barriers(page) == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
     await context.close()
+
+
+async def test_a_slow_look_at_the_backlog_is_not_repeated_for_every_page(
+    place: str, postgres18: Server
+) -> None:
+    now = 0.0
+    login = postgres18.login(place, "reader")
+    async with open_pool(login, size=2, prepare_threshold=None, name="test") as pool:
+        health = SharedHealth(pool, lambda: now)
+        with psycopg.connect(place) as connection:
+            # The clock stands still, so a read takes no time: nothing is kept.
+            assert (await health.get()).alerts is not None
+            connection.execute("lock table upload_pipeline.statuses in access exclusive mode")
+            times = iter([0.0, 2.0, 2.0, 3.0])
+            slow = SharedHealth(pool, lambda: next(times))
+            assert (await slow.get()).alerts is None
+            connection.rollback()
+            # Now the views would answer, but the read took two seconds.
+            assert (await slow.get()).alerts is None
+
+
+async def test_the_latest_minute_is_the_last_bar() -> None:
+    now = datetime(2026, 1, 1, 12, 0, 59, tzinfo=UTC)
+    minute = now.replace(second=0)
+    drawn = bars([MinuteOfWork(minute, 10, 4, 1)], now, 60)
+    assert len(drawn) == 60
+    assert (drawn[-1].other, drawn[-1].arrived, drawn[-1].failed) == (50, 40, 10)
+    assert all(bar.work is None for bar in drawn[:-1])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
+import aiohttp
 import psycopg
 import pytest
 
 from bench.growth import QUERIES
 from bench.many_jobs import make_jobs
+from support.dashboards import running_dashboard
 from support.servers import Server
 
 JOBS = 20_000
@@ -65,3 +68,27 @@ def _rows_read(url: str) -> int:
         ).fetchone()
     assert found is not None
     return int(found[0])
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("", "jobs", "jobs?status=parse_queued", "jobs?status=failed_parse", "jobs?age=30d"),
+        *("jobs?status=cancelled", "jobs?status=complete", "jobs?text=nothing", "jobs?code=NONE"),
+        *("jobs?owner=8f14e45f-ceea-167a-5a36-dedd4bea2543", "jobs?text=01a21727"),
+        "jobs?status=complete&before=ffffffff-ffff-ffff-ffff-ffffffffffff",
+    ],
+)
+def test_a_page_of_the_dashboard_reads_few_rows(many: str, postgres18: Server, page: str) -> None:
+    async def look() -> int:
+        async with (
+            running_dashboard(postgres18.login(many, "reader")) as url,
+            aiohttp.ClientSession() as http,
+            http.get(f"{url}/{page}") as answer,
+        ):
+            return answer.status
+
+    before = _rows_read(many)
+    assert asyncio.run(look()) == 200
+    # All jobs with their documents are 40,000 rows. Of so few, a plan may read all documents.
+    assert _rows_read(many) - before < 30_000

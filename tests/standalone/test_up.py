@@ -347,7 +347,7 @@ async def test_two_directories_are_up_at_once(project: Path, other_project: Path
         assert one.settings.database_url != other.settings.database_url
         async with aiohttp.ClientSession() as session:
             for up in (one, other):
-                for url in (f"{up.url}/readyz", f"{up.admin_url}/readyz"):
+                for url in (f"{up.url}/readyz", f"{up.admin_url}/readyz", f"{up.admin_url}/"):
                     async with session.get(url) as response:
                         assert response.status == 200, await response.text()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from hookline.dashboard.guard import answer_errors, control_access
+from hookline.dashboard.health import SharedHealth
 from hookline.dashboard.operations import Operations
 from hookline.dashboard.screens import ROUTES
-from hookline.dashboard.site import OPERATIONS, SITE, Site
+from hookline.dashboard.site import HEALTH, OPERATIONS, SITE, Site
 
 __all__ = ["mount"]
 
@@ -16,6 +17,7 @@ def mount(site: Site, admin: web.Application) -> None:
     """Add the dashboard to an admin application, at its base path. `/` leads there."""
     application = web.Application(middlewares=[answer_errors, control_access])
     application[SITE] = site
+    application[HEALTH] = SharedHealth(site.pool)
     operations = application[OPERATIONS] = Operations(site.engine)
 
     async def stop_operations(application: web.Application) -> None:

@@ -19,7 +19,7 @@ from hookline.postgres.views import Status
 __all__ = ["FoundJobs", "ListedJob", "find_jobs"]
 
 _NARROW = 10_000
-_WINDOW = 3_000
+_WINDOW = 1_000
 
 
 @dataclass(frozen=True, slots=True)

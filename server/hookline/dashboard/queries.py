@@ -19,7 +19,7 @@ from hookline.postgres.views import (
     Transition,
 )
 
-__all__ = ["COUNTED", "MOST_STEPS", "LatestFailure", "MovedJobs", "Queries"]
+__all__ = ["MOST_STEPS", "LatestFailure", "MinuteOfWork", "Queries", "StatusCount"]
 
 MOST_STEPS = 1000
 """Steps of one job that a page shows: the first ones."""
@@ -31,8 +31,21 @@ COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class MovedJobs:
-    """How many jobs, of those that took a step lately, are in a status now."""
+class MinuteOfWork:
+    """The steps of all jobs in one minute.
+
+    `arrived` of them brought a text, `failed` of them were failures for good.
+    """
+
+    at: datetime
+    steps: int
+    arrived: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """How many jobs a status has."""
 
     status: str
     jobs: int
@@ -71,25 +84,24 @@ class Queries:
         """Every place where work can wait."""
         return await self._reader.rows(Queue, "queue_health", "order by queue")
 
-    async def moved_jobs(self, since: datetime) -> Sequence[MovedJobs]:
-        """Where the jobs are now that took a step since then; of more than COUNTED, the latest."""
-        return await self._reader.select(
-            MovedJobs,
-            "select m.status, count(*) as jobs from ("
-            " select j.status from upload_pipeline.job_overview as j"
-            " where j.updated_at >= %(since)s order by j.updated_at desc limit %(limit)s"
-            ") as m group by m.status",
-            since=since,
-            limit=COUNTED + 1,
-        )
+    async def status_counts(self) -> Sequence[StatusCount]:
+        """The number of jobs of each status, exact, without counting jobs."""
+        return await self._reader.rows(StatusCount, "status_counts", "")
 
-    async def failed_jobs(self) -> int:
-        """How many jobs have failed for good; COUNTED + 1 for all numbers above."""
-        found = await self._reader.value(
-            "select count(*) from (select 1 from upload_pipeline.failed_jobs limit %(limit)s) as f",
-            limit=COUNTED + 1,
+    async def work(self, since: datetime) -> Sequence[MinuteOfWork]:
+        """What was done in each minute since then that had any work."""
+        return await self._reader.select(
+            MinuteOfWork,
+            "select a.at, sum(a.count)::bigint as steps,"
+            " coalesce(sum(a.count) filter (where t.has_content and not t.failed"
+            " and f.has_content is not true), 0)::bigint as arrived,"
+            " coalesce(sum(a.count) filter (where a.failed), 0)::bigint as failed"
+            " from upload_pipeline.activity as a"
+            " join upload_pipeline.statuses as t on t.status = a.to_status"
+            " left join upload_pipeline.statuses as f on f.status = a.from_status"
+            " where a.at >= %(since)s and a.span = interval '1 minute' group by a.at order by a.at",
+            since=since,
         )
-        return found if isinstance(found, int) else 0
 
     async def latest_failures(self, limit: int) -> Sequence[LatestFailure]:
         """The jobs that failed last, the latest first."""

@@ -23,7 +23,7 @@ from hookline.process.rights import Needs, require_login
 from hookline.settings import ConfigurationError, Settings
 from hookline.storage.opening import open_storage
 
-__all__ = ["beside_receiver", "opened_site", "showing"]
+__all__ = ["beside_receiver", "opened_site", "require_reader", "showing"]
 
 log = structlog.get_logger("hookline.dashboard")
 
@@ -80,6 +80,12 @@ async def beside_receiver(settings: Settings) -> AsyncIterator[AdminPart | None]
         async with opened_site(settings) as site:
             yield partial(mount, site)
         return
+    require_reader(settings)
+    yield None
+
+
+def require_reader(settings: Settings) -> None:
+    """Raise ConfigurationError if the dashboard has settings, but no login to read with."""
     for field in ("dashboard_password", "dashboard_user_header", "dashboard_url"):
         if getattr(settings, field) is not None:
             raise ConfigurationError(
@@ -87,7 +93,6 @@ async def beside_receiver(settings: Settings) -> AsyncIterator[AdminPart | None]
                 " HOOKLINE_DASHBOARD_DATABASE_URL: set it to a login in hookline_operator, for"
                 " example to postgresql://dashboard:password@db.example.com:5432/app."
             )
-    yield None
 
 
 @asynccontextmanager

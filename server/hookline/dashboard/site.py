@@ -17,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from hookline.dashboard import formats
 from hookline.dashboard.access import Access
 from hookline.dashboard.assets import Assets
+from hookline.dashboard.health import SharedHealth
 from hookline.dashboard.login_limit import LoginLimit
 from hookline.dashboard.operations import Operations
 from hookline.dashboard.sessions import Session, Sessions
@@ -24,6 +25,7 @@ from hookline.postgres.engine import Engine
 from hookline.storage.objects import Storage
 
 __all__ = [
+    "HEALTH",
     "NAVIGATION",
     "OPERATIONS",
     "SITE",
@@ -72,6 +74,7 @@ class Site:
 
 
 SITE = web.AppKey("site", Site)
+HEALTH = web.AppKey("health", SharedHealth)
 OPERATIONS = web.AppKey("operations", Operations)
 VISITOR = web.RequestKey("visitor", Visitor)
 

@@ -17,6 +17,7 @@ from hookline.doctor.alerts import check_alerts
 from hookline.doctor.check import Check
 from hookline.doctor.configuration import check_configuration, receives
 from hookline.doctor.connections import check_connections
+from hookline.doctor.dashboard import check_dashboard
 from hookline.doctor.database import check_database
 from hookline.doctor.integrity import check_integrity
 from hookline.doctor.login import unseen, who
@@ -49,6 +50,8 @@ async def examine(
     """
     for check in check_configuration(settings):
         yield check
+    if (of_dashboard := await check_dashboard(settings)) is not None:
+        yield of_dashboard
     try:
         async with (
             connected(settings) as pool,
