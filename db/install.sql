@@ -192,6 +192,9 @@ begin;
 \ir views/credit_status.sql
 \ir views/alerts.sql
 
+-- What receivers and workers show to Prometheus, from these views
+\ir functions/ingest/read_metrics.sql
+
 \ir as_installer.sql
 
 -- Supabase: adds nothing on a plain Postgres

@@ -52,3 +52,25 @@ async def test_counts_of_a_process_that_has_ended_stay_and_what_it_held_does_not
     assert values(total)["hookline_webhooks_total"] == 7
     created = [name for name in both if name.endswith("_created")]
     assert all(values(total)[name] <= both[name] for name in created), "the earliest"
+
+
+def test_the_state_of_the_jobs_is_that_of_the_latest_reading_and_no_sum() -> None:
+    total = SumOfMetrics()
+    for process, jobs, steps, age in ((1, 7, 20, 9.0), (2, 8, 21, 3.0)):
+        total.report(
+            process,
+            "# TYPE hookline_jobs gauge\n"
+            f'hookline_jobs{{status="parsed"}} {jobs}\n'
+            "# TYPE hookline_steps_total counter\n"
+            f'hookline_steps_total{{status="parsed",code="parse_completed"}} {steps}\n'
+            "# TYPE hookline_reading_age_seconds gauge\n"
+            f"hookline_reading_age_seconds {age}\n",
+        )
+    latest = {"hookline_jobs": 8, "hookline_steps_total": 21, "hookline_reading_age_seconds": 3}
+    assert values(total) == latest
+    total.end(2)
+    assert values(total) == {
+        "hookline_jobs": 7,
+        "hookline_steps_total": 20,
+        "hookline_reading_age_seconds": 9,
+    }

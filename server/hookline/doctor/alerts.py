@@ -32,6 +32,12 @@ REMEDIES = {
     " storage_failed in the receiver's log.",
     "snapshot_held": "End that session with pg_terminate_backend, drop that slot, or finish that"
     " prepared transaction, unless it is a backup that will end soon.",
+    "work_unclaimed": "Start a `hookline work` with this stage, or see why its workers"
+    " claim nothing.",
+    "dead_letters": "Read upload_pipeline.failed_jobs, remove the cause, and run `hookline retry`.",
+    "leases_expiring": "See the log of the workers: does the kernel kill them for their memory?",
+    "deliveries_refused": "See the rows refusals here, or upload_pipeline.refusal_log, for the"
+    " likely cause.",
     "content_undecided": "Read it with upload_pipeline.read_content, then call accept_content or"
     " discard_content.",
 }

@@ -23,6 +23,7 @@ from hookline.postgres.records import (
     ClaimedContent,
     CreditStatus,
     Job,
+    Measurement,
     OpenReservation,
     Receipt,
     Refusals,
@@ -239,6 +240,14 @@ class Engine:
                 "select upload_pipeline.count_deliveries(deliveries => %s)",
                 [Jsonb([asdict(one) for one in deliveries])],
             )
+
+    async def read_metrics(self) -> list[Measurement]:
+        """The numbers for Prometheus: of all jobs, without any id."""
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select metric, labels, value from upload_pipeline.read_metrics()"
+            )
+            return [Measurement(*row) for row in await cursor.fetchall()]
 
     async def roll_up_activity(self) -> None:
         """Add up what was counted since the last call. Call it about once a minute."""

@@ -14,6 +14,7 @@ __all__ = [
     "ClaimedContent",
     "CreditStatus",
     "Job",
+    "Measurement",
     "OpenReservation",
     "Receipt",
     "Refusals",
@@ -57,6 +58,14 @@ class AcceptedDeliveries:
     source: str
     outcome: str
     count: int
+
+
+class Measurement(NamedTuple):
+    """A row of read_metrics: a metric, its labels, and its value."""
+
+    metric: str
+    labels: dict[str, str]
+    value: float
 
 
 class ClaimedContent(NamedTuple):

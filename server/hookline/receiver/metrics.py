@@ -1,10 +1,11 @@
-"""Counters of this receiver process, for Prometheus. For the state of jobs, query the views."""
+"""The metrics of a receiver: counters of its own, and the state of all jobs from Postgres."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from hookline.process.log_metrics import LogLines
+from hookline.process.postgres_metrics import PostgresMetrics
 from hookline.receiver.bodies import BodyBudget
 
 __all__ = ["ReceiverMetrics"]
@@ -13,9 +14,12 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class ReceiverMetrics:
-    """The metrics of one receiver. Its registry is its own, so two in one process do not mix."""
+    """The metrics of one receiver. Its registry is its own, so two in one process do not mix.
 
-    def __init__(self) -> None:
+    `state` is what Postgres says of all jobs.
+    """
+
+    def __init__(self, state: PostgresMetrics | None = None) -> None:
         self._registry = CollectorRegistry()
         self._webhooks = Counter(
             "hookline_webhooks",
@@ -38,6 +42,8 @@ class ReceiverMetrics:
         )
         self._bodies = Gauge("hookline_bodies_bytes", "Bodies in memory", registry=self._registry)
         self._registry.register(LogLines())
+        if state is not None:
+            self._registry.register(state)
 
     def watch_bodies(self, bodies: BodyBudget) -> None:
         """Report how many bytes `bodies` holds at the time of a scrape."""

@@ -17,6 +17,7 @@ from hookline.process.admin import AdminPart, admin_application, listening_for_o
 from hookline.process.allocator import return_freed_memory
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
+from hookline.process.postgres_metrics import PostgresMetrics
 from hookline.process.readiness import Readiness
 from hookline.process.rights import Needs, require_login
 from hookline.process.roll_up import roll_up_activity
@@ -78,6 +79,7 @@ class OpenedReceiver(NamedTuple):
     pool: AsyncConnectionPool
     storage: Storage
     metrics: ReceiverMetrics
+    state: PostgresMetrics
     readiness: Readiness
 
 
@@ -122,7 +124,10 @@ async def opened_receiver(settings: Settings) -> AsyncIterator[OpenedReceiver]:
             name="hookline-receiver",
         ) as pool,
     ):
-        yield OpenedReceiver(settings, pool, storage, ReceiverMetrics(), Readiness(pool, _NEEDS))
+        state = PostgresMetrics(pool)
+        yield OpenedReceiver(
+            settings, pool, storage, ReceiverMetrics(state), state, Readiness(pool, _NEEDS)
+        )
 
 
 @asynccontextmanager
@@ -132,7 +137,7 @@ async def taking_deliveries(opened: OpenedReceiver, *, shared: bool = False) -> 
     At its end, deliveries that have begun are finished first. Raises ConfigurationError if the
     address is taken.
     """
-    settings, pool, storage, metrics, readiness = opened
+    settings, pool, storage, metrics, state, readiness = opened
     engine = Engine(pool)
     notifier = Notifier(pool)
     refusals = RefusalCounter(engine)
@@ -168,6 +173,7 @@ async def taking_deliveries(opened: OpenedReceiver, *, shared: bool = False) -> 
         tasks.append(asyncio.create_task(refusals.run(), name="refusals"))
         tasks.append(asyncio.create_task(accepted.run(), name="accepted"))
         tasks.append(asyncio.create_task(roll_up_activity(engine, stopping), name="roll-up"))
+        tasks.append(asyncio.create_task(state.run(stopping), name="metrics"))
         storage_check = asyncio.create_task(_check(storage, settings.storage_deadline))
         yield url
     finally:

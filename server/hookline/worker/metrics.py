@@ -1,10 +1,11 @@
-"""Counters of this worker process only, for Prometheus. For the state of jobs, query the views."""
+"""The metrics of a worker: counters of its own, and the state of all jobs from Postgres."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from hookline.process.log_metrics import LogLines
+from hookline.process.postgres_metrics import PostgresMetrics
 
 __all__ = ["WorkerMetrics"]
 
@@ -12,9 +13,12 @@ _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 
 
 class WorkerMetrics:
-    """The counters of one worker. Each has its own registry, so two in one process do not mix."""
+    """The counters of one worker. Each has its own registry, so two in one process do not mix.
 
-    def __init__(self) -> None:
+    `state` is what Postgres says of all jobs.
+    """
+
+    def __init__(self, state: PostgresMetrics | None = None) -> None:
         self._registry = CollectorRegistry()
         self._claimed = Counter(
             "hookline_jobs_claimed", "Jobs claimed", ["stage"], registry=self._registry
@@ -39,6 +43,8 @@ class WorkerMetrics:
             registry=self._registry,
         )
         self._registry.register(LogLines())
+        if state is not None:
+            self._registry.register(state)
 
     def show_stage(self, stage: str) -> None:
         """Show a stage with zeros before its first job."""

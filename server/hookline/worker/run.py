@@ -19,6 +19,7 @@ from hookline.process.admin import admin_application
 from hookline.process.gathering import Gathering
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
+from hookline.process.postgres_metrics import PostgresMetrics
 from hookline.process.readiness import Readiness
 from hookline.process.rights import Needs, require_login
 from hookline.process.roll_up import roll_up_activity
@@ -121,7 +122,8 @@ class _Running:
         self._periodic = periodic
         self._tools = Tools(Engine(pool), storage, settings)
         self._name = settings.worker_name or f"{socket.gethostname()[:150]}-{os.getpid()}"
-        self._metrics = WorkerMetrics()
+        self._state = PostgresMetrics(pool)
+        self._metrics = WorkerMetrics(self._state)
         self._readiness = Readiness(pool, _NEEDS)
         self._runner = make_runner(
             admin_application(self._metrics.exposition, self._readiness.answer_in_detail)
@@ -176,6 +178,9 @@ class _Running:
             asyncio.create_task(
                 roll_up_activity(self._tools.engine, self._stopping), name="roll-up"
             )
+        )
+        self._other_tasks.append(
+            asyncio.create_task(self._state.run(self._stopping), name="metrics")
         )
         for task in self._periodic:
             self._other_tasks.append(

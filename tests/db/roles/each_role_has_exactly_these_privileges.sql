@@ -29,6 +29,8 @@ select bag_eq(
           ('hookline_ingest hookline_worker', 'finish_deletion'),
           ('hookline_ingest hookline_worker', 'count_refusals'),
           ('hookline_ingest hookline_worker', 'count_deliveries'),
+          ('hookline_ingest hookline_worker hookline_operator', 'read_metrics'),
+          ('hookline_reader', 'read_metrics'),
           ('hookline_ingest hookline_worker hookline_operator', 'roll_up_activity'),
           ('hookline_worker', 'record_submission'),
           ('hookline_worker', 'claim_jobs'),

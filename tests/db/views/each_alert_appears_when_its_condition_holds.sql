@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../credits.psql
-select plan(16);
+select plan(22);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 create function pg_temp.alert(alert text) returns setof text
@@ -52,6 +52,16 @@ select is(
 );
 create temp table seen on commit drop as select a.alert from upload_pipeline.alerts as a;
 select is(pg_temp.alert('jobs_overdue'), 'parse_queued since 12:30: 1 jobs are past their deadline', 'jobs past their deadline are an alert');
+select is(
+  pg_temp.alert('work_unclaimed'),
+  'uploaded since 12:00: Its oldest job is due since 2026-01-01 12:00:00Z and no worker has one: does a worker with this stage run?',
+  'work that nobody claims for five minutes is an alert'
+);
+select pg_temp.claim(lease => '1 minute', worker => 'host-2');
+select is_empty($$select pg_temp.alert('work_unclaimed')$$, 'while a worker has a job of the stage, it is none');
+select upload_pipeline.release_lease(j.job_id, j.lease_token)
+  from upload_pipeline.upload_jobs as j
+ where j.leased_by = 'host-2';
 select pg_temp.set_clock('2026-01-01 13:10+00');
 select bag_eq(
   $$select pg_temp.alert('jobs_overdue')$$,
@@ -90,6 +100,28 @@ select is(
 select is(
   pg_temp.alert('object_undeleted'), 'storage since 13:10: 1 objects could not be deleted in more than 3 tries',
   'an object that could not be deleted in more than 3 tries is an alert'
+);
+select pg_temp.make_job('broken');
+select pg_temp.receive_event(delivery_id => 'd6', code => 'parse_failed', job_id => pg_temp.job('broken'));
+select is_empty($$select pg_temp.alert('dead_letters')$$, 'one dead letter is no alert');
+insert into upload_pipeline.activity_counts (span, at, from_status, to_status, code, count)
+values ('new', '2026-01-01 13:15+00', 'uploaded', 'failed_parse', 'parse_failed', 9);
+select is(
+  pg_temp.alert('dead_letters'), 'parse_failed since 13:15: 10 jobs failed for good by parse_failed in the last hour',
+  'ten dead letters in an hour are an alert'
+);
+select upload_pipeline.count_refusals(refusals => '[{"source": "push", "reason": "wrong_token", "count": 9}]');
+select is_empty($$select pg_temp.alert('deliveries_refused')$$, 'a few refused deliveries are no alert');
+select upload_pipeline.count_refusals(refusals => '[{"source": "push", "reason": "no_match", "count": 1}]');
+select is(
+  pg_temp.alert('deliveries_refused'), 'push since 13:20: 10 deliveries were refused in the last hour, most of them as wrong_token',
+  'ten refused deliveries of a source are an alert'
+);
+insert into upload_pipeline.activity_counts (span, at, from_status, to_status, code, count)
+values ('new', '2026-01-01 13:15+00', 'parsed', 'parsed', 'lease_expired', 3);
+select is(
+  pg_temp.alert('leases_expiring'), 'parsed since 13:15: 3 leases expired in the last 15 minutes: workers die or hang',
+  'leases that expire again and again are an alert'
 );
 select bag_eq(
   'select alert from seen union select a.alert from upload_pipeline.alerts as a',
