@@ -76,6 +76,10 @@ QUERIES = {
         " order by first_seen desc limit 50"
     ),
     "stored_objects": "select * from upload_pipeline.stored_objects limit 50",
+    "refusal_log": "select * from upload_pipeline.refusal_log",
+    "status_counts": "select * from upload_pipeline.status_counts",
+    "activity": "select * from upload_pipeline.activity",
+    "delivery_activity": "select * from upload_pipeline.delivery_activity",
     "queue_health": "select * from upload_pipeline.queue_health",
     "stage_latency": "select * from upload_pipeline.stage_latency",
     "credit_status": "select * from upload_pipeline.credit_status",

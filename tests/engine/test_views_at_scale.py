@@ -36,6 +36,15 @@ def test_a_view_reads_few_rows_of_a_large_table(many: str, name: str) -> None:
     assert _rows_read(many) - before < MOST_READ
 
 
+def test_every_view_is_among_the_queries(many: str) -> None:
+    with psycopg.connect(many) as connection:
+        views = connection.execute(
+            "select viewname from pg_views where schemaname = 'upload_pipeline'"
+        ).fetchall()
+    asked = " ".join(QUERIES.values())
+    assert [name for (name,) in views if f"upload_pipeline.{name}" not in asked] == []
+
+
 def test_purge_reads_only_what_it_deletes(many: str) -> None:
     before = _rows_read(many)
     with psycopg.connect(many) as connection:
