@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import time
 from http import HTTPStatus
@@ -27,6 +26,7 @@ from hookline.receiver.problems import EXPECTED, problem_of
 from hookline.receiver.refusals import RefusalCounter, reason_of
 from hookline.settings import Settings
 from hookline.sources import probe
+from hookline.sources.body import sha256_of
 from hookline.sources.protocol import Source
 from hookline.sources.refusals import NotProven, Refusal
 from hookline.storage.content import take_content
@@ -265,11 +265,11 @@ class _Handler:
             self._source.read(request.headers, body, time.time(), request.match_info)
         except (Refusal, web.HTTPError) as error:
             refused = reason_of(error)
-        return refused, hashlib.sha256(body).hexdigest()
+        return refused, sha256_of(body)
 
     def _read(self, request: web.Request, body: bytearray) -> tuple[Notice | Content, str]:
         event = self._source.read(request.headers, body, time.time(), request.match_info)
-        return event, hashlib.sha256(body).hexdigest()
+        return event, sha256_of(body)
 
     async def _take_content(
         self, body_sha256: str, content: Content, progress: _Progress

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from aiohttp import HttpVersion11, hdrs, web
 
 from hookline.receiver.problems import TooBusy
+from hookline.sources.body import Body
 
 __all__ = ["BodyBudget", "check_expectation"]
 
@@ -44,7 +45,7 @@ class _Arrival:
     def __init__(self, peer: str, deadline: asyncio.Timeout, now: float) -> None:
         self.peer = peer
         self.deadline = deadline
-        self.body = bytearray()
+        self.body = Body()
         self.pool: _Pool | None = None
         self.charged = 0
         self.is_cut = False
@@ -116,7 +117,7 @@ class BodyBudget:
     @asynccontextmanager
     async def read(
         self, request: web.Request, *, limit: int, seconds: float
-    ) -> AsyncIterator[bytearray]:
+    ) -> AsyncIterator[Body]:
         """Read the body. It is charged until the block ends, and may be cleared before.
 
         Raises TooBusy, before the body is read if it says its length; HTTPRequestEntityTooLarge

@@ -1,12 +1,12 @@
 """Source `llamacloud`: event notifications of LlamaCloud. They say that a result can be fetched."""
 
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from hookline.postgres.deliveries import Notice
 from hookline.sources import routes
+from hookline.sources.body import sha256_of
 from hookline.sources.refusals import Malformed
 from hookline.sources.signatures import one_header, verify_llamacloud
 from hookline.sources.strict_json import as_object, as_text, read, storable
@@ -80,7 +80,7 @@ def parse(body: bytes | bytearray) -> Notice:
     storable(event_type, "event_type")
     delivery_id = _short_text(event.get("event_id"))
     if delivery_id is None:
-        delivery_id = hashlib.sha256(body).hexdigest()
+        delivery_id = sha256_of(body)
     storable(delivery_id, "event_id")
 
     payload: dict[str, Any] = {}

@@ -4,7 +4,6 @@ The models are the contract: `envelope.schema.json` is generated from them.
 """
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
@@ -25,6 +24,7 @@ from pydantic import (
 from hookline.postgres.deliveries import Content, Notice
 from hookline.setting_values import standard_key
 from hookline.sources import routes
+from hookline.sources.body import sha256_of
 from hookline.sources.long_strings import LongString
 from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import Malformed, Unprocessable
@@ -222,7 +222,7 @@ def parse(body: bytes | bytearray, delivery_id: str | None = None) -> Notice | C
     """
     envelope = _read(body)
     if delivery_id is None:
-        delivery_id = hashlib.sha256(body).hexdigest()
+        delivery_id = sha256_of(body)
     if envelope.status == "parsed":
         return _content(envelope, delivery_id)
 

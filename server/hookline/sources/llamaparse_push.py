@@ -4,7 +4,6 @@ The provider signs nothing and names no job. A token in the URL is the only proo
 """
 
 import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from uuid import UUID
 
 from hookline.postgres.deliveries import Content
 from hookline.sources import routes
+from hookline.sources.body import sha256_of
 from hookline.sources.long_strings import LongString
 from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import Malformed, NotProven, Reason
@@ -110,7 +110,7 @@ def parse(body: bytes | bytearray, job_id: UUID, attempt: int) -> Content:
     markdown = _markdown(body)
     return Content(
         # The attempt is part of it: the provider's cache gives a later attempt the same bytes.
-        delivery_id=f"{job_id}:{attempt}:{hashlib.sha256(body).hexdigest()}",
+        delivery_id=f"{job_id}:{attempt}:{sha256_of(body)}",
         event_type=EVENT_TYPE,
         job_id=job_id,
         content=bytes(body) if markdown is None else markdown.utf8,

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from hookline.postgres.deliveries import Notice
+from hookline.sources.body import sha256_of
 from hookline.sources.refusals import Malformed, NotProven, Reason
 from hookline.sources.signatures import (
     MALFORMED_SIGNATURE,
@@ -180,7 +181,7 @@ class SignedJsonSource:
         if delivery_id is None and described.delivery_id is not None:
             delivery_id = _short_text(event, described.delivery_id)
         if delivery_id is None:
-            delivery_id = hashlib.sha256(body).hexdigest()
+            delivery_id = sha256_of(body)
         code = described.codes.get(status)
         if code is None:
             return Notice(delivery_id, status, code=None)
