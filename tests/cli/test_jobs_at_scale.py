@@ -87,6 +87,7 @@ def reading_few(db: Database) -> Iterator[None]:
         (["jobs", "--status", "complete", "--limit", "10"], 10),
         (["jobs", "--overdue"], RARE),
         (["jobs", "--owner", str(UUID("c4ca4238a0b923820dcc509a6f75849b"))], 50),
+        (["jobs", "--owner", "c4ca4238"], 50),
         (["jobs", "--since", "2100-01-01"], 0),
         (["retry", "--failed", "--dry-run"], RARE),
         (["retry", "--code", "TIMEOUT", "--limit", "10", "--dry-run"], 10),
@@ -112,3 +113,14 @@ def test_one_job_is_found_by_the_index_of_its_id(
             "job", job_id, "--json", DATABASE_URL=postgres18.login(many.url, "reader")
         )
     assert [row["job_id"] for row in objects(done)] == [str(job_id)]
+
+
+def test_a_document_is_found_by_the_index_of_its_id(
+    tmp_path: Path, many: Database, postgres18: Server
+) -> None:
+    [(document_id,)] = many.run("select document_id from upload_pipeline.documents limit 1")
+    with reading_few(many):
+        done = Cli(tmp_path)(
+            "erase", document_id.hex[:12], DATABASE_URL=postgres18.login(many.url, "operator")
+        )
+    assert f"This deletes document {document_id} " in done.stderr

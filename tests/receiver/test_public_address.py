@@ -58,7 +58,7 @@ async def test_an_honest_proxy_is_well_for_each_source_and_nothing_changes(
                 f"{source}: a signed webhook reaches this receiver at {proxy.url} unchanged, in"
                 " N ms.",
             )
-            for source in ("llamaparse", "llamacloud", "llamaparse_push")
+            for source in ("llamaparse", "llamaparse_push", "llamacloud")
         ),
         ("ok", "A body of 0.25 MiB arrives, in N s."),
     ]

@@ -202,3 +202,36 @@ async def test_a_time_in_the_past_is_refused_by_standard_webhooks(
         assert (await send(*about, **variables)).returncode == OK
         wrong = sentence_of(await send(*about, "--secret", WRONG_SECRET, **variables))
         assert wrong == "--secret is wrong: a Standard Webhooks secret starts with whsec_."
+
+
+async def test_a_described_source_is_sent_from_a_file(
+    start: Start, login: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "senders.toml").write_text(
+        "[acme]\n"
+        'signature_header = "Acme-Signature"\n'
+        'signed = "{id}.{timestamp}.{body}"\n'
+        'id_header = "Acme-Id"\n'
+        'timestamp_header = "Acme-Time"\n'
+        'status = "/state"\n'
+        'codes = { done = "parse_ready" }\n'
+        'job_id = "/job"\n'
+    )
+    variables = {
+        "HOOKLINE_SOURCES": str(tmp_path / "senders.toml"),
+        "HOOKLINE_ACME_SECRETS": "acme-secret-0123456789",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    async with start(sources=variables["HOOKLINE_SOURCES"]) as sender:
+        send = Sending(Cli(tmp_path), sender, login("reader"))
+        job = sender.new_job()
+        (tmp_path / "done.json").write_text(json.dumps({"state": "done", "job": str(job.job_id)}))
+        done = await send("acme", **variables)
+        assert (done.returncode, done.stderr) == (OK, "")
+        done = await send("acme", "--body", "done.json", "--yes", "--repeat", 2, **variables)
+        assert (done.returncode, done.stderr) == (OK, "")
+        assert status_of(sender, job) == "parse_ready"
+        done = await send("acme", "--job", job.job_id, "--yes", **variables)
+        assert done.returncode == WRONG
+        assert sentence_of(done).endswith("Give an event of it as --body FILE.")

@@ -57,7 +57,7 @@ def send(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help=f"The sender to imitate: {', '.join(_SOURCES)}.",
+            help=f"The sender to imitate: {', '.join(_SOURCES)}, or one of HOOKLINE_SOURCES.",
             autocompletion=_complete_sources,
         ),
     ],
@@ -118,10 +118,6 @@ def send(
 
     Example: hookline send llamaparse --job 0193a1b2-5c3d --content report.md --repeat 2
     """
-    if source not in _SOURCES:
-        raise WrongUsage(
-            f"{printable(source)} is not a source. The sources are {', '.join(_SOURCES)}."
-        )
     if public and url is not None:
         raise WrongUsage("Give --public or --url, not both.")
     if content is not None and body is not None:
@@ -131,6 +127,7 @@ def send(
     ):
         raise WrongUsage("--event, --content and every push are about a job: give --job, too.")
     settings = load()
+    _require_source(settings, source, by_body_alone=job is None and secret is None)
     base = _address(settings, public, url)
     now = moment_of("--at", at).timestamp() if at is not None else time.time()
     if job is None and body is None:
@@ -155,6 +152,25 @@ def send(
         code = asyncio.run(_send(settings, base, webhook, about, repeat, as_json))
     if code != OK:
         raise typer.Exit(code)
+
+
+def _require_source(settings: Settings, source: str, *, by_body_alone: bool) -> None:
+    """Raise WrongUsage if there is no such source, or if it is a described one that needs more."""
+    from hookline.receiver.configured_sources import described_sources
+
+    if source in _SOURCES:
+        return
+    described = [one.name for one in described_sources(settings)]
+    if source not in described:
+        raise WrongUsage(
+            f"{printable(source)} is not a source. The sources are"
+            f" {', '.join([*_SOURCES, *described])}."
+        )
+    if not by_body_alone:
+        raise WrongUsage(
+            f"{source} is described by HOOKLINE_SOURCES: it takes no --job and no --secret. Give an"
+            " event of it as --body FILE."
+        )
 
 
 def _address(settings: Settings, public: bool, url: str | None) -> str:
@@ -201,10 +217,11 @@ def _make(
 ) -> Webhook:
     from hookline.sending.webhook import EVENTS, body_about, sign_webhook
 
-    event = event or EVENTS[source][0]
-    if event not in EVENTS[source]:
+    events = EVENTS.get(source, ("",))
+    event = event or events[0]
+    if event not in events:
         raise WrongUsage(
-            f"{printable(event)} is not an event of {source}. They are {', '.join(EVENTS[source])}."
+            f"{printable(event)} is not an event of {source}. They are {', '.join(events)}."
         )
     if body is not None:
         made = _read(body)
@@ -344,7 +361,7 @@ def _print(
     job: JobOverview | None,
     events: list[TimelineEvent],
 ) -> None:
-    from hookline.sending.webhook import VARIABLES
+    from hookline.sending.webhook import variable_of
 
     said = told.get("message") or told.get("detail") or f"{len(answer.body):,} bytes"
     outcome = f"{told['outcome']}. " if "outcome" in told else ""
@@ -361,7 +378,7 @@ def _print(
         print_line(f"job {job.job_id} is {job.status}")
     if answer.status == 401:
         say(
-            f"The sender is not told why. Compare {VARIABLES[webhook.source]} here and at the"
+            f"The sender is not told why. Compare {variable_of(webhook.source)} here and at the"
             " receiver; `hookline deliveries --refused` says why in some seconds."
         )
 

@@ -9,9 +9,10 @@ from hashlib import sha256
 from typing import Any
 
 from hookline.doctor.check import Check
+from hookline.receiver.configured_sources import configured_sources
 from hookline.sending.post import Answer, NoAnswer, post
-from hookline.sending.webhook import VARIABLES, Webhook, make_probe
-from hookline.settings import Settings
+from hookline.sending.webhook import Webhook, make_probe, variable_of
+from hookline.settings import ConfigurationError, Settings
 from hookline.sources import probe
 
 __all__ = ["check_public_address", "judge_probe", "probe_receiver"]
@@ -21,7 +22,7 @@ _TIMEOUT = 30.0
 # Bytes that a proxy certainly lets through, and room for the rest of a largest body.
 _SMALL = 2**14
 # The headers that a proxy may change without harm.
-_FREE = frozenset({"content-length", "transfer-encoding", "host"})
+_FREE = frozenset({"content-length", "transfer-encoding", "host", "user-agent"})
 
 
 async def check_public_address(settings: Settings, url: str | None = None) -> list[Check]:
@@ -34,12 +35,14 @@ async def check_public_address(settings: Settings, url: str | None = None) -> li
                 " example to https://hooks.example.com."
             )
         ]
-    secrets = (settings.llamaparse_secrets, settings.llamacloud_secrets, settings.push_secrets)
-    sources = [name for name, has in zip(VARIABLES, secrets, strict=True) if has]
+    try:
+        sources = [one.name for one in configured_sources(settings) if one.keys]
+    except ConfigurationError as error:
+        return [_fault(str(error))]
     if not sources:
         return [_fault("No source has a secret to sign a probe with.")]
     checks: list[Check] = []
-    limit = None
+    largest = (0, "")
     for source in sources:
         try:
             fault, seconds, allowed = await probe_receiver(settings, base, source)
@@ -56,10 +59,9 @@ async def check_public_address(settings: Settings, url: str | None = None) -> li
                 f" {seconds * 1000:.0f} ms.",
             )
         )
-        if source != "llamacloud":
-            limit = limit or (source, allowed)
-    if limit is not None:
-        checks.append(await _check_size(settings, base, *limit))
+        largest = max(largest, (allowed, source))
+    if largest[0]:
+        checks.append(await _check_size(settings, base, *largest))
     return checks
 
 
@@ -90,10 +92,10 @@ def judge_probe(webhook: Webhook, seen: dict[str, Any]) -> str | None:
         )
     for name, value in webhook.headers.items():
         name = name.lower()
-        if name not in probe.ECHOED or name in _FREE:
+        if name in _FREE:
             continue
         values = arrived.get(name, [])
-        if not values:
+        if name not in seen["names"]:
             renamed = [other for other in seen["names"] if name in other or other in name]
             as_other = f", but {renamed[0]} does" if renamed else ""
             return (
@@ -102,7 +104,8 @@ def judge_probe(webhook: Webhook, seen: dict[str, Any]) -> str | None:
             )
         if len(values) > 1:
             return f"The header {name} arrives {len(values)} times: a proxy adds it again."
-        if values[0] != value:
+        # The receiver echoes no header of a sender that is described in a file.
+        if values and values[0] != value:
             return f"The header {name} arrives with another value: a proxy changes it."
     if seen["sha256"] != sha256(webhook.body).hexdigest():
         return (
@@ -113,7 +116,7 @@ def judge_probe(webhook: Webhook, seen: dict[str, Any]) -> str | None:
     if seen["refused"] not in (None, "malformed", "unprocessable"):
         return (
             f"It arrives unchanged, and the receiver refuses it: {seen['refused']}. Compare"
-            f" {VARIABLES[webhook.source]} (and HOOKLINE_LLAMAPARSE_SCHEME) here and there."
+            f" {variable_of(webhook.source)} (and HOOKLINE_LLAMAPARSE_SCHEME) here and there."
         )
     return None
 
@@ -133,7 +136,7 @@ def judge_answer(answer: Answer, base: str, source: str) -> str:
         if "5 minutes" in detail:
             return f"{said}: the clocks of this machine and of the receiver differ by 5 minutes."
         return (
-            f"{said}: the receiver there does not know this secret. Compare {VARIABLES[source]}"
+            f"{said}: the receiver there does not know this secret. Compare {variable_of(source)}"
             " here and there; it may also be another installation."
         )
     if ours and answer.status == 404 and "unknown job" in detail:
@@ -165,7 +168,7 @@ def judge_answer(answer: Answer, base: str, source: str) -> str:
             return f"{said}{by}: something other than a receiver of Hookline answers there."
 
 
-async def _check_size(settings: Settings, base: str, source: str, allowed: int) -> Check:
+async def _check_size(settings: Settings, base: str, allowed: int, source: str) -> Check:
     """Send the largest body that the receiver takes, then smaller ones until one arrives."""
     size = allowed
     refusal = ""

@@ -13,16 +13,24 @@ from hookline import __version__
 from hookline.receiver.configured_sources import configured_sources
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import llamacloud, llamaparse, llamaparse_push, probe, routes
+from hookline.sources.descriptions import secrets_variable
 from hookline.sources.protocol import Source
+from hookline.sources.signed_json import SignedJsonSource
 
-__all__ = ["EVENTS", "VARIABLES", "Webhook", "body_about", "make_probe", "sign_webhook"]
+__all__ = [
+    "EVENTS",
+    "Webhook",
+    "body_about",
+    "make_probe",
+    "sign_webhook",
+    "variable_of",
+]
 
-VARIABLES = {
+_VARIABLES = {
     "llamaparse": "HOOKLINE_LLAMAPARSE_SECRETS",
     "llamacloud": "HOOKLINE_LLAMACLOUD_SECRETS",
     "llamaparse_push": "HOOKLINE_PUSH_SECRETS",
 }
-"""Each source, and the variable that has its secrets."""
 
 EVENTS = {
     "llamaparse": ("parsed", "failed", "processing"),
@@ -49,6 +57,11 @@ class Webhook:
     path: str = field(repr=False)
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+
+
+def variable_of(source: str) -> str:
+    """The variable that has the secrets of a source."""
+    return _VARIABLES.get(source) or secrets_variable(source)
 
 
 def body_about(
@@ -98,12 +111,17 @@ def sign_webhook(
 ) -> Webhook:
     """Sign a body as its source does at `now`, in Unix seconds.
 
-    `secret` is the first one of the settings unless it is given. The job and its attempt stand in
+    `secret` is the first one of the settings unless it is given; a source of HOOKLINE_SOURCES takes
+    none. The job and its attempt stand in
     the path of a push only. Raises ConfigurationError if there is no secret, ValueError if a given
     one does not fit the scheme.
     """
-    secret = _first_secret(settings, source) if secret is None else secret
     headers = {"Content-Type": "application/json", "User-Agent": f"hookline-send/{__version__}"}
+    message_id = message_id or f"msg_{uuid4().hex}"
+    if isinstance(described := _source(settings, source), SignedJsonSource):
+        signed = described.sign(body, described.keys[0], message_id=message_id, now=now)
+        return Webhook(source, described.route, headers | signed, body)
+    secret = _first_secret(settings, source) if secret is None else secret
     if source == "llamaparse_push":
         token = llamaparse_push.mint_token(secret.encode(), job_id, attempt)
         return Webhook(source, routes.push_path(job_id, token), headers, body)
@@ -118,7 +136,7 @@ def sign_webhook(
         body,
         secret,
         settings.llamaparse_scheme,
-        message_id=message_id or f"msg_{uuid4().hex}",
+        message_id=message_id,
         now=now,
     )
     return Webhook(source, routes.LLAMAPARSE, headers | signed, body)
@@ -169,7 +187,7 @@ def _first_secret(settings: Settings, source: str) -> str:
     }[source]
     if not secrets:
         raise ConfigurationError(
-            f"{VARIABLES[source]} is not set: set it to what `hookline serve` has, for example to"
+            f"{variable_of(source)} is not set: set it to what `hookline serve` has, for example to"
             " a-long-random-secret."
         )
     return secrets[0].get_secret_value()

@@ -138,20 +138,12 @@ class SignedJsonSource:
                 signature := entry.removeprefix(described.signature_prefix),
             )
         ]
-        before, after = (
-            _PLACEHOLDER.sub(lambda match: values[match[0]], part).encode()
-            for part in (self._before, self._after)
+        prove(
+            given,
+            self.keys,
+            lambda secret: self._mac(secret, body, values),
+            no_match=NO_MATCH if given else MALFORMED_SIGNATURE,
         )
-
-        def sign(secret: bytes) -> str:
-            mac = hmac.new(secret, before, described.algorithm)
-            mac.update(body)
-            mac.update(after)
-            if described.encoding == "hex":
-                return mac.hexdigest()
-            return base64.b64encode(mac.digest()).decode("ascii")
-
-        prove(given, self.keys, sign, no_match=NO_MATCH if given else MALFORMED_SIGNATURE)
         # After the signature, so that only a proven sender learns how far its clock is from ours.
         timestamp = values.get("{timestamp}")
         if timestamp is not None and abs(now - int(timestamp)) > described.tolerance:
@@ -160,6 +152,32 @@ class SignedJsonSource:
             )
             raise NotProven(Reason("wrong_time", sentence), told=sentence)
         return values.get("{id}")
+
+    def sign(self, body: bytes, secret: bytes, *, message_id: str, now: float) -> dict[str, str]:
+        """The headers that prove an event which is sent at `now`, in Unix seconds."""
+        described = self._description
+        values = {"{id}": message_id, "{timestamp}": str(int(now))}
+        mac = self._mac(secret, body, values)
+        headers = {described.signature_header: f"{described.signature_prefix}{mac}"}
+        for value, name in (
+            ("{id}", described.id_header),
+            ("{timestamp}", described.timestamp_header),
+        ):
+            if name is not None:
+                headers[name] = values[value]
+        return headers
+
+    def _mac(self, secret: bytes, body: bytes | bytearray, values: Mapping[str, str]) -> str:
+        before, after = (
+            _PLACEHOLDER.sub(lambda match: values[match[0]], part).encode()
+            for part in (self._before, self._after)
+        )
+        mac = hmac.new(secret, before, self._description.algorithm)
+        mac.update(body)
+        mac.update(after)
+        if self._description.encoding == "hex":
+            return mac.hexdigest()
+        return base64.b64encode(mac.digest()).decode("ascii")
 
     def _header(self, headers: Mapping[str, str], name: str | None, form: re.Pattern[str]) -> str:
         value = one_header(headers, name or "") or ""
