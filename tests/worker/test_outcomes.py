@@ -184,8 +184,9 @@ async def test_a_failure_may_start_another_attempt(workplace: Workplace) -> None
     job_id = workplace.uploaded_job()
     workplace.query("select upload_pipeline.record_submission(%s, 1, 'p-1')", job_id)
     workplace.query(
-        "select upload_pipeline.receive_event(source => 'test', delivery_id => 'd-1', body_sha256"
-        " => repeat('0', 64), event_type => 'test', code => 'parse_ready', parse_job_id => 'p-1')"
+        "select upload_pipeline.receive_event(source => 'llamacloud', delivery_id => 'd-1',"
+        " body_sha256 => repeat('0', 64), event_type => 'test', code => 'parse_ready',"
+        " parse_job_id => 'p-1')"
     )
     async with workplace.working(Stage("parse_ready", fetch)):
         await until(lambda: workplace.status(job_id) == "uploaded")
