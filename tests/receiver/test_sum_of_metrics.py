@@ -74,3 +74,27 @@ def test_the_state_of_the_jobs_is_that_of_the_latest_reading_and_no_sum() -> Non
         "hookline_steps_total": 20,
         "hookline_reading_age_seconds": 9,
     }
+
+
+def test_of_the_lag_of_the_event_loops_the_largest_counts() -> None:
+    lag = "# TYPE hookline_event_loop_lag_seconds gauge\nhookline_event_loop_lag_seconds "
+    total = SumOfMetrics()
+    for process, seconds in enumerate((0.25, 2.0, 0.5)):
+        total.report(process, f"{lag}{seconds}\n")
+    assert values(total) == {"hookline_event_loop_lag_seconds": 2.0}
+
+
+def test_a_process_that_does_not_answer_keeps_its_counts_but_not_what_it_read_of_the_jobs() -> None:
+    said = (
+        "# TYPE hookline_drained_total counter\nhookline_drained_total 3.0\n"
+        "# TYPE hookline_jobs gauge\nhookline_jobs 7.0\n"
+        "# TYPE hookline_reading_age_seconds gauge\nhookline_reading_age_seconds {age}\n"
+    )
+    total = SumOfMetrics()
+    total.report(1, said.format(age=1.0))
+    total.report(2, said.format(age=9.0))
+    assert values(total)["hookline_reading_age_seconds"] == 1.0
+    total.miss(1)
+    left = values(total)
+    assert left["hookline_reading_age_seconds"] == 9.0
+    assert (left["hookline_drained_total"], left["hookline_jobs"]) == (6.0, 7.0)

@@ -251,7 +251,10 @@ class Processes:
 
     async def _take_metrics(self, process: _Process) -> None:
         # At once: once it has ended, its counts are those of its last report.
-        if (metrics := await process.ask("metrics", _METRICS_TIMEOUT)) is not None:
+        metrics = await process.ask("metrics", _METRICS_TIMEOUT)
+        if metrics is None:
+            self._metrics.miss(process.number)
+        else:
             self._metrics.report(process.number, metrics)
 
     def _count_end(self, number: int) -> None:

@@ -22,6 +22,8 @@ _COUNTING = frozenset({"counter", "histogram", "summary"})
 # prometheus_client adds to each counter and histogram the time of its creation, as a gauge.
 _CREATED = "_created"
 _OF_POSTGRES = STATE | {AGE}
+# Of these the largest counts, not the sum.
+_LARGEST = frozenset({"hookline_event_loop_lag_seconds"})
 
 
 class SumOfMetrics(Collector):
@@ -37,6 +39,10 @@ class SumOfMetrics(Collector):
         families = list(text_string_to_metric_families(exposition))
         self._running[process] = [one for one in families if one.name not in _OF_POSTGRES]
         self._states[process] = [one for one in families if one.name in _OF_POSTGRES]
+
+    def miss(self, process: Hashable) -> None:
+        """The process does not answer. Its counts stay, and what it read of the jobs is too old."""
+        self._states.pop(process, None)
 
     def end(self, process: Hashable) -> None:
         """The process has ended. What it counted since its last report is not known."""
@@ -75,6 +81,8 @@ def _sum(families: Iterable[Metric]) -> Iterator[Metric]:
                 values[key] = sample.value
             elif family.name.endswith(_CREATED):
                 values[key] = min(values[key], sample.value)
+            elif family.name in _LARGEST:
+                values[key] = max(values[key], sample.value)
             else:
                 values[key] += sample.value
     for whole in sums.values():
