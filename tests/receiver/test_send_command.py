@@ -154,6 +154,11 @@ async def test_a_body_from_a_file_needs_no_database(send: Sending, tmp_path: Pat
     assert status_of(send.sender, job) == "parse_queued"
 
 
+async def test_a_receiver_on_this_machine_is_reached_without_a_proxy(send: Sending) -> None:
+    done = await send("llamaparse", HTTP_PROXY="http://127.0.0.1:9", ALL_PROXY="http://127.0.0.1:9")
+    assert (done.returncode, done.stderr) == (OK, "")
+
+
 async def test_without_a_receiver_the_command_says_so(send: Sending) -> None:
     done = await send("llamacloud", "--url", "http://127.0.0.1:9")
     assert done.returncode == AWAY
@@ -173,6 +178,7 @@ async def test_without_a_receiver_the_command_says_so(send: Sending) -> None:
         (("llamaparse", "--url", "ftp://x"), "--url ftp://x is wrong"),
         (("llamaparse", "--body", "gone.json"), "gone.json cannot be read: No such file"),
         (("llamaparse", "--at", "soon", "--body", "x"), "--at soon is wrong"),
+        (("llamacloud", "--at", "10m", "--body", "x"), "llamacloud signs no time, so --at would"),
     ],
 )
 async def test_wrong_usage_is_one_sentence(

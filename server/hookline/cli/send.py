@@ -130,6 +130,11 @@ def send(
     _require_source(settings, source, by_body_alone=job is None and secret is None)
     base = _address(settings, public, url)
     now = moment_of("--at", at).timestamp() if at is not None else time.time()
+    if at is not None and source in _SOURCES and not _signs_time(settings, source):
+        raise WrongUsage(
+            f"{source} signs no time, so --at would change nothing. Only llamaparse with"
+            " HOOKLINE_LLAMAPARSE_SCHEME=standard does, and sources of HOOKLINE_SOURCES may."
+        )
     if job is None and body is None:
         if secret is not None or at is not None or repeat > 1:
             raise WrongUsage(
@@ -171,6 +176,10 @@ def _require_source(settings: Settings, source: str, *, by_body_alone: bool) -> 
             f"{source} is described by HOOKLINE_SOURCES: it takes no --job and no --secret. Give an"
             " event of it as --body FILE."
         )
+
+
+def _signs_time(settings: Settings, source: str) -> bool:
+    return source == "llamaparse" and settings.llamaparse_scheme == "standard"
 
 
 def _address(settings: Settings, public: bool, url: str | None) -> str:
@@ -314,7 +323,7 @@ async def _send(
     worst = OK
     for number in range(repeat):
         try:
-            answer = await post(base, webhook, within=_TIMEOUT, proxies=base.startswith("https:"))
+            answer = await post(base, webhook, within=_TIMEOUT)
         except NoAnswer as error:
             say(f"hookline: {error}")
             return AWAY

@@ -73,7 +73,7 @@ async def probe_receiver(
     Raises NoAnswer.
     """
     webhook, key, token = make_probe(settings, source, now=time.time(), size=size)
-    answer = await post(base, webhook, within=_TIMEOUT, proxies=True)
+    answer = await post(base, webhook, within=_TIMEOUT)
     seen = _seen(answer, key, token)
     if seen is None:
         return judge_answer(answer, base, source), answer.seconds, 0

@@ -45,17 +45,17 @@ class Answer:
     seconds: float
 
 
-async def post(base: str, webhook: Webhook, *, within: float, proxies: bool = False) -> Answer:
+async def post(base: str, webhook: Webhook, *, within: float) -> Answer:
     """POST a webhook to the receiver at `base`. Raises NoAnswer `within` so many seconds.
 
-    `proxies`: use those of the environment (HTTPS_PROXY and so on).
+    To an https:// address it uses the proxies of the environment (HTTPS_PROXY and so on).
     """
     started = time.perf_counter()
     try:
         async with (
             aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=within),
-                trust_env=proxies,
+                trust_env=base.startswith("https:"),
                 auto_decompress=False,
                 skip_auto_headers=["Accept-Encoding"],
             ) as session,
