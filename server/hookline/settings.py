@@ -89,6 +89,7 @@ _EXAMPLES = {
     "LLAMA_CLOUD_API_KEY": "llx-and-48-characters",
     "LLAMA_CLOUD_BASE_URL": "https://api.cloud.eu.llamaindex.ai",
     "HOOKLINE_PARSE_TIER": "cost_effective, or agentic, or agentic_plus",
+    "HOOKLINE_PARSE_VERSION": "latest, or a date such as 2026-10-16",
     "HOOKLINE_DOCLING_URL": "http://127.0.0.1:5001",
     "HOOKLINE_DOCLING_API_KEY": "the-key-of-docling-serve",
     "HOOKLINE_ASSUMED_PAGES": "10",
@@ -169,6 +170,9 @@ class Settings(BaseSettings):
     llama_cloud_base_url: BaseUrl | None = Field(None, alias="LLAMA_CLOUD_BASE_URL")
     parse_tier: Literal["cost_effective", "agentic", "agentic_plus"] = Field(
         "cost_effective", alias="HOOKLINE_PARSE_TIER"
+    )
+    parse_version: str = Field(
+        "latest", alias="HOOKLINE_PARSE_VERSION", pattern=r"^(latest|\d{4}-\d{2}-\d{2})$"
     )
     docling_url: BaseUrl | None = Field(None, alias="HOOKLINE_DOCLING_URL")
     docling_api_key: ApiKey | None = Field(None, alias="HOOKLINE_DOCLING_API_KEY")

@@ -266,6 +266,7 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
                     key or cloud.api_key,
                     cloud.url,
                     tier=settings.parse_tier,
+                    version=settings.parse_version,
                     webhook=webhook_of(settings),
                     answered_within=answered_within,
                     http=DefaultAsyncHttpxClient(verify=_NO_TLS),

@@ -83,7 +83,8 @@ class Result:
     """The result of a job that is done. `pages` is how many there are, None if it is not known.
 
     `cut` and `failed` are the numbers of pages whose text the provider has cut, or could not read.
-    `incomplete` is a reason why the text may lack something.
+    `incomplete` is a reason why the text may lack something. `details` are kept in the event of the
+    content, such as the version of the parser.
     """
 
     job: ParseJob
@@ -92,6 +93,7 @@ class Result:
     cut: Sequence[int] = ()
     failed: Sequence[int] = ()
     incomplete: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 class ProviderClient(ABC):

@@ -62,6 +62,7 @@ class ParseJob:
     error_message: str | None = None
     credits: float | None = None
     """What was billed; None before that."""
+    version: str = "latest"
     readable_at: datetime | None = None
 
     @property

@@ -213,6 +213,7 @@ class LlamaCloud:
     ) -> web.StreamResponse:
         order = wire.Order.read(body)
         job = self.jobs.create(file, order.tier, order.user_metadata, order.hooks)
+        job.version = order.version
         await self._fail_after_create(request, job)
         return web.json_response(wire.job_json(job, self._project_id))
 

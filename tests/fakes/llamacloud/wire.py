@@ -56,6 +56,7 @@ class Order:
     """The body of `POST /api/v2/parse` without its file."""
 
     tier: str
+    version: str
     user_metadata: Mapping[str, str] | None
     hooks: Sequence[Hook]
 
@@ -69,7 +70,7 @@ class Order:
         if metadata is not None and not _is_texts(metadata):
             raise invalid("user_metadata", "Input should be an object of strings")
         hooks = [_hook(entry) for entry in body.get("webhook_configurations") or ()]
-        return cls(tier, metadata, hooks)
+        return cls(tier, body["version"], metadata, hooks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ async def test_the_markdown_is_stored_and_the_job_is_parsed(worker: CloudWorker)
     [parse_job] = worker.jobs_there(job_id)
     done = worker.event(job_id, "parse_completed")
     assert (done["parse_job_id"], done["pages"]) == (parse_job.id, 2)
+    assert (done["tier"], done["version"]) == ("agentic", "latest")
     assert await worker.work("parse_ready") == 0
 
 
@@ -291,6 +292,18 @@ async def test_a_job_cancelled_during_the_fetch_stays_cancelled(worker: CloudWor
     worker.query("select upload_pipeline.cancel_job(%s)", job_id)
     await worker.work_on(job)
     assert (worker.status(job_id), worker.codes(job_id)[-1]) == ("cancelled", "job_cancelled")
+
+
+async def test_the_version_that_was_asked_for_is_kept_though_the_setting_has_changed(
+    employ: Employ,
+) -> None:
+    async with employ(parse_version="2026-06-15") as pinned:
+        job_id = await pinned.ready()
+        [there] = pinned.jobs_there(job_id)
+        assert there.version == "2026-06-15"
+        async with employ(_Same(pinned.cloud), key=pinned.cloud.api_key) as newer:
+            await newer.work("parse_ready")
+        assert pinned.event(job_id, "parse_completed")["version"] == "2026-06-15"
 
 
 async def test_the_successful_one_of_two_provider_jobs_counts(

@@ -28,7 +28,11 @@ async def test_a_file_is_submitted_once_with_its_name_and_job_id(worker: CloudWo
 
     [parse_job] = worker.jobs_there(job_id)
     assert (parse_job.file.name, parse_job.file.data) == ("Bericht 1.pdf", PDF)
-    assert parse_job.user_metadata == {"hookline_job_id": str(job_id), "attempt": "1"}
+    assert parse_job.user_metadata == {
+        "hookline_job_id": str(job_id),
+        "attempt": "1",
+        "version": "latest",
+    }
     assert parse_job.tier == "agentic"
     assert worker.codes(job_id) == ["parse_submitted"]
     assert worker.status(job_id) == "parse_queued"

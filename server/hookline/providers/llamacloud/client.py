@@ -62,12 +62,14 @@ class LlamaCloudClient(ProviderClient):
         sdk: AsyncLlamaCloud,
         *,
         tier: str,
+        version: str,
         webhook: Callback | None,
         answered_within: float = _ANSWERED_WITHIN,
         transferred_within: float = _TRANSFERRED_WITHIN,
     ) -> None:
         self._sdk = sdk
         self._tier = tier
+        self._version = version
         self._webhook = webhook
         self._answered_within = answered_within
         self._transferred_within = transferred_within
@@ -114,9 +116,9 @@ class LlamaCloudClient(ProviderClient):
             return read_parse_job(
                 await self._sdk.parsing.create(
                     tier=self._tier,
-                    version="latest",
+                    version=self._version,
                     file_id=submission.handle,
-                    user_metadata=metadata_of(submission),
+                    user_metadata=metadata_of(submission, self._version),
                     **options,
                 )
             )
@@ -139,12 +141,15 @@ class LlamaCloudClient(ProviderClient):
             listed = found.markdown.pages if found.markdown is not None else []
             pages = {page.page_number: page.markdown if page.success else None for page in listed}
             job, markdown = read_parse_job(found.job), found.markdown_full
+            metadata = found.job.user_metadata or {}
+            details = {"tier": found.job.tier, "version": metadata.get("version")}
         return Result(
             job,
             markdown,
             pages=len(pages),
             cut=await asyncio.to_thread(cut_pages, pages),
             failed=[number for number, text in sorted(pages.items()) if text is None],
+            details=details,
         )
 
     async def ask_many(self, parse_job_ids: Sequence[str]) -> dict[str, ParseJob]:
@@ -185,6 +190,7 @@ async def open_client(
     base_url: str | None = None,
     *,
     tier: str,
+    version: str = "latest",
     webhook: Callback | None,
     answered_within: float = _ANSWERED_WITHIN,
     transferred_within: float = _TRANSFERRED_WITHIN,
@@ -205,6 +211,7 @@ async def open_client(
         yield LlamaCloudClient(
             sdk,
             tier=tier,
+            version=version,
             webhook=webhook,
             answered_within=answered_within,
             transferred_within=transferred_within,

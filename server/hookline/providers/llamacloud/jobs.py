@@ -62,9 +62,16 @@ class _Described(Protocol):
     def usage(self) -> Any: ...
 
 
-def metadata_of(submission: Submission) -> dict[str, str]:
-    """The metadata that says to which attempt a provider job belongs. Listings show it."""
-    return {"hookline_job_id": submission.job_id, "attempt": submission.attempt}
+def metadata_of(submission: Submission, version: str) -> dict[str, str]:
+    """The metadata that says to which attempt a provider job belongs. Listings show it.
+
+    The provider does not say which version of its parser was asked for, so it is here as well.
+    """
+    return {
+        "hookline_job_id": submission.job_id,
+        "attempt": submission.attempt,
+        "version": version,
+    }
 
 
 def read_parse_job(job: _Described) -> ParseJob:

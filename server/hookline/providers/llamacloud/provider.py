@@ -65,6 +65,7 @@ class LlamaCloud:
             key,
             settings.llama_cloud_base_url,
             tier=settings.parse_tier,
+            version=settings.parse_version,
             webhook=webhook_of(settings),
             answered_within=settings.provider_timeout,
         ) as client:

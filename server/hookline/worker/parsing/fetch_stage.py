@@ -59,6 +59,7 @@ class Fetch:
     async def _store(self, job: Job, tools: Tools, result: Result, content: bytes) -> None:
         sha256 = await hash_of(content)
         details: dict[str, Any] = {
+            **result.details,
             "parse_job_id": result.job.id,
             "content_length": len(result.markdown),
         }
