@@ -74,9 +74,14 @@ class PublicProxy:
             aiohttp.ClientSession(auto_decompress=False) as session,
             session.post(self.target + path, data=body, headers=headers) as answer,
         ):
+            said = await answer.read()
+            if self.fault == "answer":
+                told = json.loads(said)
+                told["seen"]["bytes"] += 1
+                said = json.dumps(told).encode()
             return web.Response(
                 status=answer.status,
-                body=await answer.read(),
+                body=said,
                 headers={"Content-Type": answer.headers.get("Content-Type", "text/plain")},
             )
 

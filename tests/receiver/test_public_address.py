@@ -85,6 +85,7 @@ async def test_an_honest_proxy_is_well_for_each_source_and_nothing_changes(
         ),
         ("twice", "The header x-webhook-signature arrives 2 times"),
         ("content type", "The header content-type arrives with another value"),
+        ("answer", "of Hookline answers there, or a proxy changes its answer"),
         ("query", "is proven, but a proxy removes the query of its URL"),
     ],
 )

@@ -165,7 +165,10 @@ def judge_answer(answer: Answer, base: str, source: str) -> str:
                 " serve` run, and does the proxy have its address?"
             )
         case _:
-            return f"{said}{by}: something other than a receiver of Hookline answers there."
+            return (
+                f"{said}{by}: something other than a receiver of Hookline answers there, or a proxy"
+                " changes its answer."
+            )
 
 
 async def _check_size(settings: Settings, base: str, allowed: int, source: str) -> Check:
