@@ -14,7 +14,8 @@ select r.minute,
          when 'repeated_header' then 'A proxy or the sender sends the header twice.'
          when 'malformed_token' then 'The address is not one that `hookline url` printed.'
          when 'wrong_token' then 'The address was made with a secret that HOOKLINE_PUSH_SECRETS does not have here.'
-         when 'wrong_probe' then 'A `hookline send` or `hookline doctor --public` has another secret than this receiver.'
+         when 'wrong_probe' then
+           'A `hookline send` or `hookline doctor --public` has another secret than this receiver.'
          when 'malformed' then 'A proven sender sends a format that this source does not have.'
          when 'unprocessable' then 'A proven sender sent a result that is incomplete or empty.'
          when 'unknown_job' then 'The job was purged or erased, or the sender works for another database.'

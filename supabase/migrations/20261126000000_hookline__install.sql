@@ -5008,7 +5008,10 @@ begin
   update upload_pipeline.statuses as s
      -- A time that has passed is no pause; it may be one that the column does not hold.
      set paused_until = greatest(s.paused_until, pause_stage.until, upload_pipeline.clock()),
-         paused_because = case when s.paused_until > pause_stage.until then s.paused_because else pause_stage.reason end,
+         paused_because = case
+           when s.paused_until > pause_stage.until then s.paused_because
+           else pause_stage.reason
+         end,
          paused_by = case when s.paused_until > pause_stage.until then s.paused_by else session_user end
    where s.status = pause_stage.status
      and not s.terminal
@@ -6976,7 +6979,8 @@ select r.minute,
          when 'repeated_header' then 'A proxy or the sender sends the header twice.'
          when 'malformed_token' then 'The address is not one that `hookline url` printed.'
          when 'wrong_token' then 'The address was made with a secret that HOOKLINE_PUSH_SECRETS does not have here.'
-         when 'wrong_probe' then 'A `hookline send` or `hookline doctor --public` has another secret than this receiver.'
+         when 'wrong_probe' then
+           'A `hookline send` or `hookline doctor --public` has another secret than this receiver.'
          when 'malformed' then 'A proven sender sends a format that this source does not have.'
          when 'unprocessable' then 'A proven sender sent a result that is incomplete or empty.'
          when 'unknown_job' then 'The job was purged or erased, or the sender works for another database.'
@@ -7430,7 +7434,8 @@ begin
   grant select (document_id, owner_id, filename, mime, bytes_len)
     on upload_pipeline.documents to authenticated;
   grant select (
-    job_id, document_id, status, version, terminal, failed, has_content, attempt, last_error, parsed_path, parsed_sha256,
+    job_id, document_id, status, version, terminal, failed, has_content, attempt, last_error, parsed_path,
+    parsed_sha256,
     created_at, updated_at
   ) on upload_pipeline.upload_jobs to authenticated;
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)

@@ -26,7 +26,10 @@ begin
   update upload_pipeline.statuses as s
      -- A time that has passed is no pause; it may be one that the column does not hold.
      set paused_until = greatest(s.paused_until, pause_stage.until, upload_pipeline.clock()),
-         paused_because = case when s.paused_until > pause_stage.until then s.paused_because else pause_stage.reason end,
+         paused_because = case
+           when s.paused_until > pause_stage.until then s.paused_because
+           else pause_stage.reason
+         end,
          paused_by = case when s.paused_until > pause_stage.until then s.paused_by else session_user end
    where s.status = pause_stage.status
      and not s.terminal
