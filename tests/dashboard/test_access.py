@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -136,6 +137,7 @@ async def test_a_form_needs_the_token_of_its_own_session(visitor: Visitor, jobs:
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
@@ -268,6 +270,11 @@ async def test_a_proxy_names_the_person_and_nobody_else_does(
         assert found
         form = {"form_token": found[1], "action": "retry", "job": str(jobs.fail())}
         assert (await visitor.post("/actions", form, **{"X-User": "alice"}))[0] == 303
+        # A cookie of the process before is replaced.
+        name = next(one.key for one in http.cookie_jar)
+        http.cookie_jar.clear()
+        _, _, answer = await visitor.get("/", **{"X-User": "alice", "Cookie": f"{name}=old.old"})
+        assert name in answer["Set-Cookie"]
         # The token is alice's.
         assert (await visitor.post("/actions", form, **{"X-User": "mallory"}))[0] == 403
     async with (
@@ -411,3 +418,30 @@ async def test_a_database_that_is_away_is_a_page_that_says_so(postgres18: Server
             assert status == 503
             assert "Postgres does not answer" in text
             assert headers["Retry-After"] == "5"
+
+
+async def test_a_job_that_others_hold_does_not_stop_the_rest(
+    place: str, postgres18: Server, jobs: Jobs
+) -> None:
+    login = f"{postgres18.login(place, 'operator')}&options=-c%20lock_timeout%3D100ms"
+    held, free = jobs.upload("held.pdf"), jobs.upload("free.pdf")
+    async with (
+        running_dashboard(login, dashboard_password=PASSWORD) as url,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
+    ):
+        visitor = Visitor(http, url)
+        await visitor.log_in()
+        form = {"form_token": await visitor.token("/jobs"), "action": "cancel"}
+        with psycopg.connect(place) as connection:
+            connection.execute(
+                "select from upload_pipeline.upload_jobs where job_id = %s for update", [held]
+            )
+            _, _, headers = await visitor.post(
+                "/actions", [*form.items(), ("job", str(held)), ("job", str(free))]
+            )
+            text = ""
+            async with asyncio.timeout(30):
+                while "Finished" not in text:
+                    _, text, _ = await visitor.get(headers["Location"].removeprefix("/dashboard"))
+    assert "1 done, 1 not." in text
+    assert "lock timeout" in text

@@ -118,7 +118,7 @@ async def control_access(request: web.Request, handler: Handler) -> web.StreamRe
     if (
         site.access.mode == "header"
         and visitor.session is not None
-        and _cookie_name(request) not in request.cookies
+        and _session_of(request) is None
     ):
         give_session(request, response, visitor.session)
     return response
@@ -152,7 +152,7 @@ def _visitor_of(request: web.Request) -> Visitor:
     site = request.app[SITE]
     if site.access.mode == "open":
         return Visitor(None, may_look=True, may_act=False, session=None, form_token="")
-    session = site.sessions.read(request.cookies.get(_cookie_name(request), ""))
+    session = _session_of(request)
     if site.access.mode == "header":
         name = _name_of_proxy(request)
         session = session or site.sessions.begin(None)
@@ -161,6 +161,11 @@ def _visitor_of(request: web.Request) -> Visitor:
     is_known = name is not None
     token = "" if session is None else site.sessions.form_token(session, name)
     return Visitor(name, may_look=is_known, may_act=is_known, session=session, form_token=token)
+
+
+def _session_of(request: web.Request) -> Session | None:
+    cookie = request.cookies.get(_cookie_name(request), "")
+    return request.app[SITE].sessions.read(cookie)
 
 
 def _name_of_proxy(request: web.Request) -> str | None:
@@ -195,9 +200,8 @@ def _check_origin(request: web.Request) -> None:
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get(hdrs.ORIGIN)
     own = request.app[SITE].access.origin
-    is_ours = origin is None or (
-        origin == own or urlsplit(origin).netloc.lower() == request.host.lower()
-    )
+    host = (origin or "").partition("://")[2].lower()
+    is_ours = origin is None or origin == own or host == request.host.lower()
     if site not in ("same-origin", "none") or not is_ours:
         raise Refused(
             HTTPStatus.FORBIDDEN,

@@ -33,6 +33,10 @@ MOST_JOBS: Final = 1000
 # Finished operations whose results can still be seen.
 _REMEMBERED = 50
 
+# SQLSTATEs of one job that others hold: lock_not_available, deadlock_detected.
+_BUSY = ("55P03", "40P01")
+# One call without an answer may be the job's fault: somebody holds it. The next one tells.
+_GIVES_UP = 2
 # Seconds until a person sees results: most operations have ended by then.
 _PATIENCE = 1.0
 
@@ -96,22 +100,25 @@ class Operations:
         await asyncio.wait({task}, timeout=_PATIENCE)
 
     async def stop(self) -> None:
-        """End what still runs, after the job that it is at."""
+        """End what still runs. The job that it is at is done or unchanged."""
         for task in list(self._tasks):
             await cancel_and_wait(task)
 
     async def _run(self, operation: Operation) -> None:
+        unanswered = 0
         try:
             for target in operation.targets:
                 try:
                     sentence, is_done = await self._act(operation, target)
-                except Unavailable as error:
-                    # The rest would fail in the same way, each after a wait.
-                    operation.stopped = f"Postgres does not answer: {error}"
-                    break
+                    unanswered = 0
                 except DatabaseError as error:
                     sentence, is_done = f"refused: {error}", False
+                    if isinstance(error, Unavailable) and error.sqlstate not in _BUSY:
+                        unanswered += 1
                 operation.results.append(Result(target, is_done, sentence))
+                if unanswered == _GIVES_UP:
+                    operation.stopped = "Postgres does not answer"
+                    break
         finally:
             operation.is_over = True
             done = sum(one.is_done for one in operation.results)

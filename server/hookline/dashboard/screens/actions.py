@@ -42,6 +42,7 @@ async def preview(request: web.Request) -> web.Response:
         else:
             targets, is_cut = _targets_of(form.getall("job", [])), False
         jobs = await queries.jobs(targets)
+        erased = await queries.jobs_of_document(jobs[0].document_id) if jobs else []
     if not jobs:
         raise Refused(
             HTTPStatus.BAD_REQUEST, "No job was chosen: go back, and tick the jobs to act on."
@@ -57,6 +58,7 @@ async def preview(request: web.Request) -> web.Response:
             else f"Erase {jobs[0].filename}?",
             "action": action,
             "jobs": jobs,
+            "erased": len(erased),
             "counts": Counter(one.status for one in jobs),
             "kinds": {one.status: one for one in statuses},
             "is_cut": is_cut,
