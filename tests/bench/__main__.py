@@ -15,7 +15,18 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 BENCHES = ("thin", "content", "claims", "stage")
 BY_NAME = (
-    *("chaos", "faults", "failover", "patroni", "growth", "memory", "fuzz", "pairs", "mutants"),
+    *(
+        "chaos",
+        "faults",
+        "failover",
+        "patroni",
+        "growth",
+        "memory",
+        "fuzz",
+        "pairs",
+        "mutants",
+        "screenshots",
+    ),
 )
 
 

@@ -39,6 +39,16 @@ class ActivityQueries:
             since=_first_minute(self._reader.now),
         )
 
+    async def failed(self) -> Sequence[Minute]:
+        """How many jobs failed for good, by the status in which they ended."""
+        return await self._reader.select(
+            Minute,
+            "select to_status as subject, at, sum(count)::bigint as count"
+            " from upload_pipeline.activity where at > %(since)s and failed"
+            " and from_status <> to_status and span = interval '1 minute' group by to_status, at",
+            since=_first_minute(self._reader.now),
+        )
+
     async def deliveries(self) -> Sequence[Minute]:
         """How many deliveries of each source came and were not refused."""
         return await self._reader.select(

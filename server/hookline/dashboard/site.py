@@ -41,6 +41,7 @@ NAVIGATION = (
     ("Overview", "/"),
     ("Jobs", "/jobs"),
     ("Stages", "/stages"),
+    ("Dead letters", "/dead-letters"),
     ("Deliveries", "/deliveries"),
     ("Credits", "/credits"),
     ("Alerts", "/alerts"),

@@ -1,0 +1,69 @@
+"""With many jobs, each page still reads few rows, by indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import aiohttp
+import psycopg
+import pytest
+
+from bench.many_jobs import make_jobs
+from hookline.dashboard.site import NAVIGATION
+from support.dashboards import running_dashboard
+from support.rows_read import rows_read
+from support.servers import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+JOBS = 20_000
+# The list of jobs searches the most: 3,000 jobs with their documents, twice if a page follows.
+MOST_READ = 12_500
+# All jobs with their documents are 40,000 rows. Of so few, a search by text reads all documents.
+MOST_READ_BY_TEXT = 30_000
+PATHS = (
+    *(path for _, path in NAVIGATION),
+    *("/jobs?status=complete", "/jobs?code=NONE", "/jobs?age=30d", "/jobs?text=nothing"),
+    *("/jobs?status=parse_queued", "/jobs?status=cancelled", "/jobs?status=failed_parse&age=1h"),
+    *("/jobs?owner=8f14e45f-ceea-167a-5a36-dedd4bea2543", "/jobs?text=01a21727"),
+    "/jobs?status=complete&before=ffffffff-ffff-ffff-ffff-ffffffffffff",
+    *("/jobs/{job}", "/stages/uploaded"),
+    *("/deliveries?outcome=parked", "/deliveries?source=local&outcome=stale"),
+    *("/deliveries?job={job}", "/deliveries?after=2100-01-01T00:00:00Z~z~z"),
+)
+
+
+@pytest.fixture(scope="module")
+def many(postgres18: Server) -> Iterator[str]:
+    with postgres18.create(template=postgres18.template) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            make_jobs(connection, JOBS)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def job(many: str) -> UUID:
+    with psycopg.connect(many) as connection:
+        found = connection.execute(
+            "select job_id from upload_pipeline.upload_jobs order by job_id desc limit 1"
+        ).fetchone()
+    assert found is not None
+    return UUID(str(found[0]))
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_page_reads_few_rows_of_a_large_table(
+    many: str, postgres18: Server, job: UUID, path: str
+) -> None:
+    before = rows_read(many)
+    # Its sessions report what they read when they end.
+    async with (
+        running_dashboard(postgres18.login(many, "reader")) as url,
+        aiohttp.ClientSession() as browser,
+        browser.get(url + path.format(job=job)) as answer,
+    ):
+        assert answer.status == 200
+        await answer.read()
+    most = MOST_READ_BY_TEXT if "text=" in path else MOST_READ
+    assert rows_read(many) - before < most
