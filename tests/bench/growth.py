@@ -64,6 +64,7 @@ QUERIES = {
     "document_overview, one owner": (
         "select * from upload_pipeline.document_overview where owner_id = md5('7')::uuid limit 50"
     ),
+    "read_metrics": "select * from upload_pipeline.read_metrics()",
     "failed_jobs, newest": (
         "select * from upload_pipeline.failed_jobs order by failed_at desc limit 50"
     ),
