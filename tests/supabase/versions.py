@@ -146,8 +146,8 @@ def next_source(directory: Path) -> SourceTree:
     )
     tree.replace(
         "db/functions/internal/step/write_steps.sql",
-        "         updated_at = s.ts\n",
-        "         updated_at = s.ts,\n         moves = j.moves + 1\n",
+        "updated_at = greatest(v_now, (m.job).updated_at)\n",
+        "updated_at = greatest(v_now, (m.job).updated_at),\n         moves = j.moves + 1\n",
     )
     tree.replace(
         "db/views/job_overview.sql",
