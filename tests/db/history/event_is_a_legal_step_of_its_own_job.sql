@@ -61,7 +61,8 @@ insert into attack values
     select j.job_id, 3, j.document_id, j.status, 'parse_ready', 'stage_done', 'info', 'parse_ready', 'a', 'infinity'
       from upload_pipeline.upload_jobs as j
      where j.correlation_id = 'a';
-    select pg_temp.update_job('a', 'parse_ready', 3)$$, 'select'),
+    select pg_temp.update_job('a', 'parse_ready', 3)$$,
+    'alter table upload_pipeline.events disable trigger steps_are_counted'),
   ('events_pkey', '23505', 'a second event with the same version', $$
     select pg_temp.insert_event('a', 2, 'uploaded', 'parse_queued', 'stage_started')$$, 'select');
 
@@ -95,7 +96,9 @@ select pg_temp.refused_by_guard_alone(
     select pg_temp.update_job('a', 'parse_ready', 3)$$,
     (select string_agg(case column_name when guard then 'null' else column_name end, ', ' order by place)
        from unnest(array['job_id', 'version', 'document_id', 'from_status', 'to_status', 'type', 'severity', 'code',
-                         'correlation_id', 'ts']) with ordinality as c (column_name, place)))
+                         'correlation_id', 'ts']) with ordinality as c (column_name, place))),
+  -- The counts need a time, too.
+  'alter table upload_pipeline.events disable trigger steps_are_counted'
 )
   from unnest(array['correlation_id', 'severity', 'ts']) as attack (guard);
 

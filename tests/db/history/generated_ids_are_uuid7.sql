@@ -51,8 +51,10 @@ select is_empty(
       join pg_attrdef as d on d.adrelid = r.oid and d.adnum = a.attnum
      where r.relnamespace = 'upload_pipeline'::regnamespace
        and a.atttypid = 'uuid'::regtype
+       -- Rows of counts live for a minute, and nobody names them.
+       and r.relname <> 'activity_counts'
        and pg_get_expr(d.adbin, d.adrelid) !~ 'uuid7\(\)'$$,
-  'every uuid default of a table calls uuid7'
+  'every uuid default of a table that keeps its rows calls uuid7'
 );
 
 select * from finish();

@@ -4,8 +4,8 @@ select plan(7);
 
 -- A job in every status, each with its provider job, and every code that a provider may report.
 select pg_temp.make_job_in_status(s.status, s.status) from upload_pipeline.statuses as s;
-insert into upload_pipeline.provider_jobs (parse_job_id, job_id, attempt)
-select j.status, j.job_id, j.attempt from upload_pipeline.upload_jobs as j;
+insert into upload_pipeline.provider_jobs (provider, parse_job_id, job_id, attempt)
+select 'test', j.status, j.job_id, j.attempt from upload_pipeline.upload_jobs as j;
 set constraints all immediate;
 set constraints all deferred;
 

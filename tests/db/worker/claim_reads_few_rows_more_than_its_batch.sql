@@ -81,11 +81,13 @@ select cmp_ok(
 select cmp_ok(
   (pg_temp.cost(10, 'parse_ready', 10)).most, '<=', 20::bigint, 'a claim that finds no job reads at most 20 rows'
 );
-update upload_pipeline.statuses set paused_until = '2026-01-03 00:00+00', paused_because = 'x' where status = 'uploaded';
+update upload_pipeline.statuses
+   set paused_until = '2026-01-03 00:00+00', paused_because = 'x', paused_by = 'y'
+ where status = 'uploaded';
 select cmp_ok(
   (pg_temp.cost(10, 'uploaded', 10)).most, '<=', 20::bigint, 'a claim of a paused status reads at most 20 rows'
 );
-update upload_pipeline.statuses set paused_until = null, paused_because = null where status = 'uploaded';
+update upload_pipeline.statuses set paused_until = null, paused_because = null, paused_by = null where status = 'uploaded';
 
 -- Forty leases have expired. Each claim sweeps ten.
 select pg_temp.set_clock('2026-01-02 00:00:40.5+00');
