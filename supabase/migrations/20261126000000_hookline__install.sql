@@ -4730,7 +4730,7 @@ begin
   perform upload_pipeline.check_isolation();
 
   -- An empty array has no bounds.
-  if payloads is null
+  if job_ids is null or lease_tokens is null or codes is null or payloads is null
     or array_ndims(payloads) > 1
     or (array_dims(job_ids), array_dims(lease_tokens), array_dims(codes))
       is distinct from (array_dims(payloads), array_dims(payloads), array_dims(payloads))

@@ -138,7 +138,7 @@ def test_the_help_lists_every_command_and_the_exit_codes(cli: Cli) -> None:
     done = cli(COLUMNS="200")
     assert done.returncode == 0
     assert set(COMMANDS) <= set(re.findall(r"^│ (\w+) ", done.stdout, re.MULTILINE))
-    assert "3 the database or the storage is away, try again later" in done.stdout
+    assert "3 the database, the storage or the receiver is away, try again later" in done.stdout
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

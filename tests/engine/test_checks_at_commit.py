@@ -59,7 +59,7 @@ def test_each_role_can_commit_the_work_of_its_functions(postgres: Server, databa
     with psycopg.connect(postgres.login(database, "ingest")) as conn:
         conn.execute(
             "select upload_pipeline.receive_event("
-            "source => 'push', delivery_id => 'd', body_sha256 => %s, event_type => 'x', "
+            "source => 'llamacloud', delivery_id => 'd', body_sha256 => %s, event_type => 'x', "
             "code => 'parse_ready', parse_job_id => 'pj')",
             (SHA256,),
         )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from engine.pairs.scenes import OWNER, Scene
 from engine.races.arguments import (
     ERROR,
@@ -151,6 +153,15 @@ CALLS = [
     Call("release_lease", _lease()),
     Call("advance_job", _lease(code="parse_truncated", keep_lease=True)),
     Call("advance_job: completed", _lease(code="job_completed")),
+    Call(
+        "advance_jobs",
+        lambda scene: {
+            "job_ids": [scene.job_id],
+            "lease_tokens": [scene.lease_token],
+            "codes": ["job_completed"],
+            "payloads": [Jsonb({"n": 1})],
+        },
+    ),
     Call("fail_job", _lease(error=ERROR)),
     Call("fail_job: start over", _lease(error=ERROR, start_over=True)),
     Call("fail_job: permanent", _lease(error=ERROR, permanent=True)),

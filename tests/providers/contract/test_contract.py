@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from aiohttp import web
 
 from fakes.imitation import Imitation
 from support.cloud_worker import GRACE, PDF, CloudWorker
 
+Answer = Callable[[], web.Response]
+
 
 def status(code: int, **headers: str) -> web.Response:
     return web.Response(status=code, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def answered(code: int, **headers: str) -> Answer:
+    """An answer is sent once, and a parameter serves the tests of several providers."""
+    return partial(status, code, **headers)
 
 
 async def test_a_document_is_submitted_once_and_its_result_is_stored(
@@ -44,18 +54,18 @@ async def test_it_is_polled_until_its_job_has_ended(
 @pytest.mark.parametrize(
     ("answer", "code", "tries"),
     [
-        (status(402), "quota_spent", 0),
-        (status(401), "provider_refused_us", 0),
-        (status(302, Location="http://127.0.0.1:9/"), "provider_refused", 1),
-        (status(429, Retry_After="120"), "rate_limited", 0),
-        (status(422), "provider_refused", 1),
+        (answered(402), "quota_spent", 0),
+        (answered(401), "provider_refused_us", 0),
+        (answered(302, Location="http://127.0.0.1:9/"), "provider_refused", 1),
+        (answered(429, Retry_After="120"), "rate_limited", 0),
+        (answered(422), "provider_refused", 1),
     ],
     ids=["402", "401", "redirect", "429", "422"],
 )
 async def test_a_refused_submission_costs_nothing(
-    worker: CloudWorker, imitation: Imitation, answer: web.Response, code: str, tries: int
+    worker: CloudWorker, imitation: Imitation, answer: Answer, code: str, tries: int
 ) -> None:
-    imitation.fail("create", answer)
+    imitation.fail("create", answer())
     job_id = await worker.upload()
     await worker.work("uploaded")
     assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", code)
@@ -75,12 +85,14 @@ async def test_a_rate_limit_is_waited_for_as_long_as_the_provider_says(
 
 
 @pytest.mark.parametrize(
-    "answer", [status(503), web.json_response([]), "after"], ids=["503", "list", "closed"]
+    "answer",
+    [answered(503), partial(web.json_response, []), lambda: "after"],
+    ids=["503", "list", "closed"],
 )
 async def test_after_an_unclear_answer_nothing_is_submitted_again_within_the_grace(
-    worker: CloudWorker, imitation: Imitation, answer: web.Response | str
+    worker: CloudWorker, imitation: Imitation, answer: Callable[[], web.Response | str]
 ) -> None:
-    imitation.fail("create", answer)
+    imitation.fail("create", answer())
     job_id = await worker.upload()
     await worker.work("uploaded")
     assert worker.last_error(job_id) == "submission_unanswered"
