@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +18,7 @@ import pytest
 
 import hookline
 from hookline import AsyncClient, Client, UnknownJob, WaitTimeout
+from hookline.client.background_loop import BackgroundLoop
 from support.pdfs import sample
 from support.projects import SERVER
 from support.workplace import DOCUMENT, Workplace
@@ -76,6 +77,38 @@ def test_threads_share_it(workplace: Workplace, client: Client) -> None:
         with pytest.raises(WaitTimeout):
             late.result()
         assert set(threads.map(client.result, jobs)) == {DOCUMENT}
+
+
+def test_a_call_during_close_is_refused_and_not_left_waiting() -> None:
+    loop = BackgroundLoop()
+    began, closing, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    async def work() -> None:
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            closing.set()
+            await asyncio.to_thread(go_on.wait)
+
+    async def late() -> None:
+        pass
+
+    with ThreadPoolExecutor() as threads:
+        working = threads.submit(loop.run, work())
+        began.wait()
+        stopping = threads.submit(loop.stop)
+        closing.wait()
+        try:
+            with pytest.raises(RuntimeError, match="closed meanwhile"):
+                loop.run(late())
+        finally:
+            go_on.set()
+        stopping.result()
+        with pytest.raises(CancelledError):
+            working.result()
+    with pytest.raises(RuntimeError, match="closed meanwhile"):
+        loop.run(late())
 
 
 async def test_it_works_where_an_event_loop_runs(workplace: Workplace, client: Client) -> None:
