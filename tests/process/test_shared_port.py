@@ -34,6 +34,33 @@ def test_several_sockets_listen_on_the_port_and_no_other_receiver_gets_it() -> N
             pass
 
 
+def test_a_socket_that_was_bound_at_the_same_time_cannot_listen() -> None:
+    with socket.socket() as other, socket.socket() as late:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        late.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        with shared_port("127.0.0.1", port, "HOOKLINE_"):
+            # What a second receiver does next.
+            with pytest.raises(OSError, match="Address already in use"):
+                other.listen()
+            with pytest.raises(OSError, match="Address already in use"):
+                late.bind(("127.0.0.1", port))
+            listening(port, shared=True).close()
+
+
+def test_a_restart_gets_its_port_although_connections_have_just_been_closed() -> None:
+    with (
+        shared_port("127.0.0.1", 0, "HOOKLINE_") as port,
+        listening(port, shared=True) as receiver,
+        socket.create_connection(("127.0.0.1", port)) as sender,
+    ):
+        receiver.accept()[0].close()
+        assert sender.recv(1) == b""
+    with shared_port("127.0.0.1", port, "HOOKLINE_"), listening(port, shared=True):
+        pass
+
+
 def test_a_port_where_somebody_listens_is_refused() -> None:
     with (
         listening(0, shared=False) as taken,

@@ -6,6 +6,7 @@ The kernel spreads new connections over the processes that listen.
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -36,8 +37,21 @@ def shared_port(host: str, port: int, prefix: str) -> Iterator[int]:
                     held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 # Not shared while it is bound: otherwise two receivers would share by mistake.
                 held.bind((address[0], port, *address[2:]))
+                _refuse_others(held)
                 held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
                 port = held.getsockname()[1]
         except OSError as error:
             raise cannot_listen(host, port, prefix, error) from error
         yield port
+
+
+def _refuse_others(held: socket.socket) -> None:
+    """Raise OSError if another socket is bound to the same address, and let none be bound later."""
+    if sys.platform != "linux":
+        return
+    # Linux lets sockets share an address while none of them listens, if all have SO_REUSEADDR.
+    # Without it, closed connections (TIME_WAIT) would keep a restart from its port for a minute.
+    # So one of those who start together wins: the first that listens, for a moment.
+    held.listen()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    held.shutdown(socket.SHUT_RDWR)
