@@ -13,7 +13,11 @@ from typing import Any
 
 import aiohttp
 import psycopg
+import pytest
+import structlog
 
+from hookline.receiver.processes import Processes, ProcessNotStarted
+from hookline.settings import Settings
 from support.receiver_process import Spawn, Spawned
 from support.sender import Job, Sender, envelope_of, event_of
 from support.waiting import until
@@ -128,3 +132,36 @@ async def test_a_second_signal_ends_all_at_once(spawn: Spawn) -> None:
             await until(lambda: not any(map(lives, pids(receiver).values())))
         answers = await asyncio.gather(*sending, return_exceptions=True)
         assert {type(answer).__name__ for answer in answers} == {"ServerDisconnectedError"}
+
+
+async def test_a_process_that_the_system_does_not_start_is_tried_again(tmp_path: Path) -> None:
+    program, away = tmp_path / "receiver", tmp_path / "away"
+    program.write_text("#!/bin/sh\necho\nread line\n")
+    program.chmod(0o755)
+    processes = Processes(Settings.model_validate({"processes": 2}), [str(program)])
+    with structlog.testing.capture_logs() as lines:
+
+        def logged(event: str) -> list[Any]:
+            return [line for line in lines if line["event"] == event]
+
+        await processes.start(1)
+        try:
+            program.rename(away)
+            os.kill(logged("process_started")[0]["pid"], signal.SIGKILL)
+            await until(lambda: len(logged("process_not_started")) > 0)
+            assert logged("process_not_started")[0]["reason"] == "No such file or directory"
+            away.rename(program)
+            await until(lambda: len(logged("process_started")) == 3)
+        finally:
+            await processes.stop()
+    assert len(logged("process_ended")) == 1
+
+
+async def test_a_first_process_that_the_system_does_not_start_is_one_sentence(
+    tmp_path: Path,
+) -> None:
+    processes = Processes(Settings.model_validate({"processes": 2}), [str(tmp_path / "receiver")])
+    sentence = r"^A process of the receiver could not be started: No such file or directory\.$"
+    with pytest.raises(ProcessNotStarted, match=sentence):
+        await processes.start(1)
+    await processes.stop()

@@ -37,7 +37,7 @@ def serve(
     # Imported here: the other commands do not need it, and the import takes longer than they do.
     from hookline.process import logs
     from hookline.process.traces import tracing
-    from hookline.receiver.processes import ProcessEnded
+    from hookline.receiver.processes import ProcessEnded, ProcessNotStarted
 
     if process is not None and not _is_pipe(0):
         raise WrongUsage(
@@ -54,6 +54,9 @@ def serve(
     with tracing(), asyncio.Runner(loop_factory=loop_factory()) as runner:
         try:
             runner.run(run)
+        except ProcessNotStarted as error:
+            say(f"hookline: {error}")
+            raise typer.Exit(FAILED) from error
         except ProcessEnded as error:
             # A process with an exit code has said why.
             if error.code < 0:

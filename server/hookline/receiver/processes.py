@@ -33,7 +33,7 @@ from hookline.receiver.sum_of_metrics import SumOfMetrics
 from hookline.settings import Settings
 from hookline.timing import Backoff, wait_until_set
 
-__all__ = ["ProcessEnded", "Processes", "receiving_in_processes"]
+__all__ = ["ProcessEnded", "ProcessNotStarted", "Processes", "receiving_in_processes"]
 
 log = structlog.get_logger("hookline.processes")
 
@@ -60,6 +60,14 @@ class ProcessEnded(Exception):
         self.code = code
 
 
+class ProcessNotStarted(Exception):
+    """The system starts no process: it has no memory or too many processes, for example."""
+
+    def __init__(self, error: OSError) -> None:
+        self.reason = error.strerror or type(error).__name__
+        super().__init__(f"A process of the receiver could not be started: {self.reason}.")
+
+
 class _Process:
     """One of the processes: the first one in its place, and those that replace it."""
 
@@ -74,14 +82,18 @@ class _Process:
         self._questions = itertools.count(1)
 
     async def start(self) -> None:
-        """Return once it listens. Raises ProcessEnded."""
-        self._running = process = await asyncio.create_subprocess_exec(
-            *self._command,
-            env=self._environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_LONGEST_ANSWER,
-        )
+        """Return once it listens. Raises ProcessEnded, ProcessNotStarted."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                env=self._environment,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=_LONGEST_ANSWER,
+            )
+        except OSError as error:
+            raise ProcessNotStarted(error) from error
+        self._running = process
         assert process.stdout is not None  # noqa: S101 - a pipe
         if not await process.stdout.readline():
             self._running = None
@@ -98,22 +110,22 @@ class _Process:
         backoff = Backoff(_SHORTEST_PAUSE, 2)
         while self._running is not None:
             started = clock()
-            code = await self._running.wait()
+            end = _end_of(await self._running.wait())
             self._running = None
             on_end(self.number)
             if clock() - started >= _RAN_WELL:
                 backoff.reset()
             while self._running is None and not self._stopping.is_set():
                 pause = backoff.next(_LONGEST_PAUSE)
-                log.error(
-                    "process_ended", process=self.number, by=_reason(code), pause=round(pause, 1)
-                )
+                log.error(process=self.number, pause=round(pause, 1), **end)
                 if await wait_until_set(self._stopping, pause):
                     return
                 try:
                     await self.start()
                 except ProcessEnded as error:
-                    code = error.code
+                    end = _end_of(error.code)
+                except ProcessNotStarted as error:
+                    end = {"event": "process_not_started", "reason": error.reason}
             if self._stopping.is_set():
                 self.stop()
 
@@ -177,7 +189,7 @@ class Processes:
         self._stopping = False
 
     async def start(self, port: int) -> None:
-        """Start them. Raises ProcessEnded; then call `stop`."""
+        """Start them. Raises ProcessEnded, ProcessNotStarted; then call `stop`."""
         numbers = range(1, self._settings.processes + 1)
         self._all = [_Process(number, self._command, port) for number in numbers]
         # What keeps one from starting keeps all: the first one says it, once.
@@ -271,7 +283,7 @@ async def receiving_in_processes(
 
     `admin_part` adds its routes to the admin side: the dashboard.
     At its end, deliveries that have begun are finished first. Raises ConfigurationError as
-    `receiving`, and ProcessEnded if a process ends before it listens.
+    `receiving`, ProcessNotStarted, and ProcessEnded if a process ends before it listens.
     """
     await check_start(settings)
     admin = admin_application(processes.exposition, processes.answer_in_detail)
@@ -285,6 +297,10 @@ async def receiving_in_processes(
             finally:
                 log.info("stopping")
                 await processes.stop()
+
+
+def _end_of(code: int) -> dict[str, str]:
+    return {"event": "process_ended", "by": _reason(code)}
 
 
 def _reason(code: int) -> str:
