@@ -10,11 +10,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
+import structlog
 
 from hookline.postgres.deliveries import Notice
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, InvalidArgument, Unavailable, UnknownJob
 from hookline.postgres.records import Receipt
+from hookline.process.gathering import Gathering
 from hookline.receiver.busy_jobs import BusyJobs
 from hookline.receiver.gathering import Gatherer
 from support.sender import Start, event_of
@@ -122,6 +124,19 @@ async def test_delivery_whose_sender_has_gone_is_not_sent_and_harms_nobody() -> 
     await receiving.calls.end(1)
     await receiving.calls.end(2)
     assert (await second).outcome == (await other).outcome == "applied"
+
+
+async def test_statement_has_the_log_fields_of_no_delivery() -> None:
+    fields: list[dict[str, object]] = []
+
+    async def send(calls: Sequence[int]) -> list[int]:
+        fields.append(structlog.contextvars.get_contextvars())
+        return list(calls)
+
+    gathering = Gathering[int, int](send)
+    with structlog.contextvars.bound_contextvars(job_id="one"):
+        assert await gathering.send(1) == 1
+    assert fields == [{}]
 
 
 async def test_lost_connection_answers_nobody_with_success() -> None:

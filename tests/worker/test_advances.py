@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ import pytest
 
 from hookline.postgres.engine import Engine
 from hookline.stages import Advance, Job, Stage, Tools
+from hookline.tracing import spans
 from support.waiting import until
 from support.workplace import Workplace
 
@@ -55,6 +56,27 @@ async def test_jobs_that_end_together_share_a_statement(
         await until(lambda: all(workplace.status(job) == "complete" for job in jobs))
     assert sum(sent) == JOBS
     assert len(sent) <= JOBS // 2
+
+
+async def test_each_of_them_has_a_span_for_its_wait(workplace: Workplace) -> None:
+    names: list[str] = []
+
+    class Names:
+        def span(self, name: str, *more: object) -> nullcontext[spans.Span]:
+            names.append(name)
+            return nullcontext(spans.Span())
+
+        def ids(self) -> dict[str, str]:
+            return {}
+
+    jobs = [workplace.parsed_job() for _ in range(JOBS)]
+    spans.use(Names())
+    try:
+        async with workplace.working(_ending_together({job: {} for job in jobs})):
+            await until(lambda: all(workplace.status(job) == "complete" for job in jobs))
+    finally:
+        spans.use(None)
+    assert names.count("upload_pipeline.advance_jobs") == JOBS
 
 
 async def test_a_payload_that_cannot_be_stored_fails_only_its_own_job(

@@ -7,6 +7,7 @@ So a single call is sent at once, and when many arrive, many share one transacti
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -41,6 +42,8 @@ class Gathering(Generic[Call, Answer]):
         self._send_calls = send
         self._waiting: list[_Waiting[Call, Answer]] = []
         self._statements: set[asyncio.Task[None] | None] = set()
+        # Not that of a caller: spans and log fields of one job would get the calls of all.
+        self._context = contextvars.copy_context()
 
     async def send(self, call: Call) -> Answer:
         """Carry out one call, together with others. Once it is sent, a cancellation does not undo
@@ -50,7 +53,9 @@ class Gathering(Generic[Call, Answer]):
         self._waiting.append(_Waiting(call, answer))
         if len(self._statements) < _STATEMENTS:
             # The task starts after all calls that are ready now have joined.
-            statement = asyncio.create_task(self._send_waiting(), name="gathered statement")
+            statement = asyncio.create_task(
+                self._send_waiting(), name="gathered statement", context=self._context.copy()
+            )
             self._statements.add(statement)
         return await answer
 

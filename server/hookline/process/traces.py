@@ -22,8 +22,8 @@ def tracing() -> Iterator[None]:
             "upload_pipeline.",
             {"db.system.name": "postgresql"},
             called="db.stored_procedure.name",
-            # The receiver has a span for its wait: many requests share one statement.
-            without={"receive_events"},
+            # Many requests or jobs share one statement: each has a span for its wait.
+            without={"receive_events", "advance_jobs"},
         ),
     ):
         yield

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 
 import pytest
+import structlog
 
 from hookline.providers.client import ParseJob
 from hookline.providers.limiter import Limiter
@@ -70,6 +71,19 @@ async def test_a_cancelled_question_harms_no_other_and_a_failure_reaches_all() -
         await there
     with pytest.raises(ZeroDivisionError):
         await batches.ask(3)
+
+
+async def test_a_request_for_many_has_the_log_fields_of_none() -> None:
+    fields: list[dict[str, object]] = []
+
+    async def look(questions: Sequence[int]) -> dict[int, int]:
+        fields.append(structlog.contextvars.get_contextvars())
+        return {}
+
+    batches = Batches(look, size=4)
+    with structlog.contextvars.bound_contextvars(job_id="one"):
+        await batches.ask(1)
+    assert fields == [{}]
 
 
 COMPRESSED = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -30,13 +31,17 @@ class Batches(Generic[_Question, _Answer]):
         self._pause = pause
         self._waiting: list[tuple[_Question, asyncio.Future[_Answer | None]]] = []
         self._task: asyncio.Task[None] | None = None
+        # Not that of a caller: spans and log fields of one job would get the questions of all.
+        self._context = contextvars.copy_context()
 
     async def ask(self, question: _Question) -> _Answer | None:
         """The answer to this question, or None if `put` had none."""
         answer: asyncio.Future[_Answer | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, answer))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._answer_all(), name="batches")
+            self._task = asyncio.create_task(
+                self._answer_all(), name="batches", context=self._context.copy()
+            )
         return await answer
 
     async def _answer_all(self) -> None:
