@@ -52,6 +52,7 @@ class SupabaseImitation:
         self.roles = {SECRET_KEY: "service_role"}
         self.database_is_down = False
         self.gateway_refuses = False
+        self.gateway_is_busy = False
         self.hangs = False
         self.answers_html = False
         # Adds the routes of the project's other API, if there is one.
@@ -107,6 +108,8 @@ class SupabaseImitation:
             return web.Response(text="<html>Welcome</html>", content_type="text/html")
         if self.gateway_refuses:
             return web.json_response({"message": "Invalid API key", "hint": "…"}, status=401)
+        if self.gateway_is_busy:
+            return web.json_response({"message": "name resolution failed"}, status=503)
         try:
             self._require_role(request)
             if self.database_is_down:

@@ -114,6 +114,10 @@ async def test_a_project_that_cannot_be_used_is_explained(project: Project) -> N
         await AsyncClient().__aenter__()
     postgrest.database = there
     async with AsyncClient() as client:
+        imitation.gateway_is_busy = True
+        with pytest.raises(Unavailable, match="is busy"):
+            await client.status(uuid4())
+        imitation.gateway_is_busy = False
         await imitation.stop()
         with pytest.raises(Unavailable, match="does not answer") as away:
             await client.status(uuid4())

@@ -7,6 +7,7 @@ Source: https://docs.postgrest.org/en/stable/references/errors.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -31,6 +32,7 @@ _TIMEOUT = 10.0
 # Their ids are in the URL of a request, and servers take at most 8 KiB of it.
 _JOBS_A_REQUEST = 100
 _COLUMNS = ",".join(field.name for field in fields(JobOverview))
+_ABOUT_THE_KEY = re.compile(r"api.?key|authenticat|jwt|unauthori|forbidden", re.IGNORECASE)
 _RECEIPT = TypeAdapter(Receipt)
 _JOBS = TypeAdapter(list[JobOverview])
 
@@ -111,21 +113,22 @@ async def _answer_of(request: Any) -> Any:
 
 
 def _meaning_of(error: APIError) -> DatabaseError | ConfigurationError:
-    code, message = str(error.code or ""), error.message or ""
+    code, message = str(error.code or ""), str(error.message or "")
     if code in ("PGRST106", "PGRST202", "PGRST205", "42501"):
         return ConfigurationError(
             f"The API of Supabase does not give us the schema {_SCHEMA} ({code}): add it to the"
             " exposed schemas, run the migrations, and set SUPABASE_SERVICE_ROLE_KEY to the secret"
             " key."
         )
-    # The gateway in front of PostgREST gives no code.
-    if code in ("", "401", "403") or code.startswith("PGRST3"):
+    # The gateway in front of PostgREST gives no code, whether it refuses the key or is busy.
+    refused = _ABOUT_THE_KEY.search(message) if code == "" else code in ("401", "403")
+    if refused or code.startswith("PGRST3"):
         return ConfigurationError(
             "Supabase does not accept the key: set SUPABASE_SERVICE_ROLE_KEY to the secret key of"
             " the project of SUPABASE_URL."
         )
     # PostgREST has no connection to its database; or an HTTP status, where an SQLSTATE has 5 signs.
-    if code.startswith("PGRST00") or len(code) == 3:
-        return Unavailable(f"Supabase is busy or its database is away ({code})")
+    if code.startswith("PGRST00") or len(code) in (0, 3):
+        return Unavailable(f"Supabase is busy or its database is away ({code or 'no code'})")
     detail = error.details if isinstance(error.details, str) else None
     return error_of(code, message, detail=detail, hint=error.hint)
