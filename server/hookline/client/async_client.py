@@ -226,7 +226,8 @@ class AsyncClient:
 
         An outage of Postgres does not end the wait. The job goes on if the wait is cancelled.
 
-        Raises UnknownJob, JobFailed, JobCancelled, and WaitTimeout, which is a TimeoutError.
+        Raises UnknownJob, JobFailed, JobCancelled, and WaitTimeout, which is a TimeoutError. If
+        Postgres is away when the time is over, it raises Unavailable instead, some seconds later.
         """
         waits, key = self._parts().waits, _job_id(job_id)
         try:
