@@ -1,7 +1,8 @@
 """Counts accepted deliveries in memory, and tells Postgres every few seconds.
 
 So the history of deliveries costs no delivery a statement. A receiver that is killed loses the
-counts of these seconds. The deliveries themselves are in webhook_deliveries.
+counts of these seconds. If the answer to a commit is lost, its counts are written again, so they
+may count twice. The deliveries themselves are in webhook_deliveries.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Counts refused deliveries in memory, and tells Postgres every few seconds.
 
 So many forged requests cause one statement every few seconds, and memory only for each reason.
+If the answer to a commit is lost, its counts are written again, so they may count twice.
 """
 
 from __future__ import annotations
