@@ -412,7 +412,9 @@ async def test_a_misconfigured_storage_pauses_the_stage_and_an_alert_says_why(
     async with workplace.working(Stage("parsed", _index)):
         await until(lambda: "stage_deferred" in workplace.codes(job_id))
         assert workplace.job(job_id)["last_error"]["code"] == "storage_misconfigured"
-        alert = workplace.one("select subject, detail from upload_pipeline.alerts")
+        alert = workplace.one(
+            "select subject, detail from upload_pipeline.alerts where alert = 'stage_paused'"
+        )
         assert alert["subject"] == "parsed"
         assert "create it, or mount its disk" in alert["detail"]
         away.rename(workplace.objects)

@@ -170,7 +170,7 @@ async def test_a_submission_that_was_never_sent_keeps_no_reservation(
 async def test_a_job_created_without_an_answer_is_found_and_not_created_again(
     employ: Employ,
 ) -> None:
-    async with employ(answered_within=0.3) as worker:
+    async with employ(answered_within=2) as worker:
         jobs = []
         for fault in ("http_5xx_after_create", "reset_after_create", "hang_after_create"):
             worker.cloud.faults = Faults(**{fault: 1.0})  # type: ignore[arg-type]
@@ -193,7 +193,7 @@ async def test_a_job_created_without_an_answer_is_found_and_not_created_again(
 
 
 async def test_a_job_that_was_not_created_is_created_after_the_grace(employ: Employ) -> None:
-    async with employ(answered_within=0.3) as worker:
+    async with employ(answered_within=2) as worker:
         jobs = []
         for fault in ("http_5xx", "reset", "hang"):
             troubles: dict[str, Any] = {fault: 1.0, "operations": ("create",)}
