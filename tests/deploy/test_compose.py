@@ -93,6 +93,15 @@ def test_a_container_of_ours_is_confined(service: str) -> None:
     assert command in getattr(get_command(make_app()), "commands")  # noqa: B009
 
 
+def test_no_container_with_secrets_of_the_environment_is_read_only() -> None:
+    """Compose refuses that: it copies them into the container's file system."""
+    assert all("environment" in secret for secret in FILE["secrets"].values())
+    confined = [
+        name for name, told in SERVICES.items() if "secrets" in told and told.get("read_only")
+    ]
+    assert confined == []
+
+
 @pytest.mark.parametrize("service", PROCESSES)
 def test_a_process_has_time_to_stop(service: str) -> None:
     timeout = load_stop_timeout(service)
@@ -162,7 +171,10 @@ def test_the_logins_are_made_once_and_get_their_new_passwords(
     postgres18: Server, database: str, tmp_path: Path
 ) -> None:
     logins = {"receiver": "ingest", "worker": "worker", "backend": "operator"}
-    assert {f"{login}_password" for login in logins} == {*SERVICES["logins"]["secrets"]}
+    secrets = SERVICES["logins"]["secrets"]
+    assert {f"{login}_password" for login in logins} == {secret["source"] for secret in secrets}
+    user = SERVICES["logins"]["user"].partition(":")[0]
+    assert all(secret["uid"] == user for secret in secrets)
 
     def make(password: str) -> None:
         for login in logins:
