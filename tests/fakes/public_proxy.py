@@ -46,6 +46,8 @@ class PublicProxy:
                 return web.Response(status=413, headers={"Server": "nginx"})
             case "silence":
                 await asyncio.sleep(3600)
+            case "nested":
+                return web.Response(body=b"[" * 2**21, content_type="application/json")
             case "hang up":
                 assert request.transport is not None
                 request.transport.abort()
@@ -79,11 +81,25 @@ class PublicProxy:
                 told = json.loads(said)
                 told["seen"]["bytes"] += 1
                 said = json.dumps(told).encode()
+            if self.fault == "pieces":
+                return await _in_pieces(request, said)
             return web.Response(
                 status=answer.status,
                 body=said,
                 headers={"Content-Type": answer.headers.get("Content-Type", "text/plain")},
             )
+
+
+async def _in_pieces(request: web.Request, said: bytes) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+    answer.enable_chunked_encoding()
+    await answer.prepare(request)
+    for place in range(0, len(said), 100):
+        await answer.write(said[place : place + 100])
+        # So that the reader wakes up for this piece.
+        await asyncio.sleep(0)
+    await answer.write_eof()
+    return answer
 
 
 @asynccontextmanager

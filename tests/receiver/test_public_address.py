@@ -15,6 +15,8 @@ from fakes.public_proxy import PublicProxy, public_proxy
 from hookline.doctor import public_address
 from hookline.doctor.check import Check
 from hookline.doctor.public_address import check_public_address
+from hookline.sending.post import post
+from hookline.sending.webhook import Webhook
 from hookline.settings import Settings
 from support.sender import CLOUD_SECRET, ENVELOPE_SECRET, PUSH_SECRET, Sender, Start
 
@@ -95,6 +97,41 @@ async def test_a_fault_of_a_proxy_is_named(proxy: PublicProxy, fault: str, sente
     assert check.state == "fault"
     assert re.search(sentence, check.sentence), check.sentence
     assert ENVELOPE_SECRET not in check.sentence
+
+
+async def test_a_probe_without_its_query_is_no_event_of_a_described_source(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It reads the fields that the probes of built-in sources have.
+    (tmp_path / "sources.toml").write_text(
+        '[acme]\nsignature_header = "X-Acme"\nstatus = "/status"\n'
+        'parse_job_id = "/parse_job_id"\ncodes = { processing = "parse_started" }\n'
+    )
+    monkeypatch.setenv("HOOKLINE_ACME_SECRETS", "a-secret-of-the-described-sender")
+    sources = str(tmp_path / "sources.toml")
+    async with start(sources=sources) as sender, public_proxy(sender.url) as proxy:
+        values: dict[str, Any] = {"sources": sources}
+        settings = Settings(**values)
+        [check, _] = await check_public_address(settings, proxy.url)
+        assert check.state == "ok"
+        proxy.fault = "query"
+        [check] = await check_public_address(settings, proxy.url)
+        assert "is proven, but a proxy removes the query of its URL" in check.sentence
+        assert sender.deliveries() == []
+
+
+async def test_an_answer_in_pieces_is_read_as_a_whole(proxy: PublicProxy) -> None:
+    proxy.fault = "pieces"
+    checks = await check_public_address(ENVELOPE_ONLY, proxy.url)
+    assert [check.state for check in checks] == ["ok", "ok"]
+
+
+async def test_an_endless_or_deeply_nested_answer_is_bounded(proxy: PublicProxy) -> None:
+    webhook = Webhook("llamaparse", "/webhooks/llamaparse", {}, b"{}")
+    proxy.fault = "nested"
+    answer = await post(proxy.url, webhook, within=10)
+    assert len(answer.body) == 2**20
+    assert answer.told() == {}
 
 
 async def test_a_proxy_that_limits_the_size_is_named_with_a_size_that_arrives(

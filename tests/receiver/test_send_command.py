@@ -138,6 +138,14 @@ async def test_the_curl_command_does_the_same(send: Sending, source: str) -> Non
     assert status_of(send.sender, job) == "parsed"
 
 
+async def test_the_curl_command_quotes_the_url(send: Sending) -> None:
+    done = await send("llamaparse", "--url", "http://127.0.0.1:9/a;b$(c)", "--curl")
+    assert done.returncode == OK
+    url = done.stdout.rpartition(" --data-binary @- ")[2].strip()
+    assert url.startswith("'http://127.0.0.1:9/a;b$(c)/webhooks/llamaparse?")
+    assert url.endswith("'")
+
+
 async def test_a_body_from_a_file_needs_no_database(send: Sending, tmp_path: Path) -> None:
     job = send.sender.new_job()
     body = {"job_id": str(job.job_id), "document_id": str(job.document_id)}

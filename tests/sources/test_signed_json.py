@@ -296,6 +296,7 @@ def _toml(value: Any) -> str:
         ("acme = 1", "is no table"),
         ("[llamacloud]", "needs another name"),
         ("[Acme]", "needs another name"),
+        ("[push]", "HOOKLINE_PUSH_SECRETS has the secrets of a built-in source"),
         ('["../x"]', "needs another name"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shlex
 import sys
 import time
@@ -280,7 +279,8 @@ def _curl(base: str, webhook: Webhook) -> str:
         raise WrongUsage("The body is not text in UTF-8, so that no shell can hold it.") from None
     if webhook.source == _SOURCES[2]:
         say("This URL is a secret: everybody who has it can send a result for the job.")
-    return f"printf %s {body} | curl -sS -i {headers} --data-binary @- {base}{webhook.path}"
+    url = shlex.quote(base + webhook.path)
+    return f"printf %s {body} | curl -sS -i {headers} --data-binary @- {url}"
 
 
 async def _probe(settings: Settings, source: str, base: str, curl: bool, as_json: bool) -> int:
@@ -295,7 +295,7 @@ async def _probe(settings: Settings, source: str, base: str, curl: bool, as_json
     try:
         fault, seconds, _ = await probe_receiver(settings, base, source)
     except NoAnswer as error:
-        say(f"hookline: {error}")
+        say(f"hookline: {printable(str(error))}")
         return AWAY
     if as_json:
         print_json({"source": source, "url": base, "fault": fault, "seconds": seconds})
@@ -305,7 +305,7 @@ async def _probe(settings: Settings, source: str, base: str, curl: bool, as_json
             f" signature, in {seconds * 1000:.0f} ms."
         )
     if fault is not None:
-        say(f"hookline: {fault}")
+        say(f"hookline: {printable(fault)}")
     return OK if fault is None else REFUSED
 
 
@@ -325,9 +325,9 @@ async def _send(
         try:
             answer = await post(base, webhook, within=_TIMEOUT)
         except NoAnswer as error:
-            say(f"hookline: {error}")
+            say(f"hookline: {printable(str(error))}")
             return AWAY
-        told = _object(answer.body)
+        told = answer.told()
         job, events = await _effect(settings, told, about)
         if as_json:
             print_json(_as_json(webhook, answer, told, job, events))
@@ -407,11 +407,3 @@ def _as_json(
         "job_status": job.status if job else None,
         "codes": [event.code for event in events],
     }
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

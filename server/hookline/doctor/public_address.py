@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import time
 from hashlib import sha256
 from typing import Any
@@ -131,7 +130,7 @@ def judge_answer(answer: Answer, base: str, source: str) -> str:
             " follows. Use that address itself, with https:// and without a slash at its end."
         )
     ours = answer.headers.get("Content-Type", "").startswith("application/problem+json")
-    detail = str(_object(answer.body).get("detail", "")) if ours else ""
+    detail = str(answer.told().get("detail", "")) if ours else ""
     if answer.status == 401 and ours:
         if "5 minutes" in detail:
             return f"{said}: the clocks of this machine and of the receiver differ by 5 minutes."
@@ -139,7 +138,8 @@ def judge_answer(answer: Answer, base: str, source: str) -> str:
             f"{said}: the receiver there does not know this secret. Compare {variable_of(source)}"
             " here and there; it may also be another installation."
         )
-    if ours and answer.status == 404 and "unknown job" in detail:
+    # 400: the probe of a described source is no event, which the receiver says after the proof.
+    if ours and (answer.status == 400 or (answer.status == 404 and "unknown job" in detail)):
         return (
             "A signed webhook arrives and is proven, but a proxy removes the query of its URL, so"
             " that a probe cannot tell more."
@@ -197,20 +197,12 @@ async def _check_size(settings: Settings, base: str, allowed: int, source: str) 
 
 def _seen(answer: Answer, key: bytes, token: str) -> dict[str, Any] | None:
     """What the receiver saw, if it proves that it is ours."""
-    found = _object(answer.body)
+    found = answer.told()
     seen = found.get("seen")
     if answer.status != 200 or not isinstance(seen, dict):
         return None
     proof = str(found.get("proof", "")).encode()
     return seen if hmac.compare_digest(proof, probe.seal(key, token, seen).encode()) else None
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _mib(size: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiohttp
 
@@ -44,6 +46,14 @@ class Answer:
     body: bytes = field(repr=False)
     seconds: float
 
+    def told(self) -> dict[str, Any]:
+        """The JSON object in the body. Empty if there is none."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
 
 async def post(base: str, webhook: Webhook, *, within: float) -> Answer:
     """POST a webhook to the receiver at `base`. Raises NoAnswer `within` so many seconds.
@@ -67,12 +77,17 @@ async def post(base: str, webhook: Webhook, *, within: float) -> Answer:
                 ssl=ssl.create_default_context(),
             ) as response,
         ):
-            body = await response.content.read(_MOST)
+            body = bytearray()
+            # read(n) would return what has arrived so far.
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) >= _MOST:
+                    break
             return Answer(
                 response.status,
                 response.reason or "",
                 dict(response.headers),
-                body,
+                bytes(body[:_MOST]),
                 time.perf_counter() - started,
             )
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

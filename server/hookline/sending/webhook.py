@@ -160,16 +160,19 @@ def make_probe(
 
 def _probe_body(source: str, job_id: UUID, size: int) -> bytes:
     """JSON that is not the same bytes once somebody has read it and written it again."""
-    known: dict[str, Any] = (
-        {"event_type": "hookline.probe", "event_id": str(uuid4())}
-        if source == "llamacloud"
-        else {
+    known: dict[str, Any]
+    if source == "llamacloud":
+        known = {"event_type": "hookline.probe", "event_id": str(uuid4())}
+    elif source in EVENTS:
+        known = {
             "job_id": str(job_id),
             "document_id": str(uuid4()),
             "parse_job_id": "hookline-probe",
             "status": "processing",
         }
-    )
+    else:
+        # No event, whatever the description is: a proxy may remove the query that makes it a probe.
+        known = {"hookline_probe": True}
     start = json.dumps(known)[:-1]
     marks = f'{start} ,  "number":1.0,"text" :"\\u00fc ü \\/ <&>","padding":"'.encode()
     return marks + b"." * (size - len(marks) - 2) + b'"}'

@@ -20,12 +20,14 @@ from pydantic import (
 )
 
 from hookline.setting_values import check_length, split_at_commas, standard_key
-from hookline.settings import ConfigurationError
+from hookline.settings import ConfigurationError, Settings
 from hookline.sources.signed_json import Description
 
 __all__ = ["Sender", "read_senders", "secrets_variable"]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+# A source called `push` would take the secrets of llamaparse_push.
+_VARIABLES_OF_OTHERS: Final = frozenset(str(one.alias) for one in Settings.model_fields.values())
 _PLACEHOLDERS: Final = frozenset({"body", "id", "timestamp"})
 
 
@@ -150,6 +152,10 @@ def read_senders(text: str, taken: frozenset[str]) -> Mapping[str, Sender]:
             raise ConfigurationError(
                 f"{where} needs another name: one that no other source has, of lower-case letters,"
                 " digits and underscores."
+            )
+        if (variable := secrets_variable(name)) in _VARIABLES_OF_OTHERS:
+            raise ConfigurationError(
+                f"{where} needs another name: {variable} has the secrets of a built-in source."
             )
         if not isinstance(table, dict):
             raise ConfigurationError(f"{where} is no table: write [{name}] above its fields.")

@@ -115,6 +115,6 @@ def _seconds_until(retry_after: str, now: float) -> float | None:
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
