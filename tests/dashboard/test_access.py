@@ -114,6 +114,13 @@ async def test_a_made_up_cookie_is_no_session(guarded: str, cookie: str) -> None
     assert status == 303
 
 
+async def test_a_cookie_that_is_no_utf_8_is_no_session() -> None:
+    sessions = Sessions()
+    encoded = sessions.cookie(sessions.begin("Alice")).partition(".")[0]
+    assert sessions.read(f"{encoded}.\udcff") is None
+    assert sessions.read("\udcff.") is None
+
+
 async def test_a_form_needs_the_token_of_its_own_session(visitor: Visitor, jobs: Jobs) -> None:
     await visitor.log_in()
     job_id = jobs.fail()
@@ -286,6 +293,32 @@ async def test_a_proxy_names_the_person_and_nobody_else_does(
         assert (await Visitor(http, url).get("/", **{"X-User": "alice"}))[0] == 403
 
 
+async def test_a_link_on_another_site_keeps_the_session_behind_a_proxy(
+    place: str, postgres18: Server
+) -> None:
+    login = postgres18.login(place, "operator")
+    linked = {"X-User": "alice", "Sec-Fetch-Site": "cross-site"}
+    async with (
+        running_dashboard(
+            login, dashboard_user_header="X-User", dashboard_proxies="127.0.0.1"
+        ) as url,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
+    ):
+        visitor = Visitor(http, url)
+        # Without the cookie, which is SameSite=Strict.
+        status, text, headers = await visitor.get("/jobs", **linked)
+        assert status == 200
+        assert 'content="0;url=/dashboard/jobs"' in text
+        assert "Set-Cookie" not in headers
+        assert (await visitor.get("/static/none", **linked))[0] == 404
+        assert (await visitor.get("/", **{**linked, "X-User": " "}))[0] == 403
+        _, _, headers = await visitor.get("/jobs", **{"X-User": "alice"})
+        assert "Set-Cookie" in headers
+        _, text, headers = await visitor.get("/jobs", **linked)
+        assert "url=" not in text
+        assert "Set-Cookie" not in headers
+
+
 async def test_it_lives_below_a_path_behind_a_proxy(
     place: str, postgres18: Server, jobs: Jobs
 ) -> None:
@@ -325,6 +358,23 @@ async def test_a_login_in_reader_only_shows(place: str, postgres18: Server, jobs
         status, text, _ = await visitor.post("/actions", form)
         assert status == 403
         assert "hookline_operator" in text
+
+
+@pytest.mark.parametrize("path", ["/stages/uploaded/pause", "/stages/uploaded/resume"])
+async def test_a_login_in_reader_only_pauses_no_stage(
+    place: str, postgres18: Server, path: str
+) -> None:
+    login = postgres18.login(place, "reader")
+    async with (
+        running_dashboard(login, dashboard_password=PASSWORD) as url,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
+    ):
+        visitor = Visitor(http, url)
+        await visitor.log_in()
+        form = {"form_token": await visitor.token("/jobs"), "length": "1h", "reason": "why"}
+        status, text, _ = await visitor.post(path, form)
+        assert status == 403
+        assert "grant hookline_operator to" in text
 
 
 async def test_wrong_passwords_are_limited(place: str, postgres18: Server) -> None:
@@ -402,6 +452,45 @@ async def test_a_page_that_takes_too_long_is_cancelled_and_says_so(
     assert status == 503
     assert "more than 2 s" in text
     assert headers["X-Correlation-Id"] in text
+
+
+async def test_only_what_may_succeed_later_is_to_be_tried_again(postgres18: Server) -> None:
+    with postgres18.create(template=postgres18.template) as place:
+        async with (
+            running_dashboard(postgres18.login(place, "reader")) as url,
+            aiohttp.ClientSession() as http,
+        ):
+            visitor = Visitor(http, url)
+            for change, expected in (
+                ("revoke select on upload_pipeline.statuses from hookline_reader", 403),
+                ("alter table upload_pipeline.statuses rename to gone", 500),
+            ):
+                with psycopg.connect(place) as connection:
+                    connection.execute(change.encode())
+                status, text, headers = await visitor.get("/jobs")
+                assert status == expected, text
+                assert "Retry-After" not in headers
+                assert headers["X-Correlation-Id"] in text
+
+
+async def test_a_form_that_breaks_off_is_refused(visitor: Visitor) -> None:
+    await visitor.log_in()
+    cookies = visitor.http.cookie_jar.filter_cookies(URL(visitor.url))
+    address = URL(visitor.url)
+    head = (
+        f"POST /dashboard/actions HTTP/1.1\r\nHost: {address.authority}\r\n"
+        f"Cookie: {'; '.join(f'{name}={one.value}' for name, one in cookies.items())}\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n"
+        "Expect: 100-continue\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(head.encode())
+    assert b" 100 " in await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"3\r\na=b\r\nno length\r\n")
+    answer = await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+    assert b" 400 " in answer
+    assert b"The form did not arrive" in answer
 
 
 async def test_a_database_that_is_away_is_a_page_that_says_so(postgres18: Server) -> None:

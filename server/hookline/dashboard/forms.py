@@ -22,7 +22,7 @@ _READ_TIMEOUT = 10.0
 
 
 async def read_form(request: web.Request) -> MultiDict[str]:
-    """The fields of a POST. Raises Refused: 408, 413, 415, or 400 if it is not a form."""
+    """The fields of a POST. Raises Refused: 408, 413, 415, or 400 if no form arrived."""
     if request.content_type != "application/x-www-form-urlencoded":
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "This is not a form of the dashboard.")
     try:
@@ -40,6 +40,8 @@ async def read_form(request: web.Request) -> MultiDict[str]:
         raise Refused(
             HTTPStatus.REQUEST_TIMEOUT, "The form did not arrive in time: send it again."
         ) from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise Refused(HTTPStatus.BAD_REQUEST, "The form did not arrive: send it again.") from None
     try:
         fields = parse_qsl(
             body.decode("ascii"),

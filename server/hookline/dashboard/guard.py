@@ -27,7 +27,7 @@ from hookline.dashboard.site import (
     redirect,
     url,
 )
-from hookline.postgres.errors import DatabaseError, Unavailable
+from hookline.postgres.errors import DatabaseError, InvalidArgument, Unavailable
 
 __all__ = ["FORM", "answer_errors", "control_access", "forget_session", "give_session"]
 
@@ -53,6 +53,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+# SQLSTATE insufficient_privilege.
+_NO_RIGHT: Final = "42501"
 _PAGES_FOR_ALL = ("/login", "/static/")
 
 
@@ -114,12 +116,13 @@ async def control_access(request: web.Request, handler: Handler) -> web.StreamRe
             )
     elif not (visitor.may_look or is_for_all):
         return _ask_for_login(request)
+    is_new = site.access.mode == "header" and _session_of(request) is None
+    # Its new session would replace the one whose cookie did not come, and end the forms of other
+    # tabs.
+    if is_new and not is_for_all and _lacks_cookie(request):
+        return page(request, "reopen.html", {"title": "Opening"})
     response = await handler(request)
-    if (
-        site.access.mode == "header"
-        and visitor.session is not None
-        and _session_of(request) is None
-    ):
+    if is_new and visitor.session is not None:
         give_session(request, response, visitor.session)
     return response
 
@@ -216,13 +219,19 @@ def _ask_for_login(request: web.Request) -> web.Response:
             HTTPStatus.FORBIDDEN,
             "The proxy did not say who you are: open the dashboard through it, and log in there.",
         )
-    # A link on another site opens the page without its SameSite=Strict cookie. Opened again by the
-    # page itself, the request has it.
-    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+    if _lacks_cookie(request):
         return page(request, "reopen.html", {"title": "Opening"})
     place = request.path_qs.removeprefix(request.app[SITE].access.base)
     target = url(request, "/login", next=place if place != "/" else None)
     return redirect(request, target.removeprefix(request.app[SITE].access.base))
+
+
+def _lacks_cookie(request: web.Request) -> bool:
+    """Whether a link on another site opened the page, so without its SameSite=Strict cookie.
+
+    Opened again by the page itself, the request has it.
+    """
+    return request.headers.get("Sec-Fetch-Site") == "cross-site"
 
 
 def _of_http(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
@@ -238,6 +247,7 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.StreamRespon
 
 
 def _of_database(request: web.Request, error: DatabaseError) -> web.Response:
+    status = HTTPStatus.SERVICE_UNAVAILABLE
     if is_timeout(error):
         sentence = (
             f"Postgres needed more than {STATEMENT_TIMEOUT:g} s for this page, so it was cancelled:"
@@ -245,16 +255,22 @@ def _of_database(request: web.Request, error: DatabaseError) -> web.Response:
         )
     elif isinstance(error, Unavailable):
         sentence = f"Postgres does not answer: {error}. Try again in a few seconds."
+    elif isinstance(error, InvalidArgument):
+        status, sentence = HTTPStatus.BAD_REQUEST, f"Postgres refused: {error}."
+    elif error.sqlstate == _NO_RIGHT:
+        status = HTTPStatus.FORBIDDEN
+        sentence = f"The dashboard's login lacks a right: {error}."
     else:
-        sentence = f"Postgres refused: {error}."
+        status, sentence = HTTPStatus.INTERNAL_SERVER_ERROR, f"Postgres refused: {error}."
     log.warning(
-        "page_unavailable",
+        "page_unavailable" if isinstance(error, Unavailable) else "page_refused",
         error=type(error).__name__,
         sqlstate=error.sqlstate,
         correlation_id=request[CORRELATION_ID],
     )
-    response = _error_page(request, HTTPStatus.SERVICE_UNAVAILABLE, sentence)
-    response.headers["Retry-After"] = "5"
+    response = _error_page(request, status, sentence)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "5"
     return response
 
 

@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from datetime import datetime
+from http import HTTPStatus
 from typing import Final, TypeVar
 
 import psycopg
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from hookline.dashboard.errors import Refused
 from hookline.postgres.pool import transaction
 
 __all__ = ["STATEMENT_TIMEOUT", "Reader", "is_timeout", "reading"]
@@ -52,6 +54,15 @@ class Reader:
         self._connection = connection
         self.now = now
         self.is_operator = is_operator
+
+    def require_operator(self) -> None:
+        """Raise Refused (403) if the dashboard's login may not act."""
+        if not self.is_operator:
+            raise Refused(
+                HTTPStatus.FORBIDDEN,
+                "The dashboard's login is not in hookline_operator, so nobody can act here: as an"
+                " administrator, run `grant hookline_operator to` that login.",
+            )
 
     async def select(self, kind: type[Row], query: str, **values: object) -> Sequence[Row]:
         """The rows of a query, each as a `kind`, whose fields are the columns."""

@@ -61,9 +61,11 @@ class Sessions:
         encoded, _, signature = cookie.partition(".")
         try:
             text = base64.urlsafe_b64decode(encoded.encode())
+            # A byte that is no UTF-8 arrives as a surrogate, which cannot be encoded.
+            given = signature.encode()
         except (binascii.Error, ValueError):
             return None
-        if not hmac.compare_digest(signature.encode(), self._sign("session", text).encode()):
+        if not hmac.compare_digest(given, self._sign("session", text).encode()):
             return None
         session = Session(*json.loads(text))
         is_over = session.until <= self._now() or session.id in self._ended

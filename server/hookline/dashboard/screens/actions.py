@@ -15,7 +15,7 @@ from hookline.dashboard.job_filter import JobFilter
 from hookline.dashboard.job_search import find_jobs
 from hookline.dashboard.operations import ACTIONS, MOST_JOBS, Action, Operation
 from hookline.dashboard.queries import Queries
-from hookline.dashboard.reading import Reader, reading
+from hookline.dashboard.reading import reading
 from hookline.dashboard.site import OPERATIONS, SITE, VISITOR, page, redirect
 
 __all__ = ["routes"]
@@ -31,7 +31,7 @@ async def preview(request: web.Request) -> web.Response:
     form = request[FORM]
     action = _action_of(form.get("action", ""))
     async with reading(request.app[SITE].pool) as reader:
-        _require_operator(reader)
+        reader.require_operator()
         queries = Queries(reader)
         statuses = await queries.statuses()
         if form.get("scope") == "all":
@@ -83,7 +83,7 @@ async def act(request: web.Request) -> web.Response:
     if not targets or (action == "erase" and len(targets) != 1):
         raise Refused(HTTPStatus.BAD_REQUEST, "No job was chosen.")
     async with reading(request.app[SITE].pool) as reader:
-        _require_operator(reader)
+        reader.require_operator()
         if action == "erase":
             job = await Queries(reader).job(targets[0])
             if job is None:
@@ -145,12 +145,3 @@ def _targets_of(texts: list[str]) -> list[UUID]:
 def _back_of(text: str) -> str:
     """The page to return to, below the base path: it is appended to that path."""
     return text if text.startswith("/") and text.isascii() and text.isprintable() else "/jobs"
-
-
-def _require_operator(reader: Reader) -> None:
-    if not reader.is_operator:
-        raise Refused(
-            HTTPStatus.FORBIDDEN,
-            "The dashboard's login is not in hookline_operator, so nobody can act here: as an"
-            " administrator, run `grant hookline_operator to` that login.",
-        )

@@ -72,6 +72,7 @@ async def pause(request: web.Request) -> web.Response:
     site = request.app[SITE]
     form = request[FORM]
     status = request.match_info["status"]
+    await _require_stage(request)
     length = _LENGTHS.get(form.get("length", ""))
     reason = " ".join(form.get("reason", "").split())
     if length is None:
@@ -80,7 +81,6 @@ async def pause(request: web.Request) -> web.Response:
         return await _stage_page(
             request, fault=f"Write why, in 1 to {_LONGEST_REASON} characters.", reason=reason
         )
-    await _require_stage(request)
     person = request[VISITOR].name
     # The login is that of all persons, so the name stands before the reason.
     until = await site.engine.pause_stage(status, length[1], f"{person}: {reason}")
@@ -99,7 +99,9 @@ async def resume(request: web.Request) -> web.Response:
 
 
 async def _require_stage(request: web.Request) -> None:
+    """Refuse who may not act on stages, then a status that is none."""
     async with reading(request.app[SITE].pool) as reader:
+        reader.require_operator()
         _stage_of(request, await Queries(reader).statuses())
 
 
