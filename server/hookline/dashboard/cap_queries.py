@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import LiteralString
 from uuid import UUID
 
 from hookline.dashboard.reading import Reader
+from hookline.postgres.records import CreditStatus
 
-__all__ = ["Cap", "CapQueries"]
+__all__ = ["CapQueries"]
 
 _COLUMNS: LiteralString = (
     "select scope, owner_id, period, credits, used, remaining, starts_at, resets_at"
     " from upload_pipeline.credit_status"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Cap:
-    """A row of credit_status. A cap of Infinity exempts its owner from the cap for each owner."""
-
-    scope: str
-    owner_id: UUID | None
-    period: str
-    credits: Decimal
-    used: Decimal
-    remaining: Decimal
-    starts_at: datetime
-    resets_at: datetime
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether it limits anything."""
-        return self.credits.is_finite()
 
 
 class CapQueries:
@@ -44,17 +23,17 @@ class CapQueries:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    async def common(self) -> Sequence[Cap]:
+    async def common(self) -> Sequence[CreditStatus]:
         """The caps of all owners together, and the amounts that each owner may spend."""
         return await self._reader.select(
-            Cap,
+            CreditStatus,
             _COLUMNS + " where scope in ('all', 'each') and owner_id is null"
             " order by scope, array_position(array['hour', 'day', 'month'], period)",
         )
 
     async def of_owners(
         self, *, owner_id: UUID | None, after: UUID | None, limit: int
-    ) -> Sequence[Cap]:
+    ) -> Sequence[CreditStatus]:
         """The caps of owners in the order of their ids: of one, or of those after `after`."""
         clause: LiteralString = " where owner_id is not null"
         if owner_id is not None:
@@ -66,7 +45,7 @@ class CapQueries:
             cap
             for one in ("each", "owner")
             for cap in await self._reader.select(
-                Cap,
+                CreditStatus,
                 _COLUMNS + clause + " and scope = %(scope)s order by owner_id, period"
                 " limit %(limit)s",
                 owner_id=owner_id,

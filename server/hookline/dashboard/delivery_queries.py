@@ -38,19 +38,9 @@ class DeliveryPage:
 
 
 @dataclass(frozen=True, slots=True)
-class FullDelivery:
+class FullDelivery(Delivery):
     """One delivery with what it says, without content."""
 
-    source: str
-    delivery_id: str
-    outcome: str
-    event_type: str
-    code: str | None
-    job_id: UUID | None
-    parse_job_id: str | None
-    times_seen: int
-    first_seen: datetime
-    last_seen: datetime
     body_sha256: str
     payload: dict[str, Any]
     correlation_id: str | None
