@@ -32,7 +32,8 @@ from support.servers import ROOT
 Done = subprocess.CompletedProcess[str]
 
 _TIMEOUT = 60
-_READ_AT_START = re.compile("PYTHON|LC_|LANG|TZ|LD_|HOME$").match
+# Variables that Python and its libraries read once, as they are imported.
+_READ_AT_START = re.compile("PYTHON|LC_|LANG|TZ|LD_|SSLKEYLOGFILE|HOME$").match
 
 
 @cache
