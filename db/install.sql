@@ -190,6 +190,7 @@ begin;
 \ir views/delivery_activity.sql
 \ir views/stored_objects.sql
 \ir views/credit_status.sql
+\ir views/job_costs.sql
 \ir views/alerts.sql
 
 -- What receivers and workers show to Prometheus, from these views

@@ -3,6 +3,7 @@ create table upload_pipeline.credit_reservations (
   attempt integer not null,
   ordinal integer not null,
   owner_id uuid,
+  provider text not null,
   reserved numeric not null,
   billed numeric,
   reserved_at timestamptz not null,
@@ -10,6 +11,7 @@ create table upload_pipeline.credit_reservations (
   check_after timestamptz,
   constraint credit_reservations_pkey primary key (job_id, attempt, ordinal),
   constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint credits_are_between_0_and_1e12 check (reserved between 0 and 1e12 and billed between 0 and 1e12),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
   constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null)),
@@ -35,6 +37,8 @@ comment on table upload_pipeline.credit_reservations is
   'foreign key to the job, because what was spent stays spent when a document is erased. purge deletes old rows.';
 comment on column upload_pipeline.credit_reservations.ordinal is 'Numbers the reservations of an attempt from 1.';
 comment on column upload_pipeline.credit_reservations.owner_id is 'Null: the owner was erased.';
+comment on column upload_pipeline.credit_reservations.provider is
+  'To whom the attempt was submitted. The credits are of its unit.';
 comment on column upload_pipeline.credit_reservations.reserved_at is
   'The time at which it counts in a cap. It is before the last call that may have submitted the job: while the row '
   'is open, the provider may know the job.';

@@ -12,7 +12,7 @@ with clock as materialized (
     from clock
     join upload_pipeline.statuses as s on s.paused_until > clock.now
   union all
-  select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at, null,
+  select 'credits_spent', format('%s: %s', c.provider, coalesce(c.owner_id::text, 'all owners')), c.starts_at, null,
          format(
            '%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period,
            upload_pipeline.in_utc(c.resets_at)
@@ -21,7 +21,7 @@ with clock as materialized (
    where c.used >= 0.9 * c.credits
      and c.scope <> 'each'
   union all
-  select 'credits_spent', 'each owner', min(c.starts_at), count(*),
+  select 'credits_spent', format('%s: each owner', c.provider), min(c.starts_at), count(*),
          format(
            '%s owners have used nine tenths of the %s credits a %s that each may spend', count(*), c.credits, c.period
          )
@@ -29,7 +29,7 @@ with clock as materialized (
    where c.used >= 0.9 * c.credits
      and c.scope = 'each'
      and c.owner_id is not null
-   group by c.credits, c.period
+   group by c.provider, c.credits, c.period
   union all
   select 'stage_incomplete', s.status, null, null,
          format(

@@ -1,5 +1,6 @@
 create or replace view upload_pipeline.credit_status as
-select cap.scope,
+select cap.provider,
+       cap.scope,
        cap.owner_id,
        cap.period,
        cap.credits,
@@ -8,7 +9,8 @@ select cap.scope,
        cap.starts_at,
        (cap.starts_at at time zone 'UTC' + ('1 ' || cap.period)::interval) at time zone 'UTC' as resets_at
   from (
-    select c.scope,
+    select c.provider,
+           c.scope,
            c.owner_id,
            c.period,
            c.credits,

@@ -1164,13 +1164,15 @@ grant select on upload_pipeline.status_counts to hookline_reader;
 
 -- db/tables/credit_caps.sql
 create table upload_pipeline.credit_caps (
+  provider text not null,
   scope text not null,
   owner_id uuid,
   period text not null,
   credits numeric not null,
   used numeric not null default 0,
   starts_at timestamptz not null,
-  constraint one_cap_a_scope_owner_and_period unique nulls not distinct (scope, owner_id, period),
+  constraint one_cap_a_scope_owner_period_and_provider unique nulls not distinct (scope, owner_id, period, provider),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint scope_is_all_each_or_owner check (
     scope = 'all' and owner_id is null or scope = 'each' or scope = 'owner' and owner_id is not null
   ),
@@ -1186,12 +1188,14 @@ create table upload_pipeline.credit_caps (
 with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 comment on table upload_pipeline.credit_caps is
-  'How many of the provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent '
-  'is kept here, so that a reservation costs the same however long the history is.';
+  'How many of a provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent is kept '
+  'here, so that a reservation costs the same however long the history is.';
+comment on column upload_pipeline.credit_caps.provider is
+  'Whose credits they are. Each provider has a unit of its own, so sums never mix providers.';
 comment on column upload_pipeline.credit_caps.scope is
-  'all: all owners together. owner: this owner. each: every owner who has no cap of their own for this period; the '
-  'row without owner_id holds the amount, and each owner who reserves gets a row with that amount and a sum of '
-  'their own.';
+  'all: all owners together. owner: this owner. each: every owner who has no cap of their own for this period and '
+  'provider; the row without owner_id holds the amount, and each owner who reserves gets a row with that amount and a '
+  'sum of their own.';
 comment on column upload_pipeline.credit_caps.owner_id is
   'Null: all owners together, or the amount for each owner.';
 comment on column upload_pipeline.credit_caps.used is
@@ -1208,6 +1212,7 @@ create table upload_pipeline.credit_reservations (
   attempt integer not null,
   ordinal integer not null,
   owner_id uuid,
+  provider text not null,
   reserved numeric not null,
   billed numeric,
   reserved_at timestamptz not null,
@@ -1215,6 +1220,7 @@ create table upload_pipeline.credit_reservations (
   check_after timestamptz,
   constraint credit_reservations_pkey primary key (job_id, attempt, ordinal),
   constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint credits_are_between_0_and_1e12 check (reserved between 0 and 1e12 and billed between 0 and 1e12),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
   constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null)),
@@ -1240,6 +1246,8 @@ comment on table upload_pipeline.credit_reservations is
   'foreign key to the job, because what was spent stays spent when a document is erased. purge deletes old rows.';
 comment on column upload_pipeline.credit_reservations.ordinal is 'Numbers the reservations of an attempt from 1.';
 comment on column upload_pipeline.credit_reservations.owner_id is 'Null: the owner was erased.';
+comment on column upload_pipeline.credit_reservations.provider is
+  'To whom the attempt was submitted. The credits are of its unit.';
 comment on column upload_pipeline.credit_reservations.reserved_at is
   'The time at which it counts in a cap. It is before the last call that may have submitted the job: while the row '
   'is open, the provider may know the job.';
@@ -3392,7 +3400,7 @@ revoke all on function upload_pipeline.check_credits_argument(numeric) from publ
 -- db/functions/internal/credit/sum_credits.sql
 -- Changes nothing.
 -- Locks: none. Calls: none.
-create or replace function upload_pipeline.sum_credits(owner_id uuid, since timestamptz)
+create or replace function upload_pipeline.sum_credits(owner_id uuid, provider text, since timestamptz)
 returns numeric
 language sql
 stable
@@ -3401,20 +3409,22 @@ as $$
   select coalesce(sum(coalesce(r.billed, r.reserved)), 0)
     from upload_pipeline.credit_reservations as r
    where r.reserved_at >= sum_credits.since
+     and r.provider = sum_credits.provider
      and (sum_credits.owner_id is null or r.owner_id = sum_credits.owner_id);
 $$;
 
-comment on function upload_pipeline.sum_credits(uuid, timestamptz) is
-  'The credits that were billed, or are still reserved, since a time: of one owner, or of all if owner_id is null.';
+comment on function upload_pipeline.sum_credits(uuid, text, timestamptz) is
+  'The credits of a provider that were billed, or are still reserved, since a time: of one owner, or of all if owner_id '
+  'is null.';
 
-revoke all on function upload_pipeline.sum_credits(uuid, timestamptz) from public;
+revoke all on function upload_pipeline.sum_credits(uuid, text, timestamptz) from public;
 
 -- db/functions/internal/credit/copy_default_caps.sql
--- Inserts missing rows of credit_caps: an owner who has no cap of their own gets a row for the cap that is set for
--- each owner. Its sum starts with what the owner spent in the current window. No reservation may be written at the
+-- Inserts missing rows of credit_caps: an owner who has no cap of their own for a provider gets a row for the cap that
+-- is set for each owner. Its sum starts with what the owner spent in the current window. No reservation may be written at the
 -- same time, or the sum could miss it.
 -- Locks: reservation (the whole table, if a row is missing), cap. Calls: clock, sum_credits.
-create or replace function upload_pipeline.copy_default_caps(owner_id uuid)
+create or replace function upload_pipeline.copy_default_caps(owner_id uuid, provider text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -3425,11 +3435,13 @@ begin
       from upload_pipeline.credit_caps as d
      where d.scope = 'each'
        and d.owner_id is null
+       and d.provider = copy_default_caps.provider
        and not exists (
          select
            from upload_pipeline.credit_caps as c
           where c.owner_id = copy_default_caps.owner_id
             and c.period = d.period
+            and c.provider = d.provider
        )
   ) then
     return;
@@ -3437,28 +3449,30 @@ begin
 
   lock table upload_pipeline.credit_reservations in share row exclusive mode;
 
-  insert into upload_pipeline.credit_caps (scope, owner_id, period, credits, used, starts_at)
-  select 'each', copy_default_caps.owner_id, d.period, d.credits,
-         upload_pipeline.sum_credits(copy_default_caps.owner_id, w.starts_at), w.starts_at
+  insert into upload_pipeline.credit_caps (provider, scope, owner_id, period, credits, used, starts_at)
+  select d.provider, 'each', copy_default_caps.owner_id, d.period, d.credits,
+         upload_pipeline.sum_credits(copy_default_caps.owner_id, d.provider, w.starts_at), w.starts_at
     from upload_pipeline.credit_caps as d
     cross join lateral (select date_trunc(d.period, upload_pipeline.clock(), 'UTC') as starts_at) as w
    where d.scope = 'each'
      and d.owner_id is null
+     and d.provider = copy_default_caps.provider
      and not exists (
        select
          from upload_pipeline.credit_caps as c
         where c.owner_id = copy_default_caps.owner_id
           and c.period = d.period
+          and c.provider = d.provider
      )
-  on conflict on constraint one_cap_a_scope_owner_and_period do nothing;
+  on conflict on constraint one_cap_a_scope_owner_period_and_provider do nothing;
 end;
 $$;
 
-comment on function upload_pipeline.copy_default_caps(uuid) is
-  'Gives this owner a row for each cap that is set for every owner, unless they have a cap of their own for that '
-  'period.';
+comment on function upload_pipeline.copy_default_caps(uuid, text) is
+  'Gives this owner a row for each cap of a provider that is set for every owner, unless they have a cap of their own '
+  'for that period.';
 
-revoke all on function upload_pipeline.copy_default_caps(uuid) from public;
+revoke all on function upload_pipeline.copy_default_caps(uuid, text) from public;
 
 -- db/functions/internal/credit/charge_caps.sql
 -- Adds to the sums of the caps. It locks the caps first and reads the clock then: a caller that waited for a cap over
@@ -3467,6 +3481,7 @@ revoke all on function upload_pipeline.copy_default_caps(uuid) from public;
 -- Locks: cap (the caps of all owners first). Calls: clock, in_utc.
 create or replace function upload_pipeline.charge_caps(
   owner_id uuid,
+  provider text,
   credits numeric,
   reserved_at timestamptz default null
 )
@@ -3478,8 +3493,8 @@ declare
   v_caps upload_pipeline.credit_caps[] := array(
     select c
       from upload_pipeline.credit_caps as c
-     where c.scope = 'all'
-        or c.owner_id = charge_caps.owner_id
+     where c.provider = charge_caps.provider
+       and (c.scope = 'all' or c.owner_id = charge_caps.owner_id)
      order by c.owner_id nulls first, c.period
        for no key update
   );
@@ -3500,7 +3515,8 @@ begin
     v_used := case when v_cap.starts_at = v_starts_at then v_cap.used else 0 end;
 
     if charge_caps.reserved_at is null and v_used + charge_caps.credits > v_cap.credits then
-      raise exception '% credits would exceed the cap of % a %', charge_caps.credits, v_cap.credits, v_cap.period
+      raise exception '% credits of % would exceed the cap of % a %', charge_caps.credits, v_cap.provider, v_cap.credits,
+        v_cap.period
         using errcode = 'UP005',
               detail = format(
                 'Left for %s: %s until %s.', coalesce('owner ' || v_cap.owner_id, 'all owners'),
@@ -3517,19 +3533,20 @@ begin
            starts_at = v_starts_at
      where c.scope = v_cap.scope
        and c.owner_id is not distinct from v_cap.owner_id
-       and c.period = v_cap.period;
+       and c.period = v_cap.period
+       and c.provider = v_cap.provider;
   end loop;
 
   return v_at;
 end;
 $$;
 
-comment on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) is
-  'Adds credits to the caps of an owner and to those of all owners, and answers the time at which they count. If '
-  'reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was charged at '
-  'that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
+comment on function upload_pipeline.charge_caps(uuid, text, numeric, timestamptz) is
+  'Adds credits of a provider to the caps of an owner and to those of all owners, and answers the time at which they '
+  'count. If reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was charged '
+  'at that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
 
-revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) from public;
+revoke all on function upload_pipeline.charge_caps(uuid, text, numeric, timestamptz) from public;
 
 -- Functions of hookline_ingest, for the receiver
 
@@ -5126,7 +5143,8 @@ create or replace function upload_pipeline.reserve_credits(
   job_id uuid,
   lease_token uuid,
   credits numeric,
-  again boolean default false
+  again boolean default false,
+  provider text default 'llamacloud'
 )
 returns table (outcome upload_pipeline.outcome, attempt integer, reserved numeric, reserved_at timestamptz)
 language plpgsql
@@ -5141,11 +5159,17 @@ declare
   v_at timestamptz;
 begin
   perform upload_pipeline.check_credits_argument(credits);
+  if reserve_credits.provider is null or reserve_credits.provider !~ '^[a-z][a-z0-9_]{0,62}$' then
+    raise exception 'no provider is named %', coalesce(quote_literal(left(provider, 100)), 'null')
+      using errcode = 'UP006',
+            detail = 'provider is a word in lower case.',
+            hint = 'Pass the name of the provider whose credits these are, as record_submission takes it.';
+  end if;
 
   select d.owner_id into v_owner_id
     from upload_pipeline.documents as d
    where d.document_id = v_job.document_id;
-  perform upload_pipeline.copy_default_caps(v_owner_id);
+  perform upload_pipeline.copy_default_caps(v_owner_id, provider);
   lock table upload_pipeline.credit_reservations in row exclusive mode;
 
   select r.* into v_open
@@ -5162,8 +5186,8 @@ begin
 
   if v_open.job_id is not null then
     -- The submission happens now, so its charge moves into the current window.
-    perform upload_pipeline.charge_caps(v_owner_id, -v_open.reserved, v_open.reserved_at);
-    v_at := upload_pipeline.charge_caps(v_owner_id, v_open.reserved);
+    perform upload_pipeline.charge_caps(v_owner_id, v_open.provider, -v_open.reserved, v_open.reserved_at);
+    v_at := upload_pipeline.charge_caps(v_owner_id, v_open.provider, v_open.reserved);
 
     update upload_pipeline.credit_reservations as r
        set reserved_at = v_at,
@@ -5172,13 +5196,13 @@ begin
        and r.attempt = v_open.attempt
        and r.ordinal = v_open.ordinal;
   else
-    v_at := upload_pipeline.charge_caps(v_owner_id, credits);
+    v_at := upload_pipeline.charge_caps(v_owner_id, provider, credits);
 
     insert into upload_pipeline.credit_reservations (
-      job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after
+      job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after
     )
-    select v_job.job_id, v_job.attempt, coalesce(max(r.ordinal), 0) + 1, v_owner_id, credits, v_at,
-           v_at + interval '10 minutes'
+    select v_job.job_id, v_job.attempt, coalesce(max(r.ordinal), 0) + 1, v_owner_id,
+           reserve_credits.provider, credits, v_at, v_at + interval '10 minutes'
       from upload_pipeline.credit_reservations as r
      where r.job_id = v_job.job_id
        and r.attempt = v_job.attempt;
@@ -5188,15 +5212,15 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) is
-  'Call it before submitting: it reserves what a submission of the job''s attempt may cost. Outcomes: applied; '
-  'duplicate (an earlier try made a reservation at reserved_at, and it is still open: look for the job at the '
-  'provider first, and if it is not there, call once more with again => true, which moves the same reservation '
-  'into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, UP003, '
-  'UP005, UP006; 55P03 after waiting 2 s for a lock.';
+comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) is
+  'Call it before submitting: it reserves what a submission of the job''s attempt may cost, in credits of the '
+  'provider. Outcomes: applied; duplicate (an earlier try made a reservation at reserved_at, and it is still open: look '
+  'for the job at the provider first, and if it is not there, call once more with again => true, which moves the same '
+  'reservation into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, '
+  'UP003, UP005, UP006; 55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) from public;
-grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) to hookline_worker;
+revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) from public;
+grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) to hookline_worker;
 
 -- db/functions/worker/settle_credits.sql
 -- Closes a reservation and corrects the caps. No lease is needed: the bill may come long after the work. But a caller
@@ -5259,7 +5283,9 @@ begin
      and r.attempt = v_open.attempt
      and r.ordinal = v_open.ordinal;
 
-  perform upload_pipeline.charge_caps(v_open.owner_id, credits - v_open.reserved, v_open.reserved_at);
+  perform upload_pipeline.charge_caps(
+    v_open.owner_id, v_open.provider, credits - v_open.reserved, v_open.reserved_at
+  );
 
   return 'applied';
 end;
@@ -5279,10 +5305,11 @@ grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric,
 -- Moves check_after of the reservations that it claims. A job may have been purged, and its provider ids with it;
 -- then nobody can be asked.
 -- Locks: reservation (skip locked). Calls: check_isolation, clock.
-create or replace function upload_pipeline.claim_reservations(batch integer default 50)
+create or replace function upload_pipeline.claim_reservations(batch integer default 50, providers text[] default null)
 returns table (
   job_id uuid,
   attempt integer,
+  provider text,
   reserved numeric,
   reserved_at timestamptz,
   parse_job_ids text[],
@@ -5300,6 +5327,7 @@ as $$
       from upload_pipeline.credit_reservations as r
      where r.settled_at is null
        and r.check_after <= (select upload_pipeline.clock())
+       and (claim_reservations.providers is null or r.provider = any (claim_reservations.providers))
      order by r.check_after
      limit least(greatest(coalesce(claim_reservations.batch, 1), 1), 1000)
        for no key update skip locked
@@ -5310,9 +5338,9 @@ as $$
      where r.job_id = due.job_id
        and r.attempt = due.attempt
        and r.ordinal = due.ordinal
-    returning r.job_id, r.attempt, r.reserved, r.reserved_at
+    returning r.job_id, r.attempt, r.provider, r.reserved, r.reserved_at
   )
-  select c.job_id, c.attempt, c.reserved, c.reserved_at, ids.unpaid, ids.paid
+  select c.job_id, c.attempt, c.provider, c.reserved, c.reserved_at, ids.unpaid, ids.paid
     from claimed as c
     cross join lateral (
       select coalesce(array_agg(p.parse_job_id) filter (where not p.paid), '{}') as unpaid,
@@ -5335,14 +5363,15 @@ as $$
     ) as ids;
 $$;
 
-comment on function upload_pipeline.claim_reservations(integer) is
-  'Claims up to `batch` reservations that have been open for ten minutes. Ask the provider what was billed, then '
-  'call settle_credits, with `reserved` if the provider cannot tell any more. parse_job_ids are the provider jobs '
-  'to ask for, latest first; paid_job_ids are those of the same attempt that an earlier reservation has paid for. '
-  'A reservation that is not settled comes again after ten minutes. Raises 55P03 after waiting 2 s for a lock.';
+comment on function upload_pipeline.claim_reservations(integer, text[]) is
+  'Claims up to `batch` reservations of these providers (null: of all) that have been open for ten minutes. Ask the '
+  'provider what was billed, then call settle_credits, with `reserved` if the provider cannot tell any more. '
+  'parse_job_ids are the provider jobs to ask for, latest first; paid_job_ids are those of the same attempt that an '
+  'earlier reservation has paid for. A reservation that is not settled comes again after ten minutes. Raises 55P03 '
+  'after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.claim_reservations(integer) from public;
-grant execute on function upload_pipeline.claim_reservations(integer) to hookline_worker;
+revoke all on function upload_pipeline.claim_reservations(integer, text[]) from public;
+grant execute on function upload_pipeline.claim_reservations(integer, text[]) to hookline_worker;
 
 -- db/functions/worker/record_submission.sql
 -- Writes the provider's id, whatever has become of the job in the meantime; moves the job; and applies what was
@@ -6576,7 +6605,8 @@ create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
   credits numeric,
-  each_owner boolean default false
+  each_owner boolean default false,
+  provider text default 'llamacloud'
 )
 returns void
 language plpgsql
@@ -6591,12 +6621,15 @@ begin
 
   if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
     or v_scope = 'each' and owner_id is not null
+    or provider is null or provider !~ '^[a-z][a-z0-9_]{0,62}$'
   then
-    raise exception 'a cap cannot be % credits a % of %', coalesce(left(credits::text, 40), 'null'),
-      coalesce(quote_literal(left(period, 20)), 'null'), coalesce('owner ' || owner_id, v_scope)
+    raise exception 'a cap cannot be % credits of % a % of %', coalesce(left(credits::text, 40), 'null'),
+      coalesce(quote_literal(left(provider, 100)), 'null'), coalesce(quote_literal(left(period, 20)), 'null'),
+      coalesce('owner ' || owner_id, v_scope)
       using errcode = 'UP006',
             detail = 'period is hour, day or month; credits is 0 or more, null to remove the cap, or Infinity to '
-              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id.',
+              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id; provider is a '
+              'word in lower case.',
             hint = 'For example: upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000).';
   end if;
 
@@ -6607,12 +6640,14 @@ begin
   delete from upload_pipeline.credit_caps as c
    where c.scope = 'each'
      and c.owner_id = set_credit_cap.owner_id
-     and c.period = set_credit_cap.period;
+     and c.period = set_credit_cap.period
+     and c.provider = set_credit_cap.provider;
 
   if credits is null then
     delete from upload_pipeline.credit_caps as c
      where c.scope = v_scope
        and c.period = set_credit_cap.period
+       and c.provider = set_credit_cap.provider
        and (v_scope = 'each' or c.owner_id is not distinct from set_credit_cap.owner_id);
     return;
   end if;
@@ -6621,31 +6656,35 @@ begin
     update upload_pipeline.credit_caps as c
        set credits = set_credit_cap.credits
      where c.scope = 'each'
-       and c.period = set_credit_cap.period;
+       and c.period = set_credit_cap.period
+       and c.provider = set_credit_cap.provider;
   end if;
 
   v_starts_at := date_trunc(period, upload_pipeline.clock(), 'UTC');
 
-  insert into upload_pipeline.credit_caps as c (scope, owner_id, period, credits, used, starts_at)
+  insert into upload_pipeline.credit_caps as c (provider, scope, owner_id, period, credits, used, starts_at)
   values (
-    v_scope, set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
-    case when v_scope = 'each' then 0 else upload_pipeline.sum_credits(set_credit_cap.owner_id, v_starts_at) end,
+    set_credit_cap.provider, v_scope, set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
+    case
+      when v_scope = 'each' then 0
+      else upload_pipeline.sum_credits(set_credit_cap.owner_id, set_credit_cap.provider, v_starts_at)
+    end,
     v_starts_at
   )
-  on conflict on constraint one_cap_a_scope_owner_and_period do update
+  on conflict on constraint one_cap_a_scope_owner_period_and_provider do update
      set credits = excluded.credits,
          used = excluded.used,
          starts_at = excluded.starts_at;
 end;
 $$;
 
-comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) is
-  'Caps the credits spent in an hour, day or month (UTC): by an owner; by all owners together (owner_id null); or '
-  'by every owner who has no cap of their own for that period (each_owner => true). credits null removes the cap. '
-  'Raises UP006.';
+comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) is
+  'Caps the credits of a provider that are spent in an hour, day or month (UTC): by an owner; by all owners together '
+  '(owner_id null); or by every owner who has no cap of their own for that period (each_owner => true). credits null '
+  'removes the cap. Raises UP006.';
 
-revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) from public;
-grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) to hookline_operator;
+revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) from public;
+grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) to hookline_operator;
 
 -- Views of hookline_reader
 
@@ -7052,7 +7091,8 @@ grant select on upload_pipeline.stored_objects to hookline_reader;
 
 -- db/views/credit_status.sql
 create or replace view upload_pipeline.credit_status as
-select cap.scope,
+select cap.provider,
+       cap.scope,
        cap.owner_id,
        cap.period,
        cap.credits,
@@ -7061,7 +7101,8 @@ select cap.scope,
        cap.starts_at,
        (cap.starts_at at time zone 'UTC' + ('1 ' || cap.period)::interval) at time zone 'UTC' as resets_at
   from (
-    select c.scope,
+    select c.provider,
+           c.scope,
            c.owner_id,
            c.period,
            c.credits,
@@ -7079,6 +7120,25 @@ comment on view upload_pipeline.credit_status is
 revoke all on upload_pipeline.credit_status from public;
 grant select on upload_pipeline.credit_status to hookline_reader, hookline_worker;
 
+-- db/views/job_costs.sql
+create or replace view upload_pipeline.job_costs as
+select r.job_id,
+       r.attempt,
+       r.ordinal,
+       r.provider,
+       r.reserved,
+       r.billed,
+       r.reserved_at,
+       r.settled_at
+  from upload_pipeline.credit_reservations as r;
+
+comment on view upload_pipeline.job_costs is
+  'One row for each time that an attempt of a job was submitted, or may have been: to which provider, what was reserved, '
+  'and what was billed (null: not known yet), in credits of that provider.';
+
+revoke all on upload_pipeline.job_costs from public;
+grant select on upload_pipeline.job_costs to hookline_reader;
+
 -- db/views/alerts.sql
 create or replace view upload_pipeline.alerts as
 with clock as materialized (
@@ -7094,7 +7154,7 @@ with clock as materialized (
     from clock
     join upload_pipeline.statuses as s on s.paused_until > clock.now
   union all
-  select 'credits_spent', coalesce(c.owner_id::text, 'all owners'), c.starts_at, null,
+  select 'credits_spent', format('%s: %s', c.provider, coalesce(c.owner_id::text, 'all owners')), c.starts_at, null,
          format(
            '%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period,
            upload_pipeline.in_utc(c.resets_at)
@@ -7103,7 +7163,7 @@ with clock as materialized (
    where c.used >= 0.9 * c.credits
      and c.scope <> 'each'
   union all
-  select 'credits_spent', 'each owner', min(c.starts_at), count(*),
+  select 'credits_spent', format('%s: each owner', c.provider), min(c.starts_at), count(*),
          format(
            '%s owners have used nine tenths of the %s credits a %s that each may spend', count(*), c.credits, c.period
          )
@@ -7111,7 +7171,7 @@ with clock as materialized (
    where c.used >= 0.9 * c.credits
      and c.scope = 'each'
      and c.owner_id is not null
-   group by c.credits, c.period
+   group by c.provider, c.credits, c.period
   union all
   select 'stage_incomplete', s.status, null, null,
          format(
@@ -7347,7 +7407,7 @@ as $$
     from upload_pipeline.queue_health as q
    where q.queue like 'source: %'
   union all
-  select n.metric, jsonb_build_object('period', c.period), n.value
+  select n.metric, jsonb_build_object('provider', c.provider, 'period', c.period), n.value
     from upload_pipeline.credit_status as c
    cross join lateral (values ('credits_used', c.used), ('credits_cap', c.credits)) as n (metric, value)
    where c.scope = 'all'

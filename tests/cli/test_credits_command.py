@@ -28,8 +28,15 @@ def test_caps_are_set_shown_and_removed(cli: Cli, db: Database, operator: str) -
 
     done = cli("credits", DATABASE_URL=operator)
     head, first, *_ = done.stdout.splitlines()
-    assert head.split() == ["whose", "per", "cap", "used", "left", "until", "(UTC)"]
-    assert first.split()[:7] == ["all", "owners", "together", "day", "5,000", "0", "5,000"]
+    assert head.split() == ["whose", "provider", "per", "cap", "used", "left", "until", "(UTC)"]
+    assert first.split()[:8] == [
+        *("all", "owners", "together", "llamacloud", "day", "5,000", "0", "5,000")
+    ]
+
+    assert caps("--set", "7", "--per", "day", "--provider", "docling")[0] == (
+        *("all", None, "day", "7"),
+    )
+    caps("--set", "none", "--per", "day", "--provider", "docling")
 
     assert caps("--set", "none", "--per", "day") == [each, own]
     caps("--set", "none", "--per", "month", "--each-owner")
@@ -59,4 +66,6 @@ def test_wrong_arguments_are_refused(
 def test_a_period_that_does_not_exist_is_refused_by_postgres(cli: Cli, operator: str) -> None:
     done = cli("credits", "--set", "5", "--per", "week", DATABASE_URL=operator)
     assert done.returncode == 1
-    assert sentence_of(done).startswith("a cap cannot be 5 credits a 'week' of all.")
+    assert sentence_of(done).startswith(
+        "a cap cannot be 5 credits of 'llamacloud' a 'week' of all."
+    )

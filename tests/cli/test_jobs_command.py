@@ -238,6 +238,7 @@ def test_json_of_a_job_holds_its_timeline(cli: Cli, db: Database, reader: str) -
     [shown] = objects(cli("job", job_id, "--json", DATABASE_URL=reader))
     assert (shown["job_id"], shown["status"]) == (str(job_id), "failed_parse")
     assert [event["version"] for event in shown["timeline"]] == [1, 2]
+    assert shown["costs"] == []
     assert [event["code"] for event in shown["timeline"]] == ["job_created", "parse_failed"]
     [first, second] = [event["after_the_last"] for event in shown["timeline"]]
     assert first is None

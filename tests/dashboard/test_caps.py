@@ -27,7 +27,7 @@ async def test_it_shows_what_is_used_and_left(dashboard: str, jobs: Jobs, tab: P
     row = tab.get_by_role("row", name="all owners together")
     await expect(row).to_contain_text("nearly spent")
     await expect(row.get_by_role("meter")).to_have_accessible_name("4,700 of 5,000 credits used")
-    await expect(row.get_by_role("cell").nth(3)).to_have_text("300")
+    await expect(row.get_by_role("cell").nth(4)).to_have_text("300")
     await expect(tab.get_by_role("row", name="each owner")).to_contain_text("12.5")
 
 

@@ -132,7 +132,7 @@ class Ledger:
     def caps(self) -> list[Row]:
         return self.conn.execute(
             "select scope, owner_id, period, credits, used, starts_at,"
-            " upload_pipeline.sum_credits(owner_id, starts_at) as recounted"
+            " upload_pipeline.sum_credits(owner_id, provider, starts_at) as recounted"
             " from upload_pipeline.credit_caps where scope <> 'each' or owner_id is not null"
         ).fetchall()
 

@@ -36,7 +36,7 @@ as $$
     from upload_pipeline.queue_health as q
    where q.queue like 'source: %'
   union all
-  select n.metric, jsonb_build_object('period', c.period), n.value
+  select n.metric, jsonb_build_object('provider', c.provider, 'period', c.period), n.value
     from upload_pipeline.credit_status as c
    cross join lateral (values ('credits_used', c.used), ('credits_cap', c.credits)) as n (metric, value)
    where c.scope = 'all'

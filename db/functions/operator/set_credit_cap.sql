@@ -5,7 +5,8 @@ create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
   credits numeric,
-  each_owner boolean default false
+  each_owner boolean default false,
+  provider text default 'llamacloud'
 )
 returns void
 language plpgsql
@@ -20,12 +21,15 @@ begin
 
   if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
     or v_scope = 'each' and owner_id is not null
+    or provider is null or provider !~ '^[a-z][a-z0-9_]{0,62}$'
   then
-    raise exception 'a cap cannot be % credits a % of %', coalesce(left(credits::text, 40), 'null'),
-      coalesce(quote_literal(left(period, 20)), 'null'), coalesce('owner ' || owner_id, v_scope)
+    raise exception 'a cap cannot be % credits of % a % of %', coalesce(left(credits::text, 40), 'null'),
+      coalesce(quote_literal(left(provider, 100)), 'null'), coalesce(quote_literal(left(period, 20)), 'null'),
+      coalesce('owner ' || owner_id, v_scope)
       using errcode = 'UP006',
             detail = 'period is hour, day or month; credits is 0 or more, null to remove the cap, or Infinity to '
-              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id.',
+              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id; provider is a '
+              'word in lower case.',
             hint = 'For example: upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000).';
   end if;
 
@@ -36,12 +40,14 @@ begin
   delete from upload_pipeline.credit_caps as c
    where c.scope = 'each'
      and c.owner_id = set_credit_cap.owner_id
-     and c.period = set_credit_cap.period;
+     and c.period = set_credit_cap.period
+     and c.provider = set_credit_cap.provider;
 
   if credits is null then
     delete from upload_pipeline.credit_caps as c
      where c.scope = v_scope
        and c.period = set_credit_cap.period
+       and c.provider = set_credit_cap.provider
        and (v_scope = 'each' or c.owner_id is not distinct from set_credit_cap.owner_id);
     return;
   end if;
@@ -50,28 +56,32 @@ begin
     update upload_pipeline.credit_caps as c
        set credits = set_credit_cap.credits
      where c.scope = 'each'
-       and c.period = set_credit_cap.period;
+       and c.period = set_credit_cap.period
+       and c.provider = set_credit_cap.provider;
   end if;
 
   v_starts_at := date_trunc(period, upload_pipeline.clock(), 'UTC');
 
-  insert into upload_pipeline.credit_caps as c (scope, owner_id, period, credits, used, starts_at)
+  insert into upload_pipeline.credit_caps as c (provider, scope, owner_id, period, credits, used, starts_at)
   values (
-    v_scope, set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
-    case when v_scope = 'each' then 0 else upload_pipeline.sum_credits(set_credit_cap.owner_id, v_starts_at) end,
+    set_credit_cap.provider, v_scope, set_credit_cap.owner_id, set_credit_cap.period, set_credit_cap.credits,
+    case
+      when v_scope = 'each' then 0
+      else upload_pipeline.sum_credits(set_credit_cap.owner_id, set_credit_cap.provider, v_starts_at)
+    end,
     v_starts_at
   )
-  on conflict on constraint one_cap_a_scope_owner_and_period do update
+  on conflict on constraint one_cap_a_scope_owner_period_and_provider do update
      set credits = excluded.credits,
          used = excluded.used,
          starts_at = excluded.starts_at;
 end;
 $$;
 
-comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) is
-  'Caps the credits spent in an hour, day or month (UTC): by an owner; by all owners together (owner_id null); or '
-  'by every owner who has no cap of their own for that period (each_owner => true). credits null removes the cap. '
-  'Raises UP006.';
+comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) is
+  'Caps the credits of a provider that are spent in an hour, day or month (UTC): by an owner; by all owners together '
+  '(owner_id null); or by every owner who has no cap of their own for that period (each_owner => true). credits null '
+  'removes the cap. Raises UP006.';
 
-revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) from public;
-grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean) to hookline_operator;
+revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) from public;
+grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) to hookline_operator;

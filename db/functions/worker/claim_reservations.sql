@@ -1,10 +1,11 @@
 -- Moves check_after of the reservations that it claims. A job may have been purged, and its provider ids with it;
 -- then nobody can be asked.
 -- Locks: reservation (skip locked). Calls: check_isolation, clock.
-create or replace function upload_pipeline.claim_reservations(batch integer default 50)
+create or replace function upload_pipeline.claim_reservations(batch integer default 50, providers text[] default null)
 returns table (
   job_id uuid,
   attempt integer,
+  provider text,
   reserved numeric,
   reserved_at timestamptz,
   parse_job_ids text[],
@@ -22,6 +23,7 @@ as $$
       from upload_pipeline.credit_reservations as r
      where r.settled_at is null
        and r.check_after <= (select upload_pipeline.clock())
+       and (claim_reservations.providers is null or r.provider = any (claim_reservations.providers))
      order by r.check_after
      limit least(greatest(coalesce(claim_reservations.batch, 1), 1), 1000)
        for no key update skip locked
@@ -32,9 +34,9 @@ as $$
      where r.job_id = due.job_id
        and r.attempt = due.attempt
        and r.ordinal = due.ordinal
-    returning r.job_id, r.attempt, r.reserved, r.reserved_at
+    returning r.job_id, r.attempt, r.provider, r.reserved, r.reserved_at
   )
-  select c.job_id, c.attempt, c.reserved, c.reserved_at, ids.unpaid, ids.paid
+  select c.job_id, c.attempt, c.provider, c.reserved, c.reserved_at, ids.unpaid, ids.paid
     from claimed as c
     cross join lateral (
       select coalesce(array_agg(p.parse_job_id) filter (where not p.paid), '{}') as unpaid,
@@ -57,11 +59,12 @@ as $$
     ) as ids;
 $$;
 
-comment on function upload_pipeline.claim_reservations(integer) is
-  'Claims up to `batch` reservations that have been open for ten minutes. Ask the provider what was billed, then '
-  'call settle_credits, with `reserved` if the provider cannot tell any more. parse_job_ids are the provider jobs '
-  'to ask for, latest first; paid_job_ids are those of the same attempt that an earlier reservation has paid for. '
-  'A reservation that is not settled comes again after ten minutes. Raises 55P03 after waiting 2 s for a lock.';
+comment on function upload_pipeline.claim_reservations(integer, text[]) is
+  'Claims up to `batch` reservations of these providers (null: of all) that have been open for ten minutes. Ask the '
+  'provider what was billed, then call settle_credits, with `reserved` if the provider cannot tell any more. '
+  'parse_job_ids are the provider jobs to ask for, latest first; paid_job_ids are those of the same attempt that an '
+  'earlier reservation has paid for. A reservation that is not settled comes again after ten minutes. Raises 55P03 '
+  'after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.claim_reservations(integer) from public;
-grant execute on function upload_pipeline.claim_reservations(integer) to hookline_worker;
+revoke all on function upload_pipeline.claim_reservations(integer, text[]) from public;
+grant execute on function upload_pipeline.claim_reservations(integer, text[]) to hookline_worker;

@@ -7,7 +7,8 @@ create or replace function upload_pipeline.reserve_credits(
   job_id uuid,
   lease_token uuid,
   credits numeric,
-  again boolean default false
+  again boolean default false,
+  provider text default 'llamacloud'
 )
 returns table (outcome upload_pipeline.outcome, attempt integer, reserved numeric, reserved_at timestamptz)
 language plpgsql
@@ -22,11 +23,17 @@ declare
   v_at timestamptz;
 begin
   perform upload_pipeline.check_credits_argument(credits);
+  if reserve_credits.provider is null or reserve_credits.provider !~ '^[a-z][a-z0-9_]{0,62}$' then
+    raise exception 'no provider is named %', coalesce(quote_literal(left(provider, 100)), 'null')
+      using errcode = 'UP006',
+            detail = 'provider is a word in lower case.',
+            hint = 'Pass the name of the provider whose credits these are, as record_submission takes it.';
+  end if;
 
   select d.owner_id into v_owner_id
     from upload_pipeline.documents as d
    where d.document_id = v_job.document_id;
-  perform upload_pipeline.copy_default_caps(v_owner_id);
+  perform upload_pipeline.copy_default_caps(v_owner_id, provider);
   lock table upload_pipeline.credit_reservations in row exclusive mode;
 
   select r.* into v_open
@@ -43,8 +50,8 @@ begin
 
   if v_open.job_id is not null then
     -- The submission happens now, so its charge moves into the current window.
-    perform upload_pipeline.charge_caps(v_owner_id, -v_open.reserved, v_open.reserved_at);
-    v_at := upload_pipeline.charge_caps(v_owner_id, v_open.reserved);
+    perform upload_pipeline.charge_caps(v_owner_id, v_open.provider, -v_open.reserved, v_open.reserved_at);
+    v_at := upload_pipeline.charge_caps(v_owner_id, v_open.provider, v_open.reserved);
 
     update upload_pipeline.credit_reservations as r
        set reserved_at = v_at,
@@ -53,13 +60,13 @@ begin
        and r.attempt = v_open.attempt
        and r.ordinal = v_open.ordinal;
   else
-    v_at := upload_pipeline.charge_caps(v_owner_id, credits);
+    v_at := upload_pipeline.charge_caps(v_owner_id, provider, credits);
 
     insert into upload_pipeline.credit_reservations (
-      job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after
+      job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after
     )
-    select v_job.job_id, v_job.attempt, coalesce(max(r.ordinal), 0) + 1, v_owner_id, credits, v_at,
-           v_at + interval '10 minutes'
+    select v_job.job_id, v_job.attempt, coalesce(max(r.ordinal), 0) + 1, v_owner_id,
+           reserve_credits.provider, credits, v_at, v_at + interval '10 minutes'
       from upload_pipeline.credit_reservations as r
      where r.job_id = v_job.job_id
        and r.attempt = v_job.attempt;
@@ -69,12 +76,12 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) is
-  'Call it before submitting: it reserves what a submission of the job''s attempt may cost. Outcomes: applied; '
-  'duplicate (an earlier try made a reservation at reserved_at, and it is still open: look for the job at the '
-  'provider first, and if it is not there, call once more with again => true, which moves the same reservation '
-  'into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, UP003, '
-  'UP005, UP006; 55P03 after waiting 2 s for a lock.';
+comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) is
+  'Call it before submitting: it reserves what a submission of the job''s attempt may cost, in credits of the '
+  'provider. Outcomes: applied; duplicate (an earlier try made a reservation at reserved_at, and it is still open: look '
+  'for the job at the provider first, and if it is not there, call once more with again => true, which moves the same '
+  'reservation into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, '
+  'UP003, UP005, UP006; 55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) from public;
-grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean) to hookline_worker;
+revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) from public;
+grant execute on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) to hookline_worker;

@@ -58,7 +58,9 @@ begin
      and r.attempt = v_open.attempt
      and r.ordinal = v_open.ordinal;
 
-  perform upload_pipeline.charge_caps(v_open.owner_id, credits - v_open.reserved, v_open.reserved_at);
+  perform upload_pipeline.charge_caps(
+    v_open.owner_id, v_open.provider, credits - v_open.reserved, v_open.reserved_at
+  );
 
   return 'applied';
 end;

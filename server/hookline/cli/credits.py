@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from hookline.cli.exit_codes import WrongUsage
-from hookline.cli.formats import printable, timestamp
+from hookline.cli.formats import credits_of, printable, timestamp
 from hookline.cli.ids import find_owner
 from hookline.cli.output import print_json, print_rows, say
 from hookline.postgres.connecting import connected
@@ -41,6 +41,9 @@ def credits(  # noqa: A001 - the name of the command
         str | None,
         typer.Option("--per", metavar="PERIOD", help="With --set: hour, day or month, in UTC."),
     ] = None,
+    provider: Annotated[
+        str, typer.Option(metavar="NAME", help="With --set: whose credits they are.")
+    ] = "llamacloud",
     each_owner: Annotated[
         bool,
         typer.Option(
@@ -53,8 +56,8 @@ def credits(  # noqa: A001 - the name of the command
 ) -> None:
     """Show the caps of credits: what is used (reserved or billed), what is left, and until when.
 
-    With --set it sets a cap first: of all owners together, of one --owner, or for --each-owner.
-    That needs a login role in hookline_operator.
+    Each provider has credits of its own. With --set it sets a cap first: of all owners together, of
+    one --owner, or for --each-owner. That needs a login role in hookline_operator.
 
     Example: hookline credits --set 5000 --per day
     """
@@ -63,20 +66,21 @@ def credits(  # noqa: A001 - the name of the command
             "To set a cap, give --set and --per, for example --set 5000 --per day; --owner or"
             " --each-owner says whose it is."
         )
-    found = asyncio.run(_credits(load(), owner, amount, period, each_owner))
+    found = asyncio.run(_credits(load(), owner, amount, period, each_owner, provider))
     if as_json:
         for one in found:
             print_json(one._asdict())
     elif found:
         print_rows(
-            ["whose", "per", ">cap", ">used", ">left", "until (UTC)"],
+            ["whose", "provider", "per", ">cap", ">used", ">left", "until (UTC)"],
             [
                 (
                     str(one.owner_id or _SCOPES[one.scope]),
+                    one.provider,
                     one.period,
-                    _number(one.credits),
-                    _number(one.used),
-                    _number(one.remaining),
+                    credits_of(one.credits),
+                    credits_of(one.used),
+                    credits_of(one.remaining),
                     timestamp(one.resets_at).removesuffix("Z"),
                 )
                 for one in found
@@ -87,14 +91,19 @@ def credits(  # noqa: A001 - the name of the command
 
 
 async def _credits(
-    settings: Settings, owner: str | None, amount: str | None, period: str | None, each_owner: bool
+    settings: Settings,
+    owner: str | None,
+    amount: str | None,
+    period: str | None,
+    each_owner: bool,
+    provider: str,
 ) -> list[CreditStatus]:
     async with connected(settings) as pool:
         views = Views(pool)
         owner_id: UUID | None = None if owner is None else await find_owner(views, owner)
         if amount is not None and period is not None:
             await Engine(pool).set_credit_cap(
-                owner_id, period, _amount(amount), each_owner=each_owner
+                owner_id, period, _amount(amount), each_owner=each_owner, provider=provider
             )
         return await views.credit_status(owner_id)
 
@@ -108,7 +117,3 @@ def _amount(text: str) -> Decimal | None:
         raise WrongUsage(
             f"--set {printable(text)} is wrong. Right values: 5000, unlimited, or none."
         ) from None
-
-
-def _number(value: Decimal) -> str:
-    return f"{value.normalize():,f}" if value.is_finite() else "unlimited"

@@ -1,12 +1,13 @@
-"""Values as people read them: times, durations, JSON objects, text that we did not write."""
+"""Values as people read them: times, amounts, JSON objects, text that we did not write."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-__all__ = ["duration", "printable", "summary", "timestamp"]
+__all__ = ["credits_of", "duration", "printable", "summary", "timestamp"]
 
 # Characters of a summary, so that a table row stays on one line.
 _SUMMARY = 60
@@ -47,3 +48,8 @@ def printable(text: str) -> str:
 def timestamp(time: datetime | None) -> str:
     """A time in UTC, to the second. Empty for None."""
     return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def credits_of(amount: Decimal) -> str:
+    """An amount of credits, without zeros at its end; Infinity is `unlimited`."""
+    return f"{amount.normalize():,f}" if amount.is_finite() else "unlimited"

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from hookline.cli.exit_codes import FAILED
+from hookline.cli.formats import credits_of
 from hookline.cli.ids import Id, find_job
 from hookline.cli.job_overview import print_overview
-from hookline.cli.output import console, print_json, say
+from hookline.cli.output import console, print_json, print_table, say
 from hookline.cli.timeline import event_line, print_timeline
 from hookline.postgres.connecting import connected
 from hookline.postgres.errors import UnknownJob
-from hookline.postgres.views import JobOverview, TimelineEvent, Views
+from hookline.postgres.views import Cost, JobOverview, TimelineEvent, Views
 from hookline.settings import Settings, load
 
 __all__ = ["job"]
@@ -42,7 +44,7 @@ def job(
         ),
     ] = False,
 ) -> None:
-    """Show a job and its timeline: each event, its time, and how long after the one before.
+    """Show a job, what it cost, and its timeline: each event, and how long after the one before.
 
     With --follow the exit code is 1 if the job fails.
 
@@ -52,20 +54,46 @@ def job(
         if asyncio.run(_follow_job(load(), job_id, as_json=as_json)).failed:
             raise typer.Exit(FAILED)
         return
-    found, timeline = asyncio.run(_find_timeline(load(), job_id))
+    found, costs, timeline = asyncio.run(_find_timeline(load(), job_id))
     if as_json:
-        print_json({**asdict(found), "timeline": [asdict(event) for event in timeline]})
+        print_json(
+            {
+                **asdict(found),
+                "costs": [asdict(one) for one in costs],
+                "timeline": [asdict(event) for event in timeline],
+            }
+        )
         return
     print_overview(found)
     console().print()
+    if costs:
+        _print_costs(costs)
+        console().print()
     print_timeline(timeline)
 
 
-async def _find_timeline(settings: Settings, text: str) -> tuple[JobOverview, list[TimelineEvent]]:
+def _print_costs(costs: Sequence[Cost]) -> None:
+    print_table(
+        [">attempt", "provider", ">reserved", ">billed"],
+        [
+            (
+                str(one.attempt),
+                one.provider,
+                credits_of(one.reserved),
+                "" if one.billed is None else credits_of(one.billed),
+            )
+            for one in costs
+        ],
+    )
+
+
+async def _find_timeline(
+    settings: Settings, text: str
+) -> tuple[JobOverview, list[Cost], list[TimelineEvent]]:
     async with connected(settings) as pool:
         views = Views(pool)
         found = await find_job(views, text)
-        return found, await views.timeline(found.job_id)
+        return found, await views.costs(found.job_id), await views.timeline(found.job_id)
 
 
 async def _follow_job(settings: Settings, text: str, *, as_json: bool) -> JobOverview:

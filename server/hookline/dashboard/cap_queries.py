@@ -12,7 +12,7 @@ from hookline.postgres.records import CreditStatus
 __all__ = ["CapQueries"]
 
 _COLUMNS: LiteralString = (
-    "select scope, owner_id, period, credits, used, remaining, starts_at, resets_at"
+    "select provider, scope, owner_id, period, credits, used, remaining, starts_at, resets_at"
     " from upload_pipeline.credit_status"
 )
 
@@ -28,7 +28,7 @@ class CapQueries:
         return await self._reader.select(
             CreditStatus,
             _COLUMNS + " where scope in ('all', 'each') and owner_id is null"
-            " order by scope, array_position(array['hour', 'day', 'month'], period)",
+            " order by scope, provider, array_position(array['hour', 'day', 'month'], period)",
         )
 
     async def of_owners(
@@ -46,7 +46,7 @@ class CapQueries:
             for one in ("each", "owner")
             for cap in await self._reader.select(
                 CreditStatus,
-                _COLUMNS + clause + " and scope = %(scope)s order by owner_id, period"
+                _COLUMNS + clause + " and scope = %(scope)s order by owner_id, period, provider"
                 " limit %(limit)s",
                 owner_id=owner_id,
                 after=after,
@@ -54,4 +54,4 @@ class CapQueries:
                 limit=limit,
             )
         ]
-        return sorted(found, key=lambda cap: (str(cap.owner_id), cap.period))[:limit]
+        return sorted(found, key=lambda cap: (str(cap.owner_id), cap.period, cap.provider))[:limit]

@@ -417,8 +417,9 @@ class Engine:
         credits: Decimal | int,  # noqa: A002 - its name in SQL
         *,
         again: bool = False,
+        provider: str = "llamacloud",
     ) -> Reservation:
-        """Reserve what the attempt may cost, before submitting.
+        """Reserve what the attempt may cost, in the provider's credits, before submitting.
 
         Raises UnknownJob, StaleLease, BudgetExceeded, InvalidArgument.
         """
@@ -426,8 +427,8 @@ class Engine:
             cursor = await connection.execute(
                 "select outcome, attempt, reserved, reserved_at"
                 " from upload_pipeline.reserve_credits("
-                "job_id => %s, lease_token => %s, credits => %s, again => %s)",
-                [job_id, lease_token, credits, again],
+                "job_id => %s, lease_token => %s, credits => %s, again => %s, provider => %s)",
+                [job_id, lease_token, credits, again, provider],
             )
             row = await cursor.fetchone()
         assert row is not None  # noqa: S101 - it returns one row or raises
@@ -459,30 +460,38 @@ class Engine:
             )
         )
 
-    async def claim_reservations(self, batch: int = 50) -> list[OpenReservation]:
-        """Reservations open for long: find out what was billed, then call settle_credits."""
+    async def claim_reservations(
+        self, batch: int = 50, providers: Sequence[str] | None = None
+    ) -> list[OpenReservation]:
+        """Reservations open for long, of these providers or of all.
+
+        Find out what was billed, then call settle_credits.
+        """
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
-                "select job_id, attempt, reserved, reserved_at, parse_job_ids, paid_job_ids"
-                " from upload_pipeline.claim_reservations(batch => %s)",
-                [batch],
+                "select job_id, attempt, provider, reserved, reserved_at, parse_job_ids,"
+                " paid_job_ids"
+                " from upload_pipeline.claim_reservations(batch => %s, providers => %s)",
+                [batch, None if providers is None else list(providers)],
             )
             return [
-                OpenReservation(job_id, attempt, reserved, at, tuple(unpaid), tuple(paid))
-                for job_id, attempt, reserved, at, unpaid, paid in await cursor.fetchall()
+                OpenReservation._make([*row, tuple(unpaid), tuple(paid)])
+                for *row, unpaid, paid in await cursor.fetchall()
             ]
 
-    async def caps_of(self, owner_id: UUID) -> list[CreditStatus]:
+    async def caps_of(self, owner_id: UUID, provider: str) -> list[CreditStatus]:
         """The caps that a reservation of this owner has to keep, with what is left of each."""
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
-                "select c.scope, c.owner_id, c.period, c.credits, c.used, c.remaining, c.starts_at,"
-                " c.resets_at from upload_pipeline.credit_status as c"
-                " where c.scope = 'all' or c.owner_id = %(owner_id)s or c.owner_id is null"
+                "select c.provider, c.scope, c.owner_id, c.period, c.credits, c.used, c.remaining,"
+                " c.starts_at, c.resets_at from upload_pipeline.credit_status as c"
+                " where c.provider = %(provider)s"
+                " and (c.scope = 'all' or c.owner_id = %(owner_id)s or c.owner_id is null"
                 # An owner who has not reserved yet has no row of the cap for each.
                 " and not exists (select from upload_pipeline.credit_status as o"
-                " where o.owner_id = %(owner_id)s and o.period = c.period)",
-                {"owner_id": owner_id},
+                " where o.owner_id = %(owner_id)s and o.period = c.period"
+                " and o.provider = c.provider))",
+                {"owner_id": owner_id, "provider": provider},
             )
             return [CreditStatus._make(row) for row in await cursor.fetchall()]
 
@@ -563,8 +572,9 @@ class Engine:
         credits: Decimal | None,  # noqa: A002 - its name in SQL
         *,
         each_owner: bool = False,
+        provider: str = "llamacloud",
     ) -> None:
-        """Set a cap: of an owner, of all together, or for each. None removes it.
+        """Set a cap of a provider: of an owner, of all together, or for each. None removes it.
 
         Raises InvalidArgument.
         """
@@ -574,6 +584,7 @@ class Engine:
             period=period,
             credits=credits,
             each_owner=each_owner,
+            provider=provider,
         )
 
     async def check_integrity(self) -> list[Mapping[str, Any]]:

@@ -93,6 +93,7 @@ class OpenReservation(NamedTuple):
 
     job_id: UUID
     attempt: int
+    provider: str
     reserved: Decimal
     reserved_at: datetime
     parse_job_ids: tuple[str, ...]
@@ -102,6 +103,7 @@ class OpenReservation(NamedTuple):
 class CreditStatus(NamedTuple):
     """A row of credit_status. `scope`: all owners together, one owner, or each owner."""
 
+    provider: str
     scope: str
     owner_id: UUID | None
     period: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from hookline.postgres.records import CreditStatus
 
 __all__ = [
     "Alert",
+    "Cost",
     "Delivery",
     "DocumentOverview",
     "FailedJob",
@@ -95,6 +97,20 @@ class TimelineEvent:
     correlation_id: str
     event_id: UUID
     document_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A row of job_costs: one submission of an attempt. Credits are of the provider's unit."""
+
+    job_id: UUID
+    attempt: int
+    ordinal: int
+    provider: str
+    reserved: Decimal
+    billed: Decimal | None
+    reserved_at: datetime
+    settled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,15 +387,21 @@ class Views:
         found = await self._select(Queue, "queue_health", "where queue = 'object: to delete'")
         return sum(one.waiting for one in found)
 
+    async def costs(self, job_id: UUID) -> list[Cost]:
+        """What the attempts of a job cost, in the order of their submissions."""
+        return await self._select(
+            Cost, "job_costs", "where job_id = %(job_id)s order by attempt, ordinal", job_id=job_id
+        )
+
     async def credit_status(self, owner_id: UUID | None = None) -> list[CreditStatus]:
         """The caps: all, or those that this owner has to keep."""
         async with transaction(self._pool, within=_READ_TIMEOUT) as connection:
             cursor = await connection.execute(
-                "select c.scope, c.owner_id, c.period, c.credits, c.used, c.remaining, c.starts_at,"
-                " c.resets_at from upload_pipeline.credit_status as c"
+                "select c.provider, c.scope, c.owner_id, c.period, c.credits, c.used, c.remaining,"
+                " c.starts_at, c.resets_at from upload_pipeline.credit_status as c"
                 " where %(owner_id)s::uuid is null or c.owner_id is null"
                 " or c.owner_id = %(owner_id)s"
-                " order by c.scope, c.owner_id nulls first, c.resets_at",
+                " order by c.scope, c.owner_id nulls first, c.provider, c.resets_at",
                 {"owner_id": owner_id},
             )
             return [CreditStatus._make(row) for row in await cursor.fetchall()]

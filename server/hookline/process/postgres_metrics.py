@@ -42,8 +42,8 @@ _METRICS: dict[str, tuple[bool, tuple[str, ...], str]] = {
     "queue_overdue": (False, ("queue",), "Items that wait longer than they should"),
     "queue_oldest_seconds": (False, ("queue",), "Time since the oldest item came or took a step"),
     "source_silence_seconds": (False, ("source",), "Time since the last delivery of a source"),
-    "credits_used": (False, ("period",), "Credits used by all owners in this period"),
-    "credits_cap": (False, ("period",), "Credits that all owners may use in a period"),
+    "credits_used": (False, ("provider", "period"), "Credits used by all owners"),
+    "credits_cap": (False, ("provider", "period"), "Credits that all owners may use"),
     "dead_letters": (False, ("code",), "Dead letters by error, of the 1000 that failed last"),
     "alerts": (False, ("alert", "severity"), "Rows of the view alerts"),
 }

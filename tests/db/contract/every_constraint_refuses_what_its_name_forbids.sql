@@ -17,9 +17,9 @@ select 'push', 'd', repeat('d', 64), 'x', 'stale', j.job_id, 'parse_ready'
  where j.correlation_id = 'a';
 insert into upload_pipeline.deletions (path, run_after) values ('storage://raw/x', now());
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 'push', 'no_match', 1);
-insert into upload_pipeline.credit_caps (scope, period, credits, starts_at) values ('all', 'day', 1, now());
-insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
-values (gen_random_uuid(), 1, 1, gen_random_uuid(), 1, now(), now());
+insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());
+insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
+values (gen_random_uuid(), 1, 1, gen_random_uuid(), 'p', 1, now(), now());
 set constraints all immediate;
 set constraints all deferred;
 
@@ -58,8 +58,9 @@ insert into attack (relation, guard, sqlstate, statements) values
     select job_id, 2, 1, repeat('d', 64), 1, '\x01', path, 'z' from contents where correlation_id = 'a'$$),
   ('credit_caps', 'credits_are_not_negative', '23514', 'update credit_caps set credits = -1'),
   ('credit_caps', 'credits_are_not_negative', '23514', $$update credit_caps set credits = 'NaN'$$),
-  ('credit_caps', 'one_cap_a_scope_owner_and_period', '23505', $$
-    insert into credit_caps (scope, period, credits, starts_at) values ('all', 'day', 2, now())$$),
+  ('credit_caps', 'one_cap_a_scope_owner_period_and_provider', '23505', $$
+    insert into credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 2, now())$$),
+  ('credit_caps', 'provider_is_a_word', '23514', $$update credit_caps set provider = 'Acme'$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'owner'$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'nobody'$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', 'update credit_caps set owner_id = gen_random_uuid()'),
@@ -70,8 +71,9 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('credit_reservations', 'attempt_and_ordinal_count_from_one', '23514', 'update credit_reservations set attempt = 0'),
   ('credit_reservations', 'attempt_and_ordinal_count_from_one', '23514', 'update credit_reservations set ordinal = 0'),
   ('credit_reservations', 'one_open_reservation_an_attempt', '23505', $$
-    insert into credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
-    select job_id, attempt, 2, owner_id, 1, now(), now() from credit_reservations$$),
+    insert into credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
+    select job_id, attempt, 2, owner_id, provider, 1, now(), now() from credit_reservations$$),
+  ('credit_reservations', 'provider_is_a_word', '23514', $$update credit_reservations set provider = 'Acme'$$),
   ('credit_reservations', 'credits_are_between_0_and_1e12', '23514', 'update credit_reservations set reserved = -1'),
   ('credit_reservations', 'credits_are_between_0_and_1e12', '23514', $$
     update credit_reservations set billed = -1, settled_at = now(), check_after = null$$),

@@ -30,7 +30,7 @@ set local timezone = 'Asia/Tokyo';
 select is(
   pg_temp.refusal('b', 0.001),
   format(
-    '0.001 credits would exceed the cap of 10 a day Left for owner %s: 0 until 2026-02-01 00:00:00Z.', pg_temp.owner('ada')
+    '0.001 credits of llamacloud would exceed the cap of 10 a day Left for owner %s: 0 until 2026-02-01 00:00:00Z.', pg_temp.owner('ada')
   ),
   'the refusal of an owner''s cap says what is left and until when'
 );
@@ -40,7 +40,7 @@ select is(
   'the refusal makes no reservation'
 );
 select is(
-  pg_temp.refusal('c', 6), '6 credits would exceed the cap of 15 a hour Left for all owners: 5 until 2026-01-31 13:00:00Z.',
+  pg_temp.refusal('c', 6), '6 credits of llamacloud would exceed the cap of 15 a hour Left for all owners: 5 until 2026-01-31 13:00:00Z.',
   'the refusal of the cap for all owners says what is left and until when'
 );
 select is(pg_temp.refusal('c', 5), 'applied 1: 5', 'what is left can be reserved');

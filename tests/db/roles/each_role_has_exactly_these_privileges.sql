@@ -90,7 +90,7 @@ select bag_eq(
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
-             'stored_objects', 'credit_status', 'document_overview', 'alerts', 'activity',
+             'stored_objects', 'credit_status', 'job_costs', 'document_overview', 'alerts', 'activity',
              'delivery_activity', 'status_counts', 'statuses', 'transitions', 'event_codes', 'error_codes'
            ]) as relation
     union all

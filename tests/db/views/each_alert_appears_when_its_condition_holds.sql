@@ -27,7 +27,7 @@ select pg_temp.reserve('a', 8);
 select is_empty($$select pg_temp.alert('credits_spent')$$, 'credits used below nine tenths are no alert');
 select pg_temp.settle('a', 9);
 select is(
-  pg_temp.alert('credits_spent'), 'all owners since 00:00: 9 of 10 credits a day are used; the window ends at 2026-01-02 00:00:00Z',
+  pg_temp.alert('credits_spent'), 'llamacloud: all owners since 00:00: 9 of 10 credits a day are used; the window ends at 2026-01-02 00:00:00Z',
   'credits used above nine tenths are an alert'
 );
 

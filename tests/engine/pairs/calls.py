@@ -199,6 +199,7 @@ CALLS = [
     Call("erase_document", lambda scene: {"document_id": scene.document_id}),
     Call("erase_owner", _none(owner_id=UUID(int=OWNER))),
     Call("set_credit_cap", _none(**cap(500))),
+    Call("set_credit_cap: another provider", _none(**{**cap(500), "provider": "docling"})),
     Call("set_credit_cap: each owner", _none(**{**cap(500), "each_owner": True})),
 ]
 

@@ -313,7 +313,8 @@ def test_random_calls_at_once_keep_every_invariant_and_lose_no_acknowledged_even
         select c.owner_id, c.used, sum(coalesce(r.billed, r.reserved))
           from upload_pipeline.credit_caps as c
           left join upload_pipeline.credit_reservations as r
-            on r.reserved_at >= c.starts_at and (c.owner_id is null or r.owner_id = c.owner_id)
+            on r.reserved_at >= c.starts_at and r.provider = c.provider
+           and (c.owner_id is null or r.owner_id = c.owner_id)
          group by c.owner_id, c.used, c.starts_at
         having c.used <> coalesce(sum(coalesce(r.billed, r.reserved)), 0)
     """).fetchall()

@@ -4,6 +4,7 @@
 -- Locks: cap (the caps of all owners first). Calls: clock, in_utc.
 create or replace function upload_pipeline.charge_caps(
   owner_id uuid,
+  provider text,
   credits numeric,
   reserved_at timestamptz default null
 )
@@ -15,8 +16,8 @@ declare
   v_caps upload_pipeline.credit_caps[] := array(
     select c
       from upload_pipeline.credit_caps as c
-     where c.scope = 'all'
-        or c.owner_id = charge_caps.owner_id
+     where c.provider = charge_caps.provider
+       and (c.scope = 'all' or c.owner_id = charge_caps.owner_id)
      order by c.owner_id nulls first, c.period
        for no key update
   );
@@ -37,7 +38,8 @@ begin
     v_used := case when v_cap.starts_at = v_starts_at then v_cap.used else 0 end;
 
     if charge_caps.reserved_at is null and v_used + charge_caps.credits > v_cap.credits then
-      raise exception '% credits would exceed the cap of % a %', charge_caps.credits, v_cap.credits, v_cap.period
+      raise exception '% credits of % would exceed the cap of % a %', charge_caps.credits, v_cap.provider, v_cap.credits,
+        v_cap.period
         using errcode = 'UP005',
               detail = format(
                 'Left for %s: %s until %s.', coalesce('owner ' || v_cap.owner_id, 'all owners'),
@@ -54,16 +56,17 @@ begin
            starts_at = v_starts_at
      where c.scope = v_cap.scope
        and c.owner_id is not distinct from v_cap.owner_id
-       and c.period = v_cap.period;
+       and c.period = v_cap.period
+       and c.provider = v_cap.provider;
   end loop;
 
   return v_at;
 end;
 $$;
 
-comment on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) is
-  'Adds credits to the caps of an owner and to those of all owners, and answers the time at which they count. If '
-  'reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was charged at '
-  'that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
+comment on function upload_pipeline.charge_caps(uuid, text, numeric, timestamptz) is
+  'Adds credits of a provider to the caps of an owner and to those of all owners, and answers the time at which they '
+  'count. If reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was charged '
+  'at that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
 
-revoke all on function upload_pipeline.charge_caps(uuid, numeric, timestamptz) from public;
+revoke all on function upload_pipeline.charge_caps(uuid, text, numeric, timestamptz) from public;

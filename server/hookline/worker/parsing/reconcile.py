@@ -43,7 +43,7 @@ class Reconciler:
 
     async def settle_credits(self, tools: Tools) -> None:
         """Settle reservations that have been open for long. Raises DatabaseError."""
-        while claimed := await tools.engine.claim_reservations(_BATCH):
+        while claimed := await tools.engine.claim_reservations(_BATCH, [self._client.name]):
             now = await tools.engine.clock()
             await asyncio.gather(*(self._settle(tools.engine, one, now) for one in claimed))
 

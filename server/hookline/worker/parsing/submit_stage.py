@@ -151,14 +151,18 @@ class Submit:
     ) -> Reservation:
         try:
             return await tools.engine.reserve_credits(
-                job.job_id, job.lease_token, cost, again=again
+                job.job_id, job.lease_token, cost, again=again, provider=self._client.name
             )
         except BudgetExceeded as error:
             raise await self._over_budget(job, tools, cost, f"{error}. {error.detail}") from error
 
     async def _over_budget(self, job: Job, tools: Tools, cost: Decimal, text: str) -> Deferred:
         usual = self._client.cost(self._assumed_pages)
-        caps = [cap for cap in await tools.engine.caps_of(job.owner_id) if cap.remaining < cost]
+        caps = [
+            cap
+            for cap in await tools.engine.caps_of(job.owner_id, self._client.name)
+            if cap.remaining < cost
+        ]
         asked_at = await tools.engine.clock()
         resets = [cap.resets_at - asked_at for cap in caps]
         # If the common cap is too low even for a usual document, every job would stop here.
