@@ -22,6 +22,7 @@ begin;
 \ir types/sha256_hex.sql
 \ir types/correlation_id.sql
 \ir types/storage_path.sql
+\ir types/small_object.sql
 \ir types/receipt.sql
 \ir types/step.sql
 \ir types/delivery.sql
@@ -47,6 +48,7 @@ begin;
 -- Documents, their jobs, and the history of each job
 \ir tables/documents.sql
 \ir tables/upload_jobs.sql
+\ir tables/owner_settings.sql
 \ir types/move.sql
 \ir tables/events.sql
 \ir tables/provider_jobs.sql
@@ -176,6 +178,7 @@ begin;
 \ir functions/operator/recount_statuses.sql
 \ir functions/operator/resume_stage.sql
 \ir functions/operator/set_credit_cap.sql
+\ir functions/operator/set_owner.sql
 
 -- Views of hookline_reader
 \ir views/job_overview.sql

@@ -13,7 +13,13 @@ begin
     bytes_len bigint,
     file_sha256 text,
     raw_path text,
-    correlation_id text default null
+    correlation_id text default null,
+    options jsonb default '{}',
+    metadata jsonb default '{}',
+    priority integer default 0,
+    not_before timestamptz default null,
+    provider text default null,
+    group_id uuid default null
   )
   returns upload_pipeline.receipt
   language sql
@@ -23,7 +29,9 @@ begin
     select upload_pipeline.create_job(
       owner_id => create_job.owner_id, filename => create_job.filename, mime => create_job.mime,
       bytes_len => create_job.bytes_len, file_sha256 => create_job.file_sha256, raw_path => create_job.raw_path,
-      correlation_id => create_job.correlation_id
+      correlation_id => create_job.correlation_id, options => create_job.options, metadata => create_job.metadata,
+      priority => create_job.priority, not_before => create_job.not_before, provider => create_job.provider,
+      group_id => create_job.group_id
     );
   end;
 
@@ -77,7 +85,9 @@ begin
       from upload_pipeline.erase_owner(owner_id => erase_owner.owner_id) as e;
   end;
 
-  comment on function hookline_api.create_job(uuid, text, text, bigint, text, text, text) is
+  comment on function hookline_api.create_job(
+    uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+  ) is
     'upload_pipeline.create_job for the backend: creates a job for a file of any owner.';
   comment on function hookline_api.confirm_upload(uuid, bigint, text) is
     'upload_pipeline.confirm_upload for the backend.';
@@ -86,7 +96,9 @@ begin
   comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';
   comment on function hookline_api.erase_owner(uuid) is 'upload_pipeline.erase_owner for the backend.';
 
-  alter function hookline_api.create_job(uuid, text, text, bigint, text, text, text) owner to hookline_owner;
+  alter function hookline_api.create_job(
+    uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+  ) owner to hookline_owner;
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
   alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
@@ -94,7 +106,9 @@ begin
   alter function hookline_api.erase_owner(uuid) owner to hookline_owner;
 
   revoke all on function
-    hookline_api.create_job(uuid, text, text, bigint, text, text, text),
+    hookline_api.create_job(
+      uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+    ),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
@@ -102,13 +116,17 @@ begin
     hookline_api.erase_owner(uuid)
     from public;
   grant execute on function
-    upload_pipeline.create_job(uuid, text, text, bigint, text, text, text),
+    upload_pipeline.create_job(
+      uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+    ),
     upload_pipeline.confirm_upload(uuid, bigint, text),
     upload_pipeline.retry_job(uuid, text),
     upload_pipeline.cancel_job(uuid, text),
     upload_pipeline.erase_document(uuid),
     upload_pipeline.erase_owner(uuid),
-    hookline_api.create_job(uuid, text, text, bigint, text, text, text),
+    hookline_api.create_job(
+      uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+    ),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),

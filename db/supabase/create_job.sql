@@ -7,7 +7,14 @@ begin
   end if;
 
   -- `begin atomic` resolves auth.uid() now, with the rights of the installer, so hookline_owner needs no right on auth.
-  create or replace function hookline_api.create_job(filename text, mime text, bytes_len bigint, file_sha256 text)
+  create or replace function hookline_api.create_job(
+    filename text,
+    mime text,
+    bytes_len bigint,
+    file_sha256 text,
+    metadata jsonb default '{}',
+    priority integer default 0
+  )
   returns table (outcome text, job_id uuid, document_id uuid, status text, raw_path text)
   language sql
   volatile
@@ -20,18 +27,20 @@ begin
         filename => create_job.filename,
         mime => create_job.mime,
         bytes_len => create_job.bytes_len,
-        file_sha256 => create_job.file_sha256
+        file_sha256 => create_job.file_sha256,
+        metadata => create_job.metadata,
+        priority => create_job.priority
       ) as r;
   end;
 
-  comment on function hookline_api.create_job(text, text, bigint, text) is
+  comment on function hookline_api.create_job(text, text, bigint, text, jsonb, integer) is
     'Creates a job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; then the '
     'backend calls confirm_upload. If the file was uploaded before, the answer names its job: only the backend orders '
-    'another run. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, UP020, UP021 (100 uploads are not '
-    'confirmed).';
+    'another run. The user may give metadata, and a priority among their own jobs. Outcomes: applied, duplicate. '
+    'Raises UP006, UP009, UP011, UP020, UP021 (100 uploads are not confirmed).';
 
-  alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
-  revoke all on function hookline_api.create_job(text, text, bigint, text) from public;
-  grant execute on function hookline_api.create_job(text, text, bigint, text) to authenticated;
+  alter function hookline_api.create_job(text, text, bigint, text, jsonb, integer) owner to hookline_owner;
+  revoke all on function hookline_api.create_job(text, text, bigint, text, jsonb, integer) from public;
+  grant execute on function hookline_api.create_job(text, text, bigint, text, jsonb, integer) to authenticated;
 end;
 $$;

@@ -16,6 +16,8 @@ begin
          j.terminal as finished,
          j.failed,
          j.last_error ->> 'code' as error_code,
+         j.metadata,
+         j.priority,
          j.created_at,
          j.updated_at,
          -- After a retry the job still names the content of its earlier attempt.
@@ -27,7 +29,8 @@ begin
 
   comment on view hookline_api.my_jobs is
     'The jobs of the signed-in user''s own documents: the status of each, since when, the code of its last failure, '
-    'and, once it is parsed, where the markdown is (storage://<bucket>/<key>) with the SHA-256 of its bytes in hex.';
+    'its metadata, and, once it is parsed, where the markdown is (storage://<bucket>/<key>) with the SHA-256 of its '
+    'bytes in hex.';
 
   alter view hookline_api.my_jobs owner to hookline_owner;
   revoke all on hookline_api.my_jobs from public;

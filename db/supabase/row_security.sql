@@ -10,8 +10,7 @@ begin
     on upload_pipeline.documents to authenticated;
   grant select (
     job_id, document_id, status, version, terminal, failed, has_content, attempt, last_error, parsed_path,
-    parsed_sha256,
-    created_at, updated_at
+    parsed_sha256, metadata, priority, created_at, updated_at
   ) on upload_pipeline.upload_jobs to authenticated;
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
     on upload_pipeline.events to authenticated;

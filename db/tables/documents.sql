@@ -11,7 +11,7 @@ create table upload_pipeline.documents (
   created_at timestamptz not null default upload_pipeline.clock(),
   constraint documents_pkey primary key (document_id),
   constraint one_document_a_file_of_an_owner unique (owner_id, file_sha256),
-  constraint confirmation_travels_with_the_document unique (document_id, upload_confirmed),
+  constraint owner_and_confirmation_travel_with_the_document unique (document_id, owner_id, upload_confirmed),
   constraint filename_is_1_to_500_characters check (length(filename) between 1 and 500),
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),

@@ -1,6 +1,7 @@
 create table upload_pipeline.upload_jobs (
   job_id uuid not null default upload_pipeline.uuid7(),
   document_id uuid not null,
+  owner_id uuid not null,
   status text not null,
   terminal boolean not null,
   failed boolean not null,
@@ -16,6 +17,11 @@ create table upload_pipeline.upload_jobs (
   leased_by text,
   leased_until timestamptz,
   correlation_id upload_pipeline.correlation_id not null,
+  provider text,
+  options upload_pipeline.small_object not null default '{}',
+  metadata upload_pipeline.small_object not null default '{}',
+  priority smallint not null default 0,
+  group_id uuid,
   parsed_path text,
   parsed_sha256 upload_pipeline.sha256_hex,
   parsed_bytes bigint,
@@ -30,11 +36,13 @@ create table upload_pipeline.upload_jobs (
   constraint status_is_known foreign key (status, terminal, failed, claimable, has_content)
     references upload_pipeline.statuses (status, terminal, failed, claimable, has_content)
     on update cascade,
-  constraint job_is_of_a_document foreign key (document_id, upload_confirmed)
-    references upload_pipeline.documents (document_id, upload_confirmed)
+  constraint job_is_of_a_document foreign key (document_id, owner_id, upload_confirmed)
+    references upload_pipeline.documents (document_id, owner_id, upload_confirmed)
     on update cascade on delete cascade,
   constraint version_counts_from_one check (version >= 1),
   constraint attempt_counts_from_one check (attempt >= 1),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint priority_is_0_to_9 check (priority between 0 and 9),
   constraint attempts_are_bounded check (attempt <= max_attempts),
   constraint lease_is_whole check (
     (lease_token is null) = (leased_by is null) and (lease_token is null) = (leased_until is null)
@@ -89,12 +97,20 @@ create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
 comment on table upload_pipeline.upload_jobs is
   'One run of a document through the pipeline. Only write_step moves it. The database refuses a status without its '
   'event.';
+comment on column upload_pipeline.upload_jobs.owner_id is 'The owner of the document. A foreign key keeps it true.';
 comment on column upload_pipeline.upload_jobs.version is
   'How many steps the job has taken. Each step has the event of the same version.';
 comment on column upload_pipeline.upload_jobs.attempt is
   'The current attempt, from 1. An answer to an earlier attempt is stale.';
 comment on column upload_pipeline.upload_jobs.run_after is 'The job is not claimed before.';
 comment on column upload_pipeline.upload_jobs.deadline_at is 'The job is overdue after this. Null: no limit.';
+comment on column upload_pipeline.upload_jobs.provider is
+  'The parser that this job wants. Null: the first that the workers have.';
+comment on column upload_pipeline.upload_jobs.options is 'What the parser is asked for: an object.';
+comment on column upload_pipeline.upload_jobs.metadata is 'The application''s own: an object. Hookline only shows it.';
+comment on column upload_pipeline.upload_jobs.priority is
+  'From 0 to 9. Of the jobs of one owner that are due, the highest is claimed first.';
+comment on column upload_pipeline.upload_jobs.group_id is 'The jobs that the application waits for together.';
 comment on column upload_pipeline.upload_jobs.lease_token is
   'The fencing token of the worker that holds the job. Null: nobody holds it.';
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';

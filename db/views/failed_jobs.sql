@@ -9,6 +9,9 @@ select j.job_id,
        j.last_error ->> 'code' as code,
        j.last_error ->> 'error' as error,
        j.correlation_id,
+       j.provider,
+       j.metadata,
+       j.group_id,
        j.updated_at as failed_at
   from upload_pipeline.upload_jobs as j
   join upload_pipeline.documents as d on d.document_id = j.document_id

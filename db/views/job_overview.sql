@@ -17,6 +17,11 @@ select j.job_id,
        j.leased_by,
        j.leased_until,
        j.correlation_id,
+       j.provider,
+       j.options,
+       j.metadata,
+       j.priority,
+       j.group_id,
        j.parsed_path,
        j.parsed_sha256,
        j.parsed_bytes,
@@ -38,6 +43,8 @@ select j.job_id,
              'stage paused by %s until %s because: %s', s.paused_by, upload_pipeline.in_utc(s.paused_until),
              s.paused_because
            )
+         when j.claimable and j.run_after > clock.now and j.last_error is null then
+           format('not before %s', upload_pipeline.in_utc(j.run_after))
          when j.claimable and j.run_after > clock.now or not j.claimable and j.deadline_at = j.run_after
            and j.deadline_at > clock.now
            then format('backs off until %s', upload_pipeline.in_utc(j.run_after))

@@ -137,6 +137,16 @@ comment on domain upload_pipeline.storage_path is
   'allowed. No part between two slashes is empty, `.`, `..` or longer than 255 characters. A bucket has 1 to 100 '
   'characters, the whole path at most 950.';
 
+-- db/types/small_object.sql
+create domain upload_pipeline.small_object as jsonb
+  constraint value_is_an_object_of_at_most_16_kb check (
+    jsonb_typeof(value) = 'object' and octet_length(value::text) <= 16384
+  );
+
+comment on domain upload_pipeline.small_object is
+  'A JSON object that a caller gives a job: at most 16 KB as text. It is a domain because a CHECK of a table would '
+  'read it again at each step of the job.';
+
 -- db/types/receipt.sql
 create type upload_pipeline.receipt as (
   outcome upload_pipeline.outcome,
@@ -688,7 +698,7 @@ create table upload_pipeline.documents (
   created_at timestamptz not null default upload_pipeline.clock(),
   constraint documents_pkey primary key (document_id),
   constraint one_document_a_file_of_an_owner unique (owner_id, file_sha256),
-  constraint confirmation_travels_with_the_document unique (document_id, upload_confirmed),
+  constraint owner_and_confirmation_travel_with_the_document unique (document_id, owner_id, upload_confirmed),
   constraint filename_is_1_to_500_characters check (length(filename) between 1 and 500),
   constraint mime_is_a_media_type check (mime ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+$' and length(mime) <= 200),
   constraint bytes_len_is_positive check (bytes_len > 0),
@@ -725,6 +735,7 @@ comment on column upload_pipeline.documents.upload_confirmed is
 create table upload_pipeline.upload_jobs (
   job_id uuid not null default upload_pipeline.uuid7(),
   document_id uuid not null,
+  owner_id uuid not null,
   status text not null,
   terminal boolean not null,
   failed boolean not null,
@@ -740,6 +751,11 @@ create table upload_pipeline.upload_jobs (
   leased_by text,
   leased_until timestamptz,
   correlation_id upload_pipeline.correlation_id not null,
+  provider text,
+  options upload_pipeline.small_object not null default '{}',
+  metadata upload_pipeline.small_object not null default '{}',
+  priority smallint not null default 0,
+  group_id uuid,
   parsed_path text,
   parsed_sha256 upload_pipeline.sha256_hex,
   parsed_bytes bigint,
@@ -754,11 +770,13 @@ create table upload_pipeline.upload_jobs (
   constraint status_is_known foreign key (status, terminal, failed, claimable, has_content)
     references upload_pipeline.statuses (status, terminal, failed, claimable, has_content)
     on update cascade,
-  constraint job_is_of_a_document foreign key (document_id, upload_confirmed)
-    references upload_pipeline.documents (document_id, upload_confirmed)
+  constraint job_is_of_a_document foreign key (document_id, owner_id, upload_confirmed)
+    references upload_pipeline.documents (document_id, owner_id, upload_confirmed)
     on update cascade on delete cascade,
   constraint version_counts_from_one check (version >= 1),
   constraint attempt_counts_from_one check (attempt >= 1),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint priority_is_0_to_9 check (priority between 0 and 9),
   constraint attempts_are_bounded check (attempt <= max_attempts),
   constraint lease_is_whole check (
     (lease_token is null) = (leased_by is null) and (lease_token is null) = (leased_until is null)
@@ -813,17 +831,43 @@ create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
 comment on table upload_pipeline.upload_jobs is
   'One run of a document through the pipeline. Only write_step moves it. The database refuses a status without its '
   'event.';
+comment on column upload_pipeline.upload_jobs.owner_id is 'The owner of the document. A foreign key keeps it true.';
 comment on column upload_pipeline.upload_jobs.version is
   'How many steps the job has taken. Each step has the event of the same version.';
 comment on column upload_pipeline.upload_jobs.attempt is
   'The current attempt, from 1. An answer to an earlier attempt is stale.';
 comment on column upload_pipeline.upload_jobs.run_after is 'The job is not claimed before.';
 comment on column upload_pipeline.upload_jobs.deadline_at is 'The job is overdue after this. Null: no limit.';
+comment on column upload_pipeline.upload_jobs.provider is
+  'The parser that this job wants. Null: the first that the workers have.';
+comment on column upload_pipeline.upload_jobs.options is 'What the parser is asked for: an object.';
+comment on column upload_pipeline.upload_jobs.metadata is 'The application''s own: an object. Hookline only shows it.';
+comment on column upload_pipeline.upload_jobs.priority is
+  'From 0 to 9. Of the jobs of one owner that are due, the highest is claimed first.';
+comment on column upload_pipeline.upload_jobs.group_id is 'The jobs that the application waits for together.';
 comment on column upload_pipeline.upload_jobs.lease_token is
   'The fencing token of the worker that holds the job. Null: nobody holds it.';
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';
 comment on column upload_pipeline.upload_jobs.last_error is
   'The last failure: {"code": text, "error": text, ...}. Kept until the next success.';
+
+-- db/tables/owner_settings.sql
+create table upload_pipeline.owner_settings (
+  owner_id uuid not null,
+  provider text,
+  max_running integer,
+  constraint owner_settings_pkey primary key (owner_id),
+  constraint row_sets_something check (provider is not null or max_running is not null),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint max_running_counts_from_one check (max_running >= 1)
+);
+
+comment on table upload_pipeline.owner_settings is
+  'What holds for all jobs of an owner. set_owner writes it. An owner without a row has no settings.';
+comment on column upload_pipeline.owner_settings.provider is
+  'The parser of new jobs that name none. Null: the first that the workers have.';
+comment on column upload_pipeline.owner_settings.max_running is
+  'How many jobs of the owner are leased at once, in all statuses together. Null: no limit.';
 
 -- db/types/move.sql
 create type upload_pipeline.move as (
@@ -1270,6 +1314,7 @@ alter table upload_pipeline.documents enable row level security;
 alter table upload_pipeline.error_codes enable row level security;
 alter table upload_pipeline.event_codes enable row level security;
 alter table upload_pipeline.events enable row level security;
+alter table upload_pipeline.owner_settings enable row level security;
 alter table upload_pipeline.provider_jobs enable row level security;
 alter table upload_pipeline.refused_deliveries enable row level security;
 alter table upload_pipeline.statuses enable row level security;
@@ -1549,8 +1594,8 @@ create trigger deleted_jobs_are_counted
 
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
--- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, status, refusal,
--- activity (advisory).
+-- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, owner, status,
+-- refusal, activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -4388,6 +4433,9 @@ returns table (
   attempt integer,
   max_attempts integer,
   correlation_id text,
+  provider text,
+  options jsonb,
+  metadata jsonb,
   parsed_path text,
   parsed_sha256 text,
   parsed_bytes bigint,
@@ -4516,8 +4564,8 @@ begin
    where j.job_id = any (v_due)
      and d.document_id = j.document_id
   returning j.job_id, j.document_id, d.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
-            j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.parsed_path, j.parsed_sha256::text,
-            j.parsed_bytes,
+            j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.provider, j.options::jsonb,
+            j.metadata::jsonb, j.parsed_path, j.parsed_sha256::text, j.parsed_bytes,
             array(
               select p.parse_job_id
                 from upload_pipeline.provider_jobs as p
@@ -5460,7 +5508,13 @@ create or replace function upload_pipeline.create_job(
   bytes_len bigint,
   file_sha256 text,
   raw_path text,
-  correlation_id text default null
+  correlation_id text default null,
+  options jsonb default '{}',
+  metadata jsonb default '{}',
+  priority integer default 0,
+  not_before timestamptz default null,
+  provider text default null,
+  group_id uuid default null
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -5476,6 +5530,7 @@ declare
   v_document record;
   v_job_id uuid := upload_pipeline.uuid7();
   v_now timestamptz := upload_pipeline.clock();
+  v_run_after timestamptz := greatest(create_job.not_before, v_now);
   v_initial upload_pipeline.statuses;
   v_code upload_pipeline.event_codes;
   v_job upload_pipeline.upload_jobs;
@@ -5526,12 +5581,18 @@ begin
   -- Another round is needed only if the job in the way finishes at this moment.
   for v_round in 1 .. 10 loop
     insert into upload_pipeline.upload_jobs (
-      job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
-      run_after, deadline_at, created_at, updated_at
+      job_id, document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
+      provider, options, metadata, priority, group_id, run_after, deadline_at, created_at, updated_at
     ) values (
-      v_job_id, v_document.document_id, v_initial.status, v_initial.terminal, v_initial.failed, v_initial.claimable,
-      v_initial.has_content, v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
-      v_now, v_now + v_initial.overdue_after, v_now, v_now
+      v_job_id, v_document.document_id, create_job.owner_id, v_initial.status, v_initial.terminal, v_initial.failed,
+      v_initial.claimable, v_initial.has_content, v_document.upload_confirmed,
+      coalesce(create_job.correlation_id, v_job_id::text),
+      coalesce(
+        create_job.provider,
+        (select o.provider from upload_pipeline.owner_settings as o where o.owner_id = create_job.owner_id)
+      ),
+      coalesce(create_job.options, '{}'), coalesce(create_job.metadata, '{}'), coalesce(create_job.priority, 0),
+      create_job.group_id, v_run_after, v_run_after + v_initial.overdue_after, v_now, v_now
     )
     on conflict (document_id) where not terminal do nothing
     returning * into v_job;
@@ -5562,7 +5623,7 @@ begin
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);
 exception
-  when check_violation or not_null_violation then
+  when check_violation or not_null_violation or numeric_value_out_of_range or datetime_field_overflow then
     get stacked diagnostics v_reason = message_text, v_constraint = constraint_name;
     raise exception 'cannot create a job for file %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
       using errcode = 'UP006',
@@ -5572,24 +5633,38 @@ exception
                 'Rename the object, then pass its path as storage://bucket/key. A name may have letters and digits '
                 'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
                 'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
+              when sqlstate = '22003'
+                or v_constraint in (
+                  'value_is_an_object_of_at_most_16_kb', 'priority_is_0_to_9', 'provider_is_a_word'
+                )
+              then
+                'options and metadata are JSON objects of at most 16 KB each. priority is 0 to 9. provider is a word '
+                'of lower-case letters, digits and _.'
               else
                 'owner_id, filename, bytes_len > 0, file_sha256 (64 lowercase hex digits) and raw_path are required. '
-                'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters.'
+                'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters. not_before is before '
+                'the year 9999.'
             end;
 end;
 $$;
 
-comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) is
+comment on function upload_pipeline.create_job(
+  uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+) is
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
-  'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
-  'not claimed before confirm_upload. The media type is stored in lower case and without parameters; it is '
-  'application/octet-stream if it is empty. If the object at raw_path is still to be deleted, its deletion is '
-  'cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under '
-  'way.';
+  'document. If that document has an unfinished job, the receipt names it and nothing of it is changed. A job is not '
+  'claimed before confirm_upload, nor before not_before. options are for the parser, metadata is the application''s. '
+  'priority (0 to 9) orders the jobs of one owner. provider null is that of set_owner. The media type is stored in '
+  'lower case and without parameters; it is application/octet-stream if it is empty. If the object at raw_path is '
+  'still to be deleted, its deletion is cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 '
+  'while that deletion may be under way.';
 
-revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
-grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)
-  to hookline_operator;
+revoke all on function upload_pipeline.create_job(
+  uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+) from public;
+grant execute on function upload_pipeline.create_job(
+  uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+) to hookline_operator;
 
 -- db/functions/internal/create_users_job.sql
 -- Writes what create_job writes, within the bounds of a user: one job for each file that is uploaded, and a number of
@@ -5600,7 +5675,9 @@ create or replace function upload_pipeline.create_users_job(
   filename text,
   mime text,
   bytes_len bigint,
-  file_sha256 text
+  file_sha256 text,
+  metadata jsonb,
+  priority integer
 )
 returns table (outcome text, job_id uuid, document_id uuid, status text, raw_path text)
 language plpgsql
@@ -5632,7 +5709,8 @@ begin
   );
   v_receipt := upload_pipeline.create_job(
     owner_id => create_users_job.owner_id, filename => create_users_job.filename, mime => create_users_job.mime,
-    bytes_len => create_users_job.bytes_len, file_sha256 => create_users_job.file_sha256, raw_path => raw_path
+    bytes_len => create_users_job.bytes_len, file_sha256 => create_users_job.file_sha256, raw_path => raw_path,
+    metadata => create_users_job.metadata, priority => create_users_job.priority
   );
 
   if v_receipt.outcome = 'applied' and (
@@ -5657,11 +5735,11 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) is
+comment on function upload_pipeline.create_users_job(uuid, text, text, bigint, text, jsonb, integer) is
   'Calls create_job for a user, with a raw_path that follows from the owner and the file. A file that was uploaded '
   'before and has a job is a duplicate, whatever the status of that job. Raises UP006, UP020, UP021.';
 
-revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) from public;
+revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint, text, jsonb, integer) from public;
 
 -- db/functions/operator/confirm_upload.sql
 -- Sets upload_confirmed of the document, which foreign keys copy into its jobs, and moves the job.
@@ -6333,9 +6411,10 @@ revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
 
 -- db/functions/operator/erase_owner.sql
--- Deletes all documents and caps of an owner, queues their objects for deletion, and takes the owner's id out of the
--- reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, deletion, content, delivery, reservation, cap (all of the owner). Calls: erase_documents.
+-- Deletes all documents, caps and settings of an owner, queues their objects for deletion, and takes the owner's id out
+-- of the reservations: what was spent stays in the sums of all owners.
+-- Locks: document, job, deletion, content, delivery, reservation, cap, owner (all of the owner).
+-- Calls: erase_documents.
 create or replace function upload_pipeline.erase_owner(owner_id uuid)
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -6364,13 +6443,17 @@ begin
   delete from upload_pipeline.credit_caps as c
    where c.owner_id = erase_owner.owner_id;
 
+  delete from upload_pipeline.owner_settings as o
+   where o.owner_id = erase_owner.owner_id;
+
   return next;
 end;
 $$;
 
 comment on function upload_pipeline.erase_owner(uuid) is
   'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
-  'owner''s caps. Queues the objects for deletion from storage. The counts are 0 if nothing was there. Raises UP006.';
+  'owner''s caps and settings. Queues the objects for deletion from storage. The counts are 0 if nothing was '
+  'there. Raises UP006.';
 
 revoke all on function upload_pipeline.erase_owner(uuid) from public;
 grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;
@@ -6686,6 +6769,54 @@ comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean,
 revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) from public;
 grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) to hookline_operator;
 
+-- db/functions/operator/set_owner.sql
+-- Replaces the row of the owner in owner_settings, or deletes it if nothing is set. CHECK constraints hold the rules.
+-- Locks: owner. Calls: check_isolation.
+create or replace function upload_pipeline.set_owner(
+  owner_id uuid,
+  provider text default null,
+  max_running integer default null
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reason text;
+begin
+  perform upload_pipeline.check_isolation();
+
+  if provider is null and max_running is null and owner_id is not null then
+    delete from upload_pipeline.owner_settings as o
+     where o.owner_id = set_owner.owner_id;
+    return;
+  end if;
+
+  insert into upload_pipeline.owner_settings as o (owner_id, provider, max_running)
+  values (set_owner.owner_id, set_owner.provider, set_owner.max_running)
+  on conflict on constraint owner_settings_pkey do update
+     set provider = excluded.provider,
+         max_running = excluded.max_running;
+exception
+  when check_violation or not_null_violation then
+    get stacked diagnostics v_reason = message_text;
+    raise exception 'owner % cannot have provider % and max_running %', coalesce(set_owner.owner_id::text, 'null'),
+      coalesce(quote_literal(left(set_owner.provider, 100)), 'null'), coalesce(set_owner.max_running::text, 'null')
+      using errcode = 'UP006',
+            detail = v_reason,
+            hint = 'owner_id is required. provider is a word of lower-case letters, digits and _; max_running is 1 or '
+              'more. Each is null to unset it.';
+end;
+$$;
+
+comment on function upload_pipeline.set_owner(uuid, text, integer) is
+  'Sets what holds for an owner: the provider of new jobs that name none, and how many of their jobs run at once. It '
+  'replaces what was set before; null unsets. Raises UP006.';
+
+revoke all on function upload_pipeline.set_owner(uuid, text, integer) from public;
+grant execute on function upload_pipeline.set_owner(uuid, text, integer) to hookline_operator;
+
 -- Views of hookline_reader
 
 -- db/views/job_overview.sql
@@ -6708,6 +6839,11 @@ select j.job_id,
        j.leased_by,
        j.leased_until,
        j.correlation_id,
+       j.provider,
+       j.options,
+       j.metadata,
+       j.priority,
+       j.group_id,
        j.parsed_path,
        j.parsed_sha256,
        j.parsed_bytes,
@@ -6729,6 +6865,8 @@ select j.job_id,
              'stage paused by %s until %s because: %s', s.paused_by, upload_pipeline.in_utc(s.paused_until),
              s.paused_because
            )
+         when j.claimable and j.run_after > clock.now and j.last_error is null then
+           format('not before %s', upload_pipeline.in_utc(j.run_after))
          when j.claimable and j.run_after > clock.now or not j.claimable and j.deadline_at = j.run_after
            and j.deadline_at > clock.now
            then format('backs off until %s', upload_pipeline.in_utc(j.run_after))
@@ -6819,6 +6957,9 @@ select j.job_id,
        j.last_error ->> 'code' as code,
        j.last_error ->> 'error' as error,
        j.correlation_id,
+       j.provider,
+       j.metadata,
+       j.group_id,
        j.updated_at as failed_at
   from upload_pipeline.upload_jobs as j
   join upload_pipeline.documents as d on d.document_id = j.document_id
@@ -7495,8 +7636,7 @@ begin
     on upload_pipeline.documents to authenticated;
   grant select (
     job_id, document_id, status, version, terminal, failed, has_content, attempt, last_error, parsed_path,
-    parsed_sha256,
-    created_at, updated_at
+    parsed_sha256, metadata, priority, created_at, updated_at
   ) on upload_pipeline.upload_jobs to authenticated;
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
     on upload_pipeline.events to authenticated;
@@ -7553,6 +7693,8 @@ begin
          j.terminal as finished,
          j.failed,
          j.last_error ->> 'code' as error_code,
+         j.metadata,
+         j.priority,
          j.created_at,
          j.updated_at,
          -- After a retry the job still names the content of its earlier attempt.
@@ -7564,7 +7706,8 @@ begin
 
   comment on view hookline_api.my_jobs is
     'The jobs of the signed-in user''s own documents: the status of each, since when, the code of its last failure, '
-    'and, once it is parsed, where the markdown is (storage://<bucket>/<key>) with the SHA-256 of its bytes in hex.';
+    'its metadata, and, once it is parsed, where the markdown is (storage://<bucket>/<key>) with the SHA-256 of its '
+    'bytes in hex.';
 
   alter view hookline_api.my_jobs owner to hookline_owner;
   revoke all on hookline_api.my_jobs from public;
@@ -7630,6 +7773,11 @@ begin
          o.leased_by,
          o.leased_until,
          o.correlation_id,
+         o.provider,
+         o.options,
+         o.metadata,
+         o.priority,
+         o.group_id,
          o.parsed_path,
          o.parsed_sha256,
          o.parsed_bytes,
@@ -7659,7 +7807,14 @@ begin
   end if;
 
   -- `begin atomic` resolves auth.uid() now, with the rights of the installer, so hookline_owner needs no right on auth.
-  create or replace function hookline_api.create_job(filename text, mime text, bytes_len bigint, file_sha256 text)
+  create or replace function hookline_api.create_job(
+    filename text,
+    mime text,
+    bytes_len bigint,
+    file_sha256 text,
+    metadata jsonb default '{}',
+    priority integer default 0
+  )
   returns table (outcome text, job_id uuid, document_id uuid, status text, raw_path text)
   language sql
   volatile
@@ -7672,19 +7827,21 @@ begin
         filename => create_job.filename,
         mime => create_job.mime,
         bytes_len => create_job.bytes_len,
-        file_sha256 => create_job.file_sha256
+        file_sha256 => create_job.file_sha256,
+        metadata => create_job.metadata,
+        priority => create_job.priority
       ) as r;
   end;
 
-  comment on function hookline_api.create_job(text, text, bigint, text) is
+  comment on function hookline_api.create_job(text, text, bigint, text, jsonb, integer) is
     'Creates a job for a file of the signed-in user. Upload the file to raw_path, storage://<bucket>/<key>; then the '
     'backend calls confirm_upload. If the file was uploaded before, the answer names its job: only the backend orders '
-    'another run. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, UP020, UP021 (100 uploads are not '
-    'confirmed).';
+    'another run. The user may give metadata, and a priority among their own jobs. Outcomes: applied, duplicate. '
+    'Raises UP006, UP009, UP011, UP020, UP021 (100 uploads are not confirmed).';
 
-  alter function hookline_api.create_job(text, text, bigint, text) owner to hookline_owner;
-  revoke all on function hookline_api.create_job(text, text, bigint, text) from public;
-  grant execute on function hookline_api.create_job(text, text, bigint, text) to authenticated;
+  alter function hookline_api.create_job(text, text, bigint, text, jsonb, integer) owner to hookline_owner;
+  revoke all on function hookline_api.create_job(text, text, bigint, text, jsonb, integer) from public;
+  grant execute on function hookline_api.create_job(text, text, bigint, text, jsonb, integer) to authenticated;
 end;
 $$;
 
@@ -7704,7 +7861,13 @@ begin
     bytes_len bigint,
     file_sha256 text,
     raw_path text,
-    correlation_id text default null
+    correlation_id text default null,
+    options jsonb default '{}',
+    metadata jsonb default '{}',
+    priority integer default 0,
+    not_before timestamptz default null,
+    provider text default null,
+    group_id uuid default null
   )
   returns upload_pipeline.receipt
   language sql
@@ -7714,7 +7877,9 @@ begin
     select upload_pipeline.create_job(
       owner_id => create_job.owner_id, filename => create_job.filename, mime => create_job.mime,
       bytes_len => create_job.bytes_len, file_sha256 => create_job.file_sha256, raw_path => create_job.raw_path,
-      correlation_id => create_job.correlation_id
+      correlation_id => create_job.correlation_id, options => create_job.options, metadata => create_job.metadata,
+      priority => create_job.priority, not_before => create_job.not_before, provider => create_job.provider,
+      group_id => create_job.group_id
     );
   end;
 
@@ -7768,7 +7933,9 @@ begin
       from upload_pipeline.erase_owner(owner_id => erase_owner.owner_id) as e;
   end;
 
-  comment on function hookline_api.create_job(uuid, text, text, bigint, text, text, text) is
+  comment on function hookline_api.create_job(
+    uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+  ) is
     'upload_pipeline.create_job for the backend: creates a job for a file of any owner.';
   comment on function hookline_api.confirm_upload(uuid, bigint, text) is
     'upload_pipeline.confirm_upload for the backend.';
@@ -7777,7 +7944,9 @@ begin
   comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';
   comment on function hookline_api.erase_owner(uuid) is 'upload_pipeline.erase_owner for the backend.';
 
-  alter function hookline_api.create_job(uuid, text, text, bigint, text, text, text) owner to hookline_owner;
+  alter function hookline_api.create_job(
+    uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+  ) owner to hookline_owner;
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
   alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
@@ -7785,7 +7954,9 @@ begin
   alter function hookline_api.erase_owner(uuid) owner to hookline_owner;
 
   revoke all on function
-    hookline_api.create_job(uuid, text, text, bigint, text, text, text),
+    hookline_api.create_job(
+      uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+    ),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
@@ -7793,13 +7964,17 @@ begin
     hookline_api.erase_owner(uuid)
     from public;
   grant execute on function
-    upload_pipeline.create_job(uuid, text, text, bigint, text, text, text),
+    upload_pipeline.create_job(
+      uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+    ),
     upload_pipeline.confirm_upload(uuid, bigint, text),
     upload_pipeline.retry_job(uuid, text),
     upload_pipeline.cancel_job(uuid, text),
     upload_pipeline.erase_document(uuid),
     upload_pipeline.erase_owner(uuid),
-    hookline_api.create_job(uuid, text, text, bigint, text, text, text),
+    hookline_api.create_job(
+      uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+    ),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),

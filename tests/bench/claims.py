@@ -65,11 +65,11 @@ def _fill_hookline(url: str, jobs: int) -> None:
         connection.execute(
             """
             insert into upload_pipeline.upload_jobs (
-              document_id, status, terminal, failed, claimable, has_content, upload_confirmed,
-              correlation_id
+              document_id, owner_id, status, terminal, failed, claimable, has_content,
+              upload_confirmed, correlation_id
             )
-            select d.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, true,
-                   'bench'
+            select d.document_id, d.owner_id, s.status, s.terminal, s.failed, s.claimable,
+                   s.has_content, true, 'bench'
               from upload_pipeline.documents as d
              cross join upload_pipeline.statuses as s
              where s.initial
@@ -78,7 +78,7 @@ def _fill_hookline(url: str, jobs: int) -> None:
 
 
 def _fill_procrastinate(url: str, jobs: int) -> None:
-    from procrastinate.schema import SchemaManager  # type: ignore[import-not-found]
+    from procrastinate.schema import SchemaManager  # type: ignore[import-not-found,unused-ignore]
 
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SchemaManager.get_schema().encode())

@@ -84,14 +84,14 @@ HOOKLINE = Side(
       select gen_random_uuid(), 'report.pdf', 'application/pdf', 9, repeat('0', 64),
              'storage://raw/report.pdf', true
         from generate_series(1, %s)
-      returning document_id
+      returning document_id, owner_id
     )
     insert into upload_pipeline.upload_jobs (
-      document_id, status, terminal, failed, claimable, has_content, upload_confirmed,
+      document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed,
       correlation_id, parsed_path, parsed_sha256, parsed_bytes
     )
-    select m.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, true, 'bench',
-           'storage://parsed/x.md', repeat('0', 64), 9
+    select m.document_id, m.owner_id, s.status, s.terminal, s.failed, s.claimable, s.has_content,
+           true, 'bench', 'storage://parsed/x.md', repeat('0', 64), 9
       from made as m
      cross join upload_pipeline.statuses as s
      where s.status = 'parsed'

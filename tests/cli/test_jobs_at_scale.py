@@ -37,10 +37,11 @@ def many(postgres18: Server) -> Iterator[Database]:
         db.run(
             """
             insert into upload_pipeline.upload_jobs
-              (document_id, status, terminal, failed, claimable, has_content, upload_confirmed,
-               correlation_id, parsed_path, parsed_sha256, parsed_bytes, last_error, deadline_at)
-            select md5(n::text)::uuid, s.status, s.terminal, s.failed, s.claimable, s.has_content,
-                   true, 'bench', 'storage://parsed/a.md', repeat('0', 64), 9,
+              (document_id, owner_id, status, terminal, failed, claimable, has_content,
+               upload_confirmed, correlation_id, parsed_path, parsed_sha256, parsed_bytes,
+               last_error, deadline_at)
+            select d.document_id, d.owner_id, s.status, s.terminal, s.failed, s.claimable,
+                   s.has_content, true, 'bench', 'storage://parsed/a.md', repeat('0', 64), 9,
                    case when s.failed then '{"code": "TIMEOUT", "error": "late"}'::jsonb end,
                    case when not s.terminal then now() - interval '1 hour' end
               from generate_series(1, %(jobs)s) as n
@@ -48,6 +49,7 @@ def many(postgres18: Server) -> Iterator[Database]:
                      when n <= %(rare)s then 'failed_parse'
                      when n <= 2 * %(rare)s then 'parse_queued'
                      else 'complete' end
+              join upload_pipeline.documents as d on d.document_id = md5(n::text)::uuid
              order by n
             """,
             jobs=JOBS,

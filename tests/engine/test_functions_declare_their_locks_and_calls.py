@@ -28,6 +28,7 @@ ORDER = [
     "delivery",
     "reservation",
     "cap",
+    "owner",
     "status",
     "refusal",
     "activity",

@@ -39,7 +39,7 @@ VIEWS = {
     "transitions": views.Transition,
 }
 LOADS = {"uuid": "UUID", "timestamptz": "datetime", "interval": "timedelta", "jsonb": "dict"}
-LOADS |= {"text": "str", "bool": "bool", "int4": "int", "int8": "int"}
+LOADS |= {"text": "str", "bool": "bool", "int2": "int", "int4": "int", "int8": "int"}
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ select upload_pipeline.erase_document(document_id => j.document_id)
   from upload_pipeline.job_overview as j
  where j.filename = 'contract.pdf';
 select upload_pipeline.set_credit_cap(owner_id => null, period => 'day', credits => 100);
+select upload_pipeline.set_owner(owner_id => gen_random_uuid(), max_running => 3);
 select r.*
   from upload_pipeline.claim_jobs(status => 'uploaded', worker => 'host-1') as c
   cross join lateral upload_pipeline.reserve_credits(

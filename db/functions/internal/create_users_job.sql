@@ -6,7 +6,9 @@ create or replace function upload_pipeline.create_users_job(
   filename text,
   mime text,
   bytes_len bigint,
-  file_sha256 text
+  file_sha256 text,
+  metadata jsonb,
+  priority integer
 )
 returns table (outcome text, job_id uuid, document_id uuid, status text, raw_path text)
 language plpgsql
@@ -38,7 +40,8 @@ begin
   );
   v_receipt := upload_pipeline.create_job(
     owner_id => create_users_job.owner_id, filename => create_users_job.filename, mime => create_users_job.mime,
-    bytes_len => create_users_job.bytes_len, file_sha256 => create_users_job.file_sha256, raw_path => raw_path
+    bytes_len => create_users_job.bytes_len, file_sha256 => create_users_job.file_sha256, raw_path => raw_path,
+    metadata => create_users_job.metadata, priority => create_users_job.priority
   );
 
   if v_receipt.outcome = 'applied' and (
@@ -63,8 +66,8 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) is
+comment on function upload_pipeline.create_users_job(uuid, text, text, bigint, text, jsonb, integer) is
   'Calls create_job for a user, with a raw_path that follows from the owner and the file. A file that was uploaded '
   'before and has a job is a duplicate, whatever the status of that job. Raises UP006, UP020, UP021.';
 
-revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint, text) from public;
+revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint, text, jsonb, integer) from public;

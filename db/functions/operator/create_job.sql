@@ -10,7 +10,13 @@ create or replace function upload_pipeline.create_job(
   bytes_len bigint,
   file_sha256 text,
   raw_path text,
-  correlation_id text default null
+  correlation_id text default null,
+  options jsonb default '{}',
+  metadata jsonb default '{}',
+  priority integer default 0,
+  not_before timestamptz default null,
+  provider text default null,
+  group_id uuid default null
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -26,6 +32,7 @@ declare
   v_document record;
   v_job_id uuid := upload_pipeline.uuid7();
   v_now timestamptz := upload_pipeline.clock();
+  v_run_after timestamptz := greatest(create_job.not_before, v_now);
   v_initial upload_pipeline.statuses;
   v_code upload_pipeline.event_codes;
   v_job upload_pipeline.upload_jobs;
@@ -76,12 +83,18 @@ begin
   -- Another round is needed only if the job in the way finishes at this moment.
   for v_round in 1 .. 10 loop
     insert into upload_pipeline.upload_jobs (
-      job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
-      run_after, deadline_at, created_at, updated_at
+      job_id, document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id,
+      provider, options, metadata, priority, group_id, run_after, deadline_at, created_at, updated_at
     ) values (
-      v_job_id, v_document.document_id, v_initial.status, v_initial.terminal, v_initial.failed, v_initial.claimable,
-      v_initial.has_content, v_document.upload_confirmed, coalesce(create_job.correlation_id, v_job_id::text),
-      v_now, v_now + v_initial.overdue_after, v_now, v_now
+      v_job_id, v_document.document_id, create_job.owner_id, v_initial.status, v_initial.terminal, v_initial.failed,
+      v_initial.claimable, v_initial.has_content, v_document.upload_confirmed,
+      coalesce(create_job.correlation_id, v_job_id::text),
+      coalesce(
+        create_job.provider,
+        (select o.provider from upload_pipeline.owner_settings as o where o.owner_id = create_job.owner_id)
+      ),
+      coalesce(create_job.options, '{}'), coalesce(create_job.metadata, '{}'), coalesce(create_job.priority, 0),
+      create_job.group_id, v_run_after, v_run_after + v_initial.overdue_after, v_now, v_now
     )
     on conflict (document_id) where not terminal do nothing
     returning * into v_job;
@@ -112,7 +125,7 @@ begin
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);
 exception
-  when check_violation or not_null_violation then
+  when check_violation or not_null_violation or numeric_value_out_of_range or datetime_field_overflow then
     get stacked diagnostics v_reason = message_text, v_constraint = constraint_name;
     raise exception 'cannot create a job for file %', coalesce(quote_literal(left(create_job.filename, 200)), 'null')
       using errcode = 'UP006',
@@ -122,21 +135,35 @@ exception
                 'Rename the object, then pass its path as storage://bucket/key. A name may have letters and digits '
                 'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
                 'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
+              when sqlstate = '22003'
+                or v_constraint in (
+                  'value_is_an_object_of_at_most_16_kb', 'priority_is_0_to_9', 'provider_is_a_word'
+                )
+              then
+                'options and metadata are JSON objects of at most 16 KB each. priority is 0 to 9. provider is a word '
+                'of lower-case letters, digits and _.'
               else
                 'owner_id, filename, bytes_len > 0, file_sha256 (64 lowercase hex digits) and raw_path are required. '
-                'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters.'
+                'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters. not_before is before '
+                'the year 9999.'
             end;
 end;
 $$;
 
-comment on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) is
+comment on function upload_pipeline.create_job(
+  uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+) is
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
-  'document. If that document has an unfinished job, the receipt names it, and no second job is created. A job is '
-  'not claimed before confirm_upload. The media type is stored in lower case and without parameters; it is '
-  'application/octet-stream if it is empty. If the object at raw_path is still to be deleted, its deletion is '
-  'cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under '
-  'way.';
+  'document. If that document has an unfinished job, the receipt names it and nothing of it is changed. A job is not '
+  'claimed before confirm_upload, nor before not_before. options are for the parser, metadata is the application''s. '
+  'priority (0 to 9) orders the jobs of one owner. provider null is that of set_owner. The media type is stored in '
+  'lower case and without parameters; it is application/octet-stream if it is empty. If the object at raw_path is '
+  'still to be deleted, its deletion is cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 '
+  'while that deletion may be under way.';
 
-revoke all on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text) from public;
-grant execute on function upload_pipeline.create_job(uuid, text, text, bigint, text, text, text)
-  to hookline_operator;
+revoke all on function upload_pipeline.create_job(
+  uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+) from public;
+grant execute on function upload_pipeline.create_job(
+  uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
+) to hookline_operator;

@@ -1,6 +1,7 @@
--- Deletes all documents and caps of an owner, queues their objects for deletion, and takes the owner's id out of the
--- reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, deletion, content, delivery, reservation, cap (all of the owner). Calls: erase_documents.
+-- Deletes all documents, caps and settings of an owner, queues their objects for deletion, and takes the owner's id out
+-- of the reservations: what was spent stays in the sums of all owners.
+-- Locks: document, job, deletion, content, delivery, reservation, cap, owner (all of the owner).
+-- Calls: erase_documents.
 create or replace function upload_pipeline.erase_owner(owner_id uuid)
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -29,13 +30,17 @@ begin
   delete from upload_pipeline.credit_caps as c
    where c.owner_id = erase_owner.owner_id;
 
+  delete from upload_pipeline.owner_settings as o
+   where o.owner_id = erase_owner.owner_id;
+
   return next;
 end;
 $$;
 
 comment on function upload_pipeline.erase_owner(uuid) is
   'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
-  'owner''s caps. Queues the objects for deletion from storage. The counts are 0 if nothing was there. Raises UP006.';
+  'owner''s caps and settings. Queues the objects for deletion from storage. The counts are 0 if nothing was '
+  'there. Raises UP006.';
 
 revoke all on function upload_pipeline.erase_owner(uuid) from public;
 grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;

@@ -21,6 +21,9 @@ returns table (
   attempt integer,
   max_attempts integer,
   correlation_id text,
+  provider text,
+  options jsonb,
+  metadata jsonb,
   parsed_path text,
   parsed_sha256 text,
   parsed_bytes bigint,
@@ -149,8 +152,8 @@ begin
    where j.job_id = any (v_due)
      and d.document_id = j.document_id
   returning j.job_id, j.document_id, d.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
-            j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.parsed_path, j.parsed_sha256::text,
-            j.parsed_bytes,
+            j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.provider, j.options::jsonb,
+            j.metadata::jsonb, j.parsed_path, j.parsed_sha256::text, j.parsed_bytes,
             array(
               select p.parse_job_id
                 from upload_pipeline.provider_jobs as p

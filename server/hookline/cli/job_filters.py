@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
@@ -28,6 +29,7 @@ class JobFilters:
     owner: str | None
     since: datetime | None
     limit: int
+    metadata: Mapping[str, str]
     owner_id: UUID | None = None
 
     async def checked(self, views: Views) -> Self:
@@ -46,6 +48,7 @@ class JobFilters:
             overdue=self.overdue,
             owner_id=self.owner_id,
             since=self.since,
+            metadata=self.metadata,
             limit=self.limit,
         )
 

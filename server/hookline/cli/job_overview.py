@@ -28,6 +28,11 @@ def print_overview(one: JobOverview) -> None:
         "content": f"{one.parsed_path} ({one.parsed_bytes:,} bytes)" if one.parsed_path else "",
         "last error": summary(one.last_error or {}, at_most=None),
         "correlation": one.correlation_id,
+        "provider": one.provider,
+        "options": summary(one.options, at_most=None),
+        "metadata": summary(one.metadata, at_most=None),
+        "priority": str(one.priority or ""),
+        "group": str(one.group_id or ""),
     }
     for name, value in rows.items():
         if value:

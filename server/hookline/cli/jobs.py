@@ -15,9 +15,10 @@ from hookline.cli.formats import printable
 from hookline.cli.job_filters import JobFilters
 from hookline.cli.job_table import JOB_COLUMNS, job_row, terminal_table
 from hookline.cli.output import console, print_json, print_table, say
+from hookline.cli.pairs import texts_of_pairs
 from hookline.cli.times import moment_of
 from hookline.postgres.connecting import connected
-from hookline.postgres.views import JobOverview, Views
+from hookline.postgres.views import METADATA_SEARCH, JobOverview, Views
 from hookline.settings import Settings, load
 from hookline.timing import now
 
@@ -48,6 +49,14 @@ def jobs(
             " in UTC.",
         ),
     ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="List only jobs whose metadata has this value. May be repeated. The newest"
+            f" {METADATA_SEARCH:,} jobs that pass the other filters are searched.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="List at most so many.")] = 50,
     follow: Annotated[
         bool,
@@ -66,7 +75,8 @@ def jobs(
     Example: hookline jobs --failed --since 7d --json | jq -r .job_id
     """
     begin = moment_of("--since", since) if since else None
-    filters = JobFilters(status, failed, overdue, owner, begin, limit)
+    wanted = texts_of_pairs("--metadata", metadata or [])
+    filters = JobFilters(status, failed, overdue, owner, begin, limit, wanted)
     if follow:
         asyncio.run(_follow_jobs(load(), filters, as_json=as_json))
         return

@@ -14,11 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hookline.cli.exit_codes import FAILED
 from hookline.cli.formats import duration, printable
 from hookline.cli.output import errors, print_json, say
+from hookline.cli.pairs import json_of_pairs
+from hookline.cli.times import coming_moment_of
 from hookline.settings import Settings, load
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from hookline.postgres.records import JobRequest
     from hookline.submission.files import Entry
     from hookline.submission.submission import Submitted
 
@@ -41,6 +44,33 @@ def submit(
     owner: Annotated[
         UUID, typer.Option(help="The owner of the documents, a UUID.", show_default="all zeros")
     ] = UUID(_NOBODY),  # noqa: B008
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Ask this of the parser. May be repeated."),
+    ] = None,
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="Keep this with each job: it is yours. May be repeated."
+        ),
+    ] = None,
+    priority: Annotated[
+        int,
+        typer.Option(min=0, max=9, help="Of the jobs of one owner the highest is claimed first."),
+    ] = 0,
+    not_before: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="Let no worker begin before: 30m or 12h from now, or a date and time, in UTC.",
+        ),
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="The parser to use, if the workers have several.")
+    ] = None,
+    group: Annotated[
+        UUID | None, typer.Option(help="The group that the jobs belong to, a UUID.")
+    ] = None,
     follow: Annotated[
         bool,
         typer.Option(
@@ -56,18 +86,27 @@ def submit(
     """Store files, make a job of each, and wait until they are parsed.
 
     A file that was submitted before and has an unfinished job gets no second one: the command waits
-    for that job. A file that fails does not stop the others, and the exit code is then 1. The
+    for that job, which keeps its own options. In KEY=VALUE, a value that is JSON is taken as JSON,
+    else as a text. A file that fails does not stop the others, and the exit code is then 1. The
     command needs a login role in hookline_operator, and a worker: `hookline up` or `hookline work`.
 
     Example: hookline submit report.pdf invoices/
     """
     from hookline.submission.files import find_files
 
+    request: JobRequest = {
+        "options": json_of_pairs("--option", option or []),
+        "metadata": json_of_pairs("--metadata", metadata or []),
+        "priority": priority,
+        "not_before": coming_moment_of("--not-before", not_before) if not_before else None,
+        "provider": provider,
+        "group_id": group,
+    }
     entries = find_files(paths, recursive=recursive)
     board = _Board(len(entries), as_json=as_json, follow=follow)
     try:
         with board:
-            asyncio.run(_submit(load(), entries, owner, follow, board))
+            asyncio.run(_submit(load(), entries, owner, request, follow, board))
     finally:
         # Also after Ctrl-C, or if Postgres goes away: some files are done.
         board.sum_up()
@@ -76,7 +115,12 @@ def submit(
 
 
 async def _submit(
-    settings: Settings, entries: list[Entry], owner: UUID, follow: bool, board: _Board
+    settings: Settings,
+    entries: list[Entry],
+    owner: UUID,
+    request: JobRequest,
+    follow: bool,
+    board: _Board,
 ) -> None:
     from hookline.postgres.connecting import connected
     from hookline.postgres.engine import Engine
@@ -91,6 +135,7 @@ async def _submit(
             Views(pool),
             owner,
             follow=follow,
+            request=request,
             on_uploaded=board.uploaded,
             on_done=board.done,
             on_notice=board.notice,

@@ -9,7 +9,7 @@ from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import printable
 from hookline.timing import now
 
-__all__ = ["moment_of", "span_of"]
+__all__ = ["coming_moment_of", "moment_of", "span_of"]
 
 _SPAN = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -17,14 +17,24 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 def moment_of(option: str, text: str) -> datetime:
     """A time, or how long ago it is. A time without a zone is in UTC. Raises WrongUsage."""
+    return _moment(option, text, direction=-1)
+
+
+def coming_moment_of(option: str, text: str) -> datetime:
+    """A time, or in how long it is. A time without a zone is in UTC. Raises WrongUsage."""
+    return _moment(option, text, direction=1)
+
+
+def _moment(option: str, text: str, *, direction: int) -> datetime:
     try:
-        if (ago := _span(text)) is not None:
-            return now() - ago
+        if (span := _span(text)) is not None:
+            return now() + direction * span
         moment = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise WrongUsage(
             f"{option} {printable(text)} is wrong. Right values: 90s, 30m, 12h or 7d for a time"
-            " ago, or a time like 2026-11-25 or 2026-11-25T08:30."
+            f" {'ago' if direction < 0 else 'from now'}, or a time like 2026-11-25 or"
+            " 2026-11-25T08:30."
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from copy import copy
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 from uuid import UUID
 
 from hookline.client.errors import DamagedContent, WaitTimeout, why_not_parsed
@@ -19,7 +19,7 @@ from hookline.client.waits import Waits
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import InvalidArgument, UnknownJob
-from hookline.postgres.records import Receipt
+from hookline.postgres.records import JobRequest, Receipt
 from hookline.postgres.views import JobOverview, Views
 from hookline.settings import ConfigurationError, load
 from hookline.storage.objects import Storage
@@ -145,30 +145,35 @@ class AsyncClient:
         *,
         filename: str | None = None,
         mime: str | None = None,
-        correlation_id: str | None = None,
+        **request: Unpack[JobRequest],
     ) -> JobReceipt:
         """Store a file, make its job and confirm the upload; workers do the rest.
 
         `file` is a path, bytes, or a file that is open in binary mode. `owner` is a UUID of your
-        application. `correlation_id` comes back in the events and logs of the job.
+        application. What else may be said of the job is in JobRequest: `options` for the parser,
+        `metadata` of your own, `priority`, `not_before`, `provider`, `group_id`, and
+        `correlation_id`, which comes back in the events and logs of the job.
 
         The call may be repeated. The same content of the same owner has one unfinished job: that
-        one is returned, as `duplicate`. If the upload fails, the job stays unconfirmed, so no
-        worker claims it; submit the file again to go on with it, or `purge` removes it.
+        one is returned unchanged, as `duplicate`. If the upload fails, the job stays unconfirmed,
+        so no worker claims it; submit the file again to go on with it, or `purge` removes it.
 
         Raises Unreadable, StorageError, InvalidArgument, DeletionUnderWay.
         """
         raw = await asyncio.to_thread(read_file, file, filename, mime)
-        return await self.submit_raw(raw, owner, correlation_id)
+        return await self.submit_raw(raw, owner, request)
 
-    async def submit_raw(
-        self, raw: RawFile, owner: UUID | str, correlation_id: str | None
-    ) -> JobReceipt:
+    async def submit_raw(self, raw: RawFile, owner: UUID | str, request: JobRequest) -> JobReceipt:
         """`submit` for a file that is read."""
         parts = self._parts()
         return _told(
             await make_job(
-                parts.engine, parts.jobs, self._storage(), raw, _owner(owner), correlation_id
+                parts.engine,
+                parts.jobs,
+                self._storage(),
+                raw,
+                _owner(owner),
+                **_checked(request),
             )
         )
 
@@ -181,12 +186,14 @@ class AsyncClient:
         file_sha256: str,
         raw_path: str,
         mime: str | None = None,
-        correlation_id: str | None = None,
+        **request: Unpack[JobRequest],
     ) -> JobReceipt:
         """Make the job of a file that you upload yourself, to `raw_path`; then call `confirm`.
 
         `raw_path` is `storage://bucket/key`, `file_sha256` is in hex. `duplicate`: the document has
-        an unfinished job, which is returned. Raises InvalidArgument, DeletionUnderWay.
+        an unfinished job, which is returned unchanged. `request` is as for `submit`.
+
+        Raises InvalidArgument, DeletionUnderWay.
         """
         return _told(
             await self._parts().engine.create_job(
@@ -196,7 +203,7 @@ class AsyncClient:
                 bytes_len=bytes_len,
                 file_sha256=file_sha256,
                 raw_path=raw_path,
-                correlation_id=correlation_id,
+                **_checked(request),
             )
         )
 
@@ -310,6 +317,17 @@ def _found(job_id: UUID | str, jobs: Sequence[JobOverview]) -> JobOverview:
     raise UnknownJob(
         f"there is no job {job_id}", hint="It never existed, or it was erased or purged."
     )
+
+
+def _checked(request: JobRequest) -> JobRequest:
+    for name in request.keys() - JobRequest.__annotations__.keys():
+        raise TypeError(f"{name} is not an argument of a job: see JobRequest")
+    not_before = request.get("not_before")
+    if not_before is not None and not_before.tzinfo is None:
+        raise InvalidArgument(
+            f"not_before {not_before} has no time zone", hint="Pass datetime.now(UTC) + ..."
+        )
+    return request
 
 
 def _job_id(value: UUID | str) -> UUID:

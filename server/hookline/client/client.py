@@ -9,13 +9,14 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 from uuid import UUID
 from weakref import WeakSet, finalize
 
 from hookline.client.async_client import AsyncClient, JobReceipt
 from hookline.client.background_loop import BackgroundLoop
 from hookline.client.files import File, read_file
+from hookline.postgres.records import JobRequest
 from hookline.postgres.views import JobOverview
 
 __all__ = ["Client"]
@@ -75,11 +76,11 @@ class Client:
         *,
         filename: str | None = None,
         mime: str | None = None,
-        correlation_id: str | None = None,
+        **request: Unpack[JobRequest],
     ) -> JobReceipt:
         """See AsyncClient.submit."""
         raw = read_file(file, filename, mime)
-        return self._run(lambda client: client.submit_raw(raw, owner, correlation_id))
+        return self._run(lambda client: client.submit_raw(raw, owner, request))
 
     def create(
         self,
@@ -90,7 +91,7 @@ class Client:
         file_sha256: str,
         raw_path: str,
         mime: str | None = None,
-        correlation_id: str | None = None,
+        **request: Unpack[JobRequest],
     ) -> JobReceipt:
         """See AsyncClient.create."""
         return self._run(
@@ -101,7 +102,7 @@ class Client:
                 file_sha256=file_sha256,
                 raw_path=raw_path,
                 mime=mime,
-                correlation_id=correlation_id,
+                **request,
             )
         )
 

@@ -11,16 +11,17 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID
 
 import httpx
 from postgrest import APIError
 from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
 from supabase import AsyncClient
 
 from hookline.postgres.errors import DatabaseError, Unavailable, error_of
-from hookline.postgres.records import Receipt
+from hookline.postgres.records import JobRequest, Receipt
 from hookline.postgres.views import JobOverview
 from hookline.settings import ConfigurationError, Settings
 from hookline.storage.supabase import open_project
@@ -52,7 +53,7 @@ class SupabaseJobs:
         bytes_len: int,
         file_sha256: str,
         raw_path: str,
-        correlation_id: str | None = None,
+        **request: Unpack[JobRequest],
     ) -> Receipt:
         return await self._call(
             "create_job",
@@ -62,7 +63,7 @@ class SupabaseJobs:
             bytes_len=bytes_len,
             file_sha256=file_sha256,
             raw_path=raw_path,
-            correlation_id=correlation_id,
+            **to_jsonable_python(request),
         )
 
     async def confirm_upload(self, job_id: UUID, bytes_len: int, file_sha256: str) -> Receipt:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Unpack
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -23,6 +23,7 @@ from hookline.postgres.records import (
     ClaimedContent,
     CreditStatus,
     Job,
+    JobRequest,
     Measurement,
     OpenReservation,
     Receipt,
@@ -261,8 +262,9 @@ class Engine:
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select job_id, document_id, owner_id, filename, mime, bytes_len, file_sha256,"
-                " raw_path, version, attempt, max_attempts, correlation_id, parsed_path,"
-                " parsed_sha256, parsed_bytes, parse_job_ids, lease_token, leased_until"
+                " raw_path, version, attempt, max_attempts, correlation_id, provider, options,"
+                " metadata, parsed_path, parsed_sha256, parsed_bytes, parse_job_ids, lease_token,"
+                " leased_until"
                 " from upload_pipeline.claim_jobs("
                 "status => %s, worker => %s, batch => %s, lease => %s)",
                 [status, worker, batch, timedelta(seconds=lease)],
@@ -504,12 +506,15 @@ class Engine:
         bytes_len: int,
         file_sha256: str,
         raw_path: str,
-        correlation_id: str | None = None,
+        **request: Unpack[JobRequest],
     ) -> Receipt:
         """Make a job for a file; `duplicate`: it has an unfinished one.
 
         Raises InvalidArgument, DeletionUnderWay.
         """
+        said: dict[str, object] = {**request}
+        for name in said.keys() & {"options", "metadata"}:
+            said[name] = Jsonb(said[name])
         return await self._receipt(
             "create_job",
             owner_id=owner_id,
@@ -518,7 +523,7 @@ class Engine:
             bytes_len=bytes_len,
             file_sha256=file_sha256,
             raw_path=raw_path,
-            correlation_id=correlation_id,
+            **said,
         )
 
     async def confirm_upload(self, job_id: UUID, bytes_len: int, file_sha256: str) -> Receipt:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ClaimedContent",
     "CreditStatus",
     "Job",
+    "JobRequest",
     "Measurement",
     "OpenReservation",
     "Receipt",
@@ -39,6 +41,23 @@ class Receipt:
     event_id: UUID | None
     ordinal: int | None
     path: str | None
+
+
+class JobRequest(TypedDict, total=False):
+    """What create_job may be told about a new job, beside its owner and file.
+
+    `options` are for the parser, `metadata` is the application's: JSON objects of at most 16 KB.
+    `priority`, 0 to 9, orders the jobs of one owner. No worker claims the job before `not_before`.
+    `provider` names a parser; None: the owner's, else the first that the workers have.
+    """
+
+    correlation_id: str | None
+    options: Mapping[str, object]
+    metadata: Mapping[str, object]
+    priority: int
+    not_before: datetime | None
+    provider: str | None
+    group_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,9 @@ class Job:
     attempt: int
     max_attempts: int
     correlation_id: str
+    provider: str | None
+    options: dict[str, Any]
+    metadata: dict[str, Any]
     parsed_path: str | None
     parsed_sha256: str | None
     parsed_bytes: int | None

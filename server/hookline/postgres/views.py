@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,12 +10,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from hookline.postgres.pool import transaction
 from hookline.postgres.records import CreditStatus
 
 __all__ = [
+    "METADATA_SEARCH",
     "Alert",
     "Cost",
     "Delivery",
@@ -32,6 +35,9 @@ __all__ = [
 ]
 
 Row = TypeVar("Row")
+
+# How many jobs a search by metadata reads at most.
+METADATA_SEARCH = 100_000
 
 # Seconds for one query of a person: some read every row of a large table.
 _READ_TIMEOUT = 60.0
@@ -59,6 +65,11 @@ class JobOverview:
     leased_by: str | None
     leased_until: datetime | None
     correlation_id: str
+    provider: str | None
+    options: dict[str, Any]
+    metadata: dict[str, Any]
+    priority: int
+    group_id: UUID | None
     parsed_path: str | None
     parsed_sha256: str | None
     parsed_bytes: int | None
@@ -127,6 +138,9 @@ class FailedJob:
     code: str | None
     error: str | None
     correlation_id: str
+    provider: str | None
+    metadata: dict[str, Any]
+    group_id: UUID | None
     failed_at: datetime
 
 
@@ -251,9 +265,14 @@ class Views:
         overdue: bool = False,
         owner_id: UUID | None = None,
         since: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
         limit: int = 50,
     ) -> list[JobOverview]:
-        """Jobs that pass every given filter, newest first. `since`: created then or later."""
+        """Jobs that pass every given filter, newest first. `since`: created then or later.
+
+        `metadata`: values that the metadata has, as texts. No index helps to find them: they are
+        looked for in the newest METADATA_SEARCH jobs that pass the other filters.
+        """
         clauses = ["true"]
         if status is not None:
             clauses.append("status = %(status)s")
@@ -270,13 +289,26 @@ class Views:
         if since is not None:
             clauses.append("job_id >= %(first)s")
         # A job's id is a UUIDv7, so the order of ids is the order of creation.
+        where = f"where {' and '.join(clauses)} order by job_id desc"
+        if metadata:
+            # Only the ids and the metadata of so many jobs are read, not their whole rows.
+            where = (
+                "where job_id in (select newest.job_id from ("  # noqa: S608 - text of this module
+                f"select job_id, metadata from upload_pipeline.job_overview {where}"
+                " limit %(searched)s) as newest where not exists ("
+                "select from jsonb_each_text(%(metadata)s) as wanted"
+                " where newest.metadata ->> wanted.key is distinct from wanted.value)"
+                " order by newest.job_id desc limit %(limit)s) order by job_id desc"
+            )
         return await self._select(
             JobOverview,
             "job_overview",
-            f"where {' and '.join(clauses)} order by job_id desc limit %(limit)s",
+            f"{where} limit %(limit)s",
             status=status,
             owner_id=owner_id,
             first=None if since is None else _first_id_of(since),
+            searched=METADATA_SEARCH,
+            metadata=Jsonb(dict(metadata or {})),
             limit=limit,
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Unpack
 from uuid import UUID
 
-from hookline.postgres.records import Receipt
+from hookline.postgres.records import JobRequest, Receipt
 from hookline.storage.objects import Storage
 from hookline.submission.files import RawFile
 from hookline.submission.job_functions import JobFunctions, JobReader
@@ -18,7 +19,7 @@ async def make_job(
     storage: Storage,
     raw: RawFile,
     owner_id: UUID,
-    correlation_id: str | None = None,
+    **request: Unpack[JobRequest],
 ) -> Receipt:
     """Create the job of a file, store its raw object and confirm the upload.
 
@@ -34,7 +35,7 @@ async def make_job(
         bytes_len=len(raw.content),
         file_sha256=raw.sha256,
         raw_path=raw_path,
-        correlation_id=correlation_id,
+        **request,
     )
     assert receipt.job_id is not None  # noqa: S101 - every outcome of create_job has a job
     if receipt.outcome == "duplicate":

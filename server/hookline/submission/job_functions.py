@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Unpack
 from uuid import UUID
 
-from hookline.postgres.records import Receipt
+from hookline.postgres.records import JobRequest, Receipt
 from hookline.postgres.views import JobOverview
 
 __all__ = ["JobFunctions", "JobReader"]
@@ -24,7 +24,7 @@ class JobFunctions(Protocol):
         bytes_len: int,
         file_sha256: str,
         raw_path: str,
-        correlation_id: str | None = None,
+        **request: Unpack[JobRequest],
     ) -> Receipt: ...
 
     async def confirm_upload(self, job_id: UUID, bytes_len: int, file_sha256: str) -> Receipt: ...

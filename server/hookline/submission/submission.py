@@ -11,7 +11,7 @@ from uuid import UUID
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, Unavailable
-from hookline.postgres.records import Receipt
+from hookline.postgres.records import JobRequest, Receipt
 from hookline.postgres.views import JobOverview, Views
 from hookline.storage.objects import Storage, StorageError
 from hookline.submission.files import Entry, Unreadable, read_raw
@@ -68,9 +68,9 @@ class _UploadedFile:
 class Submission:
     """Files that are submitted for one owner.
 
-    With `follow`, a file is done when its job is parsed or has ended, else when it is uploaded.
-    `on_done` gets each result, `on_uploaded` each file that is stored, and `on_notice` a sentence
-    when nothing has moved for `patience` seconds.
+    `request` is for the job of each file. With `follow`, a file is done when its job is parsed or
+    has ended, else when it is uploaded. `on_done` gets each result, `on_uploaded` each file that is
+    stored, and `on_notice` a sentence when nothing has moved for `patience` seconds.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Submission:
         owner_id: UUID,
         *,
         follow: bool,
+        request: JobRequest | None = None,
         on_done: Callable[[Submitted], None],
         on_uploaded: Callable[[Path], None] = lambda path: None,
         on_notice: Callable[[str], None] = lambda sentence: None,
@@ -91,6 +92,7 @@ class Submission:
         self._views = views
         self._owner_id = owner_id
         self._follow = follow
+        self._request = request or {}
         self._on_done = on_done
         self._on_uploaded = on_uploaded
         self._waiting: WaitingJobs[_UploadedFile] = WaitingJobs(
@@ -137,7 +139,9 @@ class Submission:
             return
         try:
             raw = await asyncio.to_thread(read_raw, entry.path)
-            receipt = await make_job(self._engine, self._views, self._storage, raw, self._owner_id)
+            receipt = await make_job(
+                self._engine, self._views, self._storage, raw, self._owner_id, **self._request
+            )
         except Unreadable as error:
             self._refuse(entry.path, str(error), started)
         except StorageError as error:

@@ -20,6 +20,7 @@ insert into upload_pipeline.refused_deliveries (minute, source, reason, count) v
 insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
 values (gen_random_uuid(), 1, 1, gen_random_uuid(), 'p', 1, now(), now());
+insert into upload_pipeline.owner_settings (owner_id, max_running) values (gen_random_uuid(), 1);
 set constraints all immediate;
 set constraints all deferred;
 
@@ -165,17 +166,24 @@ insert into attack (relation, guard, sqlstate, statements) values
      where correlation_id = 'a'$$),
   ('upload_jobs', 'status_is_known', '23503', $$update upload_jobs set claimable = true where correlation_id = 'a'$$),
   ('upload_jobs', 'status_is_known', '23503', $$update upload_jobs set terminal = true where correlation_id = 'a'$$),
+  ('owner_settings', 'row_sets_something', '23514', 'update owner_settings set max_running = null'),
+  ('owner_settings', 'provider_is_a_word', '23514', $$update owner_settings set provider = 'A b'$$),
+  ('owner_settings', 'max_running_counts_from_one', '23514', 'update owner_settings set max_running = 0'),
+  ('upload_jobs', 'provider_is_a_word', '23514', $$update upload_jobs set provider = 'A b'$$),
+  ('upload_jobs', 'priority_is_0_to_9', '23514', 'update upload_jobs set priority = 10'),
+  ('upload_jobs', 'priority_is_0_to_9', '23514', 'update upload_jobs set priority = -1'),
+  ('upload_jobs', 'job_is_of_a_document', '23503', 'update upload_jobs set owner_id = gen_random_uuid()'),
   ('upload_jobs', 'job_is_of_a_document', '23503', $$
     update upload_jobs set upload_confirmed = true where correlation_id = 'a'$$),
   ('upload_jobs', 'one_unfinished_job_a_document', '23505', $$
     with born as (
-      select gen_random_uuid() as job_id, j.document_id, 'z' as correlation_id
+      select gen_random_uuid() as job_id, j.document_id, j.owner_id, 'z' as correlation_id
         from upload_jobs as j where j.correlation_id = 'a'
     ), job as (
       insert into upload_jobs (
-        job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
+        job_id, document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
       )
-      select b.job_id, b.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, false, b.correlation_id
+      select b.job_id, b.document_id, b.owner_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, false, b.correlation_id
         from born as b, statuses as s
        where s.initial
     )
@@ -232,9 +240,9 @@ insert into attack (relation, guard, sqlstate, statements, besides) values
   ('statuses', 'flags_travel_with_the_status', '23505', $$
     insert into statuses select s.* from statuses as s where s.status = 'parsed'$$,
     'alter table upload_pipeline.statuses drop constraint statuses_pkey cascade'),
-  ('documents', 'confirmation_travels_with_the_document', '23505', $$
+  ('documents', 'owner_and_confirmation_travel_with_the_document', '23505', $$
     insert into documents (document_id, owner_id, filename, mime, bytes_len, file_sha256, raw_path, upload_confirmed)
-    select document_id, gen_random_uuid(), filename, mime, bytes_len, file_sha256, raw_path, upload_confirmed
+    select document_id, owner_id, filename, mime, bytes_len, repeat('e', 64), raw_path, upload_confirmed
       from documents$$,
     'alter table upload_pipeline.documents drop constraint documents_pkey cascade'),
   ('contents', 'job_path_hash_and_size_belong_together', '23505', $$

@@ -1,6 +1,6 @@
 begin;
 \ir ../raw_dml.psql
-select plan(144);
+select plan(162);
 
 create temp table word (domain text, guard text, good text[], bad text[]) on commit drop;
 
@@ -23,7 +23,10 @@ insert into word values
    array['', 'storage://', 'storage://b', 'storage://b/', 'storage:///k', 'storage://b//k', 'storage://b/./k', 'storage://b/..',
          'storage://../k', 'storage://b/é', 'storage://b/[', 'storage://b/%', 'storage://b/~', E'storage://b/k\n', 's3://b/k',
          'STORAGE://b/k', 'storage://' || repeat('b', 101) || '/k', 'storage://b/' || repeat('k', 256),
-         rpad('storage://b/', 951, 'kkk/') || 'k']);
+         rpad('storage://b/', 951, 'kkk/') || 'k']),
+  ('small_object', 'value_is_an_object_of_at_most_16_kb',
+   array['{}', '{"a": [1, {"b": null}]}', format('{"a": "%s"}', repeat('x', 16375))],
+   array['[]', '7', 'null', '"{}"', format('{"a": "%s"}', repeat('x', 16376))]);
 
 select bag_eq(
   'select domain, guard from word',

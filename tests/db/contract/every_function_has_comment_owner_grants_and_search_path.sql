@@ -59,7 +59,7 @@ select is_empty(
 );
 select bag_eq(
   $$select function from function where is_door and prosecdef$$,
-  array['hookline_api.create_job(text,text,bigint,text)'],
+  array['hookline_api.create_job(text,text,bigint,text,jsonb,integer)'],
   'in hookline_api only the create_job of users is security definer'
 );
 select is_empty(

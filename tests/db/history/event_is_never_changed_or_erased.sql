@@ -50,12 +50,12 @@ select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events disable trigger events_are_append_only', 'UP010',
   'a history erased while its job is replaced', $$
     with gone as (
-      delete from upload_pipeline.upload_jobs as j where j.correlation_id = 'a' returning j.job_id, j.document_id
+      delete from upload_pipeline.upload_jobs as j where j.correlation_id = 'a' returning j.job_id, j.document_id, j.owner_id
     )
     insert into upload_pipeline.upload_jobs (
-      job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
+      job_id, document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
     )
-    select g.job_id, g.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, false, 'z'
+    select g.job_id, g.document_id, g.owner_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, false, 'z'
       from gone as g, upload_pipeline.statuses as s
      where s.initial$$,
   besides => 'alter table upload_pipeline.upload_jobs disable trigger job_is_born_with_its_history'

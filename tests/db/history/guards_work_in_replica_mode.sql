@@ -27,9 +27,9 @@ select is(pg_temp.result_at_commit('set session_replication_role = replica; ' ||
       ('upload_jobs', 'job_moves_by_events', $$select pg_temp.update_job('a', 'parse_ready', 3)$$),
       ('upload_jobs', 'job_is_born_with_its_history', $$
         insert into upload_pipeline.upload_jobs (
-          document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
+          document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
         )
-        values (gen_random_uuid(), 'complete', true, false, false, false, false, 'n')$$),
+        values (gen_random_uuid(), gen_random_uuid(), 'complete', true, false, false, false, false, 'n')$$),
       ('events', 'event_moves_its_job', $$
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
       ('events', 'events_are_append_only', $$update upload_pipeline.events set payload = '{"by": "me"}'$$),

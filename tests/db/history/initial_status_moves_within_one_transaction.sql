@@ -67,12 +67,12 @@ select is(
 select is(
   pg_temp.result_at_commit($$
     insert into upload_pipeline.upload_jobs (
-      document_id, job_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
+      document_id, owner_id, job_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
     )
-    select d.document_id, gen_random_uuid(), s.status, s.terminal, s.failed, s.claimable, s.has_content, false, 'new'
+    select d.document_id, d.owner_id, gen_random_uuid(), s.status, s.terminal, s.failed, s.claimable, s.has_content, false, 'new'
       from upload_pipeline.statuses as s
      cross join lateral (
-       select d.document_id from upload_pipeline.documents as d where d.file_sha256 = repeat('a', 64)
+       select d.document_id, d.owner_id from upload_pipeline.documents as d where d.file_sha256 = repeat('a', 64)
      ) as d
      where s.status = 'cancelled';
     select pg_temp.insert_event('new', 1, null, 'cancelled', 'operator')$$),

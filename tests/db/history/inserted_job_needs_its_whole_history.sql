@@ -14,12 +14,12 @@ as $$
   with document as (
     insert into upload_pipeline.documents (owner_id, filename, mime, bytes_len, file_sha256, raw_path)
     values (gen_random_uuid(), 'a.pdf', 'application/pdf', 1, repeat('a', 64), 'storage://raw/a.pdf')
-    returning document_id
+    returning document_id, owner_id
   )
   insert into upload_pipeline.upload_jobs (
-    document_id, status, terminal, failed, claimable, has_content, upload_confirmed, version, correlation_id, last_error
+    document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, version, correlation_id, last_error
   )
-  select d.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, false, insert_job.version,
+  select d.document_id, d.owner_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, false, insert_job.version,
          insert_job.job, '{}'
     from document as d, upload_pipeline.statuses as s
    where s.status = insert_job.status;

@@ -17,7 +17,7 @@ select pg_temp.refused_by_guard_alone(
         update upload_pipeline.upload_jobs set job_id = gen_random_uuid() where correlation_id = 'a'$$),
       ('another document', $$
         update upload_pipeline.upload_jobs as j
-           set document_id = o.document_id
+           set document_id = o.document_id, owner_id = o.owner_id
           from upload_pipeline.upload_jobs as o
          where j.correlation_id = 'a' and o.correlation_id = 'b'$$),
       ('the document under another id', $$
@@ -34,7 +34,7 @@ select pg_temp.refused_by_guard_alone(
   'alter table upload_pipeline.events drop constraint event_and_job_are_of_one_document',
   '23503 event_and_job_are_of_one_document', 'the document of a job with events', $$
     update upload_pipeline.upload_jobs as j
-       set document_id = o.document_id
+       set document_id = o.document_id, owner_id = o.owner_id
       from upload_pipeline.upload_jobs as o
      where j.correlation_id = 'a' and o.correlation_id = 'b'$$,
   besides => 'alter table upload_pipeline.upload_jobs disable trigger job_moves_by_events'

@@ -9,9 +9,9 @@ returns void
 language sql
 as $$
   insert into upload_pipeline.upload_jobs (
-    document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
+    document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id
   )
-  select j.document_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, j.upload_confirmed, 'new'
+  select j.document_id, j.owner_id, s.status, s.terminal, s.failed, s.claimable, s.has_content, j.upload_confirmed, 'new'
     from upload_pipeline.upload_jobs as j, upload_pipeline.statuses as s
    where j.correlation_id = 'old' and s.initial;
   select pg_temp.insert_event('new', 1, null, 'uploaded', 'stage_started');

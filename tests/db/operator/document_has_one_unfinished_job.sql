@@ -29,8 +29,8 @@ select is(
   'each owner has one job'
 );
 select throws_ok(
-  $$insert into upload_pipeline.upload_jobs (document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id)
-    values (pg_temp.document('a'), 'uploaded', false, false, true, false, true, 'c')$$,
+  $$insert into upload_pipeline.upload_jobs (document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id)
+    values (pg_temp.document('a'), pg_temp.owner('ada'), 'uploaded', false, false, true, false, true, 'c')$$,
   '23505', null, 'the index refuses a second unfinished job inserted by hand'
 );
 

@@ -7,6 +7,7 @@ select plan(6);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select upload_pipeline.set_credit_cap(owner_id => pg_temp.owner('ada'), period => 'day', credits => 50);
+select upload_pipeline.set_owner(owner_id => pg_temp.owner('ada'), max_running => 5);
 select pg_temp.make_job(name) from unnest(array['secret purged', 'secret held', 'secret kept', 'secret failed']) as name;
 select pg_temp.make_job('secret unconfirmed', confirmed => false);
 select pg_temp.receive_content(delivery_id => 'secret 1', job_id => pg_temp.job('secret purged'), content => 'secret');
@@ -51,7 +52,7 @@ $$;
 select set_has(
   'select pg_temp.found()',
   $$values ('documents'), ('upload_jobs'), ('events'), ('provider_jobs'), ('contents'), ('webhook_deliveries'), ('credit_caps'),
-           ('credit_reservations')$$,
+           ('credit_reservations'), ('owner_settings')$$,
   'the words of the owner are in these tables'
 );
 select ok(documents = 5 and jobs >= 3, 'erase_owner deletes the documents')

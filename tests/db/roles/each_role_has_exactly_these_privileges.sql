@@ -46,7 +46,7 @@ select bag_eq(
           ('hookline_worker', 'claim_reservations'),
           ('hookline_worker hookline_operator', 'pause_stage'),
           ('hookline_operator', 'resume_stage'),
-          ('hookline_operator', 'set_credit_cap'),
+          ('hookline_operator', 'set_credit_cap'), ('hookline_operator', 'set_owner'),
           ('hookline_operator', 'create_job'),
           ('hookline_operator', 'confirm_upload'),
           ('hookline_operator', 'retry_job'),

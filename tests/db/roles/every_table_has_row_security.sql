@@ -21,6 +21,7 @@ select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 's', 'r', 1);
+insert into upload_pipeline.owner_settings (owner_id, max_running) values (pg_temp.owner('ada'), 1);
 insert into upload_pipeline.credit_caps (scope, period, credits, starts_at) values ('all', 'day', 1, now());
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
 values (pg_temp.job('a'), 1, 1, pg_temp.owner('ada'), 1, now(), now());

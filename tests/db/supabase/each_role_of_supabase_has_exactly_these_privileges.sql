@@ -21,8 +21,8 @@ select bag_eq(
      where n.nspname in ('upload_pipeline', 'hookline_api')
        and has_function_privilege(g.role, p.oid, 'execute')$$,
   $$values
-    ('authenticated', 'hookline_api.create_job', 4),
-    ('service_role', 'hookline_api.create_job', 7), ('service_role', 'upload_pipeline.create_job', 7),
+    ('authenticated', 'hookline_api.create_job', 6),
+    ('service_role', 'hookline_api.create_job', 13), ('service_role', 'upload_pipeline.create_job', 13),
     ('service_role', 'hookline_api.confirm_upload', 3), ('service_role', 'upload_pipeline.confirm_upload', 3),
     ('service_role', 'hookline_api.retry_job', 2), ('service_role', 'upload_pipeline.retry_job', 2),
     ('service_role', 'hookline_api.cancel_job', 2), ('service_role', 'upload_pipeline.cancel_job', 2),
@@ -60,7 +60,7 @@ select bag_eq(
             'upload_jobs',
             array[
               'job_id', 'document_id', 'status', 'version', 'terminal', 'failed', 'has_content', 'attempt',
-              'last_error', 'parsed_path', 'parsed_sha256', 'created_at', 'updated_at'
+              'last_error', 'parsed_path', 'parsed_sha256', 'metadata', 'priority', 'created_at', 'updated_at'
             ]
           ),
           (

@@ -8,7 +8,7 @@ select columns_are(
   'hookline_api', 'my_jobs',
   array[
     'job_id', 'document_id', 'filename', 'mime', 'bytes_len', 'status', 'version', 'attempt', 'finished', 'failed',
-    'error_code', 'created_at', 'updated_at', 'parsed_path', 'parsed_sha256'
+    'error_code', 'metadata', 'priority', 'created_at', 'updated_at', 'parsed_path', 'parsed_sha256'
   ],
   'my_jobs has exactly these columns'
 );

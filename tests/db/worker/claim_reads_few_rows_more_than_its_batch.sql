@@ -18,10 +18,10 @@ insert into upload_pipeline.documents (
 select pg_temp.id(kind, n), pg_temp.id(kind, n), 'a.pdf', 'a/b', 1, repeat('a', 64), 'raw', true, '2026-01-01 00:00+00'
   from unnest(array[1, 2, 4]) as kind, generate_series(1, 7000) as n;
 insert into upload_pipeline.upload_jobs (
-  job_id, document_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id, run_after,
+  job_id, document_id, owner_id, status, terminal, failed, claimable, has_content, upload_confirmed, correlation_id, run_after,
   deadline_at, lease_token, leased_by, leased_until, last_error, created_at, updated_at
 )
-select id, id, s.status, s.terminal, s.failed, s.claimable, s.has_content, true, 'x', at,
+select id, id, id, s.status, s.terminal, s.failed, s.claimable, s.has_content, true, 'x', at,
        case when not s.terminal then at end,
        case when held then id end,
        case when held then 'w' end,
