@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-__all__ = ["Backoff", "now", "wait_until_set"]
+__all__ = ["Backoff", "now", "repeat_until_set", "wait_until_set"]
 
 
 def now() -> datetime:
@@ -21,6 +22,15 @@ async def wait_until_set(event: asyncio.Event, seconds: float) -> bool:
         async with asyncio.timeout(seconds):
             await event.wait()
     return event.is_set()
+
+
+async def repeat_until_set(
+    event: asyncio.Event, seconds: float, act: Callable[[], Awaitable[None]]
+) -> None:
+    """Call `act` after every so many seconds until an event is set, then once more."""
+    while not await wait_until_set(event, seconds):
+        await act()
+    await act()
 
 
 class Backoff:

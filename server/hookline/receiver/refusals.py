@@ -17,7 +17,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError
 from hookline.postgres.records import Refusals
 from hookline.sources.refusals import NotProven
-from hookline.timing import wait_until_set
+from hookline.timing import repeat_until_set
 
 __all__ = ["RefusalCounter", "reason_of"]
 
@@ -55,9 +55,7 @@ class RefusalCounter:
 
     async def run(self) -> None:
         """Write until `stop` is called, then once more. While Postgres is away, counts wait."""
-        while not await wait_until_set(self._stopping, _INTERVAL):
-            await self._write()
-        await self._write()
+        await repeat_until_set(self._stopping, _INTERVAL, self._write)
 
     def stop(self) -> None:
         """Let `run` write the last counts and return."""
