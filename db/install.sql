@@ -194,6 +194,7 @@ begin;
 \ir views/stored_objects.sql
 \ir views/credit_status.sql
 \ir views/job_costs.sql
+\ir views/workers.sql
 \ir views/alerts.sql
 
 -- What receivers and workers show to Prometheus, from these views

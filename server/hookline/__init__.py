@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hookline.version import __version__
+
 if TYPE_CHECKING:
     from hookline.client.async_client import AsyncClient, JobReceipt
     from hookline.client.client import Client
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused, Tools, stage
     from hookline.storage.objects import StorageError
     from hookline.submission.files import Unreadable
-
-__version__ = "0.3.0.dev0"
 
 # Imported on first use: the local parser's child imports this package too, and needs no names.
 _MODULES = {

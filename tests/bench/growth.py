@@ -84,6 +84,7 @@ QUERIES = {
     "queue_health": "select * from upload_pipeline.queue_health",
     "stage_latency": "select * from upload_pipeline.stage_latency",
     "credit_status": "select * from upload_pipeline.credit_status",
+    "workers": "select * from upload_pipeline.workers",
     "alerts": "select * from upload_pipeline.alerts",
 }
 COMMANDS: dict[str, Callable[[Views], Awaitable[object]]] = {

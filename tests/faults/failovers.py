@@ -85,7 +85,8 @@ async def _all_parts_follow(lab: Lab, system: System, pair: Pair) -> None:
     async with aiohttp.ClientSession() as http:
         while missing and time.monotonic() < began + 4 * _WITHIN:
             now = {
-                str(name)
+                # Without version, start and name of the process.
+                str(name).partition(" ")[0]
                 for (name,) in await asyncio.to_thread(
                     system.query, "select application_name from pg_stat_activity"
                 )

@@ -15,7 +15,7 @@ PACKAGE = Path(hookline.__file__).parent
 # From low to high. A module may import from its own part and from lower lines, never from its own
 # line's other parts and never from a higher line.
 LAYERS = (
-    ("error",),
+    ("error", "version"),
     ("database_url",),
     ("setting_values",),
     ("settings", "timing", "tracing"),

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from hookline.postgres.migrations import migrate
+from hookline.postgres.session import session_name
 from hookline.settings import load
 from support.hosted import hosted_server
 from support.pooler import PGBOUNCER, Pooler, running_pooler
@@ -170,6 +172,19 @@ async def test_twenty_webhooks_at_once_are_each_applied_once_over_two_connection
         assert servers == {row["pid"] for row in connected}
     _, fresh = sessions(direct("receiver"), 1)
     assert settings == fresh
+
+
+def test_a_worker_behind_pgbouncer_is_shown_by_the_connection_that_served_it_last(
+    pooled: Route, database: str
+) -> None:
+    name = session_name("worker", "host-7", datetime.now(UTC))
+    shown = "select worker from upload_pipeline.workers where worker like 'host-_'"
+    with (
+        psycopg.connect(pooled("worker"), fallback_application_name=name) as one,
+        psycopg.connect(database, autocommit=True) as reader,
+    ):
+        one.execute("select 1")
+        assert reader.execute(shown).fetchall() == [("host-7",)]
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,18 @@ from typing import Annotated
 
 import typer
 
-from hookline import __version__
 from hookline.cli.exit_codes import FAILED, INTERRUPTED, WRONG, explain
 from hookline.cli.output import say
 from hookline.cli.standard_streams import OutputLost, discard_unwritten, prepare_streams
 from hookline.standalone.libpq_variables import remove_libpq_variables
+from hookline.version import __version__
 
 __all__ = ["main", "make_app"]
 
 # Each command is the function of its name in the module of its name.
 _COMMANDS = {
     "On this machine": ("up", "demo"),
-    "Run": ("serve", "work", "dashboard", "migrate", "doctor"),
+    "Run": ("serve", "work", "workers", "dashboard", "migrate", "doctor"),
     "Jobs": ("submit", "jobs", "job", "cat", "retry", "cancel", "deliveries", "url", "send"),
     "Steering": ("pause", "resume", "credits", "purge", "erase"),
     "The state machine": ("diagram",),

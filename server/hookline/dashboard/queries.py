@@ -13,6 +13,7 @@ from hookline.postgres.views import (
     Delivery,
     JobOverview,
     KnownObject,
+    ProcessOverview,
     Queue,
     Status,
     TimelineEvent,
@@ -83,6 +84,12 @@ class Queries:
     async def queues(self) -> Sequence[Queue]:
         """Every place where work can wait."""
         return await self._reader.rows(Queue, "queue_health", "order by queue")
+
+    async def workers(self) -> Sequence[ProcessOverview]:
+        """The processes that are connected, and the workers that hold jobs: workers first."""
+        return await self._reader.rows(
+            ProcessOverview, "workers", "order by role <> 'worker', role, worker collate \"C\""
+        )
 
     async def status_counts(self) -> Sequence[StatusCount]:
         """The number of jobs of each status, exact, without counting jobs."""

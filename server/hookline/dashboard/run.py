@@ -15,6 +15,7 @@ from hookline.dashboard.application import mount
 from hookline.dashboard.site import Site
 from hookline.postgres.engine import Engine
 from hookline.postgres.pool import open_pool
+from hookline.postgres.session import own_name, session_name
 from hookline.process.admin import AdminPart
 from hookline.process.http_listener import listen
 from hookline.process.http_server import make_runner
@@ -22,6 +23,7 @@ from hookline.process.readiness import Readiness
 from hookline.process.rights import Needs, require_login
 from hookline.settings import ConfigurationError, Settings
 from hookline.storage.opening import open_storage
+from hookline.timing import now
 
 __all__ = ["beside_receiver", "opened_site", "require_reader", "showing"]
 
@@ -62,7 +64,7 @@ async def opened_site(settings: Settings) -> AsyncIterator[Site]:
                 url,
                 size=_CONNECTIONS,
                 prepare_threshold=settings.prepare_threshold,
-                name="hookline-dashboard",
+                name=session_name("dashboard", own_name(), now()),
             )
         )
         yield Site(access, pool, Engine(pool), storage)

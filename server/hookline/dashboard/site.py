@@ -41,6 +41,7 @@ NAVIGATION = (
     ("Overview", "/"),
     ("Jobs", "/jobs"),
     ("Stages", "/stages"),
+    ("Workers", "/workers"),
     ("Dead letters", "/dead-letters"),
     ("Deliveries", "/deliveries"),
     ("Credits", "/credits"),

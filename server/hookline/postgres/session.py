@@ -8,13 +8,19 @@ suit us, each transaction sets its own value.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+import hashlib
+import os
+import re
+import socket
+from datetime import datetime
+from typing import Any, Final, Literal
 
 import psycopg
 
 from hookline.postgres.time_limits import time_limits
+from hookline.version import __version__
 
-__all__ = ["adapt", "connection_arguments", "pin"]
+__all__ = ["adapt", "connection_arguments", "own_name", "pin", "session_name"]
 
 # The functions need READ COMMITTED: they look for what others have committed after a lock wait.
 # psycopg reads times and intervals in these formats only. String literals in function bodies are
@@ -41,6 +47,30 @@ select pg_catalog.set_config('DateStyle', 'ISO, MDY', true),
 
 # Seconds for the first question on a new connection.
 _ADAPT_TIMEOUT: Final = 5.0
+
+
+# Characters of an application_name: 63 at most (NAMEDATALEN), else Postgres cuts it.
+_VERSION: Final = 10
+_NAME: Final = 24
+
+
+def own_name() -> str:
+    """The name of this process: its host and its number there."""
+    return f"{socket.gethostname()[:150]}-{os.getpid()}"
+
+
+def session_name(
+    role: Literal["worker", "receiver", "dashboard"], name: str, since: datetime
+) -> str:
+    """The application_name of a long-lived process, at most 63 bytes; the view workers reads it.
+
+    `name` is that of its leases, `since` its start. A name that is longer than 24 characters, or
+    has others than visible ASCII, is shortened: a hash of it, then its end.
+    """
+    if not re.fullmatch(rf"[!-~]{{1,{_NAME}}}", name):
+        short = re.sub("[^!-~]", "?", name[-15:])
+        name = f"{hashlib.sha256(name.encode()).hexdigest()[:8]}~{short}"
+    return f"hookline-{role} {__version__[:_VERSION]} {since.timestamp():010.0f} {name}"
 
 
 def connection_arguments(conninfo: str, name: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ __all__ = [
     "FailedJob",
     "JobOverview",
     "KnownObject",
+    "ProcessOverview",
     "Queue",
     "RefusedDeliveries",
     "RefusedMinute",
@@ -178,6 +179,23 @@ class KnownObject:
     bytes: int | None
     sha256: str | None
     stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOverview:
+    """A row of workers. `statuses`: how many of the leased jobs each status has.
+
+    `version` and `since` are None for a worker that is not connected under its name.
+    """
+
+    worker: str
+    role: str
+    version: str | None
+    since: datetime | None
+    connections: int
+    leased: int
+    statuses: dict[str, int]
+    first_lease_ends: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,6 +431,12 @@ class Views:
     async def queue_health(self) -> list[Queue]:
         """Every place where work can wait."""
         return await self._select(Queue, "queue_health", "order by queue")
+
+    async def workers(self) -> list[ProcessOverview]:
+        """The processes that are connected, and the workers that hold jobs: workers first."""
+        return await self._select(
+            ProcessOverview, "workers", "order by role <> 'worker', role, worker collate \"C\""
+        )
 
     async def objects_to_delete(self) -> int:
         """How many objects of erased documents are still to be deleted from storage."""

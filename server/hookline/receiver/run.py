@@ -13,6 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from hookline.postgres.engine import Engine
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
+from hookline.postgres.session import own_name, session_name
 from hookline.process.admin import AdminPart, admin_application, listening_for_operators
 from hookline.process.allocator import return_freed_memory
 from hookline.process.http_listener import listen
@@ -32,6 +33,7 @@ from hookline.receiver.refusals import RefusalCounter
 from hookline.settings import Settings
 from hookline.storage.objects import Storage, StorageError
 from hookline.storage.opening import open_storage
+from hookline.timing import now
 
 __all__ = [
     "OpenedReceiver",
@@ -121,7 +123,7 @@ async def opened_receiver(settings: Settings) -> AsyncIterator[OpenedReceiver]:
             settings.require_database(),
             size=settings.pool_size,
             prepare_threshold=settings.prepare_threshold,
-            name="hookline-receiver",
+            name=session_name("receiver", own_name(), now()),
         ) as pool,
     ):
         state = PostgresMetrics(pool)

@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
-from hookline import __version__
 from hookline.receiver.configured_sources import configured_sources
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import llamacloud, llamaparse, llamaparse_push, probe, routes
 from hookline.sources.descriptions import secrets_variable
 from hookline.sources.protocol import Source
 from hookline.sources.signed_json import SignedJsonSource
+from hookline.version import __version__
 
 __all__ = [
     "EVENTS",

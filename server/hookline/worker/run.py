@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -15,6 +13,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.listener import Listener
 from hookline.postgres.notifier import Notifier
 from hookline.postgres.pool import open_pool
+from hookline.postgres.session import own_name, session_name
 from hookline.process.admin import admin_application
 from hookline.process.gathering import Gathering
 from hookline.process.http_listener import listen
@@ -29,6 +28,7 @@ from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Stage, Tools
 from hookline.storage.objects import Storage
 from hookline.storage.opening import open_storage
+from hookline.timing import now
 from hookline.worker.claimer import Claimer
 from hookline.worker.context import WorkerContext
 from hookline.worker.metrics import WorkerMetrics
@@ -92,14 +92,15 @@ async def working(
     _check_stages(stages)
     settings.require_storage()
     await require_login(settings.require_database(), _NEEDS)
+    name = settings.worker_name or own_name()
     pool = open_pool(
         settings.require_database(),
         size=settings.pool_size,
         prepare_threshold=settings.prepare_threshold,
-        name="hookline-worker",
+        name=session_name("worker", name, now()),
     )
     async with open_storage(settings) as storage, pool:
-        running = _Running(settings, stages, periodic, pool, storage)
+        running = _Running(settings, stages, periodic, pool, storage, name)
         try:
             yield await running.start()
         finally:
@@ -116,12 +117,13 @@ class _Running:
         periodic: Sequence[PeriodicTask],
         pool: AsyncConnectionPool,
         storage: Storage,
+        name: str,
     ) -> None:
         self._settings = settings
         self._stages = stages
         self._periodic = periodic
         self._tools = Tools(Engine(pool), storage, settings)
-        self._name = settings.worker_name or f"{socket.gethostname()[:150]}-{os.getpid()}"
+        self._name = name
         self._state = PostgresMetrics(pool)
         self._metrics = WorkerMetrics(self._state)
         self._readiness = Readiness(pool, _NEEDS)

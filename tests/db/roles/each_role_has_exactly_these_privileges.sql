@@ -91,7 +91,7 @@ select bag_eq(
            unnest(array[
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
              'stored_objects', 'credit_status', 'job_costs', 'document_overview', 'alerts', 'activity',
-             'delivery_activity', 'status_counts', 'statuses', 'transitions', 'event_codes', 'error_codes'
+             'delivery_activity', 'workers', 'status_counts', 'statuses', 'transitions', 'event_codes', 'error_codes'
            ]) as relation
     union all
     values ('hookline_worker', 'credit_status', 'SELECT')$$,

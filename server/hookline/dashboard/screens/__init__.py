@@ -15,6 +15,7 @@ from hookline.dashboard.screens import (
     login,
     overview,
     stages,
+    workers,
 )
 
 __all__ = ["ROUTES"]
@@ -25,6 +26,7 @@ ROUTES: tuple[web.AbstractRouteDef, ...] = (
     *job.routes,
     *actions.routes,
     *stages.routes,
+    *workers.routes,
     *dead_letters.routes,
     *deliveries.routes,
     *caps.routes,
