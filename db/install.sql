@@ -52,6 +52,7 @@ begin;
 \ir types/move.sql
 \ir tables/events.sql
 \ir tables/provider_jobs.sql
+\ir tables/notifications.sql
 
 -- Content that was received, webhooks that were received, objects to delete
 \ir tables/contents.sql
@@ -157,6 +158,9 @@ begin;
 \ir functions/worker/settle_credits.sql
 \ir functions/worker/claim_reservations.sql
 \ir functions/worker/record_submission.sql
+\ir functions/worker/start_announcing.sql
+\ir functions/worker/claim_notifications.sql
+\ir functions/worker/finish_notifications.sql
 
 -- Functions of hookline_operator
 \ir functions/operator/create_job.sql
@@ -179,6 +183,8 @@ begin;
 \ir functions/operator/resume_stage.sql
 \ir functions/operator/set_credit_cap.sql
 \ir functions/operator/set_owner.sql
+\ir functions/operator/retry_notifications.sql
+\ir functions/operator/stop_announcing.sql
 
 -- Views of hookline_reader
 \ir views/job_overview.sql
@@ -192,6 +198,7 @@ begin;
 \ir views/refusal_log.sql
 \ir views/delivery_activity.sql
 \ir views/stored_objects.sql
+\ir views/notification_log.sql
 \ir views/credit_status.sql
 \ir views/job_costs.sql
 \ir views/workers.sql

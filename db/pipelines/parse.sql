@@ -1,17 +1,17 @@
 -- The default pipeline: uploaded -> parse_queued -> parse_ready -> parsed -> complete.
 insert into upload_pipeline.statuses
-  (status, initial, terminal, failed, claimable, has_content, overdue_after, description)
+  (status, initial, terminal, failed, claimable, has_content, announced, overdue_after, description)
 values
-  ('uploaded', true, false, false, true, false, interval '1 hour',
+  ('uploaded', true, false, false, true, false, false, interval '1 hour',
    'The upload of the file is done or under way. It is not submitted yet.'),
-  ('parse_queued', false, false, false, false, false, interval '30 minutes', 'The parser has the file.'),
-  ('parse_ready', false, false, false, true, false, interval '1 hour',
+  ('parse_queued', false, false, false, false, false, false, interval '30 minutes', 'The parser has the file.'),
+  ('parse_ready', false, false, false, true, false, false, interval '1 hour',
    'The parser has the result. A worker fetches it.'),
-  ('parsed', false, false, false, true, true, null, 'The content is stored and recorded.'),
-  ('complete', false, true, false, false, true, null, 'All work is done.'),
-  ('failed_parse', false, true, true, false, false, null, 'Parsing failed for good.'),
-  ('failed_stage', false, true, true, false, true, null, 'A stage after parsing failed for good.'),
-  ('cancelled', false, true, false, false, false, null, 'An operator ended the job.')
+  ('parsed', false, false, false, true, true, true, null, 'The content is stored and recorded.'),
+  ('complete', false, true, false, false, true, true, null, 'All work is done.'),
+  ('failed_parse', false, true, true, false, false, true, null, 'Parsing failed for good.'),
+  ('failed_stage', false, true, true, false, true, true, null, 'A stage after parsing failed for good.'),
+  ('cancelled', false, true, false, false, false, true, null, 'An operator ended the job.')
 on conflict do nothing;
 
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values

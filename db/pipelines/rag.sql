@@ -4,17 +4,17 @@
 begin;
 
 insert into upload_pipeline.statuses
-  (status, terminal, failed, claimable, has_content, overdue_after, description)
+  (status, terminal, failed, claimable, has_content, announced, overdue_after, description)
 values
-  ('parse_validated', false, false, true, true, interval '1 hour', 'The content is fit for use.'),
-  ('chunking', false, false, false, true, interval '30 minutes', 'The content is being cut into chunks.'),
-  ('chunks_stored', false, false, true, true, interval '1 hour', 'The chunks are stored.'),
-  ('embedding_queued', false, false, true, true, interval '1 hour', 'The chunks wait for their embeddings.'),
-  ('embedding_in_progress', false, false, false, true, interval '30 minutes', 'The chunks are being embedded.'),
-  ('embeddings_stored', false, false, true, true, interval '1 hour', 'The embeddings are stored.'),
-  ('failed_chunking', true, true, false, true, null, 'Chunking failed for good.'),
-  ('failed_embedding', true, true, false, true, null, 'Embedding failed for good.'),
-  ('duplicate', true, false, false, true, null, 'The same content is already in the index.')
+  ('parse_validated', false, false, true, true, false, interval '1 hour', 'The content is fit for use.'),
+  ('chunking', false, false, false, true, false, interval '30 minutes', 'The content is being cut into chunks.'),
+  ('chunks_stored', false, false, true, true, false, interval '1 hour', 'The chunks are stored.'),
+  ('embedding_queued', false, false, true, true, false, interval '1 hour', 'The chunks wait for their embeddings.'),
+  ('embedding_in_progress', false, false, false, true, false, interval '30 minutes', 'The chunks are being embedded.'),
+  ('embeddings_stored', false, false, true, true, false, interval '1 hour', 'The embeddings are stored.'),
+  ('failed_chunking', true, true, false, true, true, null, 'Chunking failed for good.'),
+  ('failed_embedding', true, true, false, true, true, null, 'Embedding failed for good.'),
+  ('duplicate', true, false, false, true, true, null, 'The same content is already in the index.')
 on conflict do nothing;
 
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values

@@ -15,6 +15,8 @@ create table upload_pipeline.statuses (
   paused_because text,
   paused_by text,
   was_initial boolean not null default false,
+  announced boolean not null default false,
+  announced_since timestamptz,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
   constraint status_is_a_word check (status ~ '^[a-z][a-z_]{0,62}$'),
@@ -34,8 +36,12 @@ create table upload_pipeline.statuses (
   constraint max_tries_counts_from_one check (max_tries >= 1),
   constraint finished_work_does_not_fail check (not terminal or failure_code is null),
   constraint pause_is_whole check (num_nulls(paused_until, paused_because, paused_by) in (0, 3)),
-  constraint pause_ends_between_2000_and_9999 check (
-    paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  -- The birth of a job is no step.
+  constraint initial_status_is_not_announced check (not (initial and announced)),
+  constraint only_a_marked_status_is_announced check (announced or announced_since is null),
+  constraint times_are_between_2000_and_9999 check (
+    least(paused_until, announced_since) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(paused_until, announced_since) <= timestamptz '9999-01-01 00:00+00'
   )
 );
 
@@ -67,5 +73,9 @@ comment on column upload_pipeline.statuses.paused_because is 'Why jobs here are 
 comment on column upload_pipeline.statuses.paused_by is 'The login role that paused them.';
 comment on column upload_pipeline.statuses.was_initial is
   'True: the status is or was initial, so that the history of a job may begin here.';
+comment on column upload_pipeline.statuses.announced is
+  'True: the application is told when a job comes here, while announcements are on.';
+comment on column upload_pipeline.statuses.announced_since is
+  'When start_announcing switched the announcements of this status on. Null: they are off.';
 
 grant select on upload_pipeline.statuses to hookline_reader;

@@ -128,6 +128,25 @@ with clock as materialized (
    where e.tries > 3
   having count(*) > 0
   union all
+  select 'notification_unsent', 'application', min(e.ts), count(*),
+         format(
+           '%s notifications are not taken after 10 minutes; the last error: %s', count(*),
+           coalesce(max(n.error), 'none, so does a worker with HOOKLINE_NOTIFY_URL run?')
+         )
+    from clock
+    join upload_pipeline.notifications as n on n.run_after is not null
+    join upload_pipeline.events as e
+      on e.job_id = n.job_id
+     and e.version = n.version
+     and e.ts < clock.now - interval '10 minutes'
+  having count(*) > 0
+  union all
+  select 'notification_dead', 'application', min(n.dead_at), count(*),
+         format('%s notifications were given up: the application was not told of these steps', count(*))
+    from upload_pipeline.notifications as n
+   where n.dead_at is not null
+  having count(*) > 0
+  union all
   -- In transactions, which everybody may see, not in minutes: dead rows slow claims down by their number, and nothing
   -- is slow on a server where nothing happens. The names of the catalogue have another collation than our texts;
   -- without collate, subject has none, and nobody can compare it or order by it.
@@ -210,7 +229,8 @@ select f.alert,
        f.count,
        case
          when f.alert in (
-           'content_unstored', 'deliveries_refused', 'jobs_overdue', 'lease_unswept', 'source_silent', 'work_unclaimed'
+           'content_unstored', 'deliveries_refused', 'jobs_overdue', 'lease_unswept', 'notification_unsent',
+           'source_silent', 'work_unclaimed'
          ) then 'critical'
          else 'warning'
        end as severity,

@@ -59,6 +59,21 @@ select 'object: to delete', count(*), 0, 0, count(*) filter (where e.tries > 3),
   from clock
   cross join upload_pipeline.deletions as e
 union all
+select 'notification: to send', count(*), count(n.lease_token),
+       count(*) filter (where n.lease_token is not null and n.run_after < clock.now),
+       count(*) filter (where e.ts < clock.now - interval '10 minutes'), max(clock.now - e.ts)
+  from clock
+  cross join upload_pipeline.notifications as n
+  join upload_pipeline.events as e
+    on e.job_id = n.job_id
+   and e.version = n.version
+ where n.run_after is not null
+union all
+select 'notification: dead', count(*), 0, 0, count(*), max(clock.now - n.dead_at)
+  from clock
+  cross join upload_pipeline.notifications as n
+ where n.dead_at is not null
+union all
 select 'source: ' || source.name, waiting.jobs, 0, 0,
        case when clock.now - greatest(waiting.since, last.seen) > interval '15 minutes' then waiting.jobs else 0 end,
        clock.now - last.seen

@@ -172,12 +172,14 @@ create type upload_pipeline.step as (
   claimable boolean,
   has_content boolean,
   overdue_after interval,
+  announced boolean,
   event_type upload_pipeline.event_type,
   severity upload_pipeline.severity
 );
 
 comment on type upload_pipeline.step is
-  'What an event of this code does to a job: the status it leads to, with its flags, and the kind of the event. '
+  'What an event of this code does to a job: the status it leads to, with its flags and whether the application is '
+  'told of it now, and the kind of the event. '
   'status is null if the state machine allows no such step.';
 
 -- db/types/delivery.sql
@@ -415,6 +417,8 @@ create table upload_pipeline.statuses (
   paused_because text,
   paused_by text,
   was_initial boolean not null default false,
+  announced boolean not null default false,
+  announced_since timestamptz,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
   constraint status_is_a_word check (status ~ '^[a-z][a-z_]{0,62}$'),
@@ -434,8 +438,12 @@ create table upload_pipeline.statuses (
   constraint max_tries_counts_from_one check (max_tries >= 1),
   constraint finished_work_does_not_fail check (not terminal or failure_code is null),
   constraint pause_is_whole check (num_nulls(paused_until, paused_because, paused_by) in (0, 3)),
-  constraint pause_ends_between_2000_and_9999 check (
-    paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  -- The birth of a job is no step.
+  constraint initial_status_is_not_announced check (not (initial and announced)),
+  constraint only_a_marked_status_is_announced check (announced or announced_since is null),
+  constraint times_are_between_2000_and_9999 check (
+    least(paused_until, announced_since) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(paused_until, announced_since) <= timestamptz '9999-01-01 00:00+00'
   )
 );
 
@@ -467,6 +475,10 @@ comment on column upload_pipeline.statuses.paused_because is 'Why jobs here are 
 comment on column upload_pipeline.statuses.paused_by is 'The login role that paused them.';
 comment on column upload_pipeline.statuses.was_initial is
   'True: the status is or was initial, so that the history of a job may begin here.';
+comment on column upload_pipeline.statuses.announced is
+  'True: the application is told when a job comes here, while announcements are on.';
+comment on column upload_pipeline.statuses.announced_since is
+  'When start_announcing switched the announcements of this status on. Null: they are off.';
 
 grant select on upload_pipeline.statuses to hookline_reader;
 
@@ -588,18 +600,18 @@ alter table upload_pipeline.statuses enable always trigger one_status_is_initial
 -- db/pipelines/parse.sql
 -- The default pipeline: uploaded -> parse_queued -> parse_ready -> parsed -> complete.
 insert into upload_pipeline.statuses
-  (status, initial, terminal, failed, claimable, has_content, overdue_after, description)
+  (status, initial, terminal, failed, claimable, has_content, announced, overdue_after, description)
 values
-  ('uploaded', true, false, false, true, false, interval '1 hour',
+  ('uploaded', true, false, false, true, false, false, interval '1 hour',
    'The upload of the file is done or under way. It is not submitted yet.'),
-  ('parse_queued', false, false, false, false, false, interval '30 minutes', 'The parser has the file.'),
-  ('parse_ready', false, false, false, true, false, interval '1 hour',
+  ('parse_queued', false, false, false, false, false, false, interval '30 minutes', 'The parser has the file.'),
+  ('parse_ready', false, false, false, true, false, false, interval '1 hour',
    'The parser has the result. A worker fetches it.'),
-  ('parsed', false, false, false, true, true, null, 'The content is stored and recorded.'),
-  ('complete', false, true, false, false, true, null, 'All work is done.'),
-  ('failed_parse', false, true, true, false, false, null, 'Parsing failed for good.'),
-  ('failed_stage', false, true, true, false, true, null, 'A stage after parsing failed for good.'),
-  ('cancelled', false, true, false, false, false, null, 'An operator ended the job.')
+  ('parsed', false, false, false, true, true, true, null, 'The content is stored and recorded.'),
+  ('complete', false, true, false, false, true, true, null, 'All work is done.'),
+  ('failed_parse', false, true, true, false, false, true, null, 'Parsing failed for good.'),
+  ('failed_stage', false, true, true, false, true, true, null, 'A stage after parsing failed for good.'),
+  ('cancelled', false, true, false, false, false, true, null, 'An operator ended the job.')
 on conflict do nothing;
 
 insert into upload_pipeline.transitions (from_status, to_status, event_type) values
@@ -943,6 +955,54 @@ create index provider_jobs_by_job on upload_pipeline.provider_jobs (job_id, atte
 comment on table upload_pipeline.provider_jobs is
   'The providers'' own ids, and which attempt of which job each belongs to. Two providers may use the same id. An '
   'attempt may have several, when a submission was repeated because no answer came.';
+
+-- db/tables/notifications.sql
+create table upload_pipeline.notifications (
+  event_id uuid not null,
+  job_id uuid not null,
+  version integer not null,
+  run_after timestamptz default upload_pipeline.clock(),
+  tries integer not null default 0,
+  lease_token uuid,
+  error text,
+  taken_at timestamptz,
+  dead_at timestamptz,
+  constraint notifications_pkey primary key (event_id),
+  constraint one_notification_an_event unique (job_id, version),
+  constraint notification_is_of_an_event foreign key (job_id, version)
+    references upload_pipeline.events (job_id, version) on delete cascade,
+  constraint notification_waits_or_is_taken_or_dead check (num_nonnulls(run_after, taken_at, dead_at) = 1),
+  constraint only_a_waiting_notification_has_a_lease check (lease_token is null or run_after is not null),
+  constraint tries_are_not_negative check (tries >= 0),
+  constraint error_is_1_to_500_characters check (length(error) between 1 and 500),
+  constraint times_are_between_2000_and_9999 check (
+    least(run_after, taken_at, dead_at) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(run_after, taken_at, dead_at) <= timestamptz '9999-01-01 00:00+00'
+  )
+)
+-- A queue: each row is rewritten once or twice, and then stays with its job.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+create index notifications_due on upload_pipeline.notifications (run_after)
+  where run_after is not null;
+
+create index notifications_dead on upload_pipeline.notifications (dead_at)
+  where dead_at is not null;
+
+comment on table upload_pipeline.notifications is
+  'The outbox: what the application is told, one row for each step to a status that is announced. The row is written '
+  'in the transaction of the step. It is deleted with its job.';
+comment on column upload_pipeline.notifications.event_id is
+  'That of the event. The application gets it as webhook-id, the same in every try.';
+comment on column upload_pipeline.notifications.run_after is
+  'It is not sent before. While somebody sends it, the end of the lease. Null: it is taken or dead.';
+comment on column upload_pipeline.notifications.tries is 'How many tries have failed.';
+comment on column upload_pipeline.notifications.lease_token is
+  'The fencing token of the worker that sends it. Null: nobody does.';
+comment on column upload_pipeline.notifications.error is 'Why the last failed try has failed.';
+comment on column upload_pipeline.notifications.taken_at is 'When the application answered 2xx.';
+comment on column upload_pipeline.notifications.dead_at is
+  'When it was given up. retry_notifications sends it again.';
 
 -- Content that was received, webhooks that were received, objects to delete
 
@@ -1314,6 +1374,7 @@ alter table upload_pipeline.documents enable row level security;
 alter table upload_pipeline.error_codes enable row level security;
 alter table upload_pipeline.event_codes enable row level security;
 alter table upload_pipeline.events enable row level security;
+alter table upload_pipeline.notifications enable row level security;
 alter table upload_pipeline.owner_settings enable row level security;
 alter table upload_pipeline.provider_jobs enable row level security;
 alter table upload_pipeline.refused_deliveries enable row level security;
@@ -1595,7 +1656,7 @@ create trigger deleted_jobs_are_counted
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
 -- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, owner, status,
--- refusal, activity (advisory).
+-- notification, refusal, activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -1640,7 +1701,8 @@ as $$
 declare
   v_step upload_pipeline.step;
 begin
-  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after,
+         s.announced_since is not null, c.event_type, c.severity
     into v_step
     from upload_pipeline.event_codes as c
     join upload_pipeline.transitions as t
@@ -1664,9 +1726,10 @@ comment on function upload_pipeline.resolve_step(text, text, text) is
 revoke all on function upload_pipeline.resolve_step(text, text, text) from public;
 
 -- db/functions/internal/step/write_steps.sql
--- Inserts the events of many steps, then moves their jobs. This is the only place where a job moves. The caller has
--- locked the jobs, and passes each of them once. The events go in first, because a trigger on upload_jobs looks for
--- them. Every step ends the lease: its holder is refused with UP003 from then on.
+-- Inserts the events of many steps, and the notifications of those that are announced; then moves their jobs. This is
+-- the only place where a job moves. The caller has locked the jobs, and passes each of them once. The events go in
+-- first, because a trigger on upload_jobs looks for them. Every step ends the lease: its holder is refused with UP003
+-- from then on.
 -- Locks: job. Calls: clock, uuid7.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
 returns setof upload_pipeline.events
@@ -1682,17 +1745,30 @@ declare
   v_now timestamptz := upload_pipeline.clock();
 begin
   return query
-  insert into upload_pipeline.events (
-    event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
+  with written as (
+    insert into upload_pipeline.events (
+      event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
+    )
+    select coalesce(m.event_id, upload_pipeline.uuid7()), (m.job).job_id, (m.job).version + 1, (m.job).document_id,
+           (m.job).status, (m.step).status, (m.step).event_type, (m.step).severity, (m.step).code, m.payload,
+           coalesce(m.correlation_id, (m.job).correlation_id),
+           -- The times of events never go back, even if the clock did. Waits are counted by the clock.
+           greatest(v_now, (m.job).updated_at)
+      from unnest(write_steps.moves) as m
+    returning event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload,
+              correlation_id, ts
+  ), announced as (
+    insert into upload_pipeline.notifications (event_id, job_id, version)
+    select w.event_id, w.job_id, w.version
+      from written as w
+     where w.to_status <> w.from_status
+       and w.to_status = any (
+         array(select (m.step).status from unnest(write_steps.moves) as m where (m.step).announced)
+       )
   )
-  select coalesce(m.event_id, upload_pipeline.uuid7()), (m.job).job_id, (m.job).version + 1, (m.job).document_id,
-         (m.job).status, (m.step).status, (m.step).event_type, (m.step).severity, (m.step).code, m.payload,
-         coalesce(m.correlation_id, (m.job).correlation_id),
-         -- The times of events never go back, even if the clock did. Waits are counted by the clock.
-         greatest(v_now, (m.job).updated_at)
-    from unnest(write_steps.moves) as m
-  returning event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload,
-            correlation_id, ts;
+  select w.event_id, w.job_id, w.version, w.document_id, w.from_status, w.to_status, w.type, w.severity, w.code,
+         w.payload, w.correlation_id, w.ts
+    from written as w;
 
   update upload_pipeline.upload_jobs as j
      set status = (m.step).status,
@@ -2611,7 +2687,8 @@ language sql
 stable
 rows 1
 begin atomic
-  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after,
+         s.announced_since is not null, c.event_type, c.severity
     from upload_pipeline.event_codes as c
     join upload_pipeline.transitions as t
       on t.from_status = report_step.status
@@ -4827,8 +4904,8 @@ begin
                else jsonb_populate_record(l.job, '{"last_error": null}')
              end,
              row(
-               c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type,
-               c.severity
+               c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after,
+               s.announced_since is not null, c.event_type, c.severity
              )::upload_pipeline.step,
              l.payload, null, null, null
            )::upload_pipeline.move),
@@ -5493,6 +5570,261 @@ comment on function upload_pipeline.record_submission(uuid, integer, text, text,
 revoke all on function upload_pipeline.record_submission(uuid, integer, text, text, text) from public;
 grant execute on function upload_pipeline.record_submission(uuid, integer, text, text, text) to hookline_worker;
 
+-- db/functions/worker/start_announcing.sql
+-- Switches announcements on. It writes only what is off, so that a worker may call it at each start.
+-- Locks: status. Calls: check_isolation, clock.
+create or replace function upload_pipeline.start_announcing()
+returns text[]
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+begin
+  perform upload_pipeline.check_isolation();
+
+  update upload_pipeline.statuses as s
+     set announced_since = upload_pipeline.clock()
+   where s.announced
+     and s.announced_since is null;
+
+  return array(select s.status from upload_pipeline.statuses as s where s.announced order by s.status);
+end;
+$$;
+
+comment on function upload_pipeline.start_announcing() is
+  'From now on, each step to a status that is marked announced writes a row to notifications. Answers these statuses. '
+  'A worker with HOOKLINE_NOTIFY_URL calls it when it starts. Raises 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.start_announcing() from public;
+grant execute on function upload_pipeline.start_announcing() to hookline_worker;
+
+-- db/functions/worker/claim_notifications.sql
+-- Gives leases to the notifications that are due, and only to the first waiting one of each job. One behind it is put
+-- off until then, so that no later claim reads it again and again: one second while the first one is being sent,
+-- because finish_notifications may end that at any moment, and else as long as the first one waits.
+-- Locks: notification (skip locked). Calls: check_isolation, clock.
+create or replace function upload_pipeline.claim_notifications(
+  batch integer default 16,
+  lease interval default '60 seconds'
+)
+returns table (
+  event_id uuid,
+  lease_token uuid,
+  tries integer,
+  job_id uuid,
+  document_id uuid,
+  owner_id uuid,
+  version integer,
+  status text,
+  code text,
+  occurred_at timestamptz,
+  correlation_id text,
+  metadata jsonb
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- What is due is read in order from its index, and the rest is looked up by its key.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := upload_pipeline.clock();
+begin
+  perform upload_pipeline.check_isolation();
+
+  if batch is null or batch not between 1 and 1000
+    or lease is null or lease not between interval '1 second' and interval '1 day'
+  then
+    raise exception 'cannot claim % notifications for %',
+      coalesce(batch::text, 'null'), coalesce(lease::text, 'null')
+      using errcode = 'UP006',
+            detail = 'batch is 1 to 1000; lease is 1 second to 1 day.',
+            hint = 'For example: claim_notifications(batch => 16, lease => interval ''60 seconds'').';
+  end if;
+
+  return query
+  with due as materialized (
+    select n.event_id, n.run_after, before.run_after as held_until, before.lease_token is not null as is_sent
+      from upload_pipeline.notifications as n
+      left join lateral (
+        select p.run_after, p.lease_token
+          from upload_pipeline.notifications as p
+         where p.job_id = n.job_id
+           and p.version < n.version
+           and p.run_after is not null
+         order by p.version
+         limit 1
+      ) as before on true
+     where n.run_after <= v_now
+     order by n.run_after
+     limit batch + 1000
+  ), behind as (
+    select n.event_id, due.held_until, due.is_sent
+      from due
+      join upload_pipeline.notifications as n on n.event_id = due.event_id
+     where due.held_until is not null
+       and n.run_after <= v_now
+       for update of n skip locked
+  ), put_off as (
+    update upload_pipeline.notifications as n
+       set run_after = case
+             when behind.is_sent then v_now + interval '1 second'
+             else greatest(behind.held_until, v_now + interval '1 second')
+           end
+      from behind
+     where n.event_id = behind.event_id
+  ), first as (
+    select n.event_id
+      from due
+      join upload_pipeline.notifications as n on n.event_id = due.event_id
+     where due.held_until is null
+       and n.run_after <= v_now
+     order by due.run_after
+     limit batch
+       for update of n skip locked
+  )
+  update upload_pipeline.notifications as n
+     set lease_token = gen_random_uuid(),
+         run_after = v_now + claim_notifications.lease
+    from first
+    cross join upload_pipeline.events as e
+    join upload_pipeline.upload_jobs as j on j.job_id = e.job_id
+   where n.event_id = first.event_id
+     and e.job_id = n.job_id
+     and e.version = n.version
+  returning n.event_id, n.lease_token, n.tries, n.job_id, e.document_id, j.owner_id, n.version, e.to_status, e.code,
+            e.ts, e.correlation_id::text, j.metadata::jsonb;
+end;
+$$;
+
+comment on function upload_pipeline.claim_notifications(integer, interval) is
+  'Claims up to `batch` notifications that are due, each with a lease and a fencing token of its own: of each job the '
+  'first one that is neither taken nor dead. Send each to the application, then call finish_notifications. What is not '
+  'finished by the end of the lease is claimed again. Raises UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.claim_notifications(integer, interval) from public;
+grant execute on function upload_pipeline.claim_notifications(integer, interval) to hookline_worker;
+
+-- db/functions/worker/finish_notifications.sql
+-- Ends the leases of many notifications. What the application did not take waits for its next try, or is dead. After
+-- one that is taken or dead, the next one of its job is due. It waits for no lock: who else locks a notification
+-- deletes it or sends it again.
+-- Locks: notification (skip locked). Calls: backoff, check_isolation, clock.
+create or replace function upload_pipeline.finish_notifications(
+  event_ids uuid[],
+  lease_tokens uuid[],
+  errors text[],
+  pauses interval[],
+  permanent boolean[]
+)
+returns table (event_id uuid, state text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := upload_pipeline.clock();
+begin
+  perform upload_pipeline.check_isolation();
+
+  if event_ids is null or lease_tokens is null or errors is null or pauses is null or permanent is null
+    or array_ndims(event_ids) > 1
+    or (array_dims(lease_tokens), array_dims(errors), array_dims(pauses), array_dims(permanent))
+      is distinct from (array_dims(event_ids), array_dims(event_ids), array_dims(event_ids), array_dims(event_ids))
+    or exists (
+      select
+        from unnest(errors, pauses) as said (error, pause)
+       where length(said.error) not between 1 and 500
+          or said.pause not between interval '0' and interval '1 day'
+    )
+  then
+    raise exception 'cannot finish % notifications with % leases, % errors, % pauses and % flags',
+      coalesce(cardinality(event_ids)::text, 'null'), coalesce(cardinality(lease_tokens)::text, 'null'),
+      coalesce(cardinality(errors)::text, 'null'), coalesce(cardinality(pauses)::text, 'null'),
+      coalesce(cardinality(permanent)::text, 'null')
+      using errcode = 'UP006',
+            detail = 'The five arrays have one element for each notification. An error is null, if the application '
+              'took it, or 1 to 500 characters; a pause is null or up to 1 day.',
+            hint = 'For one that was taken: finish_notifications(array[event_id], array[lease_token], '
+              'array[null]::text[], array[null]::interval[], array[false]).';
+  end if;
+
+  return query
+  with said as (
+    select n.event_id, n.tries + 1 as tries, u.error, u.pause, u.permanent
+      from unnest(event_ids, lease_tokens, errors, pauses, permanent)
+             as u (event_id, lease_token, error, pause, permanent)
+      join upload_pipeline.notifications as n on n.event_id = u.event_id
+     where n.lease_token = u.lease_token
+       for update of n skip locked
+  ), judged as materialized (
+    select s.event_id, s.tries, s.error,
+           case
+             when s.error is null then 'taken'
+             -- The pauses before it are about 24 hours together.
+             when s.permanent or s.tries >= 19 then 'dead'
+             else 'waiting'
+           end as state,
+           greatest(s.pause, upload_pipeline.backoff(s.tries - 1, '5 seconds', '3 hours')) as pause
+      from said as s
+  ), ended as (
+    update upload_pipeline.notifications as n
+       set lease_token = null,
+           tries = case when j.state = 'taken' then n.tries else j.tries end,
+           error = coalesce(j.error, n.error),
+           run_after = case when j.state = 'waiting' then v_now + j.pause end,
+           taken_at = case when j.state = 'taken' then v_now end,
+           dead_at = case when j.state = 'dead' then v_now end
+      from judged as j
+     where n.event_id = j.event_id
+    returning n.event_id, n.job_id, n.version, j.state
+  ), next as (
+    select f.event_id
+      from ended as e
+      join upload_pipeline.notifications as f
+        on f.job_id = e.job_id
+       and f.version > e.version
+       and f.run_after > v_now
+       and f.tries = 0
+       and f.lease_token is null
+     where e.state <> 'waiting'
+       for update of f skip locked
+  ), followed as (
+    update upload_pipeline.notifications as n
+       set run_after = v_now
+      from next
+     where n.event_id = next.event_id
+  )
+  select e.event_id, e.state
+    from ended as e;
+end;
+$$;
+
+comment on function upload_pipeline.finish_notifications(uuid[], uuid[], text[], interval[], boolean[]) is
+  'Says how the tries of claimed notifications ended. error null: the application took it. Else the next try is after '
+  'a pause of 5 s x 2^tries, at most 3 h, or a longer one that the application asked for; the notification is dead '
+  'after 19 failed tries, about a day, or at once if permanent. Answers each as taken, waiting or dead; there is no '
+  'row for one whose lease is over or that is deleted. Raises UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.finish_notifications(uuid[], uuid[], text[], interval[], boolean[])
+  from public;
+grant execute on function upload_pipeline.finish_notifications(uuid[], uuid[], text[], interval[], boolean[])
+  to hookline_worker;
+
 -- Functions of hookline_operator
 
 -- db/functions/operator/create_job.sql
@@ -5900,6 +6232,9 @@ declare
     payload => jsonb_build_object('reason', reason, 'by', session_user)
   );
 begin
+  -- Only a hint: idle workers would find the notification at their next poll.
+  perform pg_notify('hookline', v_event.to_status);
+
   return upload_pipeline.receipt_of('applied', v_job, v_event);
 end;
 $$;
@@ -6165,6 +6500,12 @@ as $$
           where c.job_id = j.job_id
             and c.content is not null
        )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = j.job_id
+            and n.run_after is not null
+       )
   )
   select (select count(*) from due),
          (select count(*)
@@ -6195,7 +6536,7 @@ revoke all on function upload_pipeline.count_purgeable(timestamptz) from public;
 -- db/functions/operator/purge.sql
 -- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
 -- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content
--- waits for storage or for a decision.
+-- waits for storage or for a decision, or a notification of it waits to be sent.
 -- Locks: document, job, deletion, content, delivery, reservation, cap, status (skip locked, apart from what goes with
 -- a job).
 -- Calls: check_isolation, clock, count_purgeable, erase_documents.
@@ -6253,6 +6594,13 @@ begin
             and c.content is not null
          offset 0
        )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = j.job_id
+            and n.run_after is not null
+         offset 0
+       )
      order by j.updated_at
      limit batch
        for update of j, d skip locked
@@ -6268,6 +6616,13 @@ begin
            from upload_pipeline.contents as c
           where c.job_id = j.job_id
             and c.content is not null
+         offset 0
+       )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = j.job_id
+            and n.run_after is not null
          offset 0
        )
      order by j.updated_at
@@ -6289,7 +6644,7 @@ begin
     ) as purged
    where d.document_id = purged.document_id;
 
-  -- Checked again, now that the jobs are locked: content may have come since the first statement began.
+  -- Checked again, now that the jobs are locked: content or a step may have come since the first statement began.
   with gone as (
     delete from upload_pipeline.upload_jobs as j
      where j.job_id = any (v_due)
@@ -6298,6 +6653,13 @@ begin
            from upload_pipeline.contents as c
           where c.job_id = j.job_id
             and c.content is not null
+         offset 0
+       )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = j.job_id
+            and n.run_after is not null
          offset 0
        )
     returning j.document_id
@@ -6817,6 +7179,109 @@ comment on function upload_pipeline.set_owner(uuid, text, integer) is
 revoke all on function upload_pipeline.set_owner(uuid, text, integer) from public;
 grant execute on function upload_pipeline.set_owner(uuid, text, integer) to hookline_operator;
 
+-- db/functions/operator/retry_notifications.sql
+-- Makes notifications due at once, as if they had never been tried. Those that somebody is sending now are left alone.
+-- Locks: notification (skip locked). Calls: check_isolation, clock.
+create or replace function upload_pipeline.retry_notifications(event_id uuid default null)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_notifications bigint;
+begin
+  perform upload_pipeline.check_isolation();
+
+  with again as (
+    select n.event_id
+      from upload_pipeline.notifications as n
+     where n.event_id = retry_notifications.event_id
+    union all
+    select n.event_id
+      from upload_pipeline.notifications as n
+     where retry_notifications.event_id is null
+       and n.dead_at is not null
+    union all
+    select n.event_id
+      from upload_pipeline.notifications as n
+     where retry_notifications.event_id is null
+       and n.run_after > upload_pipeline.clock()
+  ), free as (
+    select n.event_id
+      from upload_pipeline.notifications as n
+     where n.event_id in (select again.event_id from again)
+       and (n.lease_token is null or n.run_after < upload_pipeline.clock())
+       for update skip locked
+  )
+  update upload_pipeline.notifications as n
+     set run_after = upload_pipeline.clock(),
+         tries = 0,
+         lease_token = null,
+         taken_at = null,
+         dead_at = null
+    from free
+   where n.event_id = free.event_id;
+  get diagnostics v_notifications = row_count;
+
+  -- Only a hint: idle workers would find them at their next poll.
+  perform pg_notify('hookline', 'notifications');
+
+  return v_notifications;
+end;
+$$;
+
+comment on function upload_pipeline.retry_notifications(uuid) is
+  'Sends one notification again, even if the application took it; or, without event_id, all that are dead and all that '
+  'wait for their next try. The webhook-id stays. Answers how many. Those that are being sent now are left alone.';
+
+revoke all on function upload_pipeline.retry_notifications(uuid) from public;
+grant execute on function upload_pipeline.retry_notifications(uuid) to hookline_operator;
+
+-- db/functions/operator/stop_announcing.sql
+-- Switches announcements off, and deletes notifications that wait or are dead if it is told so.
+-- Locks: status, notification (skip locked). Calls: check_isolation, clock.
+create or replace function upload_pipeline.stop_announcing(discard boolean default false)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_notifications bigint := 0;
+begin
+  perform upload_pipeline.check_isolation();
+
+  update upload_pipeline.statuses as s
+     set announced_since = null
+   where s.announced_since is not null;
+
+  if discard then
+    with free as (
+      select n.event_id
+        from upload_pipeline.notifications as n
+       where (n.run_after is not null or n.dead_at is not null)
+         and (n.lease_token is null or n.run_after < upload_pipeline.clock())
+         for update skip locked
+    )
+    delete from upload_pipeline.notifications as n
+     using free
+     where n.event_id = free.event_id;
+    get diagnostics v_notifications = row_count;
+  end if;
+
+  return v_notifications;
+end;
+$$;
+
+comment on function upload_pipeline.stop_announcing(boolean) is
+  'From now on, no step writes a notification, until a worker with HOOKLINE_NOTIFY_URL starts again. What waits is '
+  'still sent; discard => true deletes it instead, and what is dead, apart from what is being sent now. Answers how '
+  'many were deleted.';
+
+revoke all on function upload_pipeline.stop_announcing(boolean) from public;
+grant execute on function upload_pipeline.stop_announcing(boolean) to hookline_operator;
+
 -- Views of hookline_reader
 
 -- db/views/job_overview.sql
@@ -7056,6 +7521,21 @@ select 'object: to delete', count(*), 0, 0, count(*) filter (where e.tries > 3),
   from clock
   cross join upload_pipeline.deletions as e
 union all
+select 'notification: to send', count(*), count(n.lease_token),
+       count(*) filter (where n.lease_token is not null and n.run_after < clock.now),
+       count(*) filter (where e.ts < clock.now - interval '10 minutes'), max(clock.now - e.ts)
+  from clock
+  cross join upload_pipeline.notifications as n
+  join upload_pipeline.events as e
+    on e.job_id = n.job_id
+   and e.version = n.version
+ where n.run_after is not null
+union all
+select 'notification: dead', count(*), 0, 0, count(*), max(clock.now - n.dead_at)
+  from clock
+  cross join upload_pipeline.notifications as n
+ where n.dead_at is not null
+union all
 select 'source: ' || source.name, waiting.jobs, 0, 0,
        case when clock.now - greatest(waiting.since, last.seen) > interval '15 minutes' then waiting.jobs else 0 end,
        clock.now - last.seen
@@ -7229,6 +7709,39 @@ comment on view upload_pipeline.stored_objects is
 
 revoke all on upload_pipeline.stored_objects from public;
 grant select on upload_pipeline.stored_objects to hookline_reader;
+
+-- db/views/notification_log.sql
+create or replace view upload_pipeline.notification_log as
+select n.event_id,
+       n.job_id,
+       e.document_id,
+       n.version,
+       e.to_status as status,
+       e.code,
+       e.ts as occurred_at,
+       case
+         when n.taken_at is not null then 'taken'
+         when n.dead_at is not null then 'dead'
+         when n.lease_token is not null then 'sending'
+         else 'waiting'
+       end as state,
+       n.tries,
+       n.run_after,
+       n.taken_at,
+       n.dead_at,
+       n.error
+  from upload_pipeline.notifications as n
+  join upload_pipeline.events as e
+    on e.job_id = n.job_id
+   and e.version = n.version;
+
+comment on view upload_pipeline.notification_log is
+  'One row for each notification: what the application is told about which step, and whether it took it. state is '
+  'waiting (for its first or next try), sending, taken or dead. tries counts the failed ones; error is why the last '
+  'of them failed.';
+
+revoke all on upload_pipeline.notification_log from public;
+grant select on upload_pipeline.notification_log to hookline_reader;
 
 -- db/views/credit_status.sql
 create or replace view upload_pipeline.credit_status as
@@ -7484,6 +7997,25 @@ with clock as materialized (
    where e.tries > 3
   having count(*) > 0
   union all
+  select 'notification_unsent', 'application', min(e.ts), count(*),
+         format(
+           '%s notifications are not taken after 10 minutes; the last error: %s', count(*),
+           coalesce(max(n.error), 'none, so does a worker with HOOKLINE_NOTIFY_URL run?')
+         )
+    from clock
+    join upload_pipeline.notifications as n on n.run_after is not null
+    join upload_pipeline.events as e
+      on e.job_id = n.job_id
+     and e.version = n.version
+     and e.ts < clock.now - interval '10 minutes'
+  having count(*) > 0
+  union all
+  select 'notification_dead', 'application', min(n.dead_at), count(*),
+         format('%s notifications were given up: the application was not told of these steps', count(*))
+    from upload_pipeline.notifications as n
+   where n.dead_at is not null
+  having count(*) > 0
+  union all
   -- In transactions, which everybody may see, not in minutes: dead rows slow claims down by their number, and nothing
   -- is slow on a server where nothing happens. The names of the catalogue have another collation than our texts;
   -- without collate, subject has none, and nobody can compare it or order by it.
@@ -7566,7 +8098,8 @@ select f.alert,
        f.count,
        case
          when f.alert in (
-           'content_unstored', 'deliveries_refused', 'jobs_overdue', 'lease_unswept', 'source_silent', 'work_unclaimed'
+           'content_unstored', 'deliveries_refused', 'jobs_overdue', 'lease_unswept', 'notification_unsent',
+           'source_silent', 'work_unclaimed'
          ) then 'critical'
          else 'warning'
        end as severity,

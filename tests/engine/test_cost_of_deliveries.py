@@ -111,8 +111,14 @@ def world(postgres: Server) -> Iterator[World]:
         yield World(conn)
 
 
+@pytest.mark.parametrize("announcing", [False, True])
 @pytest.mark.parametrize("count", [1, 8])
-def test_a_call_runs_few_statements_and_a_delivery_few_key_checks(world: World, count: int) -> None:
+def test_a_call_runs_few_statements_and_a_delivery_few_key_checks(
+    world: World, count: int, announcing: bool
+) -> None:
+    """The status of these deliveries is not announced, so announcements cost them nothing."""
+    if announcing:
+        world.conn.execute("select upload_pipeline.start_announcing()")
     world.receive(world.deliveries(count))
     counted = world.count(world.deliveries(count))
     for_call = FOR_EACH_CALL + (FOR_SEVERAL if count > 1 else 0)
@@ -120,6 +126,21 @@ def test_a_call_runs_few_statements_and_a_delivery_few_key_checks(world: World, 
         "other": for_call + TRIGGERS * count,
         **{table: checks * count for table, checks in KEY_CHECKS.items()},
     }
+
+
+def test_an_announced_delivery_adds_one_key_check(world: World) -> None:
+    world.conn.execute("select upload_pipeline.start_announcing()")
+    failures = Json([{**row, "code": "parse_failed"} for row in world.deliveries(8).obj])
+    world.receive(Json([{**row, "code": "parse_failed"} for row in world.deliveries(8).obj]))
+    counted = world.count(failures)
+    assert counted == {
+        "other": FOR_EACH_CALL + FOR_SEVERAL + TRIGGERS * 8,
+        "events": 8,
+        **{table: checks * 8 for table, checks in KEY_CHECKS.items()},
+    }
+    assert world.conn.execute("select count(*) from upload_pipeline.notifications").fetchall() == [
+        (16,)
+    ]
 
 
 def test_a_delivery_writes_little_wal_and_one_row_of_each_table(world: World) -> None:

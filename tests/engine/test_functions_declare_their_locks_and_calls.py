@@ -30,6 +30,7 @@ ORDER = [
     "cap",
     "owner",
     "status",
+    "notification",
     "refusal",
     "activity",
 ]

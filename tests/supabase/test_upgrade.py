@@ -48,6 +48,10 @@ select r.*
   cross join lateral upload_pipeline.reserve_credits(
     job_id => c.job_id, lease_token => c.lease_token, credits => 3
   ) as r;
+select upload_pipeline.start_announcing();
+select upload_pipeline.cancel_job(job_id => j.job_id)
+  from upload_pipeline.upload_jobs as j
+ where j.correlation_id = 'born-uploaded';
 select upload_pipeline.count_refusals(
   refusals => '[{"source": "llamaparse", "reason": "no_match", "count": 3, "user_agent": "curl/8"}]'
 );

@@ -17,6 +17,12 @@ as $$
           where c.job_id = j.job_id
             and c.content is not null
        )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = j.job_id
+            and n.run_after is not null
+       )
   )
   select (select count(*) from due),
          (select count(*)

@@ -14,6 +14,9 @@ declare
     payload => jsonb_build_object('reason', reason, 'by', session_user)
   );
 begin
+  -- Only a hint: idle workers would find the notification at their next poll.
+  perform pg_notify('hookline', v_event.to_status);
+
   return upload_pipeline.receipt_of('applied', v_job, v_event);
 end;
 $$;

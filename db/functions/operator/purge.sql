@@ -1,6 +1,6 @@
 -- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
 -- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content
--- waits for storage or for a decision.
+-- waits for storage or for a decision, or a notification of it waits to be sent.
 -- Locks: document, job, deletion, content, delivery, reservation, cap, status (skip locked, apart from what goes with
 -- a job).
 -- Calls: check_isolation, clock, count_purgeable, erase_documents.
@@ -58,6 +58,13 @@ begin
             and c.content is not null
          offset 0
        )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = j.job_id
+            and n.run_after is not null
+         offset 0
+       )
      order by j.updated_at
      limit batch
        for update of j, d skip locked
@@ -73,6 +80,13 @@ begin
            from upload_pipeline.contents as c
           where c.job_id = j.job_id
             and c.content is not null
+         offset 0
+       )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = j.job_id
+            and n.run_after is not null
          offset 0
        )
      order by j.updated_at
@@ -94,7 +108,7 @@ begin
     ) as purged
    where d.document_id = purged.document_id;
 
-  -- Checked again, now that the jobs are locked: content may have come since the first statement began.
+  -- Checked again, now that the jobs are locked: content or a step may have come since the first statement began.
   with gone as (
     delete from upload_pipeline.upload_jobs as j
      where j.job_id = any (v_due)
@@ -103,6 +117,13 @@ begin
            from upload_pipeline.contents as c
           where c.job_id = j.job_id
             and c.content is not null
+         offset 0
+       )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = j.job_id
+            and n.run_after is not null
          offset 0
        )
     returning j.document_id

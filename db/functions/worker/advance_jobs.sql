@@ -62,8 +62,8 @@ begin
                else jsonb_populate_record(l.job, '{"last_error": null}')
              end,
              row(
-               c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type,
-               c.severity
+               c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after,
+               s.announced_since is not null, c.event_type, c.severity
              )::upload_pipeline.step,
              l.payload, null, null, null
            )::upload_pipeline.move),

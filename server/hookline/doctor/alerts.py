@@ -30,6 +30,10 @@ REMEDIES = {
     " application also expire by themselves.",
     "object_undeleted": "The storage refuses to delete them: see the row storage here, and"
     " storage_failed in the receiver's log.",
+    "notification_unsent": "See `hookline notifications`: mend the endpoint, or start a `hookline"
+    " work` with HOOKLINE_NOTIFY_URL.",
+    "notification_dead": "See `hookline notifications --dead`. Mend the endpoint, then send them"
+    " again with `hookline notifications --retry`.",
     "snapshot_held": "End that session with pg_terminate_backend, drop that slot, or finish that"
     " prepared transaction, unless it is a backup that will end soon.",
     "work_unclaimed": "Start a `hookline work` with this stage, or see why its workers"

@@ -21,6 +21,8 @@ insert into upload_pipeline.credit_caps (provider, scope, period, credits, start
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
 values (gen_random_uuid(), 1, 1, gen_random_uuid(), 'p', 1, now(), now());
 insert into upload_pipeline.owner_settings (owner_id, max_running) values (gen_random_uuid(), 1);
+insert into upload_pipeline.notifications (event_id, job_id, version)
+select e.event_id, e.job_id, e.version from upload_pipeline.events as e where e.version = 1;
 set constraints all immediate;
 set constraints all deferred;
 
@@ -103,6 +105,18 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('refused_deliveries', 'count_is_positive', '23514', 'update refused_deliveries set count = 0'),
   ('refused_deliveries', 'user_agent_is_at_most_200_characters', '23514', $$
     update refused_deliveries set user_agent = repeat('x', 201)$$),
+  ('notifications', 'one_notification_an_event', '23505', $$
+    insert into notifications (event_id, job_id, version) select gen_random_uuid(), job_id, version from notifications$$),
+  ('notifications', 'notification_is_of_an_event', '23503', 'update notifications set job_id = gen_random_uuid()'),
+  ('notifications', 'notification_waits_or_is_taken_or_dead', '23514', 'update notifications set run_after = null'),
+  ('notifications', 'notification_waits_or_is_taken_or_dead', '23514', 'update notifications set taken_at = now()'),
+  ('notifications', 'notification_waits_or_is_taken_or_dead', '23514', $$
+    update notifications set run_after = null, taken_at = now(), dead_at = now()$$),
+  ('notifications', 'only_a_waiting_notification_has_a_lease', '23514', $$
+    update notifications set run_after = null, dead_at = now(), lease_token = gen_random_uuid()$$),
+  ('notifications', 'tries_are_not_negative', '23514', 'update notifications set tries = -1'),
+  ('notifications', 'error_is_1_to_500_characters', '23514', $$update notifications set error = ''$$),
+  ('notifications', 'error_is_1_to_500_characters', '23514', $$update notifications set error = repeat('x', 501)$$),
   ('provider_jobs', 'attempt_counts_from_one', '23514', 'update provider_jobs set attempt = 0'),
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$update provider_jobs set parse_job_id = ''$$),
   ('provider_jobs', 'parse_job_id_is_1_to_200_characters', '23514', $$
@@ -129,9 +143,14 @@ insert into attack (relation, guard, sqlstate, statements) values
     insert into statuses (status, overdue_after, description) values ('x', '0 s', 'x')$$),
   ('statuses', 'overdue_after_is_up_to_a_year', '23514', $$
     insert into statuses (status, overdue_after, description) values ('x', '367 days', 'x')$$),
-  ('statuses', 'pause_ends_between_2000_and_9999', '23514', $$
+  ('statuses', 'initial_status_is_not_announced', '23514', 'update statuses set announced = true where initial'),
+  ('statuses', 'only_a_marked_status_is_announced', '23514', $$
+    update statuses set announced_since = now() where status = 'uploaded'$$),
+  ('statuses', 'times_are_between_2000_and_9999', '23514', $$
+    update statuses set announced_since = 'infinity' where announced$$),
+  ('statuses', 'times_are_between_2000_and_9999', '23514', $$
     update statuses set paused_until = 'infinity', paused_because = 'x', paused_by = 'y'$$),
-  ('statuses', 'pause_ends_between_2000_and_9999', '23514', $$
+  ('statuses', 'times_are_between_2000_and_9999', '23514', $$
     update statuses set paused_until = '-infinity', paused_because = 'x', paused_by = 'y'$$),
   ('statuses', 'status_is_a_word', '23514', $$insert into statuses (status, description) values ('Not a word', 'x')$$),
   ('statuses', 'one_initial_status', '23505', $$
@@ -214,6 +233,7 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('credit_caps', 'times_are_between_2000_and_9999', '23514', $$update credit_caps set starts_at = 'infinity'$$),
   ('credit_reservations', 'times_are_between_2000_and_9999', '23514', $$update credit_reservations set reserved_at = 'infinity'$$),
   ('deletions', 'times_are_between_2000_and_9999', '23514', $$update deletions set requested_at = 'infinity'$$),
+  ('notifications', 'times_are_between_2000_and_9999', '23514', $$update notifications set run_after = 'infinity'$$),
   ('documents', 'times_are_between_2000_and_9999', '23514', $$update documents set created_at = 'infinity'$$),
   ('provider_jobs', 'times_are_between_2000_and_9999', '23514', $$update provider_jobs set recorded_at = 'infinity'$$),
   ('webhook_deliveries', 'times_are_between_2000_and_9999', '23514', $$update webhook_deliveries set first_seen = 'infinity'$$),

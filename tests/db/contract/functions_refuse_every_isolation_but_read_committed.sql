@@ -1,6 +1,6 @@
 begin isolation level repeatable read;
 \ir ../search_path.psql
-select plan(23);
+select plan(28);
 
 -- Every function that locks what it then reads, whichever role may call it.
 select throws_ok(call, 'UP012', null, call || ' is refused')
@@ -23,6 +23,11 @@ select throws_ok(call, 'UP012', null, call || ' is refused')
     $$select upload_pipeline.purge(interval '90 days')$$,
     $$select upload_pipeline.set_credit_cap(null, 'day', 1)$$,
     $$select upload_pipeline.claim_deletions()$$,
+    $$select upload_pipeline.start_announcing()$$,
+    $$select upload_pipeline.claim_notifications()$$,
+    $$select upload_pipeline.finish_notifications('{}', '{}', '{}', '{}', '{}')$$,
+    $$select upload_pipeline.retry_notifications()$$,
+    $$select upload_pipeline.stop_announcing()$$,
     $$select upload_pipeline.count_refusals('[]')$$,
     $$select upload_pipeline.count_deliveries('[]')$$,
     $$select upload_pipeline.roll_up_activity()$$,

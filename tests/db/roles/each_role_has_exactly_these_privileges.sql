@@ -44,6 +44,11 @@ select bag_eq(
           ('hookline_worker', 'reserve_credits'),
           ('hookline_worker', 'settle_credits'),
           ('hookline_worker', 'claim_reservations'),
+          ('hookline_worker', 'start_announcing'),
+          ('hookline_worker', 'claim_notifications'),
+          ('hookline_worker', 'finish_notifications'),
+          ('hookline_operator', 'retry_notifications'),
+          ('hookline_operator', 'stop_announcing'),
           ('hookline_worker hookline_operator', 'pause_stage'),
           ('hookline_operator', 'resume_stage'),
           ('hookline_operator', 'set_credit_cap'), ('hookline_operator', 'set_owner'),
@@ -90,7 +95,7 @@ select bag_eq(
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
-             'stored_objects', 'credit_status', 'job_costs', 'document_overview', 'alerts', 'activity',
+             'stored_objects', 'notification_log', 'credit_status', 'job_costs', 'document_overview', 'alerts', 'activity',
              'delivery_activity', 'workers', 'status_counts', 'statuses', 'transitions', 'event_codes', 'error_codes'
            ]) as relation
     union all

@@ -22,9 +22,11 @@ select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), 
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 's', 'r', 1);
 insert into upload_pipeline.owner_settings (owner_id, max_running) values (pg_temp.owner('ada'), 1);
-insert into upload_pipeline.credit_caps (scope, period, credits, starts_at) values ('all', 'day', 1, now());
-insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, reserved, reserved_at, check_after)
-values (pg_temp.job('a'), 1, 1, pg_temp.owner('ada'), 1, now(), now());
+insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());
+insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
+values (pg_temp.job('a'), 1, 1, pg_temp.owner('ada'), 'p', 1, now(), now());
+insert into upload_pipeline.notifications (event_id, job_id, version)
+select e.event_id, e.job_id, e.version from upload_pipeline.events as e where e.version = 1;
 grant select on all tables in schema upload_pipeline to hookline_ingest, hookline_reader;
 create function pg_temp.seen_by(role text) returns setof text
 language plpgsql as $$

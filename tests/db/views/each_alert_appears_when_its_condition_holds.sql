@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../credits.psql
-select plan(22);
+select plan(25);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 create function pg_temp.alert(alert text) returns setof text
@@ -101,6 +101,25 @@ select is(
   pg_temp.alert('object_undeleted'), 'storage since 13:10: 1 objects could not be deleted in more than 3 tries',
   'an object that could not be deleted in more than 3 tries is an alert'
 );
+select upload_pipeline.start_announcing();
+select pg_temp.make_job('told');
+select upload_pipeline.cancel_job(job_id => pg_temp.job('told'));
+select pg_temp.set_clock('2026-01-01 13:30:01+00');
+select is_empty($$select pg_temp.alert('notification_unsent')$$, 'a notification that waits for 10 minutes is no alert');
+select pg_temp.set_clock('2026-01-01 13:30:02+00');
+select is(
+  pg_temp.alert('notification_unsent'),
+  'application since 13:20: 1 notifications are not taken after 10 minutes; the last error: none, so does a worker with '
+  'HOOKLINE_NOTIFY_URL run?', 'one that waits for longer is an alert'
+);
+insert into seen select a.alert from upload_pipeline.alerts as a;
+update upload_pipeline.notifications set run_after = null, dead_at = '2026-01-01 13:30+00';
+select is(
+  pg_temp.alert('notification_dead'),
+  'application since 13:30: 1 notifications were given up: the application was not told of these steps',
+  'a notification that was given up is an alert'
+);
+select pg_temp.set_clock('2026-01-01 13:20:01+00');
 select pg_temp.make_job('broken');
 select pg_temp.receive_event(delivery_id => 'd6', code => 'parse_failed', job_id => pg_temp.job('broken'));
 select is_empty($$select pg_temp.alert('dead_letters')$$, 'one dead letter is no alert');

@@ -13,6 +13,13 @@ select pg_temp.receive_event(delivery_id => 'd2', code => 'parse_ready', parse_j
 select pg_temp.receive_content(delivery_id => 'd3', job_id => pg_temp.job('waits'), content => 'x', recognised => false);
 select pg_temp.receive_content(delivery_id => 'd4', job_id => pg_temp.job('waits'), content => 'y');
 select upload_pipeline.erase_document(document_id => pg_temp.document('erased'));
+select upload_pipeline.start_announcing();
+select pg_temp.make_job('told'), pg_temp.make_job('given up');
+select upload_pipeline.cancel_job(job_id => pg_temp.job('told'));
+select upload_pipeline.cancel_job(job_id => pg_temp.job('given up'));
+update upload_pipeline.notifications
+   set run_after = null, dead_at = upload_pipeline.clock()
+ where job_id = pg_temp.job('given up');
 update upload_pipeline.contents set tries = 4 where path is not null;
 update upload_pipeline.deletions set tries = 4;
 
@@ -27,6 +34,8 @@ create temp view alerted as
             when 'content_undecided' then 'content: to decide'
             when 'delivery_parked' then 'delivery: parked'
             when 'object_undeleted' then 'object: to delete'
+            when 'notification_unsent' then 'notification: to send'
+            when 'notification_dead' then 'notification: dead'
           end) collate "default" as queue,
          substring(a.detail from '^\d+')::bigint as number
     from upload_pipeline.alerts as a
@@ -38,7 +47,7 @@ select set_eq('select * from overdue', 'select * from alerted', 'what is overdue
 select set_eq(
   'select queue from overdue',
   $$values ('uploaded'), ('parse_queued'), ('parse_ready'), ('content: to store'), ('content: to decide'),
-           ('delivery: parked'), ('object: to delete'), ('source: llamaparse')$$,
+           ('delivery: parked'), ('object: to delete'), ('notification: to send'), ('notification: dead'), ('source: llamaparse')$$,
   'every kind of queue is overdue in this test'
 );
 select is(

@@ -46,7 +46,7 @@ select results_eq(
     ('object: to delete', 1, 0, 0, 0, '1 hour'),
     ('source: llamaparse', 0, 0, 0, 0, '5 minutes')
   ) as h (queue, waiting, leased, expired, overdue, oldest);
-select is((select count(*) from upload_pipeline.queue_health), 9::bigint, 'there are no other rows');
+select is((select count(*) from upload_pipeline.queue_health), 11::bigint, 'there are no other rows');
 select pg_temp.set_clock('2026-01-01 13:05+00');
 select is(
   (select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 0::bigint,

@@ -2,7 +2,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(2);
+select plan(3);
 
 set local enable_hashjoin = off;
 set local enable_mergejoin = off;
@@ -15,6 +15,9 @@ select pg_temp.receive_content(delivery_id => 'd' || n, job_id => pg_temp.job('a
   from generate_series(1, 20) as n;
 insert into upload_pipeline.deletions (path, run_after)
 select 'storage://parsed/' || n, '2026-01-01 12:00:00+00' from generate_series(1, 20) as n;
+select upload_pipeline.start_announcing();
+select pg_temp.make_job('cancelled ' || n) from generate_series(1, 20) as n;
+select upload_pipeline.cancel_job(job_id => n.job_id) from named_jobs as n where n.name like 'cancelled%';
 select pg_temp.set_clock('2026-01-01 13:00:00+00');
 
 select is(
@@ -24,6 +27,10 @@ select is(
 select is(
   (select count(*) from upload_pipeline.claim_deletions(batch => 2)), 2::bigint,
   'claim_deletions takes no more than its batch'
+);
+select is(
+  (select count(*) from upload_pipeline.claim_notifications(batch => 2)), 2::bigint,
+  'claim_notifications takes no more than its batch'
 );
 
 select * from finish();

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from engine.pairs.scenes import OWNER, Scene
+from engine.pairs.scenes import OWNER, SENDING, Scene
 from engine.races.arguments import (
     ERROR,
     Row,
@@ -77,6 +77,17 @@ def _event(delivery_id: str, code: str, **more: object) -> Callable[[Scene], Row
 
 def _received(body: bytes, **more: object) -> Callable[[Scene], Row]:
     return lambda scene: content_delivery(f"of {body!r}", scene.job_id, body, **more)
+
+
+def _finish(**more: object) -> Callable[[Scene], Row]:
+    return lambda scene: {
+        "event_ids": [scene.event_id],
+        "lease_tokens": [SENDING],
+        "errors": [None],
+        "pauses": [timedelta(hours=1)],
+        "permanent": [False],
+        **more,
+    }
 
 
 def _together(*deliveries: Callable[[Scene], Row]) -> Callable[[Scene], Row]:
@@ -182,6 +193,13 @@ CALLS = [
     Call("claim_reservations", _none(batch=10)),
     Call("record_submission", _job(attempt=1, parse_job_id="P1")),
     Call("record_submission: of what is parked", _job(attempt=1, parse_job_id="P2")),
+    Call("start_announcing", _none()),
+    Call("stop_announcing", _none()),
+    Call("claim_notifications", _none(batch=10)),
+    Call("finish_notifications: taken", _finish()),
+    Call("finish_notifications: failed", _finish(errors=["answered 500"])),
+    Call("retry_notifications", _none()),
+    Call("retry_notifications: one", lambda scene: {"event_id": scene.event_id}),
     Call("create_job", _none(**new_job("a", OWNER))),
     Call("create_job: elsewhere", _none(**{**new_job("a", OWNER), "raw_path": "storage://raw/2"})),
     Call("confirm_upload", _job(**upload("a"))),
@@ -209,10 +227,13 @@ SKIPPING = {
     "claim_contents",
     "claim_deletions",
     "claim_jobs",
+    "claim_notifications",
     "claim_reservations",
     "erase_document",
     "erase_owner",
+    "finish_notifications",
     "purge",
+    "retry_notifications",
 }
 
 # It deletes each old row that nobody holds: of two parked deliveries perhaps one only.
@@ -227,4 +248,4 @@ DECIDED_LATER = {
 
 # A worker or a drain that waited for one row would leave all the others undone. claim_reservations
 # waits for set_credit_cap, which locks the whole table for a moment.
-NEVER_WAITING = {"claim_contents", "claim_deletions", "claim_jobs"}
+NEVER_WAITING = {"claim_contents", "claim_deletions", "claim_jobs", "claim_notifications"}

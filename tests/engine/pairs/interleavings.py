@@ -45,6 +45,7 @@ GATES = {
     "cap": "select from upload_pipeline.credit_caps for update",
     "refusal": "select from upload_pipeline.refused_deliveries for update",
     "provider job": "select from upload_pipeline.provider_jobs for update",
+    "notification": "select from upload_pipeline.notifications for update",
 }
 
 # What a run leaves behind, without times, tokens and ids that are new.
@@ -86,6 +87,15 @@ union all
 select 'refused', null, jsonb_build_array(r.source, r.reason, sum(r.count))
   from upload_pipeline.refused_deliveries as r
  group by r.source, r.reason
+union all
+select 'notification', n.job_id, jsonb_build_array(
+         n.version, n.tries, n.error, n.lease_token is not null, n.taken_at is not null,
+         n.dead_at is not null)
+  from upload_pipeline.notifications as n
+union all
+select 'announced', null, jsonb_build_array(s.status)
+  from upload_pipeline.statuses as s
+ where s.announced_since is not null
 union all
 select 'pause', null, jsonb_build_array(s.status, s.paused_because)
   from upload_pipeline.statuses as s

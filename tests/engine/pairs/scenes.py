@@ -26,6 +26,8 @@ from engine.races.arguments import (
 )
 
 OWNER = 1
+# The lease of a notification that is being sent.
+SENDING = UUID(int=2**126)
 TABLES = (
     "documents",
     "upload_jobs",
@@ -37,6 +39,7 @@ TABLES = (
     "credit_caps",
     "credit_reservations",
     "refused_deliveries",
+    "notifications",
 )
 
 # Everything that can be due is due, so that claims and purges find it.
@@ -44,6 +47,7 @@ _DUE = """
 update upload_pipeline.contents set run_after = run_after - interval '1 day';
 update upload_pipeline.deletions set run_after = run_after - interval '1 day';
 update upload_pipeline.credit_reservations set check_after = check_after - interval '1 day';
+update upload_pipeline.notifications set run_after = run_after - interval '1 day';
 update upload_pipeline.webhook_deliveries set check_after = check_after - interval '1 day';
 update upload_pipeline.upload_jobs
    set run_after = run_after - interval '1 day', deadline_at = deadline_at - interval '1 day'
@@ -58,7 +62,8 @@ delete from upload_pipeline.credit_reservations;
 delete from upload_pipeline.refused_deliveries;
 update upload_pipeline.statuses
    set paused_until = null, paused_because = null, paused_by = null
- where paused_until is not null
+ where paused_until is not null;
+update upload_pipeline.statuses set announced_since = '2026-01-01' where announced
 """
 
 
@@ -74,6 +79,7 @@ class Scene:
     ordinal: int = 1
     unrecognised: int = 1
     deletion: Row = field(default_factory=dict)
+    event_id: UUID = SENDING
 
 
 class Stage:
@@ -109,6 +115,10 @@ class Stage:
         self.call("count_refusals", refusals=refused)
         self.call("set_credit_cap", **cap(1000))
         self.call("set_credit_cap", **{**cap(900), "owner_id": UUID(int=OWNER)})
+        self._conn.execute(
+            "insert into upload_pipeline.notifications (event_id, job_id, version)"
+            " select event_id, job_id, version from upload_pipeline.events where version = 1"
+        )
         made = self.call("create_job", **new_job("a", OWNER))
         scene = Scene(
             name, made["job_id"], made["document_id"], neighbour["job_id"], UUID(int=2**127)
@@ -148,6 +158,16 @@ class Stage:
 
     def reserve(self, scene: Scene) -> None:
         self.call("reserve_credits", **under_lease(scene.job_id, scene.lease_token, credits=6))
+
+    def send(self, scene: Scene) -> None:
+        row = self._conn.execute(
+            "update upload_pipeline.notifications"
+            " set lease_token = %s, run_after = run_after + interval '2 days'"
+            " where job_id = %s returning event_id",
+            [SENDING, scene.job_id],
+        ).fetchone()
+        assert row is not None
+        scene.event_id = row["event_id"]
 
     def submit(self, scene: Scene) -> None:
         self.call("record_submission", job_id=scene.job_id, attempt=1, parse_job_id="P1")
@@ -228,6 +248,7 @@ def _parsed(stage: Stage, scene: Scene) -> None:
     _kept(stage, scene)
     stage.call("finish_content", job_id=scene.job_id, ordinal=scene.ordinal)
     stage.lease(scene, "parsed")
+    stage.send(scene)
 
 
 def _complete(stage: Stage, scene: Scene) -> None:

@@ -19,7 +19,8 @@ language sql
 stable
 rows 1
 begin atomic
-  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after,
+         s.announced_since is not null, c.event_type, c.severity
     from upload_pipeline.event_codes as c
     join upload_pipeline.transitions as t
       on t.from_status = report_step.status

@@ -10,7 +10,8 @@ as $$
 declare
   v_step upload_pipeline.step;
 begin
-  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after, c.event_type, c.severity
+  select c.code, s.status, s.terminal, s.failed, s.claimable, s.has_content, s.overdue_after,
+         s.announced_since is not null, c.event_type, c.severity
     into v_step
     from upload_pipeline.event_codes as c
     join upload_pipeline.transitions as t

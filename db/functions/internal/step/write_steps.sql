@@ -1,6 +1,7 @@
--- Inserts the events of many steps, then moves their jobs. This is the only place where a job moves. The caller has
--- locked the jobs, and passes each of them once. The events go in first, because a trigger on upload_jobs looks for
--- them. Every step ends the lease: its holder is refused with UP003 from then on.
+-- Inserts the events of many steps, and the notifications of those that are announced; then moves their jobs. This is
+-- the only place where a job moves. The caller has locked the jobs, and passes each of them once. The events go in
+-- first, because a trigger on upload_jobs looks for them. Every step ends the lease: its holder is refused with UP003
+-- from then on.
 -- Locks: job. Calls: clock, uuid7.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
 returns setof upload_pipeline.events
@@ -16,17 +17,30 @@ declare
   v_now timestamptz := upload_pipeline.clock();
 begin
   return query
-  insert into upload_pipeline.events (
-    event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
+  with written as (
+    insert into upload_pipeline.events (
+      event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload, correlation_id, ts
+    )
+    select coalesce(m.event_id, upload_pipeline.uuid7()), (m.job).job_id, (m.job).version + 1, (m.job).document_id,
+           (m.job).status, (m.step).status, (m.step).event_type, (m.step).severity, (m.step).code, m.payload,
+           coalesce(m.correlation_id, (m.job).correlation_id),
+           -- The times of events never go back, even if the clock did. Waits are counted by the clock.
+           greatest(v_now, (m.job).updated_at)
+      from unnest(write_steps.moves) as m
+    returning event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload,
+              correlation_id, ts
+  ), announced as (
+    insert into upload_pipeline.notifications (event_id, job_id, version)
+    select w.event_id, w.job_id, w.version
+      from written as w
+     where w.to_status <> w.from_status
+       and w.to_status = any (
+         array(select (m.step).status from unnest(write_steps.moves) as m where (m.step).announced)
+       )
   )
-  select coalesce(m.event_id, upload_pipeline.uuid7()), (m.job).job_id, (m.job).version + 1, (m.job).document_id,
-         (m.job).status, (m.step).status, (m.step).event_type, (m.step).severity, (m.step).code, m.payload,
-         coalesce(m.correlation_id, (m.job).correlation_id),
-         -- The times of events never go back, even if the clock did. Waits are counted by the clock.
-         greatest(v_now, (m.job).updated_at)
-    from unnest(write_steps.moves) as m
-  returning event_id, job_id, version, document_id, from_status, to_status, type, severity, code, payload,
-            correlation_id, ts;
+  select w.event_id, w.job_id, w.version, w.document_id, w.from_status, w.to_status, w.type, w.severity, w.code,
+         w.payload, w.correlation_id, w.ts
+    from written as w;
 
   update upload_pipeline.upload_jobs as j
      set status = (m.step).status,

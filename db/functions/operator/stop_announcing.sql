@@ -1,0 +1,42 @@
+-- Switches announcements off, and deletes notifications that wait or are dead if it is told so.
+-- Locks: status, notification (skip locked). Calls: check_isolation, clock.
+create or replace function upload_pipeline.stop_announcing(discard boolean default false)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_notifications bigint := 0;
+begin
+  perform upload_pipeline.check_isolation();
+
+  update upload_pipeline.statuses as s
+     set announced_since = null
+   where s.announced_since is not null;
+
+  if discard then
+    with free as (
+      select n.event_id
+        from upload_pipeline.notifications as n
+       where (n.run_after is not null or n.dead_at is not null)
+         and (n.lease_token is null or n.run_after < upload_pipeline.clock())
+         for update skip locked
+    )
+    delete from upload_pipeline.notifications as n
+     using free
+     where n.event_id = free.event_id;
+    get diagnostics v_notifications = row_count;
+  end if;
+
+  return v_notifications;
+end;
+$$;
+
+comment on function upload_pipeline.stop_announcing(boolean) is
+  'From now on, no step writes a notification, until a worker with HOOKLINE_NOTIFY_URL starts again. What waits is '
+  'still sent; discard => true deletes it instead, and what is dead, apart from what is being sent now. Answers how '
+  'many were deleted.';
+
+revoke all on function upload_pipeline.stop_announcing(boolean) from public;
+grant execute on function upload_pipeline.stop_announcing(boolean) to hookline_operator;

@@ -1,0 +1,111 @@
+-- Gives leases to the notifications that are due, and only to the first waiting one of each job. One behind it is put
+-- off until then, so that no later claim reads it again and again: one second while the first one is being sent,
+-- because finish_notifications may end that at any moment, and else as long as the first one waits.
+-- Locks: notification (skip locked). Calls: check_isolation, clock.
+create or replace function upload_pipeline.claim_notifications(
+  batch integer default 16,
+  lease interval default '60 seconds'
+)
+returns table (
+  event_id uuid,
+  lease_token uuid,
+  tries integer,
+  job_id uuid,
+  document_id uuid,
+  owner_id uuid,
+  version integer,
+  status text,
+  code text,
+  occurred_at timestamptz,
+  correlation_id text,
+  metadata jsonb
+)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+set plan_cache_mode = force_generic_plan
+-- What is due is read in order from its index, and the rest is looked up by its key.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := upload_pipeline.clock();
+begin
+  perform upload_pipeline.check_isolation();
+
+  if batch is null or batch not between 1 and 1000
+    or lease is null or lease not between interval '1 second' and interval '1 day'
+  then
+    raise exception 'cannot claim % notifications for %',
+      coalesce(batch::text, 'null'), coalesce(lease::text, 'null')
+      using errcode = 'UP006',
+            detail = 'batch is 1 to 1000; lease is 1 second to 1 day.',
+            hint = 'For example: claim_notifications(batch => 16, lease => interval ''60 seconds'').';
+  end if;
+
+  return query
+  with due as materialized (
+    select n.event_id, n.run_after, before.run_after as held_until, before.lease_token is not null as is_sent
+      from upload_pipeline.notifications as n
+      left join lateral (
+        select p.run_after, p.lease_token
+          from upload_pipeline.notifications as p
+         where p.job_id = n.job_id
+           and p.version < n.version
+           and p.run_after is not null
+         order by p.version
+         limit 1
+      ) as before on true
+     where n.run_after <= v_now
+     order by n.run_after
+     limit batch + 1000
+  ), behind as (
+    select n.event_id, due.held_until, due.is_sent
+      from due
+      join upload_pipeline.notifications as n on n.event_id = due.event_id
+     where due.held_until is not null
+       and n.run_after <= v_now
+       for update of n skip locked
+  ), put_off as (
+    update upload_pipeline.notifications as n
+       set run_after = case
+             when behind.is_sent then v_now + interval '1 second'
+             else greatest(behind.held_until, v_now + interval '1 second')
+           end
+      from behind
+     where n.event_id = behind.event_id
+  ), first as (
+    select n.event_id
+      from due
+      join upload_pipeline.notifications as n on n.event_id = due.event_id
+     where due.held_until is null
+       and n.run_after <= v_now
+     order by due.run_after
+     limit batch
+       for update of n skip locked
+  )
+  update upload_pipeline.notifications as n
+     set lease_token = gen_random_uuid(),
+         run_after = v_now + claim_notifications.lease
+    from first
+    cross join upload_pipeline.events as e
+    join upload_pipeline.upload_jobs as j on j.job_id = e.job_id
+   where n.event_id = first.event_id
+     and e.job_id = n.job_id
+     and e.version = n.version
+  returning n.event_id, n.lease_token, n.tries, n.job_id, e.document_id, j.owner_id, n.version, e.to_status, e.code,
+            e.ts, e.correlation_id::text, j.metadata::jsonb;
+end;
+$$;
+
+comment on function upload_pipeline.claim_notifications(integer, interval) is
+  'Claims up to `batch` notifications that are due, each with a lease and a fencing token of its own: of each job the '
+  'first one that is neither taken nor dead. Send each to the application, then call finish_notifications. What is not '
+  'finished by the end of the lease is claimed again. Raises UP006; 55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.claim_notifications(integer, interval) from public;
+grant execute on function upload_pipeline.claim_notifications(integer, interval) to hookline_worker;
