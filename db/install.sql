@@ -58,6 +58,7 @@ begin;
 \ir tables/contents.sql
 \ir tables/webhook_deliveries.sql
 \ir tables/deletions.sql
+\ir tables/provider_requests.sql
 \ir tables/refused_deliveries.sql
 
 -- What happened, counted
@@ -116,6 +117,10 @@ begin;
 \ir functions/internal/delivery/take_deliveries.sql
 \ir functions/internal/delivery/refuse_delivery.sql
 
+-- Internal: what a provider is to cancel or delete
+\ir functions/internal/queue_provider_request.sql
+\ir functions/internal/queue_requests_of_jobs.sql
+
 -- Internal: content that is kept until it is stored
 \ir functions/internal/content/content_still_wanted.sql
 \ir functions/internal/content/write_content.sql
@@ -161,6 +166,9 @@ begin;
 \ir functions/worker/start_announcing.sql
 \ir functions/worker/claim_notifications.sql
 \ir functions/worker/finish_notifications.sql
+\ir functions/worker/claim_provider_requests.sql
+\ir functions/worker/finish_provider_request.sql
+\ir functions/worker/fail_provider_request.sql
 
 -- Functions of hookline_operator
 \ir functions/operator/create_job.sql
@@ -173,6 +181,7 @@ begin;
 \ir functions/operator/accept_content.sql
 \ir functions/operator/discard_content.sql
 \ir functions/operator/settle_parked.sql
+\ir functions/operator/settle_provider_requests.sql
 \ir functions/internal/count_purgeable.sql
 \ir functions/operator/purge.sql
 \ir functions/operator/erase_document.sql
@@ -199,6 +208,7 @@ begin;
 \ir views/delivery_activity.sql
 \ir views/stored_objects.sql
 \ir views/notification_log.sql
+\ir views/provider_request_log.sql
 \ir views/credit_status.sql
 \ir views/job_costs.sql
 \ir views/workers.sql

@@ -128,6 +128,19 @@ with clock as materialized (
    where e.tries > 3
   having count(*) > 0
   union all
+  select 'provider_request_undone', r.provider, min(r.requested_at), count(*),
+         format(
+           '%s requests to cancel or delete are not done: %s were refused, %s failed more than 3 times, for %s no '
+           'worker came', count(*), count(*) filter (where r.run_after is null),
+           count(*) filter (where r.run_after is not null and r.tries > 3),
+           count(*) filter (where r.run_after is not null and r.tries <= 3)
+         )
+    from clock
+    join upload_pipeline.provider_requests as r
+      on r.done_at is null
+     and (r.tries > 3 or r.run_after is null or r.run_after < clock.now - interval '10 minutes')
+   group by r.provider
+  union all
   select 'notification_unsent', 'application', min(e.ts), count(*),
          format(
            '%s notifications are not taken after 10 minutes; the last error: %s', count(*),

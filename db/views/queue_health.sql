@@ -59,6 +59,15 @@ select 'object: to delete', count(*), 0, 0, count(*) filter (where e.tries > 3),
   from clock
   cross join upload_pipeline.deletions as e
 union all
+select 'provider: requests', count(*), 0, 0,
+       count(*) filter (
+         where r.tries > 3 or r.run_after is null or r.run_after < clock.now - interval '10 minutes'
+       ),
+       max(clock.now - r.requested_at)
+  from clock
+  cross join upload_pipeline.provider_requests as r
+ where r.done_at is null
+union all
 select 'notification: to send', count(*), count(n.lease_token),
        count(*) filter (where n.lease_token is not null and n.run_after < clock.now),
        count(*) filter (where e.ts < clock.now - interval '10 minutes'), max(clock.now - e.ts)

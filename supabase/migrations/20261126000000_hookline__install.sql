@@ -1173,6 +1173,55 @@ comment on column upload_pipeline.deletions.run_after is
 comment on column upload_pipeline.deletions.claimed_until is
   'The object may be deleted at any moment until then, and no document may have this path. Null: never claimed.';
 
+-- db/tables/provider_requests.sql
+create table upload_pipeline.provider_requests (
+  provider text not null,
+  parse_job_id text not null,
+  kind text not null,
+  requested_at timestamptz not null default upload_pipeline.clock(),
+  run_after timestamptz default upload_pipeline.clock(),
+  tries integer not null default 0,
+  done_at timestamptz,
+  result text,
+  last_error text,
+  constraint provider_requests_pkey primary key (parse_job_id, provider, kind),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
+  constraint kind_is_cancel_or_delete check (kind in ('cancel', 'delete')),
+  constraint result_is_known check (result in ('done', 'ended', 'unknown', 'not_offered', 'by_hand')),
+  constraint done_request_has_a_result check ((done_at is null) = (result is null)),
+  constraint done_request_is_not_due check (done_at is null or run_after is null),
+  constraint refused_request_says_why check (run_after is not null or done_at is not null or last_error is not null),
+  constraint last_error_is_a_code check (last_error ~ '^\w{1,100}$'),
+  constraint times_are_between_2000_and_9999 check (
+    least(requested_at, run_after, done_at) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(requested_at, run_after, done_at) <= timestamptz '9999-01-01 00:00+00'
+  )
+)
+-- A queue: rows are written several times, and purge deletes them.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 100);
+
+create index provider_requests_open on upload_pipeline.provider_requests (provider, run_after)
+  where done_at is null;
+
+create index provider_requests_done on upload_pipeline.provider_requests (done_at)
+  where done_at is not null;
+
+comment on table upload_pipeline.provider_requests is
+  'What a provider is still to do for us, or has done: cancel a job there, or delete it with its file and result. '
+  'It has no foreign key to the job and nothing of the document, because a request outlives both. purge deletes old '
+  'rows that are done.';
+comment on column upload_pipeline.provider_requests.run_after is
+  'When a worker sends it next. Null: it is done, or the provider has refused it and it waits for a person.';
+comment on column upload_pipeline.provider_requests.result is
+  'done: the provider did it. ended: the job had ended, so there was nothing to cancel. unknown: the provider does '
+  'not know the job. not_offered: the provider has no such call, and forgets the job by its own rules. by_hand: '
+  'somebody said so by settle_provider_requests.';
+comment on column upload_pipeline.provider_requests.last_error is
+  'The code of the last failure. Not the provider''s text, which may quote the document.';
+
+alter table upload_pipeline.provider_requests enable row level security;
+
 -- db/tables/refused_deliveries.sql
 create table upload_pipeline.refused_deliveries (
   minute timestamptz not null,
@@ -1655,8 +1704,8 @@ create trigger deleted_jobs_are_counted
 
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
--- (advisory), document, job, raw path (advisory), deletion, content, delivery, reservation, cap, owner, status,
--- notification, refusal, activity (advisory).
+-- (advisory), document, job, raw path (advisory), deletion, provider request, content, delivery, reservation, cap,
+-- owner, status, notification, refusal, activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -3199,6 +3248,53 @@ comment on function upload_pipeline.refuse_delivery(upload_pipeline.delivery) is
 
 revoke all on function upload_pipeline.refuse_delivery(upload_pipeline.delivery) from public;
 
+-- Internal: what a provider is to cancel or delete
+
+-- db/functions/internal/queue_provider_request.sql
+-- Writes one row of provider_requests. A request that was made before stays as it is.
+-- Locks: provider request. Calls: none.
+create or replace function upload_pipeline.queue_provider_request(provider text, parse_job_id text, kind text)
+returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into upload_pipeline.provider_requests (provider, parse_job_id, kind)
+  values (queue_provider_request.provider, queue_provider_request.parse_job_id, queue_provider_request.kind)
+  on conflict on constraint provider_requests_pkey do nothing;
+$$;
+
+comment on function upload_pipeline.queue_provider_request(text, text, text) is
+  'Asks a provider to cancel or delete one provider job.';
+
+revoke all on function upload_pipeline.queue_provider_request(text, text, text) from public;
+
+-- db/functions/internal/queue_requests_of_jobs.sql
+-- Writes one row of provider_requests for each provider job of these jobs. A request that was made before stays as it
+-- is.
+-- Locks: provider request. Calls: none.
+create or replace function upload_pipeline.queue_requests_of_jobs(
+  kind text,
+  job_ids uuid[],
+  attempt integer default null
+)
+returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into upload_pipeline.provider_requests (provider, parse_job_id, kind)
+  select p.provider, p.parse_job_id, queue_requests_of_jobs.kind
+    from upload_pipeline.provider_jobs as p
+   where p.job_id = any (queue_requests_of_jobs.job_ids)
+     and (queue_requests_of_jobs.attempt is null or p.attempt = queue_requests_of_jobs.attempt)
+   order by p.parse_job_id, p.provider
+  on conflict on constraint provider_requests_pkey do nothing;
+$$;
+
+comment on function upload_pipeline.queue_requests_of_jobs(text, uuid[], integer) is
+  'Asks the providers to cancel or delete the provider jobs of these jobs: of one attempt, or (null) of all.';
+
+revoke all on function upload_pipeline.queue_requests_of_jobs(text, uuid[], integer) from public;
+
 -- Internal: content that is kept until it is stored
 
 -- db/functions/internal/content/content_still_wanted.sql
@@ -3408,11 +3504,12 @@ comment on function upload_pipeline.cancel_deletion(text) is
 revoke all on function upload_pipeline.cancel_deletion(text) from public;
 
 -- db/functions/internal/content/erase_documents.sql
--- Deletes documents with all rows that belong to them, and queues their objects for deletion. A raw file that another
+-- Deletes documents with all rows that belong to them, and queues the deletion of their objects, and of their provider
+-- jobs at the providers. A raw file that another
 -- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
 -- path while a document needs it.
--- Locks: document, job (all jobs of the documents), deletion, content, delivery.
--- Calls: check_isolation, provider_of, queue_deletion.
+-- Locks: document, job (all jobs of the documents), deletion, provider request, content, delivery.
+-- Calls: check_isolation, provider_of, queue_deletion, queue_requests_of_jobs.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -3460,6 +3557,8 @@ begin
        order by 1
     ) as p;
 
+  perform upload_pipeline.queue_requests_of_jobs('delete', v_job_ids);
+
   -- Deliveries about their provider jobs that never found a job: parked ones, and ones that mean nothing here.
   delete from upload_pipeline.webhook_deliveries as d
    using (
@@ -3486,8 +3585,8 @@ end;
 $$;
 
 comment on function upload_pipeline.erase_documents(uuid[]) is
-  'Deletes documents with all that belongs to them, and queues their objects for deletion from storage. objects '
-  'does not count a raw file that another document has.';
+  'Deletes documents with all that belongs to them, and queues the deletion of their objects from storage and of '
+  'their provider jobs at the providers. objects does not count a raw file that another document has.';
 
 revoke all on function upload_pipeline.erase_documents(uuid[]) from public;
 
@@ -4986,10 +5085,10 @@ grant execute on function upload_pipeline.advance_jobs(uuid[], uuid[], text[], j
 
 -- db/functions/worker/fail_job.sql
 -- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
--- status decides which.
--- Locks: job.
--- Calls: backoff, check_error_argument, clock, lock_leased_job, move_job_or_raise, receipt_of, resolve_step,
--- retry_or_fail.
+-- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled.
+-- Locks: job, provider request.
+-- Calls: backoff, check_error_argument, clock, lock_leased_job, move_job_or_raise, queue_requests_of_jobs, receipt_of,
+-- resolve_step, retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
   lease_token uuid,
@@ -5025,6 +5124,10 @@ begin
        and t.to_status <> t.from_status
        and t.event_type = 'retry'
        and t.enabled;
+  end if;
+
+  if start_over and not (v_job.claimable or v_job.has_content) then
+    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
   end if;
 
   if v_back_to is not null and v_job.attempt < v_job.max_attempts then
@@ -5180,7 +5283,8 @@ grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) t
 -- db/functions/worker/apply_parked.sql
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
 -- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
--- It applies those of one provider job, because that lock comes before all others.
+-- It applies those of one provider job, because that lock comes before all others. Deliveries about a provider job
+-- whose document was erased are deleted.
 -- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
 -- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job, provider_of.
 create or replace function upload_pipeline.apply_parked()
@@ -5217,20 +5321,35 @@ begin
    limit 1;
 
   if not found then
-    with due as (
-      select d.source, d.delivery_id
+    with due as materialized (
+      select d.source, d.delivery_id,
+             exists (
+               select
+                 from upload_pipeline.provider_requests as r
+                where r.parse_job_id = d.parse_job_id
+                  and r.provider = upload_pipeline.provider_of(d.source)
+                  and r.kind = 'delete'
+               offset 0
+             ) as erased
         from upload_pipeline.webhook_deliveries as d
        where d.outcome = 'parked'
          and d.check_after <= v_now
        order by d.check_after
        limit 100
-         for no key update skip locked
+         for update skip locked
+    ), gone as (
+      delete from upload_pipeline.webhook_deliveries as d
+       using due
+       where d.source = due.source
+         and d.delivery_id = due.delivery_id
+         and due.erased
     )
     update upload_pipeline.webhook_deliveries as d
        set check_after = v_now + greatest(interval '30 seconds', v_now - d.first_seen)
       from due
      where d.source = due.source
-       and d.delivery_id = due.delivery_id;
+       and d.delivery_id = due.delivery_id
+       and not due.erased;
 
     return null;
   end if;
@@ -5500,10 +5619,11 @@ grant execute on function upload_pipeline.claim_reservations(integer, text[]) to
 
 -- db/functions/worker/record_submission.sql
 -- Writes the provider's id, whatever has become of the job in the meantime; moves the job; and applies what was
--- parked for that id.
--- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- parked for that id. If nobody waits for the answer any more, it queues what the provider has to be told, so that a
+-- worker that dies leaves nothing running there.
+-- Locks: provider job (advisory), document, job, provider request, delivery.
 -- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job,
--- lock_provider_job, move_job, receipt_of, resolve_step.
+-- lock_provider_job, move_job, queue_provider_request, receipt_of, resolve_step.
 create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
@@ -5536,6 +5656,21 @@ begin
 
   perform upload_pipeline.check_correlation_id(correlation_id);
   perform upload_pipeline.lock_provider_job(parse_job_id);
+  -- Once the document is locked, nobody erases it or purges its jobs.
+  perform
+    from upload_pipeline.upload_jobs as j
+    join upload_pipeline.documents as d on d.document_id = j.document_id
+   where j.job_id = record_submission.job_id
+     for key share of d;
+  if not found and not exists (
+    select
+      from upload_pipeline.provider_jobs as p
+     where p.parse_job_id = record_submission.parse_job_id
+       and p.provider = record_submission.provider
+  ) then
+    perform upload_pipeline.queue_provider_request(provider, parse_job_id, 'delete');
+    return upload_pipeline.receipt_of('ignored', v_job);
+  end if;
   v_job := upload_pipeline.lock_answered_job(job_id, null, provider, parse_job_id);
 
   if attempt >= v_job.attempt then
@@ -5550,6 +5685,10 @@ begin
   perform upload_pipeline.link_provider_job(
     provider, parse_job_id, v_job.job_id, attempt, submitted => true
   );
+  -- A status that is terminal, not failed and without content: the job was cancelled.
+  if attempt < v_job.attempt or v_job.terminal and not v_job.failed and not v_job.has_content then
+    perform upload_pipeline.queue_provider_request(provider, parse_job_id, 'cancel');
+  end if;
   perform upload_pipeline.apply_parked_reports(provider, parse_job_id, v_job.job_id);
 
   v_job := upload_pipeline.lock_job(record_submission.job_id);
@@ -5564,8 +5703,10 @@ $$;
 comment on function upload_pipeline.record_submission(uuid, integer, text, text, text) is
   'Keeps the id that the provider gave to an attempt, and moves the job to parse_queued if it still waits to be '
   'submitted. Then it applies the deliveries that were parked for that id, so the status in the receipt may be '
-  'further on. Outcomes: applied, stale (the job had moved or the attempt is over; the id is kept all the same). '
-  'Safe to repeat. Raises UP001, UP004, UP006; 55P03 after waiting 2 s for a lock.';
+  'further on. Outcomes: applied, stale (the job had moved or the attempt is over; the id is kept all the same), '
+  'ignored (the job was erased or purged). The provider job of a job that was cancelled, or of an attempt that is '
+  'over, is cancelled at the provider; that of a job that was erased is deleted there. Safe to repeat. Raises UP001 '
+  '(an unknown job, and a provider job of another one), UP004, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.record_submission(uuid, integer, text, text, text) from public;
 grant execute on function upload_pipeline.record_submission(uuid, integer, text, text, text) to hookline_worker;
@@ -5823,6 +5964,125 @@ comment on function upload_pipeline.finish_notifications(uuid[], uuid[], text[],
 revoke all on function upload_pipeline.finish_notifications(uuid[], uuid[], text[], interval[], boolean[])
   from public;
 grant execute on function upload_pipeline.finish_notifications(uuid[], uuid[], text[], interval[], boolean[])
+  to hookline_worker;
+
+-- db/functions/worker/claim_provider_requests.sql
+-- Claims requests: counts a try and moves run_after by five minutes. That is longer than any deadline of the worker's
+-- calls, so a request comes again only after its worker has died.
+-- Locks: provider request (skip locked). Calls: check_isolation, clock.
+create or replace function upload_pipeline.claim_provider_requests(provider text, batch integer default 20)
+returns table (parse_job_id text, kind text, tries integer)
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+  select upload_pipeline.check_isolation();
+
+  with due as materialized (
+    select r.provider, r.parse_job_id, r.kind
+      from upload_pipeline.provider_requests as r
+     where r.provider = claim_provider_requests.provider
+       and r.done_at is null
+       and r.run_after <= (select upload_pipeline.clock())
+     order by r.run_after
+     limit least(greatest(coalesce(claim_provider_requests.batch, 1), 1), 1000)
+       for no key update skip locked
+  )
+  update upload_pipeline.provider_requests as r
+     set tries = r.tries + 1,
+         run_after = upload_pipeline.clock() + interval '5 minutes'
+    from due
+   where r.parse_job_id = due.parse_job_id
+     and r.provider = due.provider
+     and r.kind = due.kind
+  returning r.parse_job_id, r.kind, r.tries;
+$$;
+
+comment on function upload_pipeline.claim_provider_requests(text, integer) is
+  'Claims up to `batch` requests of a provider that are due: kind is cancel or delete. Send each within five minutes, '
+  'then call finish_provider_request or fail_provider_request; otherwise it is due again. Raises 55P03 after waiting '
+  '2 s for a lock.';
+
+revoke all on function upload_pipeline.claim_provider_requests(text, integer) from public;
+grant execute on function upload_pipeline.claim_provider_requests(text, integer) to hookline_worker;
+
+-- db/functions/worker/finish_provider_request.sql
+-- Marks a request as done. That is true whichever try has done it, so no try is asked for.
+-- Locks: provider request. Calls: check_isolation, clock.
+create or replace function upload_pipeline.finish_provider_request(
+  provider text,
+  parse_job_id text,
+  kind text,
+  result text default 'done'
+)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+  select upload_pipeline.check_isolation();
+
+  update upload_pipeline.provider_requests as r
+     set run_after = null,
+         done_at = upload_pipeline.clock(),
+         result = finish_provider_request.result
+   where r.parse_job_id = finish_provider_request.parse_job_id
+     and r.provider = finish_provider_request.provider
+     and r.kind = finish_provider_request.kind
+     and r.done_at is null;
+$$;
+
+comment on function upload_pipeline.finish_provider_request(text, text, text, text) is
+  'Says that a request is done: result is done, ended (there was nothing to cancel), unknown (the provider does not '
+  'know the job) or not_offered (the provider has no such call). Safe to repeat.';
+
+revoke all on function upload_pipeline.finish_provider_request(text, text, text, text) from public;
+grant execute on function upload_pipeline.finish_provider_request(text, text, text, text) to hookline_worker;
+
+-- db/functions/worker/fail_provider_request.sql
+-- Puts a request off, or gives it up for a person to decide. tries tells whether this is still the latest try: a claim
+-- that came later knows better. A provider that is away never ends a request: it is tried once an hour then.
+-- Locks: provider request. Calls: backoff, check_isolation, clock.
+create or replace function upload_pipeline.fail_provider_request(
+  provider text,
+  parse_job_id text,
+  kind text,
+  tries integer,
+  error text,
+  permanent boolean default false
+)
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+  select upload_pipeline.check_isolation();
+
+  update upload_pipeline.provider_requests as r
+     set run_after = case
+           when fail_provider_request.permanent is not true
+           then upload_pipeline.clock() + upload_pipeline.backoff(r.tries - 1, cap => interval '1 hour')
+         end,
+         last_error = coalesce(
+           nullif(left(regexp_replace(fail_provider_request.error, '\W', '_', 'g'), 100), ''), 'unknown'
+         )
+   where r.parse_job_id = fail_provider_request.parse_job_id
+     and r.provider = fail_provider_request.provider
+     and r.kind = fail_provider_request.kind
+     and r.tries = fail_provider_request.tries
+     and r.done_at is null;
+$$;
+
+comment on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean) is
+  'Says that a try of a request failed; tries is what claim_provider_requests answered. error is a code, a word. The '
+  'request is due again after a pause that doubles with each try, up to an hour. permanent: the provider will never '
+  'do it; it waits for settle_provider_requests.';
+
+revoke all on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean) from public;
+grant execute on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean)
   to hookline_worker;
 
 -- Functions of hookline_operator
@@ -6149,8 +6409,9 @@ grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to 
 -- db/functions/operator/retry_job.sql
 -- Moves the job along the one retry transition that leaves its status; without one it keeps its status. attempt only
 -- rises, because provider jobs and push tokens name it. If all attempts are used up, an operator's retry allows one
--- more.
--- Locks: job. Calls: clock, content_still_wanted, lock_job, move_job_or_raise, receipt_of, resolve_step.
+-- more. If the job waits for the provider, what runs there is cancelled: its answer would be stale.
+-- Locks: job, provider request.
+-- Calls: clock, content_still_wanted, lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of, resolve_step.
 create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -6175,6 +6436,10 @@ begin
       case when v_waiting.awaited then 'awaited' else 'kept' end,
       v_job, ordinal => v_waiting.ordinal, path => v_waiting.path
     );
+  end if;
+
+  if not (v_job.terminal or v_job.claimable or v_job.has_content) then
+    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
   end if;
 
   v_job.attempt := v_job.attempt + 1;
@@ -6216,8 +6481,8 @@ revoke all on function upload_pipeline.retry_job(uuid, text) from public;
 grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;
 
 -- db/functions/operator/cancel_job.sql
--- Moves the job to cancelled.
--- Locks: job. Calls: lock_job, move_job_or_raise, receipt_of, resolve_step.
+-- Moves the job to cancelled, and queues the cancellation of what runs at the provider.
+-- Locks: job, provider request. Calls: lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of, resolve_step.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -6232,6 +6497,11 @@ declare
     payload => jsonb_build_object('reason', reason, 'by', session_user)
   );
 begin
+  -- With content, the provider has ended.
+  if not v_job.has_content then
+    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id]);
+  end if;
+
   -- Only a hint: idle workers would find the notification at their next poll.
   perform pg_notify('hookline', v_event.to_status);
 
@@ -6240,8 +6510,8 @@ end;
 $$;
 
 comment on function upload_pipeline.cancel_job(uuid, text) is
-  'Ends a job that is not complete. A worker that holds it learns so by UP003. Outcome: applied. Raises UP001, '
-  'UP002.';
+  'Ends a job that is not complete. A worker that holds it learns so by UP003. What runs at the provider is '
+  'cancelled there as well (provider_request_log). Outcome: applied. Raises UP001, UP002.';
 
 revoke all on function upload_pipeline.cancel_job(uuid, text) from public;
 grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_operator;
@@ -6480,6 +6750,57 @@ comment on function upload_pipeline.settle_parked(text, uuid, text) is
 revoke all on function upload_pipeline.settle_parked(text, uuid, text) from public;
 grant execute on function upload_pipeline.settle_parked(text, uuid, text) to hookline_operator;
 
+-- db/functions/operator/settle_provider_requests.sql
+-- Decides on requests that are not done: makes them due at once, with their tries counted anew, or marks them as done
+-- by hand.
+-- Locks: provider request. Calls: check_isolation, clock.
+create or replace function upload_pipeline.settle_provider_requests(
+  provider text,
+  parse_job_id text default null,
+  by_hand boolean default false
+)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_settled bigint;
+begin
+  perform upload_pipeline.check_isolation();
+
+  with open as materialized (
+    select r.provider, r.parse_job_id, r.kind
+      from upload_pipeline.provider_requests as r
+     where r.provider = settle_provider_requests.provider
+       and (settle_provider_requests.parse_job_id is null or r.parse_job_id = settle_provider_requests.parse_job_id)
+       and r.done_at is null
+     order by r.parse_job_id, r.kind
+       for no key update
+  )
+  update upload_pipeline.provider_requests as r
+     set run_after = case when by_hand then null else upload_pipeline.clock() end,
+         tries = case when by_hand then r.tries else 0 end,
+         done_at = case when by_hand then upload_pipeline.clock() end,
+         result = case when by_hand then 'by_hand' end
+    from open
+   where r.parse_job_id = open.parse_job_id
+     and r.provider = open.provider
+     and r.kind = open.kind;
+  get diagnostics v_settled = row_count;
+
+  return v_settled;
+end;
+$$;
+
+comment on function upload_pipeline.settle_provider_requests(text, text, boolean) is
+  'Decides on requests to a provider that are not done: one provider job''s, or (null) all. They are sent again at '
+  'once, once the cause of their failure is gone; or, with by_hand, they count as done, because somebody did it '
+  'there, or the provider is not used any more. Answers how many there were.';
+
+revoke all on function upload_pipeline.settle_provider_requests(text, text, boolean) from public;
+grant execute on function upload_pipeline.settle_provider_requests(text, text, boolean) to hookline_operator;
+
 -- db/functions/internal/count_purgeable.sql
 -- Changes nothing.
 -- Locks: none. Calls: none.
@@ -6535,11 +6856,12 @@ revoke all on function upload_pipeline.count_purgeable(timestamptz) from public;
 
 -- db/functions/operator/purge.sql
 -- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
--- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content
--- waits for storage or for a decision, or a notification of it waits to be sent.
--- Locks: document, job, deletion, content, delivery, reservation, cap, status (skip locked, apart from what goes with
--- a job).
--- Calls: check_isolation, clock, count_purgeable, erase_documents.
+-- takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are deleted at their
+-- providers, because nobody could name them later. A job is left out while its content waits for storage or for a
+-- decision, or a notification of it waits to be sent.
+-- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, status (skip locked, apart
+-- from what goes with a job).
+-- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs.
 create or replace function upload_pipeline.purge(
   older_than interval,
   batch integer default 1000,
@@ -6632,6 +6954,26 @@ begin
   select array_agg(due.job_id) into v_due
     from (select f.job_id from finished as f union all select a.job_id from abandoned as a) as due;
 
+  -- Checked again, now that the jobs are locked: content or a step may have come since the first statement began.
+  v_due := array(
+    select due.job_id
+      from unnest(v_due) as due (job_id)
+     where not exists (
+       select
+         from upload_pipeline.contents as c
+        where c.job_id = due.job_id
+          and c.content is not null
+       offset 0
+     )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = due.job_id
+            and n.run_after is not null
+         offset 0
+       )
+  );
+
   update upload_pipeline.documents as d
      set purged_paths = d.purged_paths || purged.paths
     from (
@@ -6644,24 +6986,11 @@ begin
     ) as purged
    where d.document_id = purged.document_id;
 
-  -- Checked again, now that the jobs are locked: content or a step may have come since the first statement began.
+  perform upload_pipeline.queue_requests_of_jobs('delete', v_due);
+
   with gone as (
     delete from upload_pipeline.upload_jobs as j
      where j.job_id = any (v_due)
-       and not exists (
-         select
-           from upload_pipeline.contents as c
-          where c.job_id = j.job_id
-            and c.content is not null
-         offset 0
-       )
-       and not exists (
-         select
-           from upload_pipeline.notifications as n
-          where n.job_id = j.job_id
-            and n.run_after is not null
-         offset 0
-       )
     returning j.document_id
   )
   select count(*), array_agg(gone.document_id) into jobs, v_document_ids from gone;
@@ -6694,6 +7023,20 @@ begin
     returning d.delivery_id
   )
   select count(*) into deliveries from gone;
+
+  with due as (
+    select r.provider, r.parse_job_id, r.kind
+      from upload_pipeline.provider_requests as r
+     where r.done_at < v_before
+     order by r.done_at
+     limit batch
+       for update skip locked
+  )
+  delete from upload_pipeline.provider_requests as r
+   using due
+   where r.parse_job_id = due.parse_job_id
+     and r.provider = due.provider
+     and r.kind = due.kind;
 
   -- Reservations of this month stay: set_credit_cap adds them up.
   with due as (
@@ -6731,17 +7074,19 @@ $$;
 comment on function upload_pipeline.purge(interval, integer, interval, boolean) is
   'Deletes jobs that have not moved for `older_than`, with their whole histories and deliveries: finished ones '
   '(failed and cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if '
-  'nothing else needs it. Also deletes deliveries that never found a job, and settled reservations of earlier '
-  'months. Deletes at most `batch` of each kind: call it again until all counts are 0. Other documents and stored '
-  'objects stay; erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes '
-  'nothing and counts all that is old enough. Raises UP006.';
+  'nothing else needs it. Queues the deletion of their provider jobs at the providers. Also deletes deliveries that '
+  'never found a job, settled reservations of earlier months, and requests to providers that are done. Deletes at '
+  'most `batch` of each kind: call it again until all counts are 0. Other documents and stored objects stay; '
+  'erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes nothing and counts '
+  'all that is old enough. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer, interval, boolean) from public;
 grant execute on function upload_pipeline.purge(interval, integer, interval, boolean) to hookline_operator;
 
 -- db/functions/operator/erase_document.sql
--- Deletes the document with all rows that belong to it, and queues its objects for deletion.
--- Locks: document, job (all jobs of the document), deletion, content, delivery. Calls: erase_documents.
+-- Deletes the document with all rows that belong to it, and queues the deletion of its objects and provider jobs.
+-- Locks: document, job (all jobs of the document), deletion, provider request, content, delivery.
+-- Calls: erase_documents.
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
@@ -6766,16 +7111,16 @@ $$;
 
 comment on function upload_pipeline.erase_document(uuid) is
   'Removes a document, its jobs, their histories, deliveries and kept content at once, whatever their status. '
-  'Queues its objects for deletion from storage. A raw file outside storage:// is its uploader''s to delete. Raises '
-  'UP001.';
+  'Queues the deletion of its objects from storage, and of its jobs, file and results at the provider. A raw file '
+  'outside storage:// is its uploader''s to delete. Raises UP001.';
 
 revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
 
 -- db/functions/operator/erase_owner.sql
--- Deletes all documents, caps and settings of an owner, queues their objects for deletion, and takes the owner's id out
--- of the reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, deletion, content, delivery, reservation, cap, owner (all of the owner).
+-- Deletes all documents, caps and settings of an owner, queues the deletion of their objects and provider jobs, and
+-- takes the owner's id out of the reservations: what was spent stays in the sums of all owners.
+-- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, owner (all of the owner).
 -- Calls: erase_documents.
 create or replace function upload_pipeline.erase_owner(owner_id uuid)
 returns table (documents bigint, jobs bigint, objects bigint)
@@ -6814,8 +7159,8 @@ $$;
 
 comment on function upload_pipeline.erase_owner(uuid) is
   'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
-  'owner''s caps and settings. Queues the objects for deletion from storage. The counts are 0 if nothing was '
-  'there. Raises UP006.';
+  'owner''s caps and settings. Queues the deletion of the objects from storage, and of the jobs at the providers. The '
+  'counts are 0 if nothing was there. Raises UP006.';
 
 revoke all on function upload_pipeline.erase_owner(uuid) from public;
 grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;
@@ -7521,6 +7866,15 @@ select 'object: to delete', count(*), 0, 0, count(*) filter (where e.tries > 3),
   from clock
   cross join upload_pipeline.deletions as e
 union all
+select 'provider: requests', count(*), 0, 0,
+       count(*) filter (
+         where r.tries > 3 or r.run_after is null or r.run_after < clock.now - interval '10 minutes'
+       ),
+       max(clock.now - r.requested_at)
+  from clock
+  cross join upload_pipeline.provider_requests as r
+ where r.done_at is null
+union all
 select 'notification: to send', count(*), count(n.lease_token),
        count(*) filter (where n.lease_token is not null and n.run_after < clock.now),
        count(*) filter (where e.ts < clock.now - interval '10 minutes'), max(clock.now - e.ts)
@@ -7742,6 +8096,33 @@ comment on view upload_pipeline.notification_log is
 
 revoke all on upload_pipeline.notification_log from public;
 grant select on upload_pipeline.notification_log to hookline_reader;
+
+-- db/views/provider_request_log.sql
+create or replace view upload_pipeline.provider_request_log as
+select r.provider,
+       r.parse_job_id,
+       r.kind,
+       p.job_id,
+       case
+         when r.done_at is not null then 'done'
+         when r.run_after is not null then 'waiting'
+         else 'refused'
+       end as state,
+       r.result,
+       r.tries,
+       r.last_error,
+       r.requested_at,
+       r.run_after,
+       r.done_at
+  from upload_pipeline.provider_requests as r
+  left join upload_pipeline.provider_jobs as p on p.parse_job_id = r.parse_job_id and p.provider = r.provider;
+
+comment on view upload_pipeline.provider_request_log is
+  'One row for each request to a provider to cancel or delete a provider job. state is waiting, refused (it waits for '
+  'a person) or done; result says how. job_id is null once the job is erased or purged.';
+
+revoke all on upload_pipeline.provider_request_log from public;
+grant select on upload_pipeline.provider_request_log to hookline_reader;
 
 -- db/views/credit_status.sql
 create or replace view upload_pipeline.credit_status as
@@ -7996,6 +8377,19 @@ with clock as materialized (
     from upload_pipeline.deletions as e
    where e.tries > 3
   having count(*) > 0
+  union all
+  select 'provider_request_undone', r.provider, min(r.requested_at), count(*),
+         format(
+           '%s requests to cancel or delete are not done: %s were refused, %s failed more than 3 times, for %s no '
+           'worker came', count(*), count(*) filter (where r.run_after is null),
+           count(*) filter (where r.run_after is not null and r.tries > 3),
+           count(*) filter (where r.run_after is not null and r.tries <= 3)
+         )
+    from clock
+    join upload_pipeline.provider_requests as r
+      on r.done_at is null
+     and (r.tries > 3 or r.run_after is null or r.run_after < clock.now - interval '10 minutes')
+   group by r.provider
   union all
   select 'notification_unsent', 'application', min(e.ts), count(*),
          format(

@@ -306,3 +306,17 @@ def test_a_reader_of_the_output_may_stop_reading(cli: Cli, db: Database, reader:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(30) != 0
+
+
+def test_job_shows_what_its_provider_was_told(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_job()
+    db.run(
+        "select upload_pipeline.record_submission(%(job_id)s, 1, 'p1'),"
+        " upload_pipeline.cancel_job(%(job_id)s)",
+        job_id=job_id,
+    )
+    shown = cli("job", job_id, DATABASE_URL=reader).stdout
+    assert "\nat provider cancel p1 of llamacloud: waiting\n" in shown
+    [one] = objects(cli("job", job_id, "--json", DATABASE_URL=reader))
+    [request] = one["provider_requests"]
+    assert (request["kind"], request["state"], request["result"]) == ("cancel", "waiting", None)

@@ -24,6 +24,7 @@ ORDER = [
     "job",
     "raw path",
     "deletion",
+    "provider request",
     "content",
     "delivery",
     "reservation",

@@ -19,6 +19,7 @@ from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Failed
 from hookline.stages.registry import Stage
 from hookline.worker import completion
+from hookline.worker.parsing import requests
 from support.servers import Server
 
 INVALID = "UP006"
@@ -83,6 +84,18 @@ def bounds(setting: str) -> tuple[Any, Any]:
 def around(least: float, greatest: float) -> list[tuple[Any, bool]]:
     """The bounds and their neighbours outside, each with whether it is accepted."""
     return [(least - 1, False), (least, True), (greatest, True), (greatest + 1, False)]
+
+
+def test_a_worker_ends_a_request_to_a_provider_before_its_claim_ends(database: Database) -> None:
+    database.one(
+        "insert into upload_pipeline.provider_requests (provider, parse_job_id, kind)"
+        " values ('acme', 'p', 'delete')"
+    )
+    database.call("claim_provider_requests", "1", provider="acme")
+    lease = database.one(
+        "select run_after - upload_pipeline.clock() from upload_pipeline.provider_requests"
+    )
+    assert timedelta(seconds=requests.SENT_WITHIN + 30) < lease
 
 
 def test_the_drain_ends_its_deletions_before_its_claim_on_them_ends(database: Database) -> None:

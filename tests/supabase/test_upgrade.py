@@ -41,6 +41,9 @@ commit;
 select upload_pipeline.erase_document(document_id => j.document_id)
   from upload_pipeline.job_overview as j
  where j.filename = 'contract.pdf';
+select upload_pipeline.record_submission(
+  job_id => gen_random_uuid(), attempt => 1, parse_job_id => 'of an erased job'
+);
 select upload_pipeline.set_credit_cap(owner_id => null, period => 'day', credits => 100);
 select upload_pipeline.set_owner(owner_id => gen_random_uuid(), max_running => 3);
 select r.*

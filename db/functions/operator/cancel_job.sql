@@ -1,5 +1,5 @@
--- Moves the job to cancelled.
--- Locks: job. Calls: lock_job, move_job_or_raise, receipt_of, resolve_step.
+-- Moves the job to cancelled, and queues the cancellation of what runs at the provider.
+-- Locks: job, provider request. Calls: lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of, resolve_step.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -14,6 +14,11 @@ declare
     payload => jsonb_build_object('reason', reason, 'by', session_user)
   );
 begin
+  -- With content, the provider has ended.
+  if not v_job.has_content then
+    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id]);
+  end if;
+
   -- Only a hint: idle workers would find the notification at their next poll.
   perform pg_notify('hookline', v_event.to_status);
 
@@ -22,8 +27,8 @@ end;
 $$;
 
 comment on function upload_pipeline.cancel_job(uuid, text) is
-  'Ends a job that is not complete. A worker that holds it learns so by UP003. Outcome: applied. Raises UP001, '
-  'UP002.';
+  'Ends a job that is not complete. A worker that holds it learns so by UP003. What runs at the provider is '
+  'cancelled there as well (provider_request_log). Outcome: applied. Raises UP001, UP002.';
 
 revoke all on function upload_pipeline.cancel_job(uuid, text) from public;
 grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_operator;

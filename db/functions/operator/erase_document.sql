@@ -1,5 +1,6 @@
--- Deletes the document with all rows that belong to it, and queues its objects for deletion.
--- Locks: document, job (all jobs of the document), deletion, content, delivery. Calls: erase_documents.
+-- Deletes the document with all rows that belong to it, and queues the deletion of its objects and provider jobs.
+-- Locks: document, job (all jobs of the document), deletion, provider request, content, delivery.
+-- Calls: erase_documents.
 create or replace function upload_pipeline.erase_document(document_id uuid)
 returns table (jobs bigint, objects bigint)
 language plpgsql
@@ -24,8 +25,8 @@ $$;
 
 comment on function upload_pipeline.erase_document(uuid) is
   'Removes a document, its jobs, their histories, deliveries and kept content at once, whatever their status. '
-  'Queues its objects for deletion from storage. A raw file outside storage:// is its uploader''s to delete. Raises '
-  'UP001.';
+  'Queues the deletion of its objects from storage, and of its jobs, file and results at the provider. A raw file '
+  'outside storage:// is its uploader''s to delete. Raises UP001.';
 
 revoke all on function upload_pipeline.erase_document(uuid) from public;
 grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;

@@ -1,6 +1,6 @@
--- Deletes all documents, caps and settings of an owner, queues their objects for deletion, and takes the owner's id out
--- of the reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, deletion, content, delivery, reservation, cap, owner (all of the owner).
+-- Deletes all documents, caps and settings of an owner, queues the deletion of their objects and provider jobs, and
+-- takes the owner's id out of the reservations: what was spent stays in the sums of all owners.
+-- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, owner (all of the owner).
 -- Calls: erase_documents.
 create or replace function upload_pipeline.erase_owner(owner_id uuid)
 returns table (documents bigint, jobs bigint, objects bigint)
@@ -39,8 +39,8 @@ $$;
 
 comment on function upload_pipeline.erase_owner(uuid) is
   'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
-  'owner''s caps and settings. Queues the objects for deletion from storage. The counts are 0 if nothing was '
-  'there. Raises UP006.';
+  'owner''s caps and settings. Queues the deletion of the objects from storage, and of the jobs at the providers. The '
+  'counts are 0 if nothing was there. Raises UP006.';
 
 revoke all on function upload_pipeline.erase_owner(uuid) from public;
 grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;

@@ -1,9 +1,10 @@
 -- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
--- takes its whole history with it, by foreign keys. Objects in storage stay. A job is left out while its content
--- waits for storage or for a decision, or a notification of it waits to be sent.
--- Locks: document, job, deletion, content, delivery, reservation, cap, status (skip locked, apart from what goes with
--- a job).
--- Calls: check_isolation, clock, count_purgeable, erase_documents.
+-- takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are deleted at their
+-- providers, because nobody could name them later. A job is left out while its content waits for storage or for a
+-- decision, or a notification of it waits to be sent.
+-- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, status (skip locked, apart
+-- from what goes with a job).
+-- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs.
 create or replace function upload_pipeline.purge(
   older_than interval,
   batch integer default 1000,
@@ -96,6 +97,26 @@ begin
   select array_agg(due.job_id) into v_due
     from (select f.job_id from finished as f union all select a.job_id from abandoned as a) as due;
 
+  -- Checked again, now that the jobs are locked: content or a step may have come since the first statement began.
+  v_due := array(
+    select due.job_id
+      from unnest(v_due) as due (job_id)
+     where not exists (
+       select
+         from upload_pipeline.contents as c
+        where c.job_id = due.job_id
+          and c.content is not null
+       offset 0
+     )
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.job_id = due.job_id
+            and n.run_after is not null
+         offset 0
+       )
+  );
+
   update upload_pipeline.documents as d
      set purged_paths = d.purged_paths || purged.paths
     from (
@@ -108,24 +129,11 @@ begin
     ) as purged
    where d.document_id = purged.document_id;
 
-  -- Checked again, now that the jobs are locked: content or a step may have come since the first statement began.
+  perform upload_pipeline.queue_requests_of_jobs('delete', v_due);
+
   with gone as (
     delete from upload_pipeline.upload_jobs as j
      where j.job_id = any (v_due)
-       and not exists (
-         select
-           from upload_pipeline.contents as c
-          where c.job_id = j.job_id
-            and c.content is not null
-         offset 0
-       )
-       and not exists (
-         select
-           from upload_pipeline.notifications as n
-          where n.job_id = j.job_id
-            and n.run_after is not null
-         offset 0
-       )
     returning j.document_id
   )
   select count(*), array_agg(gone.document_id) into jobs, v_document_ids from gone;
@@ -158,6 +166,20 @@ begin
     returning d.delivery_id
   )
   select count(*) into deliveries from gone;
+
+  with due as (
+    select r.provider, r.parse_job_id, r.kind
+      from upload_pipeline.provider_requests as r
+     where r.done_at < v_before
+     order by r.done_at
+     limit batch
+       for update skip locked
+  )
+  delete from upload_pipeline.provider_requests as r
+   using due
+   where r.parse_job_id = due.parse_job_id
+     and r.provider = due.provider
+     and r.kind = due.kind;
 
   -- Reservations of this month stay: set_credit_cap adds them up.
   with due as (
@@ -195,10 +217,11 @@ $$;
 comment on function upload_pipeline.purge(interval, integer, interval, boolean) is
   'Deletes jobs that have not moved for `older_than`, with their whole histories and deliveries: finished ones '
   '(failed and cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if '
-  'nothing else needs it. Also deletes deliveries that never found a job, and settled reservations of earlier '
-  'months. Deletes at most `batch` of each kind: call it again until all counts are 0. Other documents and stored '
-  'objects stay; erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes '
-  'nothing and counts all that is old enough. Raises UP006.';
+  'nothing else needs it. Queues the deletion of their provider jobs at the providers. Also deletes deliveries that '
+  'never found a job, settled reservations of earlier months, and requests to providers that are done. Deletes at '
+  'most `batch` of each kind: call it again until all counts are 0. Other documents and stored objects stay; '
+  'erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes nothing and counts '
+  'all that is old enough. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer, interval, boolean) from public;
 grant execute on function upload_pipeline.purge(interval, integer, interval, boolean) to hookline_operator;

@@ -1,6 +1,7 @@
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
 -- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
--- It applies those of one provider job, because that lock comes before all others.
+-- It applies those of one provider job, because that lock comes before all others. Deliveries about a provider job
+-- whose document was erased are deleted.
 -- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
 -- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job, provider_of.
 create or replace function upload_pipeline.apply_parked()
@@ -37,20 +38,35 @@ begin
    limit 1;
 
   if not found then
-    with due as (
-      select d.source, d.delivery_id
+    with due as materialized (
+      select d.source, d.delivery_id,
+             exists (
+               select
+                 from upload_pipeline.provider_requests as r
+                where r.parse_job_id = d.parse_job_id
+                  and r.provider = upload_pipeline.provider_of(d.source)
+                  and r.kind = 'delete'
+               offset 0
+             ) as erased
         from upload_pipeline.webhook_deliveries as d
        where d.outcome = 'parked'
          and d.check_after <= v_now
        order by d.check_after
        limit 100
-         for no key update skip locked
+         for update skip locked
+    ), gone as (
+      delete from upload_pipeline.webhook_deliveries as d
+       using due
+       where d.source = due.source
+         and d.delivery_id = due.delivery_id
+         and due.erased
     )
     update upload_pipeline.webhook_deliveries as d
        set check_after = v_now + greatest(interval '30 seconds', v_now - d.first_seen)
       from due
      where d.source = due.source
-       and d.delivery_id = due.delivery_id;
+       and d.delivery_id = due.delivery_id
+       and not due.erased;
 
     return null;
   end if;

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from hookline.cli.formats import printable, summary, timestamp
 from hookline.cli.output import console
-from hookline.postgres.views import JobOverview
+from hookline.postgres.views import JobOverview, LoggedRequest
 
 __all__ = ["print_overview"]
 
 
-def print_overview(one: JobOverview) -> None:
-    """Print every value that the job has."""
+def print_overview(one: JobOverview, requests: Sequence[LoggedRequest] = ()) -> None:
+    """Print every value that the job has, and what its providers are to cancel."""
     status = one.status + (" (overdue)" if one.overdue else "")
     rows = {
         "job": str(one.job_id),
@@ -34,8 +36,16 @@ def print_overview(one: JobOverview) -> None:
         "priority": str(one.priority or ""),
         "group": str(one.group_id or ""),
     }
-    for name, value in rows.items():
+    told = [("at provider", _sentence(request)) for request in requests]
+    for name, value in (*rows.items(), *told):
         if value:
             console().print(
                 Text.assemble((f"{name:<12}", "bold"), printable(value)), soft_wrap=True
             )
+
+
+def _sentence(request: LoggedRequest) -> str:
+    said = request.result or request.last_error
+    return f"{request.kind} {request.parse_job_id} of {request.provider}: {request.state}" + (
+        f" ({said})" if said and said != request.state else ""
+    )

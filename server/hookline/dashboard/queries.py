@@ -13,6 +13,7 @@ from hookline.postgres.views import (
     Delivery,
     JobOverview,
     KnownObject,
+    LoggedRequest,
     ProcessOverview,
     Queue,
     Status,
@@ -165,6 +166,16 @@ class Queries:
             KnownObject,
             "stored_objects",
             "where job_id = %(job_id)s order by path limit %(limit)s",
+            job_id=job_id,
+            limit=_MOST_DELIVERIES,
+        )
+
+    async def requests_of(self, job_id: UUID) -> Sequence[LoggedRequest]:
+        """What the providers were asked to cancel for a job, the oldest first."""
+        return await self._reader.rows(
+            LoggedRequest,
+            "provider_request_log",
+            "where job_id = %(job_id)s order by requested_at, parse_job_id limit %(limit)s",
             job_id=job_id,
             limit=_MOST_DELIVERIES,
         )

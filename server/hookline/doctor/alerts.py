@@ -30,6 +30,8 @@ REMEDIES = {
     " application also expire by themselves.",
     "object_undeleted": "The storage refuses to delete them: see the row storage here, and"
     " storage_failed in the receiver's log.",
+    "provider_request_undone": "See upload_pipeline.provider_request_log: does a worker with this"
+    " provider run, and is its key right? Then call upload_pipeline.settle_provider_requests.",
     "notification_unsent": "See `hookline notifications`: mend the endpoint, or start a `hookline"
     " work` with HOOKLINE_NOTIFY_URL.",
     "notification_dead": "See `hookline notifications --dead`. Mend the endpoint, then send them"

@@ -26,6 +26,7 @@ from hookline.postgres.records import (
     JobRequest,
     Measurement,
     OpenReservation,
+    ProviderRequest,
     Receipt,
     Refusals,
     Reservation,
@@ -401,7 +402,8 @@ class Engine:
     ) -> Receipt:
         """Record the provider's id of an attempt. Safe to call twice.
 
-        Raises UnknownJob, DocumentMismatch, InvalidArgument.
+        Outcome `ignored`: the job was erased, and the provider will be told to delete its own.
+        Raises DocumentMismatch, InvalidArgument.
         """
         return await self._receipt(
             "record_submission",
@@ -410,6 +412,42 @@ class Engine:
             parse_job_id=parse_job_id,
             correlation_id=correlation_id,
             provider=provider,
+        )
+
+    async def claim_provider_requests(self, provider: str, batch: int) -> list[ProviderRequest]:
+        """Requests that are due: send each, then call finish_ or fail_provider_request."""
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select parse_job_id, kind, tries"
+                " from upload_pipeline.claim_provider_requests(provider => %s, batch => %s)",
+                [provider, batch],
+            )
+            return [ProviderRequest._make(row) for row in await cursor.fetchall()]
+
+    async def finish_provider_request(
+        self, provider: str, request: ProviderRequest, result: str
+    ) -> None:
+        """Say that a request is done: `done`, `ended`, `unknown` or `not_offered`."""
+        await self._value(
+            "finish_provider_request",
+            provider=provider,
+            parse_job_id=request.parse_job_id,
+            kind=request.kind,
+            result=result,
+        )
+
+    async def fail_provider_request(
+        self, provider: str, request: ProviderRequest, error: str, *, permanent: bool = False
+    ) -> None:
+        """Say that a try failed, with a code. `permanent`: the provider will never do it."""
+        await self._value(
+            "fail_provider_request",
+            provider=provider,
+            parse_job_id=request.parse_job_id,
+            kind=request.kind,
+            tries=request.tries,
+            error=error,
+            permanent=permanent,
         )
 
     async def reserve_credits(

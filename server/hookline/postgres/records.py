@@ -18,6 +18,7 @@ __all__ = [
     "JobRequest",
     "Measurement",
     "OpenReservation",
+    "ProviderRequest",
     "Receipt",
     "Refusals",
     "Reservation",
@@ -117,6 +118,14 @@ class OpenReservation(NamedTuple):
     reserved_at: datetime
     parse_job_ids: tuple[str, ...]
     paid_job_ids: tuple[str, ...]
+
+
+class ProviderRequest(NamedTuple):
+    """A row of claim_provider_requests. `kind`: cancel or delete."""
+
+    parse_job_id: str
+    kind: str
+    tries: int
 
 
 class CreditStatus(NamedTuple):

@@ -25,6 +25,7 @@ __all__ = [
     "FailedJob",
     "JobOverview",
     "KnownObject",
+    "LoggedRequest",
     "ProcessOverview",
     "Queue",
     "RefusedDeliveries",
@@ -179,6 +180,22 @@ class KnownObject:
     bytes: int | None
     sha256: str | None
     stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """A row of provider_request_log: what a provider is to cancel or delete, or has."""
+
+    provider: str
+    parse_job_id: str
+    kind: str
+    job_id: UUID | None
+    state: str
+    result: str | None
+    tries: int
+    last_error: str | None
+    requested_at: datetime
+    done_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +412,15 @@ class Views:
             "where job_id = %(job_id)s and version > %(after)s order by version",
             job_id=job_id,
             after=after,
+        )
+
+    async def provider_requests(self, job_id: UUID) -> list[LoggedRequest]:
+        """What the providers were asked to cancel or delete for a job, the oldest first."""
+        return await self._select(
+            LoggedRequest,
+            "provider_request_log",
+            "where job_id = %(job_id)s order by requested_at, parse_job_id",
+            job_id=job_id,
         )
 
     async def failed(

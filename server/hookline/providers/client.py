@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar, Final, Literal, TypeAlias
 
-from hookline.providers.errors import UnknownParseJob
+from hookline.providers.errors import NotOffered
 
 __all__ = [
     "LONGEST_ID",
@@ -149,11 +149,14 @@ class ProviderClient(ABC):
 
     async def cancel(self, parse_job_id: str) -> None:
         """Stop a job. Raises Refused if it has ended or cannot be stopped, UnknownParseJob."""
-        raise UnknownParseJob("The provider has no way to cancel a job.")
+        raise NotOffered("The provider has no way to cancel a job.")
 
     async def delete(self, parse_job_id: str) -> None:
-        """Delete the job, its file and its result at the provider. Raises UnknownParseJob."""
-        raise UnknownParseJob("The provider has no way to delete a job.")
+        """Delete the job, its file and its result at the provider. Raises UnknownParseJob.
+
+        If it raises Refused, perhaps because the job runs, the worker cancels it and tries again.
+        """
+        raise NotOffered("The provider has no way to delete a job.")
 
 
 def read_id(value: object) -> str:

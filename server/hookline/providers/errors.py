@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "Misconfigured",
+    "NotOffered",
     "NotReady",
     "ProviderError",
     "QuotaSpent",
@@ -55,6 +56,10 @@ class NotReady(ProviderError):
 
 class UnknownParseJob(ProviderError):
     """The provider does not know the job, or has forgotten it."""
+
+
+class NotOffered(UnknownParseJob):
+    """The provider has no call for this. It forgets the job by its own rules."""
 
 
 class Unanswered(ProviderError):

@@ -16,6 +16,7 @@ select 'push', 'd', repeat('d', 64), 'x', 'stale', j.job_id, 'parse_ready'
   from upload_pipeline.upload_jobs as j
  where j.correlation_id = 'a';
 insert into upload_pipeline.deletions (path, run_after) values ('storage://raw/x', now());
+insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) values ('acme', 'p', 'cancel');
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 'push', 'no_match', 1);
 insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
@@ -226,6 +227,17 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('webhook_deliveries', 'payload_is_an_object', '23514', $$update webhook_deliveries set payload = '[]'$$),
   ('webhook_deliveries', 'source_is_a_word', '23514', $$update webhook_deliveries set source = 'Not a word'$$),
   ('webhook_deliveries', 'times_seen_counts_from_one', '23514', 'update webhook_deliveries set times_seen = 0'),
+  ('provider_requests', 'done_request_has_a_result', '23514', 'update provider_requests set done_at = now(), run_after = null'),
+  ('provider_requests', 'done_request_is_not_due', '23514', $$
+    update provider_requests set done_at = now(), result = 'done'$$),
+  ('provider_requests', 'kind_is_cancel_or_delete', '23514', $$update provider_requests set kind = 'pause'$$),
+  ('provider_requests', 'last_error_is_a_code', '23514', $$update provider_requests set last_error = 'Two words'$$),
+  ('provider_requests', 'parse_job_id_is_1_to_200_characters', '23514', $$update provider_requests set parse_job_id = ''$$),
+  ('provider_requests', 'provider_is_a_word', '23514', $$update provider_requests set provider = 'Two words'$$),
+  ('provider_requests', 'refused_request_says_why', '23514', 'update provider_requests set run_after = null'),
+  ('provider_requests', 'result_is_known', '23514', $$
+    update provider_requests set run_after = null, done_at = now(), result = 'lost'$$),
+  ('provider_requests', 'times_are_between_2000_and_9999', '23514', $$update provider_requests set requested_at = 'infinity'$$),
   ('activity_counts', 'times_are_between_2000_and_9999', '23514', $$update activity_counts set at = 'infinity'$$),
   ('contents', 'times_are_between_2000_and_9999', '23514', $$update contents set received_at = 'infinity'$$),
   ('refused_deliveries', 'times_are_between_2000_and_9999', '23514', $$update refused_deliveries set minute = 'infinity'$$),

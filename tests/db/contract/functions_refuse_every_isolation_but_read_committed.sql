@@ -1,6 +1,6 @@
 begin isolation level repeatable read;
 \ir ../search_path.psql
-select plan(28);
+select plan(32);
 
 -- Every function that locks what it then reads, whichever role may call it.
 select throws_ok(call, 'UP012', null, call || ' is refused')
@@ -23,6 +23,10 @@ select throws_ok(call, 'UP012', null, call || ' is refused')
     $$select upload_pipeline.purge(interval '90 days')$$,
     $$select upload_pipeline.set_credit_cap(null, 'day', 1)$$,
     $$select upload_pipeline.claim_deletions()$$,
+    $$select upload_pipeline.claim_provider_requests('acme')$$,
+    $$select upload_pipeline.finish_provider_request('acme', 'p', 'cancel')$$,
+    $$select upload_pipeline.fail_provider_request('acme', 'p', 'cancel', 1, 'x')$$,
+    $$select upload_pipeline.settle_provider_requests('acme')$$,
     $$select upload_pipeline.start_announcing()$$,
     $$select upload_pipeline.claim_notifications()$$,
     $$select upload_pipeline.finish_notifications('{}', '{}', '{}', '{}', '{}')$$,

@@ -8,7 +8,10 @@ select bag_eq(
       from pg_class as c
      where c.relnamespace = 'upload_pipeline'::regnamespace
        and array_to_string(c.reloptions, ' ') ~ 'autovacuum_vacuum_scale_factor=0(\.0\d)?'$$,
-  array['upload_jobs', 'webhook_deliveries', 'contents', 'deletions', 'notifications', 'credit_caps', 'activity_counts'],
+  array[
+    'upload_jobs', 'webhook_deliveries', 'contents', 'deletions', 'provider_requests', 'notifications', 'credit_caps',
+    'activity_counts'
+  ],
   'a table that is rewritten all the time is vacuumed long before a fifth of it is dead'
 );
 select is_empty(

@@ -3,7 +3,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../credits.psql
-select plan(6);
+select plan(8);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select upload_pipeline.start_announcing();
@@ -58,14 +58,27 @@ select set_has(
 );
 select ok(documents = 5 and jobs >= 3, 'erase_owner deletes the documents')
   from upload_pipeline.erase_owner(owner_id => pg_temp.owner('ada'));
-select bag_eq('select pg_temp.found()', array['deletions'], 'only the paths of objects are left, until the objects are deleted');
+select bag_eq(
+  'select pg_temp.found()', array['deletions', 'provider_requests'],
+  'only the paths of objects and the ids of provider jobs are left, until both are deleted'
+);
 
 create temp table deleted as select * from upload_pipeline.claim_deletions(batch => 0) limit 0;
 select pg_temp.set_clock('2026-02-01 12:10+00');
 insert into deleted select * from upload_pipeline.claim_deletions(batch => 100);
 select cmp_ok((select count(*) from deleted), '>=', 7::bigint, 'each object of the owner is deleted from storage');
 select upload_pipeline.finish_deletion(path => d.path, tries => d.tries) from deleted as d;
-select is_empty('select pg_temp.found()', 'then nothing of the owner is left in any table');
+select is_empty('select pg_temp.found() except select $$provider_requests$$', 'then nothing of the owner is left in any table');
+select upload_pipeline.finish_provider_request('llamacloud', 'secret pj', 'delete');
+select bag_eq(
+  $$select to_jsonb(r) - 'requested_at' - 'done_at' from upload_pipeline.provider_requests as r$$,
+  $$values (jsonb '{"provider": "llamacloud", "parse_job_id": "secret pj", "kind": "delete", "run_after": null, "tries": 0,
+                   "result": "done", "last_error": null}')$$,
+  'but the id of the provider job, which the provider has deleted'
+);
+select pg_temp.set_clock('2026-03-01 12:00+00');
+select upload_pipeline.purge(older_than => '7 days');
+select is_empty('select pg_temp.found()', 'until purge deletes that too');
 select is_empty('select * from upload_pipeline.check_integrity()', 'no invariant is violated');
 
 select * from finish();

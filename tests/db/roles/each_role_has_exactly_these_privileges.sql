@@ -44,6 +44,9 @@ select bag_eq(
           ('hookline_worker', 'reserve_credits'),
           ('hookline_worker', 'settle_credits'),
           ('hookline_worker', 'claim_reservations'),
+          ('hookline_worker', 'claim_provider_requests'),
+          ('hookline_worker', 'finish_provider_request'),
+          ('hookline_worker', 'fail_provider_request'),
           ('hookline_worker', 'start_announcing'),
           ('hookline_worker', 'claim_notifications'),
           ('hookline_worker', 'finish_notifications'),
@@ -62,6 +65,7 @@ select bag_eq(
           ('hookline_operator', 'discard_content'),
           ('hookline_operator', 'purge'),
           ('hookline_operator', 'settle_parked'),
+          ('hookline_operator', 'settle_provider_requests'),
           ('hookline_operator', 'erase_document'),
           ('hookline_operator', 'erase_owner'),
           ('hookline_operator', 'check_integrity'),
@@ -95,7 +99,8 @@ select bag_eq(
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
-             'stored_objects', 'notification_log', 'credit_status', 'job_costs', 'document_overview', 'alerts', 'activity',
+             'stored_objects', 'provider_request_log', 'notification_log', 'credit_status', 'job_costs',
+             'document_overview', 'alerts', 'activity',
              'delivery_activity', 'workers', 'status_counts', 'statuses', 'transitions', 'event_codes', 'error_codes'
            ]) as relation
     union all

@@ -20,6 +20,7 @@ select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'pj-1');
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
+insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) values ('acme', 'p', 'cancel');
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 's', 'r', 1);
 insert into upload_pipeline.owner_settings (owner_id, max_running) values (pg_temp.owner('ada'), 1);
 insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());

@@ -10,6 +10,7 @@ select pg_temp.make_job('b', owner => 'bob');
 select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('a'), parse_job_id => 'pj-1');
 select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a');
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
+insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) values ('acme', 'p', 'cancel');
 
 grant usage on schema upload_pipeline to anon, authenticated;
 create temp view relation as

@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../credits.psql
-select plan(25);
+select plan(26);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 create function pg_temp.alert(alert text) returns setof text
@@ -100,6 +100,15 @@ select is(
 select is(
   pg_temp.alert('object_undeleted'), 'storage since 13:10: 1 objects could not be deleted in more than 3 tries',
   'an object that could not be deleted in more than 3 tries is an alert'
+);
+insert into upload_pipeline.provider_requests (provider, parse_job_id, kind, run_after, tries, last_error)
+values ('acme', 'p1', 'delete', null, 1, 'provider_refused'), ('acme', 'p2', 'cancel', '2026-01-01 14:00+00', 4, null),
+       ('acme', 'p3', 'cancel', '2026-01-01 13:10+00', 0, null), ('acme', 'p4', 'cancel', '2026-01-01 14:00+00', 3, null);
+select is(
+  pg_temp.alert('provider_request_undone'),
+  'acme since 13:20: 3 requests to cancel or delete are not done: 1 were refused, 1 failed more than 3 times, '
+    'for 1 no worker came',
+  'what a provider was not told is an alert'
 );
 select upload_pipeline.start_announcing();
 select pg_temp.make_job('told');

@@ -22,6 +22,9 @@ update upload_pipeline.notifications
  where job_id = pg_temp.job('given up');
 update upload_pipeline.contents set tries = 4 where path is not null;
 update upload_pipeline.deletions set tries = 4;
+insert into upload_pipeline.provider_requests (provider, parse_job_id, kind, run_after, tries, last_error)
+values ('llamacloud', 'p8', 'delete', '2026-01-02 13:00+00', 4, 'provider_unanswered'),
+       ('llamacloud', 'p9', 'delete', null, 1, 'provider_refused');
 
 create temp view overdue as
   select queue::text collate "default" as queue, overdue from upload_pipeline.queue_health where overdue > 0;
@@ -34,6 +37,7 @@ create temp view alerted as
             when 'content_undecided' then 'content: to decide'
             when 'delivery_parked' then 'delivery: parked'
             when 'object_undeleted' then 'object: to delete'
+            when 'provider_request_undone' then 'provider: requests'
             when 'notification_unsent' then 'notification: to send'
             when 'notification_dead' then 'notification: dead'
           end) collate "default" as queue,
@@ -47,7 +51,8 @@ select set_eq('select * from overdue', 'select * from alerted', 'what is overdue
 select set_eq(
   'select queue from overdue',
   $$values ('uploaded'), ('parse_queued'), ('parse_ready'), ('content: to store'), ('content: to decide'),
-           ('delivery: parked'), ('object: to delete'), ('notification: to send'), ('notification: dead'), ('source: llamaparse')$$,
+           ('delivery: parked'), ('object: to delete'), ('provider: requests'), ('notification: to send'),
+           ('notification: dead'), ('source: llamaparse')$$,
   'every kind of queue is overdue in this test'
 );
 select is(

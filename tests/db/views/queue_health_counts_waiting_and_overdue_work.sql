@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(14);
+select plan(15);
 
 select pg_temp.set_clock('2026-01-01 12:00:00+00');
 select pg_temp.make_job('held');
@@ -28,6 +28,11 @@ select pg_temp.receive_event(delivery_id => 'd4', code => 'parse_ready', parse_j
 select pg_temp.set_clock('2026-01-01 12:55:00+00');
 select pg_temp.receive_event(delivery_id => 'd5', code => 'parse_ready', parse_job_id => 'p2');
 select pg_temp.make_job('new', confirmed => false);
+insert into upload_pipeline.provider_requests (provider, parse_job_id, kind, run_after, tries, done_at, result, last_error, requested_at)
+values ('llamacloud', 'p1', 'cancel', '2026-01-01 12:50+00', 0, null, null, null, '2026-01-01 12:50+00'),
+       ('llamacloud', 'p2', 'delete', '2026-01-01 12:49+00', 0, null, null, null, '2026-01-01 12:49+00'),
+       ('docling', 'p3', 'delete', null, 1, null, null, 'provider_refused', '2026-01-01 12:00+00'),
+       ('docling', 'p4', 'delete', null, 9, now(), 'done', null, '2026-01-01 11:00+00');
 select pg_temp.set_clock('2026-01-01 13:00:00+00');
 
 select results_eq(
@@ -44,9 +49,10 @@ select results_eq(
     ('content: to decide', 1, 0, 0, 1, '1 hour'),
     ('delivery: parked', 2, 0, 0, 1, '30 minutes'),
     ('object: to delete', 1, 0, 0, 0, '1 hour'),
+    ('provider: requests', 3, 0, 0, 2, '1 hour'),
     ('source: llamaparse', 0, 0, 0, 0, '5 minutes')
   ) as h (queue, waiting, leased, expired, overdue, oldest);
-select is((select count(*) from upload_pipeline.queue_health), 11::bigint, 'there are no other rows');
+select is((select count(*) from upload_pipeline.queue_health), 12::bigint, 'there are no other rows');
 select pg_temp.set_clock('2026-01-01 13:05+00');
 select is(
   (select overdue from upload_pipeline.queue_health where queue = 'uploaded'), 0::bigint,

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(10);
+select plan(11);
 
 select pg_temp.make_job('a');
 select pg_temp.make_job('b');
@@ -12,9 +12,10 @@ select throws_ok(
 );
 select is(pg_temp.status('b'), 'uploaded', 'the job is unchanged');
 select throws_ok(
-  $$select upload_pipeline.record_submission(job_id => gen_random_uuid(), attempt => 1, parse_job_id => 'p2')$$,
-  'UP001', null, 'a submission of an unknown job is refused'
+  $$select upload_pipeline.record_submission(job_id => gen_random_uuid(), attempt => 1, parse_job_id => 'p1')$$,
+  'UP001', null, 'also for a job that does not exist'
 );
+select is_empty('select from upload_pipeline.provider_requests', 'and is not cancelled or deleted at the provider');
 select throws_ok(
   format('select upload_pipeline.record_submission(job_id => pg_temp.job(%L), attempt => %L, parse_job_id => %L)', 'b', attempt, id),
   'UP006', null, format('invalid arguments are refused: attempt %s, parse_job_id %s', attempt, left(id, 5))

@@ -116,6 +116,8 @@ DELIVERY = [
     *("parse_job_id", "payload", "correlation_id"),
 ]
 
+_CANCELLATION = {"provider": "llamacloud", "parse_job_id": "P1", "kind": "cancel"}
+
 CALLS = [
     Call("receive_event: ready", _event("e1", "parse_ready")),
     Call("receive_event: failed", _event("e2", "parse_failed", parse_job_id="P1")),
@@ -193,6 +195,11 @@ CALLS = [
     Call("claim_reservations", _none(batch=10)),
     Call("record_submission", _job(attempt=1, parse_job_id="P1")),
     Call("record_submission: of what is parked", _job(attempt=1, parse_job_id="P2")),
+    Call("record_submission: of an earlier attempt", _job(attempt=1, parse_job_id="P3")),
+    Call("claim_provider_requests", _none(provider="llamacloud", batch=10)),
+    Call("finish_provider_request", _none(**_CANCELLATION)),
+    Call("fail_provider_request", _none(**_CANCELLATION, tries=1, error="provider_unanswered")),
+    Call("settle_provider_requests", _none(provider="llamacloud")),
     Call("start_announcing", _none()),
     Call("stop_announcing", _none()),
     Call("claim_notifications", _none(batch=10)),
@@ -228,6 +235,7 @@ SKIPPING = {
     "claim_deletions",
     "claim_jobs",
     "claim_notifications",
+    "claim_provider_requests",
     "claim_reservations",
     "erase_document",
     "erase_owner",
@@ -248,4 +256,10 @@ DECIDED_LATER = {
 
 # A worker or a drain that waited for one row would leave all the others undone. claim_reservations
 # waits for set_credit_cap, which locks the whole table for a moment.
-NEVER_WAITING = {"claim_contents", "claim_deletions", "claim_jobs", "claim_notifications"}
+NEVER_WAITING = {
+    "claim_contents",
+    "claim_deletions",
+    "claim_jobs",
+    "claim_notifications",
+    "claim_provider_requests",
+}

@@ -36,6 +36,7 @@ TABLES = (
     "contents",
     "webhook_deliveries",
     "deletions",
+    "provider_requests",
     "credit_caps",
     "credit_reservations",
     "refused_deliveries",
@@ -57,6 +58,7 @@ _CLEAR = """
 delete from upload_pipeline.documents;
 delete from upload_pipeline.webhook_deliveries;
 delete from upload_pipeline.deletions;
+delete from upload_pipeline.provider_requests;
 delete from upload_pipeline.credit_caps;
 delete from upload_pipeline.credit_reservations;
 delete from upload_pipeline.refused_deliveries;

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-OPERATIONS: Final = ("upload", "create", "get", "list", "cancel")
+OPERATIONS: Final = ("upload", "create", "get", "list", "cancel", "delete")
 
 
 def _probability() -> float:

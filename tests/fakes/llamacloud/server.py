@@ -156,6 +156,8 @@ class LlamaCloud:
                 web.get("/api/v2/parse", self._list),
                 web.get("/api/v2/parse/{id}", self._get),
                 web.post("/api/v2/parse/{id}/cancel", self._cancel),
+                web.delete("/api/v2/parse/{id}", self._delete),
+                web.delete("/api/v1/beta/files/{id}", self._delete_file),
                 web.post("/api/v1/parsing/upload", self._create_with_push),
                 web.get("/_state", self._show_state),
                 web.put("/_faults", self._set_faults),
@@ -246,6 +248,21 @@ class LlamaCloud:
         if not self.jobs.cancel(job):
             raise Refused(400, f"A job that is {job.status} cannot be cancelled.")
         return web.json_response(wire.job_json(job, self._project_id))
+
+    async def _delete(self, request: web.Request) -> web.StreamResponse:
+        job_id = request.match_info["id"]
+        await self._fail_before(request, "delete", job_id)
+        if not self._job(job_id).ended:
+            raise Refused(409, "A job that runs cannot be deleted.")
+        del self.jobs.jobs[job_id]
+        return web.Response(status=204)
+
+    async def _delete_file(self, request: web.Request) -> web.StreamResponse:
+        file_id = request.match_info["id"]
+        await self._fail_before(request, "delete", file_id)
+        if self.jobs.files.pop(file_id, None) is None:
+            raise Refused(404, "File not found")
+        return web.Response(status=204)
 
     def _job(self, job_id: str) -> ParseJob:
         try:

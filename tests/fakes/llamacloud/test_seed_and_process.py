@@ -57,7 +57,7 @@ async def test_seed_decides_the_faults_in_any_order_of_requests(
 
 
 @pytest.mark.parametrize(
-    "values", [{"http_430": 1}, {"http_429": 1.5}, {"operations": ["delete"]}, {"hang": "often"}]
+    "values", [{"http_430": 1}, {"http_429": 1.5}, {"operations": ["erase"]}, {"hang": "often"}]
 )
 def test_unknown_fault_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):

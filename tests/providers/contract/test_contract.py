@@ -186,3 +186,21 @@ async def test_a_provider_that_is_away_costs_no_try(
     imitation.end()
     await worker.ask()
     assert worker.status(job_id) == "parse_ready"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select upload_pipeline.cancel_job(job_id) from upload_pipeline.upload_jobs",
+        "select upload_pipeline.erase_document(document_id) from upload_pipeline.documents",
+    ],
+    ids=["cancel", "delete"],
+)
+async def test_a_provider_without_such_a_call_is_said_to_have_none(
+    worker: CloudWorker, imitation: Imitation, statement: str
+) -> None:
+    await worker.submitted()
+    worker.query(statement)
+    await worker.do("requests")
+    [row] = worker.query("select state, result from upload_pipeline.provider_request_log")
+    assert (row["state"], row["result"]) == ("done", "not_offered")

@@ -81,6 +81,7 @@ async def test_a_job_that_never_ends_is_cancelled_at_the_provider_and_started_ov
     worker.later(hours=25)
     await worker.work("parse_queued")
     assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_stuck")
+    await worker.do("requests")
     [parse_job] = worker.jobs_there(job_id)
     assert parse_job.status == "CANCELLED"
 

@@ -229,6 +229,7 @@ async def test_cancelling_a_stuck_job_at_the_provider_does_not_fail_the_new_atte
     job_id = await called.submitted(b"%STUCK")
     called.later(hours=25)
     await called.work("parse_queued")
+    await called.do("requests")
     await called.cloud.settle()
     [delivery] = called.cloud.webhooks.deliveries
     assert (delivery.event_type, delivery.outcome) == ("parse.cancelled", 200)

@@ -32,6 +32,7 @@ async def test_a_file_is_submitted_once_with_its_name_and_job_id(worker: CloudWo
         "hookline_job_id": str(job_id),
         "attempt": "1",
         "version": "latest",
+        "file_id": parse_job.file.id,
     }
     assert parse_job.tier == "agentic"
     assert worker.codes(job_id) == ["parse_submitted"]
@@ -427,6 +428,7 @@ async def test_a_job_cancelled_during_the_submission_is_cancelled_at_the_provide
             return await super().record_submission(*arguments)
 
     await worker.handle(job, Overtaken(worker.pool))
+    await worker.do("requests")
     [parse_job] = worker.jobs_there(job_id)
     assert (worker.status(job_id), parse_job.status) == ("cancelled", "CANCELLED")
     worker.cloud.jobs.release()

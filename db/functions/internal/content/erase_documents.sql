@@ -1,8 +1,9 @@
--- Deletes documents with all rows that belong to them, and queues their objects for deletion. A raw file that another
+-- Deletes documents with all rows that belong to them, and queues the deletion of their objects, and of their provider
+-- jobs at the providers. A raw file that another
 -- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
 -- path while a document needs it.
--- Locks: document, job (all jobs of the documents), deletion, content, delivery.
--- Calls: check_isolation, provider_of, queue_deletion.
+-- Locks: document, job (all jobs of the documents), deletion, provider request, content, delivery.
+-- Calls: check_isolation, provider_of, queue_deletion, queue_requests_of_jobs.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
@@ -50,6 +51,8 @@ begin
        order by 1
     ) as p;
 
+  perform upload_pipeline.queue_requests_of_jobs('delete', v_job_ids);
+
   -- Deliveries about their provider jobs that never found a job: parked ones, and ones that mean nothing here.
   delete from upload_pipeline.webhook_deliveries as d
    using (
@@ -76,7 +79,7 @@ end;
 $$;
 
 comment on function upload_pipeline.erase_documents(uuid[]) is
-  'Deletes documents with all that belongs to them, and queues their objects for deletion from storage. objects '
-  'does not count a raw file that another document has.';
+  'Deletes documents with all that belongs to them, and queues the deletion of their objects from storage and of '
+  'their provider jobs at the providers. objects does not count a raw file that another document has.';
 
 revoke all on function upload_pipeline.erase_documents(uuid[]) from public;

@@ -26,6 +26,8 @@ WHAT_TO_DO: Final = {
     "content_undecided": "Look at the content, then call accept_content or discard_content.",
     "delivery_parked": "Call record_submission if the provider jobs are yours, or settle_parked.",
     "object_undeleted": "Mend the rights of the storage: the objects are deleted once it works.",
+    "provider_request_undone": "Start a worker with this provider, or mend its key. For what it"
+    " refuses, call settle_provider_requests.",
     "notification_unsent": "Mend the endpoint, or start a worker with HOOKLINE_NOTIFY_URL.",
     "notification_dead": "Mend the endpoint, then run `hookline notifications --retry`.",
     "work_unclaimed": "Start a worker with this stage, or read why its workers claim nothing.",

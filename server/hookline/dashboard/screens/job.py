@@ -66,6 +66,7 @@ async def show(request: web.Request) -> web.Response:
         timeline = await queries.timeline(job_id)
         deliveries = await queries.deliveries_of(job_id)
         contents = await queries.contents_of(job_id)
+        requests = await queries.requests_of(job_id)
         steps = await queries.steps_from(job.status)
         siblings = await queries.jobs_of_document(job.document_id)
     allowed = [
@@ -92,6 +93,7 @@ async def show(request: web.Request) -> web.Response:
             "steps": len(timeline),
             "deliveries": deliveries,
             "contents": contents,
+            "requests": requests,
             "siblings": [one for one in siblings if one != job.job_id],
             "allowed": allowed,
         },

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import httpx
+import llama_cloud
 from llama_cloud import AsyncLlamaCloud, DefaultAsyncHttpxClient
 
 from hookline.process.http_client import open_http_client
@@ -175,8 +176,13 @@ class LlamaCloudClient(ProviderClient):
             await self._sdk.parsing.cancel(parse_job_id)
 
     async def delete(self, parse_job_id: str) -> None:
-        """Delete the job with its result. LlamaCloud forgets the file itself after 48 hours."""
+        """Delete the file, then the job with its result: only the job tells which file it was."""
         async with provider_errors(self._answered_within):
+            found = await self._sdk.parsing.get(parse_job_id)
+            file_id = (found.job.user_metadata or {}).get("file_id")
+            if file_id:
+                with suppress(llama_cloud.NotFoundError):
+                    await self._sdk.files.delete(file_id)
             await self._sdk.parsing.delete(parse_job_id)
 
     async def _listed(self, **query: Any) -> AsyncIterator[ParseJob]:

@@ -65,12 +65,14 @@ class _Described(Protocol):
 def metadata_of(submission: Submission, version: str) -> dict[str, str]:
     """The metadata that says to which attempt a provider job belongs. Listings show it.
 
-    The provider does not say which version of its parser was asked for, so it is here as well.
+    The provider does not say which version of its parser was asked for, nor which file it was, so
+    both are here as well.
     """
     return {
         "hookline_job_id": submission.job_id,
         "attempt": submission.attempt,
         "version": version,
+        "file_id": submission.handle,
     }
 
 

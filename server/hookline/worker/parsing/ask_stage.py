@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from hookline.providers.client import ParseJob, ProviderClient
-from hookline.providers.errors import ProviderError, Refused
+from hookline.providers.errors import ProviderError
 from hookline.stages import Deferred, Failed, HandedOver, Job, Tools
 from hookline.worker.parsing.lookups import Lookups
 from hookline.worker.parsing.outcomes import is_stuck, outcome_of_error
@@ -33,8 +31,10 @@ class Ask:
             if parse_job.status in ("waiting", "running"):
                 if not is_stuck(parse_job, await tools.engine.clock()):
                     raise Deferred("parse_running", f"The provider says {parse_job.said}.")
-                await self._start_over(job, tools, parse_job)
-                return HandedOver()
+                # fail_job has the provider cancel it.
+                raise Failed(
+                    "parse_stuck", "The job does not end at the provider.", start_over=True
+                )
         except ProviderError as error:
             raise outcome_of_error(error, self._client) from error
         receipt = await report(tools.engine, self._client, parse_job)
@@ -42,16 +42,6 @@ class Ask:
             # Usually the job has moved, and the lease has ended. If not, deferring ends it.
             raise Deferred("nothing_new", f"The provider says {parse_job.said}.")
         return HandedOver()
-
-    async def _start_over(self, job: Job, tools: Tools, parse_job: ParseJob) -> None:
-        """Start another attempt here, then cancel this one at the provider.
-
-        In this order: the provider reports the cancellation, and that must find the attempt over.
-        """
-        error = {"code": "parse_stuck", "error": "The job does not end at the provider."}
-        await tools.engine.fail_job(job.job_id, job.lease_token, error, start_over=True)
-        with suppress(Refused):
-            await self._client.cancel(parse_job.id)
 
 
 def _most_telling(jobs: list[ParseJob]) -> ParseJob:

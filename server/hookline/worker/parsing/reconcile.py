@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -11,7 +10,6 @@ from typing import Final
 import structlog
 
 from hookline.postgres.engine import Engine
-from hookline.postgres.errors import UnknownJob
 from hookline.postgres.records import OpenReservation
 from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import ProviderError, UnknownParseJob
@@ -82,12 +80,11 @@ class Reconciler:
         """Look for a submission whose id was never recorded, and record it. Returns the ids."""
         found = await self._lookups.submissions(open_.job_id, open_.attempt, open_.reserved_at)
         for job in found:
-            # The reservation of a purged job is settled too.
-            with suppress(UnknownJob):
-                # Even if the attempt is over, since a late success still counts.
-                await engine.record_submission(
-                    open_.job_id, open_.attempt, job.id, provider=self._client.name
-                )
+            # Also if the attempt is over or the job was erased: the provider is told then.
+            receipt = await engine.record_submission(
+                open_.job_id, open_.attempt, job.id, provider=self._client.name
+            )
+            if receipt.job_id is not None:
                 await report(engine, self._client, job)
         return [job.id for job in found if job.id not in open_.paid_job_ids]
 

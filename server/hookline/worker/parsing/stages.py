@@ -20,6 +20,7 @@ from hookline.worker.parsing.fetch_stage import Fetch
 from hookline.worker.parsing.lookups import Lookups
 from hookline.worker.parsing.polling import Polling
 from hookline.worker.parsing.reconcile import Reconciler
+from hookline.worker.parsing.requests import ProviderRequests
 from hookline.worker.parsing.submit_stage import Submit
 
 __all__ = ["make_parser_stages"]
@@ -55,6 +56,7 @@ def make_parser_stages(
         periodic=(
             PeriodicTask("polling", polling.run_once, 1.0),
             PeriodicTask("parked", reconciler.apply_parked, 30.0),
+            PeriodicTask("requests", ProviderRequests(client).run_once, 5.0),
             PeriodicTask("billing", reconciler.settle_credits, 60.0),
         ),
     )

@@ -17,7 +17,7 @@ import structlog
 from hookline.postgres.errors import BudgetExceeded
 from hookline.postgres.records import Reservation
 from hookline.providers.client import Document, ParseJob, ProviderClient, Submission
-from hookline.providers.errors import ProviderError, Refused, Unanswered, UnknownParseJob
+from hookline.providers.errors import ProviderError, Unanswered
 from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
 from hookline.timing import now
 from hookline.worker.parsing.lookups import Lookups
@@ -30,7 +30,6 @@ __all__ = ["Submit"]
 
 log = structlog.get_logger("hookline.worker")
 
-_CANCELLED: Final = "cancelled"
 # How far to look back for a submission whose time is not known.
 _UNKNOWN: Final = timedelta(hours=48)
 
@@ -110,9 +109,9 @@ class Submit:
             raise outcome_of_error(error, self._client) from error
         for parse_job in found:
             log.info("submission_found", job_id=str(job.job_id), parse_job_id=parse_job.id)
-            await self._record(job, tools, parse_job)
-            # Its webhook may have come before anybody knew the id.
-            await report(tools.engine, self._client, parse_job)
+            if await self._record(job, tools, parse_job):
+                # Its webhook may have come before anybody knew the id.
+                await report(tools.engine, self._client, parse_job)
         left = reservation.reserved_at + self._grace - looked_at
         if not found and left > timedelta():
             raise Deferred(
@@ -122,25 +121,19 @@ class Submit:
             )
         return bool(found)
 
-    async def _record(self, job: Job, tools: Tools, parse_job: ParseJob) -> None:
+    async def _record(self, job: Job, tools: Tools, parse_job: ParseJob) -> bool:
+        """Record a submission. Returns False if the job was erased, which the provider will hear.
+
+        If an operator has cancelled the job, the provider is told so as well.
+        """
         receipt = await tools.engine.record_submission(
             job.job_id, job.attempt, parse_job.id, job.correlation_id, self._client.name
         )
-        if receipt.status == _CANCELLED:
-            await self._cancel(job, parse_job)
-        elif self._client.polled:
+        if receipt.job_id is None:
+            return False
+        if self._client.polled:
             self._polling.add(parse_job.id)
-
-    async def _cancel(self, job: Job, parse_job: ParseJob) -> None:
-        """Cancel the provider job of a job that an operator has cancelled, to save its cost."""
-        ids = {"job_id": str(job.job_id), "parse_job_id": parse_job.id}
-        try:
-            await self._client.cancel(parse_job.id)
-            log.info("submission_cancelled", **ids)
-        except (Refused, UnknownParseJob):
-            pass
-        except ProviderError as error:
-            log.warning("submission_not_cancelled", reason=str(error), **ids)
+        return True
 
     async def _estimate(self, job: Job, content: bytes) -> Decimal:
         pages = await asyncio.to_thread(count_pages, content, job.mime)
