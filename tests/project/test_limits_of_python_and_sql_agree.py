@@ -87,7 +87,7 @@ def around(least: float, greatest: float) -> list[tuple[Any, bool]]:
 
 
 def test_a_worker_ends_a_request_to_a_provider_before_its_claim_ends(database: Database) -> None:
-    database.one(
+    database.conn.execute(
         "insert into upload_pipeline.provider_requests (provider, parse_job_id, kind)"
         " values ('acme', 'p', 'delete')"
     )
