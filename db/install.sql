@@ -61,6 +61,10 @@ begin;
 \ir tables/provider_requests.sql
 \ir tables/refused_deliveries.sql
 
+-- What operators did
+\ir tables/operator_actions.sql
+\ir functions/internal/record_action.sql
+
 -- What happened, counted
 \ir tables/activity_counts.sql
 \ir views/status_counts.sql

@@ -65,24 +65,28 @@ begin
     select upload_pipeline.cancel_job(job_id => cancel_job.job_id, reason => cancel_job.reason);
   end;
 
-  create or replace function hookline_api.erase_document(document_id uuid)
+  create or replace function hookline_api.erase_document(document_id uuid, reason text default null)
   returns table (jobs bigint, objects bigint)
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
   begin atomic
     select e.jobs, e.objects
-      from upload_pipeline.erase_document(document_id => erase_document.document_id) as e;
+      from upload_pipeline.erase_document(
+        document_id => erase_document.document_id, reason => erase_document.reason
+      ) as e;
   end;
 
-  create or replace function hookline_api.erase_owner(owner_id uuid)
+  create or replace function hookline_api.erase_owner(owner_id uuid, reason text default null)
   returns table (documents bigint, jobs bigint, objects bigint)
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
   begin atomic
     select e.documents, e.jobs, e.objects
-      from upload_pipeline.erase_owner(owner_id => erase_owner.owner_id) as e;
+      from upload_pipeline.erase_owner(
+        owner_id => erase_owner.owner_id, reason => erase_owner.reason
+      ) as e;
   end;
 
   comment on function hookline_api.create_job(
@@ -93,8 +97,8 @@ begin
     'upload_pipeline.confirm_upload for the backend.';
   comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
-  comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';
-  comment on function hookline_api.erase_owner(uuid) is 'upload_pipeline.erase_owner for the backend.';
+  comment on function hookline_api.erase_document(uuid, text) is 'upload_pipeline.erase_document for the backend.';
+  comment on function hookline_api.erase_owner(uuid, text) is 'upload_pipeline.erase_owner for the backend.';
 
   alter function hookline_api.create_job(
     uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
@@ -102,8 +106,8 @@ begin
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
   alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
-  alter function hookline_api.erase_document(uuid) owner to hookline_owner;
-  alter function hookline_api.erase_owner(uuid) owner to hookline_owner;
+  alter function hookline_api.erase_document(uuid, text) owner to hookline_owner;
+  alter function hookline_api.erase_owner(uuid, text) owner to hookline_owner;
 
   revoke all on function
     hookline_api.create_job(
@@ -112,8 +116,8 @@ begin
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
-    hookline_api.erase_document(uuid),
-    hookline_api.erase_owner(uuid)
+    hookline_api.erase_document(uuid, text),
+    hookline_api.erase_owner(uuid, text)
     from public;
   grant execute on function
     upload_pipeline.create_job(
@@ -122,16 +126,16 @@ begin
     upload_pipeline.confirm_upload(uuid, bigint, text),
     upload_pipeline.retry_job(uuid, text),
     upload_pipeline.cancel_job(uuid, text),
-    upload_pipeline.erase_document(uuid),
-    upload_pipeline.erase_owner(uuid),
+    upload_pipeline.erase_document(uuid, text),
+    upload_pipeline.erase_owner(uuid, text),
     hookline_api.create_job(
       uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
     ),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
-    hookline_api.erase_document(uuid),
-    hookline_api.erase_owner(uuid)
+    hookline_api.erase_document(uuid, text),
+    hookline_api.erase_owner(uuid, text)
     to service_role;
 end;
 $$;

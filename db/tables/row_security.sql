@@ -8,6 +8,7 @@ alter table upload_pipeline.error_codes enable row level security;
 alter table upload_pipeline.event_codes enable row level security;
 alter table upload_pipeline.events enable row level security;
 alter table upload_pipeline.notifications enable row level security;
+alter table upload_pipeline.operator_actions enable row level security;
 alter table upload_pipeline.owner_settings enable row level security;
 alter table upload_pipeline.provider_jobs enable row level security;
 alter table upload_pipeline.refused_deliveries enable row level security;
@@ -18,5 +19,6 @@ alter table upload_pipeline.webhook_deliveries enable row level security;
 
 create policy readers_see_all on upload_pipeline.error_codes for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.event_codes for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.operator_actions for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.statuses for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.transitions for select to hookline_reader using (true);

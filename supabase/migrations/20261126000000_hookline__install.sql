@@ -1248,6 +1248,80 @@ comment on column upload_pipeline.refused_deliveries.minute is
 comment on column upload_pipeline.refused_deliveries.user_agent is
   'The name that the last of these senders gave to its program (User-Agent). Anybody may claim any name.';
 
+-- What operators did
+
+-- db/tables/operator_actions.sql
+create table upload_pipeline.operator_actions (
+  action_id uuid not null default upload_pipeline.uuid7(),
+  at timestamptz not null default upload_pipeline.clock(),
+  action text not null,
+  subject text,
+  login text not null default session_user,
+  reason text,
+  details jsonb not null default '{}',
+  constraint operator_actions_pkey primary key (action_id),
+  constraint action_is_a_word check (action ~ '^[a-z][a-z_]{0,62}$'),
+  constraint reason_is_1_to_500_characters check (length(reason) between 1 and 500),
+  constraint details_is_an_object check (jsonb_typeof(details) = 'object'),
+  constraint times_are_between_2000_and_9999 check (
+    at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
+);
+
+create index operator_actions_by_time on upload_pipeline.operator_actions (at);
+
+create index operator_actions_by_subject on upload_pipeline.operator_actions (subject, at);
+
+comment on table upload_pipeline.operator_actions is
+  'What operators did that no history of a job tells: pauses, erasures, purges, caps. Rows are only added; purge '
+  'deletes old ones.';
+comment on column upload_pipeline.operator_actions.action is 'The function that was called.';
+comment on column upload_pipeline.operator_actions.subject is
+  'A status; or the SHA-256 of the id of a document or an owner, in hex. So nothing of what was erased is kept, and '
+  'who knows the id can look it up. Null: the action is about more than one thing.';
+comment on column upload_pipeline.operator_actions.login is 'The login role that called.';
+comment on column upload_pipeline.operator_actions.reason is
+  'What the caller gave. The dashboard, whose login is that of many, begins it with the name of the person.';
+comment on column upload_pipeline.operator_actions.details is 'Arguments and counts, without ids.';
+
+grant select on upload_pipeline.operator_actions to hookline_reader;
+
+-- db/functions/internal/record_action.sql
+-- Adds a row to operator_actions, in the transaction of the action.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.record_action(
+  action text,
+  reason text,
+  status text default null,
+  id uuid default null,
+  details jsonb default '{}'
+)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if length(reason) not between 1 and 500 then
+    raise exception 'the reason % cannot be stored', quote_literal(left(reason, 100))
+      using errcode = 'UP006',
+            detail = 'reason has 1 to 500 characters, or is null.',
+            hint = 'Say in a sentence why, or leave reason out.';
+  end if;
+
+  insert into upload_pipeline.operator_actions (action, subject, reason, details)
+  values (
+    record_action.action, coalesce(record_action.status, encode(sha256(record_action.id::text::bytea), 'hex')),
+    record_action.reason, jsonb_strip_nulls(record_action.details)
+  );
+end;
+$$;
+
+comment on function upload_pipeline.record_action(text, text, text, uuid, jsonb) is
+  'Writes down what the login that calls did. The subject is a status, or the SHA-256 of an id. Raises UP006 if the '
+  'reason is empty or longer than 500 characters.';
+
+revoke all on function upload_pipeline.record_action(text, text, text, uuid, jsonb) from public;
+
 -- What happened, counted
 
 -- db/tables/activity_counts.sql
@@ -1424,6 +1498,7 @@ alter table upload_pipeline.error_codes enable row level security;
 alter table upload_pipeline.event_codes enable row level security;
 alter table upload_pipeline.events enable row level security;
 alter table upload_pipeline.notifications enable row level security;
+alter table upload_pipeline.operator_actions enable row level security;
 alter table upload_pipeline.owner_settings enable row level security;
 alter table upload_pipeline.provider_jobs enable row level security;
 alter table upload_pipeline.refused_deliveries enable row level security;
@@ -1434,6 +1509,7 @@ alter table upload_pipeline.webhook_deliveries enable row level security;
 
 create policy readers_see_all on upload_pipeline.error_codes for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.event_codes for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.operator_actions for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.statuses for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.transitions for select to hookline_reader using (true);
 
@@ -5226,7 +5302,7 @@ grant execute on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamp
 
 -- db/functions/worker/pause_stage.sql
 -- Writes a pause into the row of the status, for what would fail every job there: a spent quota, a revoked key.
--- Locks: status. Calls: check_isolation, clock.
+-- Locks: status. Calls: check_isolation, clock, record_action.
 create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
 returns timestamptz
 language plpgsql
@@ -5266,6 +5342,14 @@ begin
       using errcode = 'UP006',
             detail = 'It is not a status, or its jobs are finished.',
             hint = 'Pass a status of upload_pipeline.statuses that is not terminal.';
+  end if;
+
+  -- A worker pauses a stage for a reason of its own, and may do so for each of its jobs.
+  if pg_has_role(session_user, 'hookline_operator', 'member') then
+    perform upload_pipeline.record_action(
+      'pause_stage', pause_stage.reason, status => pause_stage.status,
+      details => jsonb_build_object('until', pause_stage.until)
+    );
   end if;
 
   return v_until;
@@ -6855,18 +6939,19 @@ comment on function upload_pipeline.count_purgeable(timestamptz) is
 revoke all on function upload_pipeline.count_purgeable(timestamptz) from public;
 
 -- db/functions/operator/purge.sql
--- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
--- takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are deleted at their
--- providers, because nobody could name them later. A job is left out while its content waits for storage or for a
--- decision, or a notification of it waits to be sent.
+-- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps, reasons of pauses and actions
+-- of operators. A job takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are
+-- deleted at their providers, because nobody could name them later. A job is left out while its content waits for
+-- storage or for a decision, or a notification of it waits to be sent.
 -- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, status (skip locked, apart
 -- from what goes with a job).
--- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs.
+-- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs, record_action.
 create or replace function upload_pipeline.purge(
   older_than interval,
   batch integer default 1000,
   least_age interval default '1 day',
-  dry_run boolean default false
+  dry_run boolean default false,
+  reason text default null
 )
 returns table (jobs bigint, documents bigint, deliveries bigint)
 language plpgsql
@@ -7067,27 +7152,39 @@ begin
          paused_by = null
    where s.paused_until < v_before;
 
+  delete from upload_pipeline.operator_actions as a
+   where a.at < v_before;
+
+  if jobs + documents + deliveries > 0 then
+    perform upload_pipeline.record_action(
+      'purge', purge.reason,
+      details => jsonb_build_object(
+        'older_than', older_than, 'jobs', jobs, 'documents', documents, 'deliveries', deliveries
+      )
+    );
+  end if;
+
   return next;
 end;
 $$;
 
-comment on function upload_pipeline.purge(interval, integer, interval, boolean) is
+comment on function upload_pipeline.purge(interval, integer, interval, boolean, text) is
   'Deletes jobs that have not moved for `older_than`, with their whole histories and deliveries: finished ones '
   '(failed and cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if '
   'nothing else needs it. Queues the deletion of their provider jobs at the providers. Also deletes deliveries that '
-  'never found a job, settled reservations of earlier months, and requests to providers that are done. Deletes at '
-  'most `batch` of each kind: call it again until all counts are 0. Other documents and stored objects stay; '
-  'erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes nothing and counts '
-  'all that is old enough. Raises UP006.';
+  'never found a job, settled reservations of earlier months, requests to providers that are done, and actions of '
+  'operators. Deletes at most `batch` of each kind: call it again until all counts are 0. Other documents and stored '
+  'objects stay; erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes '
+  'nothing and counts all that is old enough. Raises UP006.';
 
-revoke all on function upload_pipeline.purge(interval, integer, interval, boolean) from public;
-grant execute on function upload_pipeline.purge(interval, integer, interval, boolean) to hookline_operator;
+revoke all on function upload_pipeline.purge(interval, integer, interval, boolean, text) from public;
+grant execute on function upload_pipeline.purge(interval, integer, interval, boolean, text) to hookline_operator;
 
 -- db/functions/operator/erase_document.sql
 -- Deletes the document with all rows that belong to it, and queues the deletion of its objects and provider jobs.
 -- Locks: document, job (all jobs of the document), deletion, provider request, content, delivery.
--- Calls: erase_documents.
-create or replace function upload_pipeline.erase_document(document_id uuid)
+-- Calls: erase_documents, record_action.
+create or replace function upload_pipeline.erase_document(document_id uuid, reason text default null)
 returns table (jobs bigint, objects bigint)
 language plpgsql
 security definer
@@ -7105,24 +7202,29 @@ begin
             hint = 'Look it up in upload_pipeline.document_overview; it may have been erased already.';
   end if;
 
+  perform upload_pipeline.record_action(
+    'erase_document', erase_document.reason, id => erase_document.document_id,
+    details => jsonb_build_object('jobs', jobs, 'objects', objects)
+  );
+
   return next;
 end;
 $$;
 
-comment on function upload_pipeline.erase_document(uuid) is
+comment on function upload_pipeline.erase_document(uuid, text) is
   'Removes a document, its jobs, their histories, deliveries and kept content at once, whatever their status. '
   'Queues the deletion of its objects from storage, and of its jobs, file and results at the provider. A raw file '
-  'outside storage:// is its uploader''s to delete. Raises UP001.';
+  'outside storage:// is its uploader''s to delete. Raises UP001, UP006.';
 
-revoke all on function upload_pipeline.erase_document(uuid) from public;
-grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
+revoke all on function upload_pipeline.erase_document(uuid, text) from public;
+grant execute on function upload_pipeline.erase_document(uuid, text) to hookline_operator;
 
 -- db/functions/operator/erase_owner.sql
 -- Deletes all documents, caps and settings of an owner, queues the deletion of their objects and provider jobs, and
 -- takes the owner's id out of the reservations: what was spent stays in the sums of all owners.
 -- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, owner (all of the owner).
--- Calls: erase_documents.
-create or replace function upload_pipeline.erase_owner(owner_id uuid)
+-- Calls: erase_documents, record_action.
+create or replace function upload_pipeline.erase_owner(owner_id uuid, reason text default null)
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
 security definer
@@ -7153,17 +7255,22 @@ begin
   delete from upload_pipeline.owner_settings as o
    where o.owner_id = erase_owner.owner_id;
 
+  perform upload_pipeline.record_action(
+    'erase_owner', erase_owner.reason, id => erase_owner.owner_id,
+    details => jsonb_build_object('documents', documents, 'jobs', jobs, 'objects', objects)
+  );
+
   return next;
 end;
 $$;
 
-comment on function upload_pipeline.erase_owner(uuid) is
+comment on function upload_pipeline.erase_owner(uuid, text) is
   'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
   'owner''s caps and settings. Queues the deletion of the objects from storage, and of the jobs at the providers. The '
   'counts are 0 if nothing was there. Raises UP006.';
 
-revoke all on function upload_pipeline.erase_owner(uuid) from public;
-grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;
+revoke all on function upload_pipeline.erase_owner(uuid, text) from public;
+grant execute on function upload_pipeline.erase_owner(uuid, text) to hookline_operator;
 
 -- db/functions/internal/differing_counts.sql
 -- Compares status_counts with the jobs, in one statement: both numbers are of the same moment.
@@ -7359,14 +7466,16 @@ revoke all on function upload_pipeline.recount_statuses() from public;
 grant execute on function upload_pipeline.recount_statuses() to hookline_operator;
 
 -- db/functions/operator/resume_stage.sql
--- Removes the pause from the row of the status.
--- Locks: status. Calls: check_isolation.
-create or replace function upload_pipeline.resume_stage(status text)
+-- Removes the pause from the row of the status, and writes down who did so.
+-- Locks: status. Calls: check_isolation, record_action.
+create or replace function upload_pipeline.resume_stage(status text, reason text default null)
 returns boolean
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_was_paused boolean;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -7377,26 +7486,33 @@ begin
    where s.status = resume_stage.status
      and s.paused_until is not null;
 
-  return found;
+  v_was_paused := found;
+  if v_was_paused then
+    perform upload_pipeline.record_action('resume_stage', resume_stage.reason, status => resume_stage.status);
+  end if;
+
+  return v_was_paused;
 end;
 $$;
 
-comment on function upload_pipeline.resume_stage(text) is
-  'Ends the pause of a status: its jobs are claimed again. Answers false if it was not paused.';
+comment on function upload_pipeline.resume_stage(text, text) is
+  'Ends the pause of a status: its jobs are claimed again. Answers false if it was not paused. operator_actions says '
+  'who resumed it. Raises UP006.';
 
-revoke all on function upload_pipeline.resume_stage(text) from public;
-grant execute on function upload_pipeline.resume_stage(text) to hookline_operator;
+revoke all on function upload_pipeline.resume_stage(text, text) from public;
+grant execute on function upload_pipeline.resume_stage(text, text) to hookline_operator;
 
 -- db/functions/operator/set_credit_cap.sql
 -- Writes or deletes rows of credit_caps. What was spent in the current window counts already.
 -- Locks: reservation (the whole table, so that none is made at the same time), cap.
--- Calls: check_isolation, clock, sum_credits.
+-- Calls: check_isolation, clock, record_action, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
   credits numeric,
   each_owner boolean default false,
-  provider text default 'llamacloud'
+  provider text default 'llamacloud',
+  reason text default null
 )
 returns void
 language plpgsql
@@ -7422,6 +7538,13 @@ begin
               'word in lower case.',
             hint = 'For example: upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000).';
   end if;
+
+  perform upload_pipeline.record_action(
+    'set_credit_cap', set_credit_cap.reason, id => set_credit_cap.owner_id,
+    details => jsonb_build_object(
+      'scope', v_scope, 'provider', provider, 'period', period, 'credits', coalesce(credits::text, 'none')
+    )
+  );
 
   lock table upload_pipeline.credit_reservations in share row exclusive mode;
 
@@ -7468,21 +7591,22 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) is
+comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text, text) is
   'Caps the credits of a provider that are spent in an hour, day or month (UTC): by an owner; by all owners together '
   '(owner_id null); or by every owner who has no cap of their own for that period (each_owner => true). credits null '
   'removes the cap. Raises UP006.';
 
-revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) from public;
-grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) to hookline_operator;
+revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text, text) from public;
+grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text, text) to hookline_operator;
 
 -- db/functions/operator/set_owner.sql
 -- Replaces the row of the owner in owner_settings, or deletes it if nothing is set. CHECK constraints hold the rules.
--- Locks: owner. Calls: check_isolation.
+-- Locks: owner. Calls: check_isolation, record_action.
 create or replace function upload_pipeline.set_owner(
   owner_id uuid,
   provider text default null,
-  max_running integer default null
+  max_running integer default null,
+  reason text default null
 )
 returns void
 language plpgsql
@@ -7493,6 +7617,10 @@ declare
   v_reason text;
 begin
   perform upload_pipeline.check_isolation();
+  perform upload_pipeline.record_action(
+    'set_owner', set_owner.reason, id => set_owner.owner_id,
+    details => jsonb_build_object('provider', provider, 'max_running', max_running)
+  );
 
   if provider is null and max_running is null and owner_id is not null then
     delete from upload_pipeline.owner_settings as o
@@ -7517,12 +7645,12 @@ exception
 end;
 $$;
 
-comment on function upload_pipeline.set_owner(uuid, text, integer) is
+comment on function upload_pipeline.set_owner(uuid, text, integer, text) is
   'Sets what holds for an owner: the provider of new jobs that name none, and how many of their jobs run at once. It '
   'replaces what was set before; null unsets. Raises UP006.';
 
-revoke all on function upload_pipeline.set_owner(uuid, text, integer) from public;
-grant execute on function upload_pipeline.set_owner(uuid, text, integer) to hookline_operator;
+revoke all on function upload_pipeline.set_owner(uuid, text, integer, text) from public;
+grant execute on function upload_pipeline.set_owner(uuid, text, integer, text) to hookline_operator;
 
 -- db/functions/operator/retry_notifications.sql
 -- Makes notifications due at once, as if they had never been tried. Those that somebody is sending now are left alone.
@@ -8239,9 +8367,9 @@ select coalesce(h.worker, c.name) as worker,
   full join holder as h on (h.role, h.name) = (c.role, c.name);
 
 comment on view upload_pipeline.workers is
-  'One row for each worker, receiver and dashboard that is connected, and for each worker that holds jobs: its version, '
-  'since when it runs (by its own clock), how many connections it has, how many jobs it holds (leased; by status in '
-  'statuses), and when the first of these leases ends. connections is 0 for a worker that is gone, that is connected '
+  'One row for each worker, receiver and dashboard that is connected, and for each worker that holds jobs: its '
+  'version, since when it runs (by its own clock), how many connections it has, how many jobs it holds (leased; by '
+  'status in statuses), and when the first of these leases ends. connections is 0 for a worker that is gone, that is connected '
   'through a pooler, or that has an application_name of its own.';
 
 revoke all on upload_pipeline.workers from public;
@@ -8913,24 +9041,28 @@ begin
     select upload_pipeline.cancel_job(job_id => cancel_job.job_id, reason => cancel_job.reason);
   end;
 
-  create or replace function hookline_api.erase_document(document_id uuid)
+  create or replace function hookline_api.erase_document(document_id uuid, reason text default null)
   returns table (jobs bigint, objects bigint)
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
   begin atomic
     select e.jobs, e.objects
-      from upload_pipeline.erase_document(document_id => erase_document.document_id) as e;
+      from upload_pipeline.erase_document(
+        document_id => erase_document.document_id, reason => erase_document.reason
+      ) as e;
   end;
 
-  create or replace function hookline_api.erase_owner(owner_id uuid)
+  create or replace function hookline_api.erase_owner(owner_id uuid, reason text default null)
   returns table (documents bigint, jobs bigint, objects bigint)
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
   begin atomic
     select e.documents, e.jobs, e.objects
-      from upload_pipeline.erase_owner(owner_id => erase_owner.owner_id) as e;
+      from upload_pipeline.erase_owner(
+        owner_id => erase_owner.owner_id, reason => erase_owner.reason
+      ) as e;
   end;
 
   comment on function hookline_api.create_job(
@@ -8941,8 +9073,8 @@ begin
     'upload_pipeline.confirm_upload for the backend.';
   comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
-  comment on function hookline_api.erase_document(uuid) is 'upload_pipeline.erase_document for the backend.';
-  comment on function hookline_api.erase_owner(uuid) is 'upload_pipeline.erase_owner for the backend.';
+  comment on function hookline_api.erase_document(uuid, text) is 'upload_pipeline.erase_document for the backend.';
+  comment on function hookline_api.erase_owner(uuid, text) is 'upload_pipeline.erase_owner for the backend.';
 
   alter function hookline_api.create_job(
     uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
@@ -8950,8 +9082,8 @@ begin
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
   alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
-  alter function hookline_api.erase_document(uuid) owner to hookline_owner;
-  alter function hookline_api.erase_owner(uuid) owner to hookline_owner;
+  alter function hookline_api.erase_document(uuid, text) owner to hookline_owner;
+  alter function hookline_api.erase_owner(uuid, text) owner to hookline_owner;
 
   revoke all on function
     hookline_api.create_job(
@@ -8960,8 +9092,8 @@ begin
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
-    hookline_api.erase_document(uuid),
-    hookline_api.erase_owner(uuid)
+    hookline_api.erase_document(uuid, text),
+    hookline_api.erase_owner(uuid, text)
     from public;
   grant execute on function
     upload_pipeline.create_job(
@@ -8970,16 +9102,16 @@ begin
     upload_pipeline.confirm_upload(uuid, bigint, text),
     upload_pipeline.retry_job(uuid, text),
     upload_pipeline.cancel_job(uuid, text),
-    upload_pipeline.erase_document(uuid),
-    upload_pipeline.erase_owner(uuid),
+    upload_pipeline.erase_document(uuid, text),
+    upload_pipeline.erase_owner(uuid, text),
     hookline_api.create_job(
       uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
     ),
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text),
     hookline_api.cancel_job(uuid, text),
-    hookline_api.erase_document(uuid),
-    hookline_api.erase_owner(uuid)
+    hookline_api.erase_document(uuid, text),
+    hookline_api.erase_owner(uuid, text)
     to service_role;
 end;
 $$;

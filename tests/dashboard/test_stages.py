@@ -45,13 +45,17 @@ async def test_a_person_pauses_and_resumes_a_stage_without_scripts(
     )
     assert 4 * 3600 - 60 < length <= 4 * 3600
     assert because == "Alice Example: <b>new</b> key"
-    await expect(page.get_by_text("Alice Example: <b>new</b> key")).to_be_visible()
+    await expect(page.get_by_text("Alice Example: <b>new</b> key").first).to_be_visible()
     await page.goto(f"{guarded}/stages")
     await expect(page.get_by_role("row", name="uploaded")).to_contain_text("Alice Example: ")
     await page.goto(f"{guarded}/stages/uploaded")
     await page.get_by_role("button", name="Resume uploaded").click()
     await expect(page.get_by_role("heading", name="Running")).to_be_visible()
     assert jobs.run("select from upload_pipeline.statuses where paused_until is not null") == []
+    actions = page.get_by_role("region", name="Table of actions").get_by_role("row")
+    await expect(actions.nth(1)).to_contain_text("resume stage")
+    await expect(actions.nth(1)).to_contain_text("Alice Example, dashboard")
+    await expect(actions.nth(2)).to_contain_text("Alice Example: <b>new</b> key")
     await context.close()
 
 

@@ -61,7 +61,7 @@ select 'hookline_api.' || c.relname,
 
 def _as_written(signature: str) -> str:
     """The catalogue's spelling in the handbook's: no casts of defaults, no schema, lower case."""
-    spelled = re.sub(r"(DEFAULT ('[^']*'|\S+?))::[\w ]+", r"\1", signature).replace(
+    spelled = re.sub(r"(DEFAULT ('[^']*'|\S+?))::[\w \[\]]+", r"\1", signature).replace(
         "upload_pipeline.", ""
     )
     for keyword in ("DEFAULT", "NULL", "SETOF", "TABLE"):

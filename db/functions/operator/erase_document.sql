@@ -1,7 +1,7 @@
 -- Deletes the document with all rows that belong to it, and queues the deletion of its objects and provider jobs.
 -- Locks: document, job (all jobs of the document), deletion, provider request, content, delivery.
--- Calls: erase_documents.
-create or replace function upload_pipeline.erase_document(document_id uuid)
+-- Calls: erase_documents, record_action.
+create or replace function upload_pipeline.erase_document(document_id uuid, reason text default null)
 returns table (jobs bigint, objects bigint)
 language plpgsql
 security definer
@@ -19,14 +19,19 @@ begin
             hint = 'Look it up in upload_pipeline.document_overview; it may have been erased already.';
   end if;
 
+  perform upload_pipeline.record_action(
+    'erase_document', erase_document.reason, id => erase_document.document_id,
+    details => jsonb_build_object('jobs', jobs, 'objects', objects)
+  );
+
   return next;
 end;
 $$;
 
-comment on function upload_pipeline.erase_document(uuid) is
+comment on function upload_pipeline.erase_document(uuid, text) is
   'Removes a document, its jobs, their histories, deliveries and kept content at once, whatever their status. '
   'Queues the deletion of its objects from storage, and of its jobs, file and results at the provider. A raw file '
-  'outside storage:// is its uploader''s to delete. Raises UP001.';
+  'outside storage:// is its uploader''s to delete. Raises UP001, UP006.';
 
-revoke all on function upload_pipeline.erase_document(uuid) from public;
-grant execute on function upload_pipeline.erase_document(uuid) to hookline_operator;
+revoke all on function upload_pipeline.erase_document(uuid, text) from public;
+grant execute on function upload_pipeline.erase_document(uuid, text) to hookline_operator;

@@ -1,8 +1,8 @@
 -- Deletes all documents, caps and settings of an owner, queues the deletion of their objects and provider jobs, and
 -- takes the owner's id out of the reservations: what was spent stays in the sums of all owners.
 -- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, owner (all of the owner).
--- Calls: erase_documents.
-create or replace function upload_pipeline.erase_owner(owner_id uuid)
+-- Calls: erase_documents, record_action.
+create or replace function upload_pipeline.erase_owner(owner_id uuid, reason text default null)
 returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
 security definer
@@ -33,14 +33,19 @@ begin
   delete from upload_pipeline.owner_settings as o
    where o.owner_id = erase_owner.owner_id;
 
+  perform upload_pipeline.record_action(
+    'erase_owner', erase_owner.reason, id => erase_owner.owner_id,
+    details => jsonb_build_object('documents', documents, 'jobs', jobs, 'objects', objects)
+  );
+
   return next;
 end;
 $$;
 
-comment on function upload_pipeline.erase_owner(uuid) is
+comment on function upload_pipeline.erase_owner(uuid, text) is
   'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
   'owner''s caps and settings. Queues the deletion of the objects from storage, and of the jobs at the providers. The '
   'counts are 0 if nothing was there. Raises UP006.';
 
-revoke all on function upload_pipeline.erase_owner(uuid) from public;
-grant execute on function upload_pipeline.erase_owner(uuid) to hookline_operator;
+revoke all on function upload_pipeline.erase_owner(uuid, text) from public;
+grant execute on function upload_pipeline.erase_owner(uuid, text) to hookline_operator;

@@ -1,15 +1,16 @@
--- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps and reasons of pauses. A job
--- takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are deleted at their
--- providers, because nobody could name them later. A job is left out while its content waits for storage or for a
--- decision, or a notification of it waits to be sent.
+-- Deletes old jobs, documents without an upload, deliveries, reservations, sums of caps, reasons of pauses and actions
+-- of operators. A job takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are
+-- deleted at their providers, because nobody could name them later. A job is left out while its content waits for
+-- storage or for a decision, or a notification of it waits to be sent.
 -- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, status (skip locked, apart
 -- from what goes with a job).
--- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs.
+-- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs, record_action.
 create or replace function upload_pipeline.purge(
   older_than interval,
   batch integer default 1000,
   least_age interval default '1 day',
-  dry_run boolean default false
+  dry_run boolean default false,
+  reason text default null
 )
 returns table (jobs bigint, documents bigint, deliveries bigint)
 language plpgsql
@@ -210,18 +211,30 @@ begin
          paused_by = null
    where s.paused_until < v_before;
 
+  delete from upload_pipeline.operator_actions as a
+   where a.at < v_before;
+
+  if jobs + documents + deliveries > 0 then
+    perform upload_pipeline.record_action(
+      'purge', purge.reason,
+      details => jsonb_build_object(
+        'older_than', older_than, 'jobs', jobs, 'documents', documents, 'deliveries', deliveries
+      )
+    );
+  end if;
+
   return next;
 end;
 $$;
 
-comment on function upload_pipeline.purge(interval, integer, interval, boolean) is
+comment on function upload_pipeline.purge(interval, integer, interval, boolean, text) is
   'Deletes jobs that have not moved for `older_than`, with their whole histories and deliveries: finished ones '
   '(failed and cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if '
   'nothing else needs it. Queues the deletion of their provider jobs at the providers. Also deletes deliveries that '
-  'never found a job, settled reservations of earlier months, and requests to providers that are done. Deletes at '
-  'most `batch` of each kind: call it again until all counts are 0. Other documents and stored objects stay; '
-  'erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes nothing and counts '
-  'all that is old enough. Raises UP006.';
+  'never found a job, settled reservations of earlier months, requests to providers that are done, and actions of '
+  'operators. Deletes at most `batch` of each kind: call it again until all counts are 0. Other documents and stored '
+  'objects stay; erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes '
+  'nothing and counts all that is old enough. Raises UP006.';
 
-revoke all on function upload_pipeline.purge(interval, integer, interval, boolean) from public;
-grant execute on function upload_pipeline.purge(interval, integer, interval, boolean) to hookline_operator;
+revoke all on function upload_pipeline.purge(interval, integer, interval, boolean, text) from public;
+grant execute on function upload_pipeline.purge(interval, integer, interval, boolean, text) to hookline_operator;

@@ -1,11 +1,13 @@
--- Removes the pause from the row of the status.
--- Locks: status. Calls: check_isolation.
-create or replace function upload_pipeline.resume_stage(status text)
+-- Removes the pause from the row of the status, and writes down who did so.
+-- Locks: status. Calls: check_isolation, record_action.
+create or replace function upload_pipeline.resume_stage(status text, reason text default null)
 returns boolean
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_was_paused boolean;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -16,12 +18,18 @@ begin
    where s.status = resume_stage.status
      and s.paused_until is not null;
 
-  return found;
+  v_was_paused := found;
+  if v_was_paused then
+    perform upload_pipeline.record_action('resume_stage', resume_stage.reason, status => resume_stage.status);
+  end if;
+
+  return v_was_paused;
 end;
 $$;
 
-comment on function upload_pipeline.resume_stage(text) is
-  'Ends the pause of a status: its jobs are claimed again. Answers false if it was not paused.';
+comment on function upload_pipeline.resume_stage(text, text) is
+  'Ends the pause of a status: its jobs are claimed again. Answers false if it was not paused. operator_actions says '
+  'who resumed it. Raises UP006.';
 
-revoke all on function upload_pipeline.resume_stage(text) from public;
-grant execute on function upload_pipeline.resume_stage(text) to hookline_operator;
+revoke all on function upload_pipeline.resume_stage(text, text) from public;
+grant execute on function upload_pipeline.resume_stage(text, text) to hookline_operator;

@@ -1,12 +1,13 @@
 -- Writes or deletes rows of credit_caps. What was spent in the current window counts already.
 -- Locks: reservation (the whole table, so that none is made at the same time), cap.
--- Calls: check_isolation, clock, sum_credits.
+-- Calls: check_isolation, clock, record_action, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
   credits numeric,
   each_owner boolean default false,
-  provider text default 'llamacloud'
+  provider text default 'llamacloud',
+  reason text default null
 )
 returns void
 language plpgsql
@@ -32,6 +33,13 @@ begin
               'word in lower case.',
             hint = 'For example: upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000).';
   end if;
+
+  perform upload_pipeline.record_action(
+    'set_credit_cap', set_credit_cap.reason, id => set_credit_cap.owner_id,
+    details => jsonb_build_object(
+      'scope', v_scope, 'provider', provider, 'period', period, 'credits', coalesce(credits::text, 'none')
+    )
+  );
 
   lock table upload_pipeline.credit_reservations in share row exclusive mode;
 
@@ -78,10 +86,10 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) is
+comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text, text) is
   'Caps the credits of a provider that are spent in an hour, day or month (UTC): by an owner; by all owners together '
   '(owner_id null); or by every owner who has no cap of their own for that period (each_owner => true). credits null '
   'removes the cap. Raises UP006.';
 
-revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) from public;
-grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text) to hookline_operator;
+revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text, text) from public;
+grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text, text) to hookline_operator;

@@ -1,9 +1,10 @@
 -- Replaces the row of the owner in owner_settings, or deletes it if nothing is set. CHECK constraints hold the rules.
--- Locks: owner. Calls: check_isolation.
+-- Locks: owner. Calls: check_isolation, record_action.
 create or replace function upload_pipeline.set_owner(
   owner_id uuid,
   provider text default null,
-  max_running integer default null
+  max_running integer default null,
+  reason text default null
 )
 returns void
 language plpgsql
@@ -14,6 +15,10 @@ declare
   v_reason text;
 begin
   perform upload_pipeline.check_isolation();
+  perform upload_pipeline.record_action(
+    'set_owner', set_owner.reason, id => set_owner.owner_id,
+    details => jsonb_build_object('provider', provider, 'max_running', max_running)
+  );
 
   if provider is null and max_running is null and owner_id is not null then
     delete from upload_pipeline.owner_settings as o
@@ -38,9 +43,9 @@ exception
 end;
 $$;
 
-comment on function upload_pipeline.set_owner(uuid, text, integer) is
+comment on function upload_pipeline.set_owner(uuid, text, integer, text) is
   'Sets what holds for an owner: the provider of new jobs that name none, and how many of their jobs run at once. It '
   'replaces what was set before; null unsets. Raises UP006.';
 
-revoke all on function upload_pipeline.set_owner(uuid, text, integer) from public;
-grant execute on function upload_pipeline.set_owner(uuid, text, integer) to hookline_operator;
+revoke all on function upload_pipeline.set_owner(uuid, text, integer, text) from public;
+grant execute on function upload_pipeline.set_owner(uuid, text, integer, text) to hookline_operator;

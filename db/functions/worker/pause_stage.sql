@@ -1,5 +1,5 @@
 -- Writes a pause into the row of the status, for what would fail every job there: a spent quota, a revoked key.
--- Locks: status. Calls: check_isolation, clock.
+-- Locks: status. Calls: check_isolation, clock, record_action.
 create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
 returns timestamptz
 language plpgsql
@@ -39,6 +39,14 @@ begin
       using errcode = 'UP006',
             detail = 'It is not a status, or its jobs are finished.',
             hint = 'Pass a status of upload_pipeline.statuses that is not terminal.';
+  end if;
+
+  -- A worker pauses a stage for a reason of its own, and may do so for each of its jobs.
+  if pg_has_role(session_user, 'hookline_operator', 'member') then
+    perform upload_pipeline.record_action(
+      'pause_stage', pause_stage.reason, status => pause_stage.status,
+      details => jsonb_build_object('until', pause_stage.until)
+    );
   end if;
 
   return v_until;

@@ -13,6 +13,7 @@ from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import credits_of, printable, timestamp
 from hookline.cli.ids import find_owner
 from hookline.cli.output import print_json, print_rows, say
+from hookline.cli.pause import Reason
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
 from hookline.postgres.records import CreditStatus
@@ -50,6 +51,7 @@ def credits(  # noqa: A001 - the name of the command
             "--each-owner", help="With --set: a cap for every owner who has none of their own."
         ),
     ] = False,
+    reason: Reason = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each cap.")
     ] = False,
@@ -66,7 +68,7 @@ def credits(  # noqa: A001 - the name of the command
             "To set a cap, give --set and --per, for example --set 5000 --per day; --owner or"
             " --each-owner says whose it is."
         )
-    found = asyncio.run(_credits(load(), owner, amount, period, each_owner, provider))
+    found = asyncio.run(_credits(load(), owner, amount, period, each_owner, provider, reason))
     if as_json:
         for one in found:
             print_json(one._asdict())
@@ -97,13 +99,19 @@ async def _credits(
     period: str | None,
     each_owner: bool,
     provider: str,
+    reason: str | None,
 ) -> list[CreditStatus]:
     async with connected(settings) as pool:
         views = Views(pool)
         owner_id: UUID | None = None if owner is None else await find_owner(views, owner)
         if amount is not None and period is not None:
             await Engine(pool).set_credit_cap(
-                owner_id, period, _amount(amount), each_owner=each_owner, provider=provider
+                owner_id,
+                period,
+                _amount(amount),
+                each_owner=each_owner,
+                provider=provider,
+                reason=reason,
             )
         return await views.credit_status(owner_id)
 

@@ -15,6 +15,7 @@ from hookline.cli.exit_codes import WrongUsage
 from hookline.cli.formats import printable
 from hookline.cli.ids import find_document, find_job, find_owner
 from hookline.cli.output import print_json, print_line, say
+from hookline.cli.pause import Reason
 from hookline.doctor.check import count
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
@@ -55,6 +56,7 @@ def erase(
     wait: Annotated[
         bool, typer.Option("--wait", help="Also wait until storage has deleted the objects.")
     ] = False,
+    reason: Reason = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -68,7 +70,7 @@ def erase(
     if sum(one is not None for one in (document, job, owner)) != 1:
         raise WrongUsage("Give the id of a document, or --job ID, or --owner ID.")
     settings = load()
-    erased = asyncio.run(_erase(settings, document, job, owner, yes))
+    erased = asyncio.run(_erase(settings, document, job, owner, yes, reason))
     if as_json:
         print_json(erased._asdict())
     else:
@@ -86,30 +88,39 @@ def erase(
 
 
 async def _erase(
-    settings: Settings, document: str | None, job: str | None, owner: str | None, yes: bool
+    settings: Settings,
+    document: str | None,
+    job: str | None,
+    owner: str | None,
+    yes: bool,
+    reason: str | None,
 ) -> _Erased:
     async with connected(settings) as pool:
         views = Views(pool)
         if owner is not None:
-            return await _erase_owner(pool, await find_owner(views, owner), yes)
+            return await _erase_owner(pool, await find_owner(views, owner), yes, reason)
         if job is not None:
             document = str((await find_job(views, job)).document_id)
         assert document is not None  # noqa: S101 - one of the three is given
-        return await _erase_document(pool, await find_document(views, document), yes)
+        return await _erase_document(pool, await find_document(views, document), yes, reason)
 
 
-async def _erase_document(pool: AsyncConnectionPool, found: DocumentOverview, yes: bool) -> _Erased:
+async def _erase_document(
+    pool: AsyncConnectionPool, found: DocumentOverview, yes: bool, reason: str | None
+) -> _Erased:
     confirm(
         f"This deletes document {found.document_id} ({printable(found.filename)}) with"
         f" {count(len(found.job_ids), 'job')}, for good.",
         "erase",
         yes=yes,
     )
-    jobs, objects = await Engine(pool).erase_document(found.document_id)
+    jobs, objects = await Engine(pool).erase_document(found.document_id, reason)
     return _Erased(1, jobs, objects)
 
 
-async def _erase_owner(pool: AsyncConnectionPool, owner_id: UUID, yes: bool) -> _Erased:
+async def _erase_owner(
+    pool: AsyncConnectionPool, owner_id: UUID, yes: bool, reason: str | None
+) -> _Erased:
     number = await Views(pool).count_documents(owner_id, at_most=_COUNTED + 1)
     counted = (
         f"more than {_COUNTED:,} documents" if number > _COUNTED else count(number, "document")
@@ -120,7 +131,7 @@ async def _erase_owner(pool: AsyncConnectionPool, owner_id: UUID, yes: bool) -> 
         "erase",
         yes=yes,
     )
-    return _Erased(*await Engine(pool).erase_owner(owner_id))
+    return _Erased(*await Engine(pool).erase_owner(owner_id, reason))
 
 
 async def _wait(settings: Settings) -> None:

@@ -18,7 +18,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.views import Status, Views
 from hookline.settings import Settings, load
 
-__all__ = ["Stage", "pause"]
+__all__ = ["Reason", "Stage", "pause"]
 
 # The longest that pause_stage takes.
 _LONGEST = timedelta(days=31)
@@ -30,6 +30,7 @@ Stage = Annotated[
         autocompletion=complete_stages,
     ),
 ]
+Reason = Annotated[str | None, typer.Option(help="Why; it is kept with your login role.")]
 
 
 def pause(

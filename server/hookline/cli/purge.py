@@ -11,6 +11,7 @@ import typer
 
 from hookline.cli.confirmation import confirm
 from hookline.cli.output import errors, print_json, print_line
+from hookline.cli.pause import Reason
 from hookline.cli.times import span_of
 from hookline.doctor.check import count
 from hookline.postgres.connecting import connected
@@ -44,6 +45,7 @@ def purge(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only count what would be deleted.")
     ] = False,
+    reason: Reason = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object with what was deleted.")
@@ -69,7 +71,7 @@ def purge(
         if not dry_run:
             confirm(f"This deletes {due}, for good.", "purge", yes=yes)
             begun = True
-            asyncio.run(_purge(settings, age, batch, purged, due))
+            asyncio.run(_purge(settings, age, batch, purged, due, reason))
     finally:
         # Also after Ctrl-C, or if Postgres goes away: some batches are deleted.
         if begun:
@@ -88,7 +90,12 @@ async def _count(settings: Settings, age: timedelta) -> _Purged:
 
 
 async def _purge(
-    settings: Settings, age: timedelta, batch: int, purged: _Purged, due: _Purged
+    settings: Settings,
+    age: timedelta,
+    batch: int,
+    purged: _Purged,
+    due: _Purged,
+    reason: str | None,
 ) -> None:
     """Add up in `purged` what each batch deleted, until there is nothing left."""
     screen = errors()
@@ -98,7 +105,7 @@ async def _purge(
         if status:
             status.start()
         try:
-            while any(gone := await engine.purge(age, batch=batch)):
+            while any(gone := await engine.purge(age, batch=batch, reason=reason)):
                 purged.jobs += gone[0]
                 purged.documents += gone[1]
                 purged.deliveries += gone[2]

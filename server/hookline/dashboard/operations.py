@@ -133,8 +133,8 @@ class Operations:
 
     async def _act(self, operation: Operation, target: UUID) -> tuple[str, bool]:
         if operation.action == "erase":
-            jobs, objects = await self._engine.erase_document(target)
-            # The history goes with the document, so only the log names the person.
+            jobs, objects = await self._engine.erase_document(target, operation.note)
+            # The history goes with the document. operator_actions has the hash of its id.
             log.info("document_erased", document_id=str(target), person=operation.person)
             return f"erased: {jobs} jobs; {objects} objects will be deleted from storage", True
         if operation.action == "retry":

@@ -14,6 +14,7 @@ from hookline.postgres.views import (
     JobOverview,
     KnownObject,
     LoggedRequest,
+    OperatorAction,
     ProcessOverview,
     Queue,
     Status,
@@ -85,6 +86,27 @@ class Queries:
     async def queues(self) -> Sequence[Queue]:
         """Every place where work can wait."""
         return await self._reader.rows(Queue, "queue_health", "order by queue")
+
+    async def actions(
+        self, *, subject: str | None = None, before: UUID | None = None, limit: int
+    ) -> Sequence[OperatorAction]:
+        """What operators did, latest first: about a subject, and before an action."""
+        clauses = ["true"]
+        if subject is not None:
+            clauses.append("subject = %(subject)s")
+        if before is not None:
+            clauses.append(
+                "(at, action_id) < (select a.at, a.action_id"
+                " from upload_pipeline.operator_actions as a where a.action_id = %(before)s)"
+            )
+        return await self._reader.rows(
+            OperatorAction,
+            "operator_actions",
+            f"where {' and '.join(clauses)} order by at desc, action_id desc limit %(limit)s",
+            subject=subject,
+            before=before,
+            limit=limit,
+        )
 
     async def workers(self) -> Sequence[ProcessOverview]:
         """The processes that are connected, and the workers that hold jobs: workers first."""

@@ -46,6 +46,7 @@ NAVIGATION = (
     ("Deliveries", "/deliveries"),
     ("Credits", "/credits"),
     ("Alerts", "/alerts"),
+    ("History", "/history"),
 )
 """The screens in the header: a word, and a path below the base path."""
 

@@ -578,25 +578,32 @@ class Engine:
         """End a job for good. Raises UnknownJob, IllegalTransition."""
         return await self._receipt("cancel_job", job_id=job_id, reason=reason)
 
-    async def resume_stage(self, status: str) -> bool:
+    async def resume_stage(self, status: str, reason: str | None = None) -> bool:
         """End the pause of a status; False if it was not paused."""
-        return bool(await self._value("resume_stage", status=status))
+        return bool(await self._value("resume_stage", status=status, reason=reason))
 
-    async def erase_document(self, document_id: UUID) -> tuple[int, int]:
+    async def erase_document(self, document_id: UUID, reason: str | None = None) -> tuple[int, int]:
         """Delete a document and all that belongs to it; its numbers of jobs and objects.
 
         Raises UnknownJob.
         """
-        jobs, objects = await self._counts("erase_document", document_id=document_id)
+        jobs, objects = await self._counts("erase_document", document_id=document_id, reason=reason)
         return jobs, objects
 
-    async def erase_owner(self, owner_id: UUID) -> tuple[int, int, int]:
+    async def erase_owner(self, owner_id: UUID, reason: str | None = None) -> tuple[int, int, int]:
         """Delete all of an owner; the numbers of documents, jobs and objects."""
-        documents, jobs, objects = await self._counts("erase_owner", owner_id=owner_id)
+        documents, jobs, objects = await self._counts(
+            "erase_owner", owner_id=owner_id, reason=reason
+        )
         return documents, jobs, objects
 
     async def purge(
-        self, older_than: timedelta, *, batch: int = 1000, dry_run: bool = False
+        self,
+        older_than: timedelta,
+        *,
+        batch: int = 1000,
+        dry_run: bool = False,
+        reason: str | None = None,
     ) -> tuple[int, int, int]:
         """Delete one batch of what is old: its numbers of jobs, documents and deliveries.
 
@@ -604,7 +611,7 @@ class Engine:
         InvalidArgument.
         """
         jobs, documents, deliveries = await self._counts(
-            "purge", older_than=older_than, batch=batch, dry_run=dry_run
+            "purge", older_than=older_than, batch=batch, dry_run=dry_run, reason=reason
         )
         return jobs, documents, deliveries
 
@@ -616,6 +623,7 @@ class Engine:
         *,
         each_owner: bool = False,
         provider: str = "llamacloud",
+        reason: str | None = None,
     ) -> None:
         """Set a cap of a provider: of an owner, of all together, or for each. None removes it.
 
@@ -628,6 +636,7 @@ class Engine:
             credits=credits,
             each_owner=each_owner,
             provider=provider,
+            reason=reason,
         )
 
     async def check_integrity(self) -> list[Mapping[str, Any]]:

@@ -26,6 +26,7 @@ __all__ = [
     "JobOverview",
     "KnownObject",
     "LoggedRequest",
+    "OperatorAction",
     "ProcessOverview",
     "Queue",
     "RefusedDeliveries",
@@ -196,6 +197,19 @@ class LoggedRequest:
     last_error: str | None
     requested_at: datetime
     done_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAction:
+    """A row of operator_actions. `subject`: a status, or the hash of an id."""
+
+    action_id: UUID
+    at: datetime
+    action: str
+    subject: str | None
+    login: str
+    reason: str | None
+    details: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ insert into upload_pipeline.refused_deliveries (minute, source, reason, count) v
 insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
 values (gen_random_uuid(), 1, 1, gen_random_uuid(), 'p', 1, now(), now());
+select upload_pipeline.record_action('purge', null);
 insert into upload_pipeline.owner_settings (owner_id, max_running) values (gen_random_uuid(), 1);
 insert into upload_pipeline.notifications (event_id, job_id, version)
 select e.event_id, e.job_id, e.version from upload_pipeline.events as e where e.version = 1;
@@ -186,6 +187,10 @@ insert into attack (relation, guard, sqlstate, statements) values
      where correlation_id = 'a'$$),
   ('upload_jobs', 'status_is_known', '23503', $$update upload_jobs set claimable = true where correlation_id = 'a'$$),
   ('upload_jobs', 'status_is_known', '23503', $$update upload_jobs set terminal = true where correlation_id = 'a'$$),
+  ('operator_actions', 'action_is_a_word', '23514', $$update operator_actions set action = 'A'$$),
+  ('operator_actions', 'reason_is_1_to_500_characters', '23514', $$update operator_actions set reason = ''$$),
+  ('operator_actions', 'details_is_an_object', '23514', $$update operator_actions set details = '[]'$$),
+  ('operator_actions', 'times_are_between_2000_and_9999', '23514', $$update operator_actions set at = '-infinity'$$),
   ('owner_settings', 'row_sets_something', '23514', 'update owner_settings set max_running = null'),
   ('owner_settings', 'provider_is_a_word', '23514', $$update owner_settings set provider = 'A b'$$),
   ('owner_settings', 'max_running_counts_from_one', '23514', 'update owner_settings set max_running = 0'),

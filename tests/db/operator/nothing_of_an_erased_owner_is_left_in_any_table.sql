@@ -9,6 +9,8 @@ select pg_temp.set_clock('2026-01-01 12:00+00');
 select upload_pipeline.start_announcing();
 select upload_pipeline.set_credit_cap(owner_id => pg_temp.owner('ada'), period => 'day', credits => 50);
 select upload_pipeline.set_owner(owner_id => pg_temp.owner('ada'), max_running => 5);
+select pg_temp.make_job('secret first');
+select upload_pipeline.erase_document(pg_temp.document('secret first'), 'asked for');
 select pg_temp.make_job(name) from unnest(array['secret purged', 'secret held', 'secret kept', 'secret failed']) as name;
 select pg_temp.make_job('secret unconfirmed', confirmed => false);
 select pg_temp.receive_content(delivery_id => 'secret 1', job_id => pg_temp.job('secret purged'), content => 'secret');

@@ -22,6 +22,7 @@ select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), 
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
 insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) values ('acme', 'p', 'cancel');
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 's', 'r', 1);
+select upload_pipeline.record_action('purge', null);
 insert into upload_pipeline.owner_settings (owner_id, max_running) values (pg_temp.owner('ada'), 1);
 insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
@@ -51,12 +52,12 @@ select is_empty(
 );
 select bag_eq(
   $$select pg_temp.seen_by('hookline_reader')$$,
-  array['error_codes', 'event_codes', 'statuses', 'transitions'],
-  'with a mistaken grant a reader sees only the state machine'
+  array['error_codes', 'event_codes', 'operator_actions', 'statuses', 'transitions'],
+  'with a mistaken grant a reader sees only the state machine and what operators did'
 );
 select bag_eq(
   $$select pg_temp.seen_by('hookline_operator')$$,
-  array['error_codes', 'event_codes', 'statuses', 'transitions'], 'an operator sees only the state machine'
+  array['error_codes', 'event_codes', 'operator_actions', 'statuses', 'transitions'], 'an operator sees no more'
 );
 select set_eq(
   $$select pg_temp.seen_by('hookline_owner')$$, 'select relation from relation',

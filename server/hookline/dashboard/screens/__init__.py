@@ -10,6 +10,7 @@ from hookline.dashboard.screens import (
     caps,
     dead_letters,
     deliveries,
+    history,
     job,
     jobs,
     login,
@@ -31,6 +32,7 @@ ROUTES: tuple[web.AbstractRouteDef, ...] = (
     *deliveries.routes,
     *caps.routes,
     *alerts.routes,
+    *history.routes,
     *login.routes,
 )
 """The routes of all screens, below the base path."""

@@ -34,6 +34,8 @@ _LENGTHS: Final = {
     "31d": ("31 days", timedelta(days=31)),
 }
 _LONGEST_REASON = 300
+# Actions of operators that a stage shows.
+_ACTIONS = 10
 
 
 @routes.get("/stages")
@@ -93,7 +95,7 @@ async def resume(request: web.Request) -> web.Response:
     """End the pause. Nothing happens if there is none."""
     status = request.match_info["status"]
     await _require_stage(request)
-    await request.app[SITE].engine.resume_stage(status)
+    await request.app[SITE].engine.resume_stage(status, f"{request[VISITOR].name}, dashboard")
     log.info("stage_resumed", person=request[VISITOR].name, status=status)
     return redirect(request, f"/stages/{status}")
 
@@ -119,6 +121,7 @@ async def _stage_page(request: web.Request, fault: str = "", reason: str = "") -
         stage = _stage_of(request, await queries.statuses())
         queues = await queries.queues()
         left = await ActivityQueries(reader).left()
+        actions = await queries.actions(subject=stage.status, limit=_ACTIONS)
     return page(
         request,
         "stage.html",
@@ -129,6 +132,7 @@ async def _stage_page(request: web.Request, fault: str = "", reason: str = "") -
             "queue": next(one for one in queues if one.queue == stage.status),
             "left": by_minute(left, reader.now).get(stage.status, [0] * MINUTES),
             "minutes": MINUTES,
+            "actions": actions,
             "lengths": {value: words for value, (words, _) in _LENGTHS.items()},
             "longest_reason": _LONGEST_REASON,
             "may_act": request[VISITOR].may_act and reader.is_operator,
