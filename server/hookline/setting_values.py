@@ -22,6 +22,7 @@ __all__ = [
     "ApiKey",
     "BaseUrl",
     "DashboardUrl",
+    "EndpointUrl",
     "HeaderName",
     "Host",
     "ModuleNames",
@@ -35,6 +36,7 @@ __all__ = [
     "SupabaseUrl",
     "check_length",
     "clean_text",
+    "is_in_a_local_network",
     "split_at_commas",
     "standard_key",
 ]
@@ -198,6 +200,25 @@ def _check_base_url(value: str) -> str:
     return value
 
 
+def _check_endpoint_url(value: SecretStr) -> SecretStr:
+    # A secret: many endpoints are proven by a token in their path or query.
+    parts = urlsplit(url := value.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is https:// and a host")
+    if not re.fullmatch(r"[!-~]+", url) or "#" in url or parts.username is not None:
+        raise ValueError("it is visible ASCII characters, without a fragment and without a user")
+    _check_port(parts)
+    return value
+
+
+def is_in_a_local_network(host: str) -> bool:
+    """Whether a host is an address of a local network or of this machine, or a name in one."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host.rstrip(".") or host.rstrip(".").endswith((".local", ".internal"))
+
+
 def _check_dashboard_url(value: str) -> str:
     parts = urlsplit(_check_base_url(value))
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", parts.path):
@@ -252,6 +273,7 @@ Networks = Annotated[
     NoDecode,
     BeforeValidator(_split_networks),
 ]
+EndpointUrl = Annotated[SecretStr, AfterValidator(_check_endpoint_url)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
 ModuleNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]

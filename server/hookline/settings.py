@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -27,6 +28,7 @@ from hookline.setting_values import (
     ApiKey,
     BaseUrl,
     DashboardUrl,
+    EndpointUrl,
     HeaderName,
     Host,
     ModuleNames,
@@ -40,6 +42,7 @@ from hookline.setting_values import (
     SupabaseUrl,
     check_length,
     clean_text,
+    is_in_a_local_network,
     split_at_commas,
     standard_key,
 )
@@ -80,6 +83,10 @@ _EXAMPLES = {
     "HOOKLINE_STAGES": "my_stages,/srv/app/more_stages.py",
     "HOOKLINE_WORKER_NAME": "worker-1",
     "HOOKLINE_LEASE": "60",
+    "HOOKLINE_NOTIFY_URL": "https://app.example.com/hooks/documents",
+    "HOOKLINE_NOTIFY_SECRETS": "whsec_ and 32 random bytes in base64",
+    "HOOKLINE_NOTIFY_PRIVATE": "on, or off",
+    "HOOKLINE_NOTIFY_TIMEOUT": "15",
     "HOOKLINE_LOG_FORMAT": "auto, or json, or console",
     "HOOKLINE_ERROR_MESSAGES": "on, or off if messages may quote documents",
     "HOOKLINE_PARSER": "docling, or llamacloud, or local, or none",
@@ -96,7 +103,7 @@ _EXAMPLES = {
     "HOOKLINE_PROVIDER_TIMEOUT": "60",
     "HOOKLINE_SUBMIT_GRACE": "120",
 }
-_SECRETS = ("llamaparse_secrets", "llamacloud_secrets", "push_secrets")
+_SECRETS = ("llamaparse_secrets", "llamacloud_secrets", "push_secrets", "notify_secrets")
 _STANDARD_EXAMPLE = "whsec_ and 32 random bytes in base64"
 
 
@@ -187,6 +194,11 @@ class Settings(BaseSettings):
         None, alias="HOOKLINE_WORKER_NAME", min_length=1, max_length=200
     )
     lease: float = Field(60.0, alias="HOOKLINE_LEASE", ge=1, le=86400)
+    # Where the worker tells the application of steps, and the keys that it signs with.
+    notify_url: EndpointUrl | None = Field(None, alias="HOOKLINE_NOTIFY_URL")
+    notify_secrets: Secrets = Field((), alias="HOOKLINE_NOTIFY_SECRETS")
+    notify_private: Literal["on", "off"] = Field("off", alias="HOOKLINE_NOTIFY_PRIVATE")
+    notify_timeout: float = Field(15.0, alias="HOOKLINE_NOTIFY_TIMEOUT", gt=0, le=60)
     # Whether the message of a handler's exception is stored and logged.
     error_messages: Literal["on", "off"] = Field("on", alias="HOOKLINE_ERROR_MESSAGES")
 
@@ -200,6 +212,9 @@ class Settings(BaseSettings):
         # _check_standard_keys checks keys of the scheme `standard`, with another sentence.
         if not (is_standard and others.field_name == "llamaparse_secrets"):
             check_length(secrets)
+        if others.field_name == "notify_secrets":
+            for secret in secrets:
+                standard_key(secret)
         return secrets
 
     @field_validator("prepare_threshold", mode="before")
@@ -246,6 +261,38 @@ class Settings(BaseSettings):
                 " in: set one of them"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_notifications(self) -> Self:
+        if self.notify_url is None:
+            if self.notify_secrets:
+                raise ValueError(
+                    "HOOKLINE_NOTIFY_SECRETS is set without HOOKLINE_NOTIFY_URL: set both"
+                )
+            return self
+        if not self.notify_secrets:
+            raise ValueError(
+                "HOOKLINE_NOTIFY_URL is set without HOOKLINE_NOTIFY_SECRETS, so the application"
+                " could not know who sends: set both"
+            )
+        parts = urlsplit(self.notify_url.get_secret_value())
+        if self.notify_private == "off":
+            if parts.scheme == "http":
+                raise ValueError(
+                    "HOOKLINE_NOTIFY_URL is http://, which is accepted only in a local network:"
+                    " use https://, or set HOOKLINE_NOTIFY_PRIVATE=on"
+                )
+            if is_in_a_local_network(parts.hostname or ""):
+                raise ValueError(
+                    f"HOOKLINE_NOTIFY_URL leads to {parts.hostname}, which is in a local network:"
+                    " set HOOKLINE_NOTIFY_PRIVATE=on if that is right"
+                )
+        return self
+
+    @property
+    def notify_keys(self) -> list[bytes]:
+        """The keys in HOOKLINE_NOTIFY_SECRETS."""
+        return [standard_key(secret.get_secret_value()) for secret in self.notify_secrets]
 
     @model_validator(mode="after")
     def _check_standard_keys(self) -> Self:

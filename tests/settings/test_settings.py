@@ -71,6 +71,13 @@ RIGHT = {
     "HOOKLINE_STAGES": ["my_stages", "app.stages, /srv/app/more.py"],
     "HOOKLINE_WORKER_NAME": ["worker-1"],
     "HOOKLINE_LEASE": ["1", "86400"],
+    "HOOKLINE_NOTIFY_URL": [
+        *("https://app.example.com/hooks", "https://app.example.com:8443/hooks?token=a%20b"),
+        "https://93.184.215.14/",
+    ],
+    "HOOKLINE_NOTIFY_SECRETS": [KEY, f"{KEY}, {KEY}"],
+    "HOOKLINE_NOTIFY_PRIVATE": ["on", "off"],
+    "HOOKLINE_NOTIFY_TIMEOUT": ["0.1", "60"],
     "HOOKLINE_ERROR_MESSAGES": ["on", "off"],
     "HOOKLINE_LOG_FORMAT": ["auto", "json", "console"],
     "HOOKLINE_PARSER": ["local", "llamacloud", "none"],
@@ -163,6 +170,13 @@ WRONG = {
     "HOOKLINE_STAGES": ["", "my_stages,"],
     "HOOKLINE_WORKER_NAME": ["", "w" * 201],
     "HOOKLINE_LEASE": ["0.9", "86401", "a minute"],
+    "HOOKLINE_NOTIFY_URL": [
+        *("", "app.example.com/hooks", "ftp://app.example.com", "https://", "https://a b"),
+        *("https://app.example.com/#a", f"https://a:{SECRET}@app.example.com", "https://a.b:0"),
+    ],
+    "HOOKLINE_NOTIFY_SECRETS": ["", SECRET, f"whsec_{SECRET}", "whsec_YQ=="],
+    "HOOKLINE_NOTIFY_PRIVATE": ["", "yes", "1"],
+    "HOOKLINE_NOTIFY_TIMEOUT": ["", "0", "61", "nan"],
     "HOOKLINE_ERROR_MESSAGES": ["", "no", "ON"],
     "HOOKLINE_LOG_FORMAT": ["", "JSON", "text"],
     "HOOKLINE_DOCLING_URL": ["", "docling.example.com", "http://a b"],
@@ -195,6 +209,8 @@ WRONG = {
 TOGETHER = {
     "HOOKLINE_DASHBOARD_USER_HEADER": "HOOKLINE_DASHBOARD_PROXIES",
     "HOOKLINE_DASHBOARD_PROXIES": "HOOKLINE_DASHBOARD_USER_HEADER",
+    "HOOKLINE_NOTIFY_URL": "HOOKLINE_NOTIFY_SECRETS",
+    "HOOKLINE_NOTIFY_SECRETS": "HOOKLINE_NOTIFY_URL",
 }
 
 
@@ -256,9 +272,30 @@ def test_half_a_configuration_is_refused(
 
 
 def test_two_ways_to_log_in_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = ("HOOKLINE_DASHBOARD_PASSWORD", *TOGETHER)
+    both = [
+        "HOOKLINE_DASHBOARD_PASSWORD",
+        *(name for name in TOGETHER if name.startswith("HOOKLINE_DASHBOARD_")),
+    ]
     sentence = refusal(monkeypatch, **{variable: RIGHT[variable][0] for variable in both})
     assert "set one of them" in sentence
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://app.example.com/hooks", "https://10.0.0.5/hooks", "https://localhost/hooks"),
+        *("https://[::1]/hooks", "https://[::ffff:10.0.0.5]/hooks", "https://app/hooks"),
+        *("https://169.254.169.254/", "https://app.internal/hooks"),
+    ],
+)
+def test_an_endpoint_in_the_local_network_has_to_be_allowed(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    sentence = refusal(monkeypatch, HOOKLINE_NOTIFY_URL=url, HOOKLINE_NOTIFY_SECRETS=KEY)
+    assert sentence.startswith("HOOKLINE_NOTIFY_URL ")
+    assert "HOOKLINE_NOTIFY_PRIVATE=on" in sentence
+    monkeypatch.setenv("HOOKLINE_NOTIFY_PRIVATE", "on")
+    assert load().notify_url is not None
 
 
 @pytest.mark.parametrize(("variable", "value"), cases(WRONG))
@@ -278,7 +315,12 @@ def test_the_example_in_a_refusal_is_right(
     example = re.search(
         r"A right value: (\S+?),? ?(or .*)?\.$", refusal(monkeypatch, **{variable: value})
     )
-    assert example or (variable, value) == ("HOOKLINE_BODY_BUDGET", "1048576")
+    assert (
+        example
+        or (variable, value) == ("HOOKLINE_BODY_BUDGET", "1048576")
+        # A key that is told would be used.
+        or variable == "HOOKLINE_NOTIFY_SECRETS"
+    )
     if example:
         if other := TOGETHER.get(variable):
             monkeypatch.setenv(other, RIGHT[other][0])

@@ -25,11 +25,13 @@ from hookline.postgres.records import (
     Job,
     JobRequest,
     Measurement,
+    Notification,
     OpenReservation,
     ProviderRequest,
     Receipt,
     Refusals,
     Reservation,
+    Told,
 )
 
 __all__ = [
@@ -534,6 +536,49 @@ class Engine:
                 {"owner_id": owner_id, "provider": provider},
             )
             return [CreditStatus._make(row) for row in await cursor.fetchall()]
+
+    async def start_announcing(self) -> frozenset[str]:
+        """Let steps write notifications; the statuses of which the application is told."""
+        return frozenset(await self._value("start_announcing"))
+
+    async def claim_notifications(self, *, batch: int, lease: float) -> list[Notification]:
+        """Claim what the application is to be told now, each with a lease of so many seconds."""
+        async with transaction(self._pool) as connection:
+            cursor = connection.cursor(row_factory=class_row(Notification))
+            await cursor.execute(
+                "select * from upload_pipeline.claim_notifications(batch => %s, lease => %s)",
+                [batch, timedelta(seconds=lease)],
+            )
+            return await cursor.fetchall()
+
+    async def finish_notifications(self, told: Sequence[Told]) -> list[str | None]:
+        """Say how tries ended; the state of each: taken, waiting or dead.
+
+        None: its lease is over, or its job is deleted.
+        """
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select event_id, state from upload_pipeline.finish_notifications("
+                "event_ids => %s, lease_tokens => %s, errors => %s::text[],"
+                " pauses => %s::interval[], permanent => %s)",
+                [
+                    [one.event_id for one in told],
+                    [one.lease_token for one in told],
+                    [one.error for one in told],
+                    [one.pause for one in told],
+                    [one.permanent for one in told],
+                ],
+            )
+            states = dict(await cursor.fetchall())
+        return [states.get(one.event_id) for one in told]
+
+    async def retry_notifications(self, event_id: UUID | None = None) -> int:
+        """Send a notification again; None: all that are dead or wait for a try. How many."""
+        return int(await self._value("retry_notifications", event_id=event_id))
+
+    async def stop_announcing(self, *, discard: bool = False) -> int:
+        """Let steps write no more notifications; how many were deleted with `discard`."""
+        return int(await self._value("stop_announcing", discard=discard))
 
     async def create_job(
         self,

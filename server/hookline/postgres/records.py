@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict
 from uuid import UUID
@@ -17,11 +17,13 @@ __all__ = [
     "Job",
     "JobRequest",
     "Measurement",
+    "Notification",
     "OpenReservation",
     "ProviderRequest",
     "Receipt",
     "Refusals",
     "Reservation",
+    "Told",
 ]
 
 # The values of domain upload_pipeline.outcome.
@@ -97,6 +99,38 @@ class ClaimedContent(NamedTuple):
     content: bytes | None
     content_sha256: str
     tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A row of claim_notifications: what to tell the application, and the lease for it."""
+
+    event_id: UUID
+    lease_token: UUID = field(repr=False)
+    tries: int
+    job_id: UUID
+    document_id: UUID
+    owner_id: UUID
+    version: int
+    status: str
+    code: str
+    occurred_at: datetime
+    correlation_id: str
+    metadata: dict[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How the try of a claimed notification ended. `error` is None if the application took it.
+
+    The next try is not before `pause` is over. After a `permanent` failure there is none.
+    """
+
+    event_id: UUID
+    lease_token: UUID = field(repr=False)
+    error: str | None = None
+    pause: timedelta | None = None
+    permanent: bool = False
 
 
 class Reservation(NamedTuple):

@@ -26,6 +26,7 @@ __all__ = [
     "JobOverview",
     "KnownObject",
     "LoggedRequest",
+    "NotificationOverview",
     "OperatorAction",
     "ProcessOverview",
     "Queue",
@@ -274,6 +275,25 @@ class Delivery:
     times_seen: int
     first_seen: datetime
     last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationOverview:
+    """A row of notification_log."""
+
+    event_id: UUID
+    job_id: UUID
+    document_id: UUID
+    version: int
+    status: str
+    code: str
+    occurred_at: datetime
+    state: str
+    tries: int
+    run_after: datetime | None
+    taken_at: datetime | None
+    dead_at: datetime | None
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -535,6 +555,24 @@ class Views:
             )
         ]
         return sorted(found, key=lambda one: one.first_seen, reverse=True)[:limit]
+
+    async def notifications(
+        self, *, job_id: UUID | None = None, dead: bool = False, limit: int = 50
+    ) -> list[NotificationOverview]:
+        """Notifications of a job, or the newest of all; `dead`: only those given up."""
+        clauses = ["true"]
+        if job_id is not None:
+            clauses.append("job_id = %(job_id)s")
+        if dead:
+            clauses.append("dead_at is not null")
+        order = "dead_at" if dead else "event_id"
+        return await self._select(
+            NotificationOverview,
+            "notification_log",
+            f"where {' and '.join(clauses)} order by {order} desc limit %(limit)s",
+            job_id=job_id,
+            limit=limit,
+        )
 
     async def sources(self) -> list[str]:
         """The sources of all deliveries, each found by one step in the index."""

@@ -3,7 +3,6 @@
 The models are the contract: `envelope.schema.json` is generated from them.
 """
 
-import base64
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
@@ -28,7 +27,12 @@ from hookline.sources.body import sha256_of
 from hookline.sources.long_strings import LongString
 from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import Malformed, Unprocessable
-from hookline.sources.signatures import one_header, verify_hex, verify_standard
+from hookline.sources.signatures import (
+    one_header,
+    sign_standard,
+    verify_hex,
+    verify_standard,
+)
 from hookline.sources.strict_json import (
     TEXT_LIMIT,
     as_object,
@@ -202,14 +206,7 @@ def sign(
     """
     if scheme == "hex":
         return {"X-Webhook-Signature": hmac.digest(secret.encode(), body, "sha256").hex()}
-    timestamp = str(int(now))
-    signed = f"{message_id}.{timestamp}.".encode("ascii") + body
-    mac = base64.b64encode(hmac.digest(standard_key(secret), signed, "sha256")).decode("ascii")
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{mac}",
-    }
+    return sign_standard(body, [standard_key(secret)], message_id=message_id, now=now)
 
 
 def parse(body: bytes | bytearray, delivery_id: str | None = None) -> Notice | Content:

@@ -1,9 +1,9 @@
 """The three signature schemes, as pure functions: does the sender know one of our secrets?
 
-Each function returns if so, and raises only `NotProven` if not, whatever the headers hold. Every
-secret is compared, in constant time, so that the time taken shows neither a secret nor its place in
-the list. Without a secret, or with an empty one in the list, nothing is proven: everybody knows the
-empty key.
+Each function that verifies returns if so, and raises only `NotProven` if not, whatever the headers
+hold. Every secret is compared, in constant time, so that the time taken shows neither a secret nor
+its place in the list. Without a secret, or with an empty one in the list, nothing is proven:
+everybody knows the empty key.
 """
 
 import base64
@@ -110,6 +110,29 @@ def _without_match(header_value: str | None, given: Sequence[str]) -> Reason:
     return NO_MATCH if given else MALFORMED_SIGNATURE
 
 
+def sign_standard(
+    body: bytes, keys: Sequence[bytes], *, message_id: str, now: float
+) -> dict[str, str]:
+    """Standard Webhooks v1: the headers of a message that is sent at `now`, in Unix seconds.
+
+    `keys` are those of `standard_key`; there is one signature for each, so that whoever verifies
+    may have any of them. Specification: Standard Webhooks, "Webhook headers".
+    """
+    timestamp = str(int(now))
+    signatures = [f"v1,{_standard_mac(key, message_id, timestamp, body)}" for key in keys]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _standard_mac(key: bytes, message_id: str, timestamp: str, body: bytes | bytearray) -> str:
+    mac = hmac.new(key, f"{message_id}.{timestamp}.".encode("ascii"), hashlib.sha256)
+    mac.update(body)
+    return base64.b64encode(mac.digest()).decode("ascii")
+
+
 def verify_standard(
     headers: Mapping[str, str], body: bytes | bytearray, secrets: Sequence[bytes], now: float
 ) -> str:
@@ -134,14 +157,12 @@ def verify_standard(
 
     entries = map(_V1.fullmatch, listed.split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES])
     given = [entry[1] for entry in entries if entry]
-    prefix = f"{message_id}.{timestamp}.".encode("ascii")
-
-    def sign(secret: bytes) -> str:
-        mac = hmac.new(secret, prefix, hashlib.sha256)
-        mac.update(body)
-        return base64.b64encode(mac.digest()).decode("ascii")
-
-    prove(given, secrets, sign, no_match=_without_match(listed, given))
+    prove(
+        given,
+        secrets,
+        lambda secret: _standard_mac(secret, message_id, timestamp, body),
+        no_match=_without_match(listed, given),
+    )
     # After the signature, so that only a proven sender learns how far its clock is from ours.
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
         sentence = "webhook-timestamp is more than 5 minutes from the time of this server."

@@ -42,6 +42,19 @@ class WorkerMetrics:
             ["stage"],
             registry=self._registry,
         )
+        self._notifications = Counter(
+            "hookline_notifications",
+            "Tries to tell the application, by what became of the notification: taken, waiting,"
+            " dead or lost",
+            ["state"],
+            registry=self._registry,
+        )
+        self._notification_seconds = Histogram(
+            "hookline_notification_seconds",
+            "Seconds until the application answered, or did not",
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
         self._registry.register(LogLines())
         if state is not None:
             self._registry.register(state)
@@ -61,6 +74,14 @@ class WorkerMetrics:
         self._ended.labels(stage, result).inc()
         self._seconds.labels(stage).observe(seconds)
         self._in_flight.labels(stage).dec()
+
+    def observe_notification(self, seconds: float) -> None:
+        """Count a try to tell the application, which took so many seconds."""
+        self._notification_seconds.observe(seconds)
+
+    def count_notification(self, state: str) -> None:
+        """Count the end of a try; `lost`: its lease was over, or its job is deleted."""
+        self._notifications.labels(state).inc()
 
     async def exposition(self) -> bytes:
         """All counters in Prometheus' text format 0.0.4."""

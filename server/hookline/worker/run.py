@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import structlog
 from psycopg_pool import AsyncConnectionPool
@@ -29,6 +30,7 @@ from hookline.stages import Stage, Tools
 from hookline.storage.objects import Storage
 from hookline.storage.opening import open_storage
 from hookline.timing import now
+from hookline.worker.announcing.announcer import NEEDED, Announcer
 from hookline.worker.claimer import Claimer
 from hookline.worker.context import WorkerContext
 from hookline.worker.metrics import WorkerMetrics
@@ -52,6 +54,12 @@ _NEEDS = Needs(
 # How long to wait, after handlers were cancelled, until their leases are released, in seconds.
 # It takes this long only if Postgres does not answer.
 _RELEASE_TIMEOUT = 10.0
+
+
+def _needs(settings: Settings) -> Needs:
+    if settings.notify_url is None:
+        return _NEEDS
+    return replace(_NEEDS, functions=(*_NEEDS.functions, *NEEDED))
 
 
 class Worker:
@@ -91,7 +99,7 @@ async def working(
     """
     _check_stages(stages)
     settings.require_storage()
-    await require_login(settings.require_database(), _NEEDS)
+    await require_login(settings.require_database(), _needs(settings))
     name = settings.worker_name or own_name()
     pool = open_pool(
         settings.require_database(),
@@ -126,7 +134,7 @@ class _Running:
         self._name = name
         self._state = PostgresMetrics(pool)
         self._metrics = WorkerMetrics(self._state)
-        self._readiness = Readiness(pool, _NEEDS)
+        self._readiness = Readiness(pool, _needs(settings))
         self._runner = make_runner(
             admin_application(self._metrics.exposition, self._readiness.answer_in_detail)
         )
@@ -152,6 +160,13 @@ class _Running:
             )
             for stage in stages
         }
+        self._announcer = Announcer(
+            self._tools.engine,
+            settings,
+            self._metrics,
+            self._stop_deadline,
+            lambda: self._listener.listening,
+        )
         self._stopping = asyncio.Event()
         self._claimer_tasks: list[asyncio.Task[None]] = []
         self._other_tasks: list[asyncio.Task[None]] = []
@@ -161,6 +176,7 @@ class _Running:
         for claimed_status, claimer in self._claimers.items():
             if status is None or claimed_status == status:
                 claimer.wake()
+        self._announcer.wake(status)
 
     def _notify(self, status: str | None) -> None:
         self._notifier.notify(status)
@@ -175,6 +191,8 @@ class _Running:
         for status, claimer in self._claimers.items():
             self._metrics.show_stage(status)
             self._claimer_tasks.append(asyncio.create_task(claimer.run(), name=f"claimer {status}"))
+        if self._settings.notify_url is not None:
+            self._claimer_tasks.append(asyncio.create_task(self._announcer.run(), name="announcer"))
         self._other_tasks.append(asyncio.create_task(self._notifier.run(), name="notifier"))
         self._other_tasks.append(
             asyncio.create_task(
@@ -205,6 +223,7 @@ class _Running:
         self._stopping.set()
         for claimer in self._claimers.values():
             claimer.stop()
+        self._announcer.stop()
         try:
             await _wait_for(self._claimer_tasks, self._settings.stop_timeout)
             self._stop_deadline.set_result(None)
