@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hookline.sources.llamaparse_push import MAX_ATTEMPT, mint_token, parse, verify_token
+from hookline.sources.job_tokens import MAX_ATTEMPT
+from hookline.sources.llamaparse_push import mint_token, parse, verify_token
 from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import NotProven
 

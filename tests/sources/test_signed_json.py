@@ -19,7 +19,8 @@ from hookline.postgres.deliveries import Notice
 from hookline.settings import ConfigurationError
 from hookline.sources.descriptions import read_senders, secrets_variable
 from hookline.sources.refusals import Malformed, NotProven
-from hookline.sources.signed_json import SignedJsonSource, pointed
+from hookline.sources.signed_json import SignedJsonSource
+from hookline.sources.strict_json import pointed
 from support.servers import ROOT
 
 [README] = re.findall(

@@ -3,29 +3,21 @@
 The provider signs nothing and names no job. A token in the URL is the only proof.
 """
 
-import base64
-import hmac
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from hookline.postgres.deliveries import Content
-from hookline.sources import routes
+from hookline.sources import job_tokens, routes
 from hookline.sources.body import sha256_of
 from hookline.sources.long_strings import LongString
 from hookline.sources.markdown import holds_text
 from hookline.sources.refusals import Malformed, NotProven, Reason
-from hookline.sources.signatures import prove
 from hookline.sources.strict_json import read
 
 EVENT_TYPE: Final = "result_push"
-MAX_ATTEMPT: Final = 2**31 - 1
-
 _WRONG_ADDRESS: Final = "The address of this webhook is not one that was given out."
 _MALFORMED_PATH: Final = Reason("malformed_token", "The path does not end in a job id and a token.")
-_NO_MATCH: Final = Reason("wrong_token", "No configured secret matches the token for this job.")
-_TOKEN: Final = re.compile(r"([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{43})")
 _DOMAIN: Final = b"hookline push token 1\0"
 
 
@@ -63,19 +55,13 @@ class LlamaParsePushSource:
 
 
 def mint_token(secret: bytes, job_id: UUID, attempt: int) -> str:
-    """The token for one attempt of a job: `{attempt}.{mac}`, at most 54 characters.
+    """The token for one attempt of a job, at most 54 characters.
 
-    The mac is HMAC-SHA256 in base64url without padding, over a fixed prefix (so that it proves
-    nothing elsewhere), the 16 bytes of the job's id and 4 bytes of the attempt. The URL then stays
-    under the 200 characters of LlamaParse for host names of up to 78. Raises ValueError for an
-    empty secret, or an attempt outside 1..2147483647.
+    The URL then stays under the 200 characters of LlamaParse for host names of up to 78. Raises
+    ValueError as `job_tokens.mint_token` does.
     Vendor: LlamaParse v1 docs, "Webhook", limits of `webhook_url`.
     """
-    if not secret:
-        raise ValueError("a push token needs a secret that is not empty")
-    if not 1 <= attempt <= MAX_ATTEMPT:
-        raise ValueError(f"a push token is for an attempt from 1 to {MAX_ATTEMPT}, not {attempt}")
-    return f"{attempt}.{_mac(secret, job_id, attempt)}"
+    return job_tokens.mint_token(secret, job_id, attempt, domain=_DOMAIN)
 
 
 def verify_token(token: str, job_id: UUID, secrets: Sequence[bytes]) -> int:
@@ -83,15 +69,12 @@ def verify_token(token: str, job_id: UUID, secrets: Sequence[bytes]) -> int:
 
     Raises NotProven for every other text, and if there is no secret.
     """
-    match = _TOKEN.fullmatch(token)
-    if match is None or int(match[1]) > MAX_ATTEMPT:
-        raise NotProven(_MALFORMED_PATH, told=_WRONG_ADDRESS)
-    attempt = int(match[1])
     try:
-        prove([match[2]], secrets, lambda secret: _mac(secret, job_id, attempt), no_match=_NO_MATCH)
+        return job_tokens.verify_token(
+            token, job_id, secrets, domain=_DOMAIN, malformed=_MALFORMED_PATH
+        )
     except NotProven as error:
         raise NotProven(error.reason, told=_WRONG_ADDRESS) from None
-    return attempt
 
 
 def parse(body: bytes | bytearray, job_id: UUID, attempt: int) -> Content:
@@ -118,12 +101,6 @@ def parse(body: bytes | bytearray, job_id: UUID, attempt: int) -> Content:
         details={} if markdown is None else {"content_length": markdown.characters},
         recognised=markdown is not None,
     )
-
-
-def _mac(secret: bytes, job_id: UUID, attempt: int) -> str:
-    message = _DOMAIN + job_id.bytes + attempt.to_bytes(4, "big")
-    mac = hmac.digest(secret, message, "sha256")
-    return base64.urlsafe_b64encode(mac).decode("ascii").rstrip("=")
 
 
 def _markdown(body: bytes | bytearray) -> LongString | None:

@@ -28,6 +28,9 @@ ECHOED: Final = (
     "webhook-id",
     "webhook-timestamp",
     "webhook-signature",
+    "svix-id",
+    "svix-timestamp",
+    "svix-signature",
 )
 """The headers whose values are in an answer. Of the others it has the names."""
 

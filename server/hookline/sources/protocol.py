@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hookline.postgres.deliveries import Content, Notice
 
-__all__ = ["Source"]
+__all__ = ["SigningSource", "Source"]
 
 
 class Source(Protocol):
@@ -44,4 +44,15 @@ class Source(Protocol):
         """Verify who sent the delivery, then parse it; `now` is in Unix seconds.
 
         Raises NotProven, and only for a proven delivery Malformed or Unprocessable.
+        """
+
+
+@runtime_checkable
+class SigningSource(Source, Protocol):
+    """A source that can also make what it verifies: for `hookline send` and `doctor --public`."""
+
+    def sign(self, body: bytes, secret: bytes, *, message_id: str, now: float) -> Mapping[str, str]:
+        """The headers that prove a delivery which is sent at `now`, in Unix seconds.
+
+        `secret` is one of `keys`.
         """

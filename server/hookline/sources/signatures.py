@@ -111,7 +111,7 @@ def _without_match(header_value: str | None, given: Sequence[str]) -> Reason:
 
 
 def sign_standard(
-    body: bytes, keys: Sequence[bytes], *, message_id: str, now: float
+    body: bytes, keys: Sequence[bytes], *, message_id: str, now: float, prefix: str = "webhook"
 ) -> dict[str, str]:
     """Standard Webhooks v1: the headers of a message that is sent at `now`, in Unix seconds.
 
@@ -121,9 +121,9 @@ def sign_standard(
     timestamp = str(int(now))
     signatures = [f"v1,{_standard_mac(key, message_id, timestamp, body)}" for key in keys]
     return {
-        "webhook-id": message_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(signatures),
+        f"{prefix}-id": message_id,
+        f"{prefix}-timestamp": timestamp,
+        f"{prefix}-signature": " ".join(signatures),
     }
 
 
@@ -134,25 +134,31 @@ def _standard_mac(key: bytes, message_id: str, timestamp: str, body: bytes | byt
 
 
 def verify_standard(
-    headers: Mapping[str, str], body: bytes | bytearray, secrets: Sequence[bytes], now: float
+    headers: Mapping[str, str],
+    body: bytes | bytearray,
+    secrets: Sequence[bytes],
+    now: float,
+    *,
+    prefix: str = "webhook",
 ) -> str:
     """Standard Webhooks v1: returns the `webhook-id`, 1..200 visible ASCII characters.
 
-    `secrets` are keys as `standard_key` decodes them; `now` is in seconds since 1970 (UTC). The id
-    holds no full stop. The timestamp is in whole seconds, within `TOLERANCE_SECONDS` of `now`. The
-    first `MAX_SIGNATURES` entries of the signature list count; an entry that is not version v1, or
-    malformed, is skipped. Raises NotProven.
+    `secrets` are keys as `standard_key` decodes them; `now` is in seconds since 1970 (UTC). Svix
+    signs in the same way, with headers of the `prefix` svix. The id holds no full stop. The
+    timestamp is in whole seconds, within `TOLERANCE_SECONDS` of `now`. The first `MAX_SIGNATURES`
+    entries of the signature list count; an entry that is not version v1, or malformed, is skipped.
+    Raises NotProven.
     Specification: Standard Webhooks, "Signature scheme" and "Verifying signatures".
     """
-    message_id = one_header(headers, "webhook-id") or ""
-    timestamp = one_header(headers, "webhook-timestamp") or ""
-    listed = one_header(headers, "webhook-signature")
+    message_id = one_header(headers, f"{prefix}-id") or ""
+    timestamp = one_header(headers, f"{prefix}-timestamp") or ""
+    listed = one_header(headers, f"{prefix}-signature")
     if not secrets:
         raise NotProven(NOT_CONFIGURED)
     if listed is None:
         raise NotProven(NO_SIGNATURE)
     if not _MESSAGE_ID.fullmatch(message_id) or not _SECONDS.fullmatch(timestamp):
-        sentence = "The header webhook-id or webhook-timestamp is missing or malformed."
+        sentence = f"The header {prefix}-id or {prefix}-timestamp is missing or malformed."
         raise NotProven(Reason("malformed_signature", sentence))
 
     entries = map(_V1.fullmatch, listed.split(" ", MAX_SIGNATURES)[:MAX_SIGNATURES])
@@ -165,6 +171,6 @@ def verify_standard(
     )
     # After the signature, so that only a proven sender learns how far its clock is from ours.
     if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
-        sentence = "webhook-timestamp is more than 5 minutes from the time of this server."
+        sentence = f"{prefix}-timestamp is more than 5 minutes from the time of this server."
         raise NotProven(Reason("wrong_time", sentence), told=sentence)
     return message_id

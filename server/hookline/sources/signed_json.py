@@ -23,9 +23,9 @@ from hookline.sources.signatures import (
     one_header,
     prove,
 )
-from hookline.sources.strict_json import as_object, as_text, read, storable
+from hookline.sources.strict_json import ID_LIMIT, as_object, as_text, pointed, read, short_text
 
-__all__ = ["FAILURES", "Description", "SignedJsonSource", "pointed"]
+__all__ = ["FAILURES", "NO_REASON", "Description", "SignedJsonSource"]
 
 NO_REASON: Final = "The provider gave no reason."
 """The error text of a failure that came without one."""
@@ -34,7 +34,6 @@ FAILURES: Final = frozenset({"parse_ended", "parse_failed", "parse_cancelled"})
 """The codes whose event keeps a reason."""
 
 _BODY_LIMIT: Final = 2**18
-_ID_LIMIT: Final = 200
 _ID: Final = re.compile(r"[!-~]{1,200}")
 _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 _PLACEHOLDER: Final = re.compile(r"\{(?:id|timestamp)\}")
@@ -192,19 +191,19 @@ class SignedJsonSource:
     def _parse(self, body: bytes | bytearray, signed_id: str | None) -> Notice:
         described = self._description
         event = as_object(read(body))
-        status = _short_text(event, described.status)
+        status = short_text(event, described.status)
         if status is None:
-            raise Malformed(f"{described.status} is not a text of 1 to {_ID_LIMIT} characters.")
+            raise Malformed(f"{described.status} is not a text of 1 to {ID_LIMIT} characters.")
         delivery_id = signed_id
         if delivery_id is None and described.delivery_id is not None:
-            delivery_id = _short_text(event, described.delivery_id)
+            delivery_id = short_text(event, described.delivery_id)
         if delivery_id is None:
             delivery_id = sha256_of(body)
         code = described.codes.get(status)
         if code is None:
             return Notice(delivery_id, status, code=None)
 
-        parse_job_id = _short_text(event, described.parse_job_id)
+        parse_job_id = short_text(event, described.parse_job_id)
         job_id = self._our_job(event)
         if parse_job_id is None and job_id is None:
             named = [one for one in (described.parse_job_id, described.job_id) if one is not None]
@@ -232,26 +231,3 @@ class SignedJsonSource:
 
 # Letters and digits stand in literals such as `v0:`, and cannot be mistaken for a separator.
 _WORD: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-
-
-def pointed(value: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) points at, or None if there is nothing."""
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            value = value.get(key)
-        elif isinstance(value, list) and re.fullmatch(r"0|[1-9][0-9]{0,8}", key):
-            value = value[int(key)] if int(key) < len(value) else None
-        else:
-            return None
-    return value
-
-
-def _short_text(event: dict[str, Any], pointer: str | None) -> str | None:
-    found = None if pointer is None else pointed(event, pointer)
-    # Some senders number their jobs.
-    if isinstance(found, int) and not isinstance(found, bool):
-        found = str(found)
-    if not isinstance(found, str) or not 1 <= len(found) <= _ID_LIMIT:
-        return None
-    return storable(found, str(pointer))

@@ -15,6 +15,9 @@ from hookline.sources.refusals import Malformed
 TEXT_LIMIT: Final = 10_000
 """Characters of free text (a parser's error) that we store. A longer text ends in an ellipsis."""
 
+ID_LIMIT: Final = 200
+"""Characters of an id or of a word for a status that we store."""
+
 LARGE: Final = 2**18
 """Bytes from which a document is not read whole."""
 
@@ -121,3 +124,30 @@ def _compact(value: Any) -> str:
         )
     except RecursionError:
         return "(nested too deeply)"
+
+
+def pointed(value: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) points at, or None if there is nothing."""
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and re.fullmatch(r"0|[1-9][0-9]{0,8}", key):
+            value = value[int(key)] if int(key) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def short_text(event: dict[str, Any], pointer: str | None) -> str | None:
+    """The text or whole number at a JSON pointer. None if there is none, or it is too long.
+
+    Raises Malformed if Postgres cannot store it.
+    """
+    found = None if pointer is None else pointed(event, pointer)
+    # Some senders number their jobs.
+    if isinstance(found, int) and not isinstance(found, bool):
+        found = str(found)
+    if not isinstance(found, str) or not 1 <= len(found) <= ID_LIMIT:
+        return None
+    return storable(found, str(pointer))
