@@ -25,6 +25,7 @@ __all__ = [
     "EndpointUrl",
     "HeaderName",
     "Host",
+    "HostNames",
     "ModuleNames",
     "Networks",
     "Password",
@@ -106,6 +107,15 @@ def _split_names(value: Any) -> Any:
     if not all(name and name.isprintable() for name in names):
         raise ValueError("it is modules or .py files, with commas between them")
     return names
+
+
+def _split_hosts(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    hosts = tuple(part.lower() for part in split_at_commas(value))
+    if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+", host) for host in hosts):
+        raise ValueError("it is host names or IP addresses, without ports, with commas between")
+    return hosts
 
 
 def _check_postgres_url(value: SecretStr) -> SecretStr:
@@ -276,6 +286,7 @@ Networks = Annotated[
 EndpointUrl = Annotated[SecretStr, AfterValidator(_check_endpoint_url)]
 BaseUrl = Annotated[str, AfterValidator(_check_base_url)]
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
+HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_hosts)]
 ModuleNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_names)]
 # Split by Settings: how long a secret must be depends on the scheme.
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]

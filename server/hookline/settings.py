@@ -31,6 +31,7 @@ from hookline.setting_values import (
     EndpointUrl,
     HeaderName,
     Host,
+    HostNames,
     ModuleNames,
     Networks,
     Password,
@@ -89,7 +90,7 @@ _EXAMPLES = {
     "HOOKLINE_NOTIFY_TIMEOUT": "15",
     "HOOKLINE_LOG_FORMAT": "auto, or json, or console",
     "HOOKLINE_ERROR_MESSAGES": "on, or off if messages may quote documents",
-    "HOOKLINE_PARSER": "docling, or llamacloud, or local, or none",
+    "HOOKLINE_PARSER": "docling, or llamacloud, or reducto, or local, or none",
     "HOOKLINE_RECEIVER_URL": "http://10.0.0.5:8080",
     "HOOKLINE_PARSER_MEMORY": "1073741824",
     "HOOKLINE_PARSER_MEMORY_BUDGET": "4294967296",
@@ -99,11 +100,24 @@ _EXAMPLES = {
     "HOOKLINE_PARSE_VERSION": "latest, or a date such as 2026-10-16",
     "HOOKLINE_DOCLING_URL": "http://127.0.0.1:5001",
     "HOOKLINE_DOCLING_API_KEY": "the-key-of-docling-serve",
+    "HOOKLINE_DOCLING_SECRETS": "a-long-random-secret,the-one-before-it",
+    "REDUCTO_API_KEY": "the-key-of-reducto",
+    "REDUCTO_BASE_URL": "https://eu.platform.reducto.ai",
+    "HOOKLINE_REDUCTO_SECRETS": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "HOOKLINE_REDUCTO_CREDITS_PER_PAGE": "2",
+    "HOOKLINE_REDUCTO_RESULT_HOSTS": "results.internal,10.0.0.7",
     "HOOKLINE_ASSUMED_PAGES": "10",
     "HOOKLINE_PROVIDER_TIMEOUT": "60",
     "HOOKLINE_SUBMIT_GRACE": "120",
 }
-_SECRETS = ("llamaparse_secrets", "llamacloud_secrets", "push_secrets", "notify_secrets")
+_SECRETS = (
+    "llamaparse_secrets",
+    "llamacloud_secrets",
+    "push_secrets",
+    "notify_secrets",
+    "docling_secrets",
+    "reducto_secrets",
+)
 _STANDARD_EXAMPLE = "whsec_ and 32 random bytes in base64"
 
 
@@ -183,6 +197,18 @@ class Settings(BaseSettings):
     )
     docling_url: BaseUrl | None = Field(None, alias="HOOKLINE_DOCLING_URL")
     docling_api_key: ApiKey | None = Field(None, alias="HOOKLINE_DOCLING_API_KEY")
+    docling_secrets: Secrets = Field((), alias="HOOKLINE_DOCLING_SECRETS")
+
+    # REDUCTO_... are the names that the SDK of Reducto uses.
+    reducto_api_key: ApiKey | None = Field(None, alias="REDUCTO_API_KEY")
+    reducto_base_url: BaseUrl | None = Field(None, alias="REDUCTO_BASE_URL")
+    reducto_secrets: Secrets = Field((), alias="HOOKLINE_REDUCTO_SECRETS")
+    reducto_credits_per_page: float = Field(
+        2.0, alias="HOOKLINE_REDUCTO_CREDITS_PER_PAGE", gt=0, le=1000
+    )
+    # Hosts from which a result may come although their address is private.
+    reducto_result_hosts: HostNames = Field((), alias="HOOKLINE_REDUCTO_RESULT_HOSTS")
+
     assumed_pages: int = Field(10, alias="HOOKLINE_ASSUMED_PAGES", ge=1, le=100_000)
     provider_timeout: float = Field(60.0, alias="HOOKLINE_PROVIDER_TIMEOUT", gt=0, le=600)
     submit_grace: float = Field(120.0, alias="HOOKLINE_SUBMIT_GRACE", gt=0, le=600)
@@ -212,7 +238,7 @@ class Settings(BaseSettings):
         # _check_standard_keys checks keys of the scheme `standard`, with another sentence.
         if not (is_standard and others.field_name == "llamaparse_secrets"):
             check_length(secrets)
-        if others.field_name == "notify_secrets":
+        if others.field_name in ("notify_secrets", "reducto_secrets"):
             for secret in secrets:
                 standard_key(secret)
         return secrets
@@ -370,22 +396,6 @@ class Settings(BaseSettings):
                 "the local parser signs with the first of the receiver's secrets",
             )
         return self.llamaparse_secrets[0].get_secret_value()
-
-    @property
-    def can_prove_a_sender(self) -> bool:
-        """Whether some source has a secret. Each that HOOKLINE_SOURCES describes must have one."""
-        return bool(
-            self.llamaparse_secrets or self.llamacloud_secrets or self.push_secrets or self.sources
-        )
-
-    def require_secrets(self) -> None:
-        """Raise ConfigurationError if no source has a secret: every delivery would be refused."""
-        if not self.can_prove_a_sender:
-            raise _missing(
-                "HOOKLINE_LLAMAPARSE_SECRETS",
-                "or HOOKLINE_LLAMACLOUD_SECRETS, or HOOKLINE_PUSH_SECRETS: "
-                "a receiver accepts only what is signed with a secret",
-            )
 
 
 def _missing(variable: str, more: str = "") -> ConfigurationError:

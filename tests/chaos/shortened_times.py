@@ -13,9 +13,9 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any, Final
 
+from hookline.providers.callback import Callback
 from hookline.providers.client import ProviderClient
 from hookline.providers.llamacloud import provider as llamacloud
-from hookline.providers.llamacloud.jobs import Callback
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 from hookline.worker.parsing import stages

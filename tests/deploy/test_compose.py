@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from typer.main import get_command
 
 from hookline.cli import make_app
+from hookline.receiver.configured_sources import require_secrets
 from hookline.settings import Settings, load
 from hookline.standalone.embedded.address import free_port
 from support.servers import ROOT, Server
@@ -72,7 +73,7 @@ def test_every_variable_is_a_setting_with_a_right_value(
     settings = load(None)
     assert settings.require_database().endswith("@postgres/hookline")
     if service in PROCESSES:
-        settings.require_secrets()
+        require_secrets(settings)
         [volume] = SERVICES[service]["volumes"]
         assert settings.require_storage() == f"file://{volume.partition(':')[2]}"
         assert f"--mode=0700 {volume.partition(':')[2]}" in DOCKERFILE

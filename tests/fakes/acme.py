@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aiohttp import web
 
@@ -22,11 +22,11 @@ class Acme(Imitation):
         router.add_get("/jobs/{id}", self._ask)
         router.add_get("/jobs/{id}/markdown", self._fetch)
 
-    def end(self) -> None:
+    async def end(self) -> None:
         for job in self.jobs.values():
             job.update(status="ready", pages=2)
 
-    def end_badly(self, reason: str) -> str:
+    async def end_badly(self, reason: str) -> str:
         for job in self.jobs.values():
             job.update(status="broken", code="UNREADABLE", reason=reason)
         return "UNREADABLE"
@@ -43,8 +43,9 @@ class Acme(Imitation):
         fault = self.planned(request, "create")
         if isinstance(fault, web.Response):
             return fault
-        job: dict[str, object] = {"id": f"acme/{len(self.jobs)}", "status": "queued", **order}
+        job: dict[str, Any] = {"id": f"acme/{len(self.jobs)}", "status": "queued", **order}
         self.jobs[str(job["id"])] = job
+        await self.created(str(job["id"]))
         return self.answer(request, fault, job)
 
     async def _ask(self, request: web.Request) -> web.Response:

@@ -6,12 +6,41 @@ ConvertDocumentResponse, ErrorItem, TaskFailureResult) and its own client.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
 from aiohttp import web
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from multidict import MultiDictProxy
 
-from fakes.imitation import KEY, Imitation
+from fakes.imitation import KEY, Imitation, Webhook
+
+_SCHEMA = json.loads(Path(__file__).with_name("docling_serve.schema.json").read_text())
+
+
+def check(model: str, value: object) -> None:
+    """Raise ValidationError if the value is not one of docling-serve's own model."""
+    schema = {"$defs": _SCHEMA["$defs"], "$ref": f"#/$defs/{model}"}
+    Draft202012Validator(schema).validate(value)
+
+
+def _options_in(form: MultiDictProxy[Any]) -> dict[str, Any]:
+    """The options of a form, as docling-serve reads them: lists are repeated fields."""
+    options: dict[str, Any] = {}
+    known = _SCHEMA["$defs"]["ConvertDocumentsOptions"]["properties"]
+    for name in set(form) - {"files", "callbacks"}:
+        values = [_value_of(text) for text in form.getall(name)]
+        assert name in known, name
+        options[name] = values if "array" in json.dumps(known[name]) else values[0]
+    return options
+
+
+def _value_of(text: str) -> object:
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.isdigit() else text
 
 
 class DoclingServe(Imitation):
@@ -28,11 +57,11 @@ class DoclingServe(Imitation):
         router.add_get("/v1/status/poll/{id}", self._ask)
         router.add_get("/v1/result/{id}", self._fetch)
 
-    def end(self) -> None:
+    async def end(self) -> None:
         for task in self.jobs.values():
             task.update(task_status="success", task_position=None)
 
-    def end_badly(self, reason: str) -> str:
+    async def end_badly(self, reason: str) -> str:
         failure = {
             "category": "backend_failure",
             "message": reason,
@@ -44,6 +73,22 @@ class DoclingServe(Imitation):
             task.update(task_status="failure", error_message=reason, failure=failure)
         return "BACKEND_FAILURE"
 
+    def webhook(self, parse_job_id: str, *, genuine: bool = True) -> Webhook:
+        """A ProgressCallbackRequest, with the headers that came with the task."""
+        task = self.jobs[parse_job_id]
+        progress = {
+            "kind": "task_completed",
+            "task_status": task["task_status"],
+            "failure": task["failure"],
+        }
+        spec = json.loads(str(task["callback"]))
+        headers = dict(spec["headers"])
+        if not genuine:
+            headers["Authorization"] = headers["Authorization"][:-43] + "A" * 43
+        event = {"task_id": parse_job_id, "progress": progress}
+        check("ProgressCallbackRequest", event)
+        return Webhook("/webhooks/docling", headers, json.dumps(event).encode())
+
     def is_allowed(self, request: web.Request) -> bool:
         return request.headers.get("X-Api-Key") == KEY
 
@@ -52,6 +97,9 @@ class DoclingServe(Imitation):
         fault = self.planned(request, "create")
         if isinstance(fault, web.Response):
             return fault
+        check("ConvertDocumentsOptions", _options_in(form))
+        for callback in form.getall("callbacks", []):
+            check("CallbackSpec", json.loads(str(callback)))
         file = form["files"]
         assert isinstance(file, web.FileField)
         self.files.append(file.file.read())
@@ -59,7 +107,7 @@ class DoclingServe(Imitation):
             {"filename": file.filename, "mime": file.content_type}
             | {name: value for name, value in form.items() if isinstance(value, str)}
         )
-        task: dict[str, object] = {
+        task: dict[str, Any] = {
             "task_id": str(uuid4()),
             "task_type": "convert",
             "task_status": "pending",
@@ -68,14 +116,19 @@ class DoclingServe(Imitation):
             "error_message": None,
             "failure": None,
         }
-        self.jobs[str(task["task_id"])] = task
+        check("TaskStatusResponse", task)
+        self.jobs[str(task["task_id"])] = task | {"callback": form.get("callbacks")}
+        await self.created(str(task["task_id"]))
         return self.answer(request, fault, task)
 
     async def _ask(self, request: web.Request) -> web.Response:
         fault = self.planned(request, "ask")
         if isinstance(fault, web.Response):
             return fault
-        return self.answer(request, fault, self.jobs.get(request.match_info["id"]))
+        task = self.jobs.get(request.match_info["id"])
+        if task is not None:
+            check("TaskStatusResponse", task)
+        return self.answer(request, fault, task)
 
     async def _fetch(self, request: web.Request) -> web.Response:
         fault = self.planned(request, "fetch")
@@ -94,4 +147,5 @@ class DoclingServe(Imitation):
             "timings": {},
             "confidence": None,
         }
+        check("ConvertDocumentResponse", found)
         return self.answer(request, fault, found | self.result)

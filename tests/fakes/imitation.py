@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from aiohttp import web
 
 KEY = "a-key-of-the-provider"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One request to the receiver, as the provider sends it."""
+
+    path: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes
+
+
+async def _nothing(parse_job_id: str) -> None:
+    """What happens between the creation of a job and its answer."""
 
 
 class Imitation:
@@ -18,15 +33,29 @@ class Imitation:
     """
 
     name: ClassVar[str]
+    finds: ClassVar[bool] = False
+    """Whether the client finds a submission whose answer was lost."""
 
     def __init__(self) -> None:
-        self.jobs: dict[str, dict[str, object]] = {}
-        self.files: list[bytes] = []
+        self._jobs: dict[str, dict[str, Any]] = {}
+        self._files: list[bytes] = []
         self.markdown = "# Text"
+        self.created: Callable[[str], Awaitable[None]] = _nothing
+        """Called with each new job before its creation is answered."""
         self._faults: dict[str, list[web.Response | str]] = {}
         self.application = web.Application(client_max_size=2**30)
         self._runner = web.AppRunner(self.application)
         self.url = ""
+
+    @property
+    def jobs(self) -> dict[str, Any]:
+        """All jobs that were created, by the provider's ids."""
+        return self._jobs
+
+    @property
+    def files(self) -> list[bytes]:
+        """All files that were uploaded."""
+        return self._files
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
@@ -46,12 +75,16 @@ class Imitation:
         """Plan the next answers of an operation."""
         self._faults.setdefault(operation, []).extend(answers)
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Let all jobs end well."""
         raise NotImplementedError
 
-    def end_badly(self, reason: str) -> str:
+    async def end_badly(self, reason: str) -> str:
         """Let all jobs fail because of the document itself. Returns the code of that failure."""
+        raise NotImplementedError
+
+    def webhook(self, parse_job_id: str, *, genuine: bool = True) -> Webhook:
+        """The webhook about the end of a job. If it is not genuine, its sender has no secret."""
         raise NotImplementedError
 
     def is_allowed(self, request: web.Request) -> bool:
@@ -71,3 +104,8 @@ class Imitation:
             assert request.transport is not None
             request.transport.abort()
         return web.Response(status=404) if found is None else web.json_response(found)
+
+
+def name_of(kind: type[Imitation]) -> str:
+    """The id of a test's parameter."""
+    return kind.name

@@ -226,7 +226,7 @@ def test_name_of_each_source_is_accepted_by_receive_event(
     connection: psycopg.Connection[tuple[Any, ...]],
 ) -> None:
     names = [source.name for source in configured_sources(load(None))]
-    assert len(set(names)) == len(names) == 3
+    assert len(set(names)) == len(names) == 5
     for name in names:
         connection.execute(
             "select upload_pipeline.receive_event(%s, 'one', repeat('0', 64), 'any')", [name]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from hookline.receiver.configured_sources import require_secrets
 from hookline.settings import ConfigurationError, Settings, load
 
 SECRET = "a-secret-that-nobody-may-see"
@@ -86,6 +88,12 @@ RIGHT = {
     "HOOKLINE_PARSER_MEMORY_BUDGET": ["1073741824", "1099511627776"],
     "HOOKLINE_DOCLING_URL": ["http://127.0.0.1:5001", "https://docling.example.com/base"],
     "HOOKLINE_DOCLING_API_KEY": ["0123456789"],
+    "HOOKLINE_DOCLING_SECRETS": [SECRET, f"{SECRET},{SECRET}"],
+    "REDUCTO_API_KEY": ["0123456789"],
+    "REDUCTO_BASE_URL": ["https://eu.platform.reducto.ai"],
+    "HOOKLINE_REDUCTO_SECRETS": [KEY, f"{KEY}, {KEY}"],
+    "HOOKLINE_REDUCTO_CREDITS_PER_PAGE": ["0.5", "1000"],
+    "HOOKLINE_REDUCTO_RESULT_HOSTS": ["minio", "results.internal, 10.0.0.7", "fd00::7"],
     "LLAMA_CLOUD_API_KEY": ["llx-0123456789"],
     "LLAMA_CLOUD_BASE_URL": ["https://api.cloud.eu.llamaindex.ai", "http://127.0.0.1:8000"],
     "HOOKLINE_PARSE_VERSION": ["latest", "2026-10-16"],
@@ -181,6 +189,12 @@ WRONG = {
     "HOOKLINE_LOG_FORMAT": ["", "JSON", "text"],
     "HOOKLINE_DOCLING_URL": ["", "docling.example.com", "http://a b"],
     "HOOKLINE_DOCLING_API_KEY": ["", f"{SECRET} {SECRET}"],
+    "HOOKLINE_DOCLING_SECRETS": ["", "short", f"{SECRET},"],
+    "REDUCTO_API_KEY": ["", f"{SECRET} {SECRET}"],
+    "REDUCTO_BASE_URL": ["", "platform.reducto.ai"],
+    "HOOKLINE_REDUCTO_SECRETS": ["", SECRET, "whsec_short", f"{KEY},"],
+    "HOOKLINE_REDUCTO_CREDITS_PER_PAGE": ["", "0", "-1", "1001", "two"],
+    "HOOKLINE_REDUCTO_RESULT_HOSTS": ["", "https://minio", "minio:9000", "minio,"],
     "LLAMA_CLOUD_API_KEY": ["", f"{SECRET} {SECRET}", f"{SECRET}\n{SECRET}", f"{SECRET}é"],
     "LLAMA_CLOUD_BASE_URL": [
         *("", "api.cloud.llamaindex.ai", "ftp://example.com", "https://"),
@@ -468,13 +482,24 @@ def test_a_missing_variable_is_named_with_an_example() -> None:
     for require, variable in (
         (settings.require_database, "DATABASE_URL"),
         (settings.require_storage, "HOOKLINE_STORAGE_URL"),
-        (settings.require_secrets, "HOOKLINE_LLAMAPARSE_SECRETS"),
+        (partial(require_secrets, settings), "HOOKLINE_LLAMAPARSE_SECRETS"),
     ):
         with pytest.raises(ConfigurationError, match=rf"^{variable} is not set: .*example"):
             require()
 
 
-@pytest.mark.parametrize("source", ["LLAMAPARSE", "LLAMACLOUD", "PUSH"])
-def test_one_source_with_a_secret_is_enough(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    monkeypatch.setenv(f"HOOKLINE_{source}_SECRETS", SECRET)
-    load().require_secrets()
+@pytest.mark.parametrize(
+    ("source", "secret"),
+    [
+        ("LLAMAPARSE", SECRET),
+        ("LLAMACLOUD", SECRET),
+        ("PUSH", SECRET),
+        ("DOCLING", SECRET),
+        ("REDUCTO", KEY),
+    ],
+)
+def test_one_source_with_a_secret_is_enough(
+    monkeypatch: pytest.MonkeyPatch, source: str, secret: str
+) -> None:
+    monkeypatch.setenv(f"HOOKLINE_{source}_SECRETS", secret)
+    require_secrets(load())

@@ -269,7 +269,7 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
                     version=settings.parse_version,
                     webhook=webhook_of(settings),
                     answered_within=answered_within,
-                    http=DefaultAsyncHttpxClient(verify=_NO_TLS),
+                    http=DefaultAsyncHttpxClient(verify=_NO_TLS, follow_redirects=False),
                 )
             )
             worker.provider = provider

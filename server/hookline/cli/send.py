@@ -56,7 +56,8 @@ def send(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help=f"The sender to imitate: {', '.join(_SOURCES)}, or one of HOOKLINE_SOURCES.",
+            help=f"The sender to imitate: {', '.join(_SOURCES)}, a provider's, or one of"
+            " HOOKLINE_SOURCES.",
             autocompletion=_complete_sources,
         ),
     ],
@@ -159,21 +160,20 @@ def send(
 
 
 def _require_source(settings: Settings, source: str, *, by_body_alone: bool) -> None:
-    """Raise WrongUsage if there is no such source, or if it is a described one that needs more."""
-    from hookline.receiver.configured_sources import described_sources
+    """Raise WrongUsage if there is no such source, or if it is one of which only FILEs are sent."""
+    from hookline.receiver.configured_sources import configured_sources
 
     if source in _SOURCES:
         return
-    described = [one.name for one in described_sources(settings)]
-    if source not in described:
+    others = [one.name for one in configured_sources(settings) if one.name not in _SOURCES]
+    if source not in others:
         raise WrongUsage(
             f"{printable(source)} is not a source. The sources are"
-            f" {', '.join([*_SOURCES, *described])}."
+            f" {', '.join([*_SOURCES, *others])}."
         )
     if not by_body_alone:
         raise WrongUsage(
-            f"{source} is described by HOOKLINE_SOURCES: it takes no --job and no --secret. Give an"
-            " event of it as --body FILE."
+            f"{source} takes no --job and no --secret. Give an event of it as --body FILE."
         )
 
 

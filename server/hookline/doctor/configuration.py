@@ -12,7 +12,7 @@ from hookline.process.http_client import open_http_client
 from hookline.providers.configured_parser import LOCAL, NONE, choose_parser
 from hookline.providers.installed import installed
 from hookline.providers.local.parser import PARSER
-from hookline.receiver.configured_sources import described_sources
+from hookline.receiver.configured_sources import configured_sources
 from hookline.settings import ConfigurationError, Settings, load
 
 __all__ = ["check_configuration", "load_valid", "receives", "unknown_variables"]
@@ -57,37 +57,37 @@ def load_valid() -> tuple[Settings | None, list[Check]]:
 
 def check_configuration(settings: Settings) -> Iterator[Check]:
     """The rows of valid settings: who may send, who parses."""
-    sources = {
-        f"llamaparse ({settings.llamaparse_scheme})": settings.llamaparse_secrets,
-        "llamacloud": settings.llamacloud_secrets,
-        "push": settings.push_secrets,
-    }
-    if settings.can_prove_a_sender:
-        counts = ", ".join(
-            f"{name}: {count(len(secrets), 'secret') if secrets else 'none, answers 401'}"
-            for name, secrets in sources.items()
-        )
-        if settings.push_secrets and settings.public_url is None:
-            counts += "; `hookline url` also needs HOOKLINE_PUBLIC_URL"
-        yield _check_sources(settings, counts)
-    else:
-        yield Check(
+    yield _check_sources(settings)
+    yield check_parser(settings)
+
+
+def _check_sources(settings: Settings) -> Check:
+    """The row of the sources: those that HOOKLINE_SOURCES describes must be right and whole."""
+    try:
+        sources = {source.name: len(source.keys) for source in configured_sources(settings)}
+    except ConfigurationError as error:
+        return Check("sources", "fault", f"`hookline serve` does not start: {error}")
+    if not any(sources.values()):
+        return Check(
             "sources",
             "warning",
             "No source has a secret, so `hookline serve` does not start: set"
             " HOOKLINE_LLAMAPARSE_SECRETS, HOOKLINE_LLAMACLOUD_SECRETS or HOOKLINE_PUSH_SECRETS.",
         )
-    yield check_parser(settings)
-
-
-def _check_sources(settings: Settings, counts: str) -> Check:
-    """The row of the sources: those that HOOKLINE_SOURCES describes must be right and whole."""
-    try:
-        names = [source.name for source in described_sources(settings)]
-    except ConfigurationError as error:
-        return Check("sources", "fault", f"`hookline serve` does not start: {error}")
-    described = f"; HOOKLINE_SOURCES describes {', '.join(names)}" if names else ""
-    return Check("sources", "ok", f"{counts}{described}.")
+    named = {
+        f"llamaparse ({settings.llamaparse_scheme})": sources.pop("llamaparse"),
+        "llamacloud": sources.pop("llamacloud"),
+        "push": sources.pop("llamaparse_push"),
+    }
+    # Of the other providers only those that are in use.
+    named |= {name: number for name, number in sources.items() if number}
+    counts = ", ".join(
+        f"{name}: {count(number, 'secret') if number else 'none, answers 401'}"
+        for name, number in named.items()
+    )
+    if settings.push_secrets and settings.public_url is None:
+        counts += "; `hookline url` also needs HOOKLINE_PUBLIC_URL"
+    return Check("sources", "ok", f"{counts}.")
 
 
 def check_parser(settings: Settings) -> Check:
@@ -129,5 +129,8 @@ def _remedies(parser: str, settings: Settings) -> Sequence[str]:
 
 
 def receives(settings: Settings) -> bool:
-    """Whether a receiver can start with these settings: some source has a secret."""
-    return settings.can_prove_a_sender
+    """Whether these settings are for a receiver: some source has a secret."""
+    try:
+        return any(source.keys for source in configured_sources(settings))
+    except ConfigurationError:
+        return True

@@ -138,8 +138,11 @@ def judge_answer(answer: Answer, base: str, source: str) -> str:
             f"{said}: the receiver there does not know this secret. Compare {variable_of(source)}"
             " here and there; it may also be another installation."
         )
-    # 400: the probe of a described source is no event, which the receiver says after the proof.
-    if ours and (answer.status == 400 or (answer.status == 404 and "unknown job" in detail)):
+    # Without its query a probe is a webhook. After the proof, the receiver finds no event in it
+    # (400), no job of ours (404), or an event that concerns nobody.
+    if (ours and (answer.status == 400 or (answer.status == 404 and "unknown job" in detail))) or (
+        answer.status == 200 and answer.told().get("outcome") == "ignored"
+    ):
         return (
             "A signed webhook arrives and is proven, but a proxy removes the query of its URL, so"
             " that a probe cannot tell more."

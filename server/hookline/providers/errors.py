@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 __all__ = [
     "Misconfigured",
     "NotOffered",
@@ -12,7 +14,15 @@ __all__ = [
     "Refused",
     "Unanswered",
     "UnknownParseJob",
+    "read_retry_after",
 ]
+
+
+def read_retry_after(headers: Mapping[str, str]) -> float | None:
+    """The header Retry-After in seconds. None without it, or if it is a date."""
+    seconds = headers.get("Retry-After", "")
+    is_number = seconds.isascii() and seconds.isdigit() and len(seconds) <= 9
+    return float(seconds) if is_number else None
 
 
 class ProviderError(Exception):
@@ -39,15 +49,22 @@ class Refused(ProviderError):
     """Not done, and the same request will never be done.
 
     `code` names the reason in the history of the job. If `permanent`, every other attempt would be
-    refused as well, and the job fails at once.
+    refused as well, and the job fails at once. `status` is that of the HTTP answer, if there is
+    one.
     """
 
     def __init__(
-        self, message: str, *, code: str = "provider_refused", permanent: bool = False
+        self,
+        message: str,
+        *,
+        code: str = "provider_refused",
+        permanent: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.permanent = permanent
+        self.status = status
 
 
 class NotReady(ProviderError):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
 
+from hookline.providers.client import Document
 from hookline.providers.errors import (
     Misconfigured,
     ProviderError,
@@ -17,15 +20,21 @@ from hookline.providers.errors import (
     Refused,
     Unanswered,
     UnknownParseJob,
+    read_retry_after,
 )
 
-__all__ = ["LARGEST_RESULT", "HttpCalls", "reading"]
+__all__ = ["LARGEST_RESULT", "HttpCalls", "form_file", "read_json", "reading"]
 
 LARGEST_RESULT: Final = 64 * 2**20
 """Bytes of an answer. A larger result fails its job with the code result_too_large."""
 
 _CONNECTED_WITHIN: Final = 10.0
 _CHUNK: Final = 2**16
+# Bytes of a refusal that are read, and characters of the reason in it that are kept.
+_REFUSAL: Final = 2**14
+_LONGEST_REASON: Final = 300
+# They cannot stand in a header.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 # What a status means. Another status below 500 is Refused, the others are Unanswered.
 _STATUSES: Final[Mapping[int, type[ProviderError]]] = {
     401: Misconfigured,
@@ -62,27 +71,21 @@ class HttpCalls:
 
     async def json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """The JSON object of an answer. `request` is that of aiohttp: data, json, params."""
-        try:
-            found = json.loads(await self.bytes(method, path, **request))
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
-            raise Unanswered("The provider's answer is not a JSON object.")
-        return found
+        return read_json(await self.bytes(method, path, **request))
 
-    async def bytes(self, method: str, path: str, **request: Any) -> bytes:
-        """The body of an answer, at most `largest` bytes."""
+    async def bytes(self, method: str, path: str | URL, **request: Any) -> bytes:
+        """The body of an answer, at most `largest` bytes. A URL is taken as it is."""
         try:
             async with self._session.request(
                 method,
-                f"{self._base_url}{path}",
+                f"{self._base_url}{path}" if isinstance(path, str) else path,
                 headers=self._headers,
                 timeout=self._timeout,
                 allow_redirects=False,
                 **request,
             ) as response:
                 if response.status // 100 != 2:
-                    raise _error_of(response)
+                    raise _error_of(response, await _reason_in(response))
                 body = bytearray()
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     body += chunk
@@ -102,6 +105,26 @@ class HttpCalls:
             raise Unanswered(f"The provider gave no answer: {type(error).__name__}.") from error
 
 
+def form_file(form: aiohttp.FormData, field: str, document: Document) -> None:
+    """Add a document as a file to a form that was made with quote_fields=False.
+
+    Otherwise aiohttp percent-encodes the name, and servers do not decode it.
+    """
+    name = _CONTROL.sub("_", document.filename)
+    form.add_field(field, document.content, filename=name, content_type=document.mime)
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises Unanswered if it is none."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Unanswered("The provider's answer is not a JSON object.")
+    return found
+
+
 @contextmanager
 def reading() -> Iterator[None]:
     """Raise Unanswered for an answer of another shape. Also a decorator: `@reading()`.
@@ -114,10 +137,25 @@ def reading() -> Iterator[None]:
         raise Unanswered("The provider's answer has an unknown shape.") from error
 
 
-def _error_of(response: aiohttp.ClientResponse) -> ProviderError:
-    said = f"The provider answered {response.status}."
-    if response.status == 429:
-        seconds = response.headers.get("Retry-After", "")
-        is_number = seconds.isascii() and seconds.isdigit() and len(seconds) <= 9
-        return RateLimited(said, retry_after=float(seconds) if is_number else None)
-    return _STATUSES.get(response.status, Refused if response.status < 500 else Unanswered)(said)
+def _error_of(response: aiohttp.ClientResponse, reason: str) -> ProviderError:
+    status = response.status
+    said = f"The provider answered {status}{f': {reason}' if reason else ''}."
+    if status == 429:
+        return RateLimited(said, retry_after=read_retry_after(response.headers))
+    if kind := _STATUSES.get(status):
+        return kind(said)
+    return Refused(said, status=status) if status < 500 else Unanswered(said)
+
+
+async def _reason_in(response: aiohttp.ClientResponse) -> str:
+    """The reason in a refusal, as most providers write it; empty if there is none."""
+    try:
+        found: Any = json.loads(await response.content.read(_REFUSAL))
+    except (ValueError, RecursionError, aiohttp.ClientError):
+        return ""
+    for name in ("error", "detail", "message", "msg"):
+        if isinstance(found, list) and found:
+            found = found[0]
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    return found.rstrip(".")[:_LONGEST_REASON] if isinstance(found, str) else ""

@@ -17,7 +17,7 @@ from hookline.sources.llamaparse_push import LlamaParsePushSource
 from hookline.sources.protocol import Source
 from hookline.sources.signed_json import SignedJsonSource
 
-__all__ = ["configured_sources", "described_sources"]
+__all__ = ["configured_sources", "described_sources", "require_secrets"]
 
 
 def configured_sources(settings: Settings) -> tuple[Source, ...]:
@@ -37,6 +37,17 @@ def configured_sources(settings: Settings) -> tuple[Source, ...]:
         ),
     )
     return (*sources, *described_sources(settings, frozenset(one.name for one in sources)))
+
+
+def require_secrets(settings: Settings) -> None:
+    """Raise ConfigurationError if no source has a secret: every delivery would be refused."""
+    if not any(source.keys for source in configured_sources(settings)):
+        raise ConfigurationError(
+            "HOOKLINE_LLAMAPARSE_SECRETS is not set: set it, for example to"
+            " a-long-random-secret,the-one-before-it; or HOOKLINE_LLAMACLOUD_SECRETS, or"
+            " HOOKLINE_PUSH_SECRETS, or the secrets of another sender: a receiver accepts only what"
+            " is signed with a secret."
+        )
 
 
 def described_sources(settings: Settings, taken: frozenset[str] = frozenset()) -> list[Source]:

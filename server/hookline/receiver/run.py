@@ -25,7 +25,7 @@ from hookline.process.roll_up import roll_up_activity
 from hookline.process.tasks import cancel_and_wait
 from hookline.receiver.accepted import AcceptedCounter
 from hookline.receiver.application import make_application
-from hookline.receiver.configured_sources import configured_sources
+from hookline.receiver.configured_sources import configured_sources, require_secrets
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import ReceiverMetrics
 from hookline.receiver.open_requests import OpenRequests
@@ -108,7 +108,7 @@ async def receiving(
 
 async def check_start(settings: Settings) -> None:
     """Raise ConfigurationError if a setting is missing, or Postgres refuses the login."""
-    settings.require_secrets()
+    require_secrets(settings)
     settings.require_storage()
     await require_login(settings.require_database(), _NEEDS)
 

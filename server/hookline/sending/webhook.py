@@ -13,8 +13,7 @@ from hookline.receiver.configured_sources import configured_sources
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import llamacloud, llamaparse, llamaparse_push, probe, routes
 from hookline.sources.descriptions import secrets_variable
-from hookline.sources.protocol import Source
-from hookline.sources.signed_json import SignedJsonSource
+from hookline.sources.protocol import SigningSource, Source
 from hookline.version import __version__
 
 __all__ = [
@@ -111,16 +110,20 @@ def sign_webhook(
 ) -> Webhook:
     """Sign a body as its source does at `now`, in Unix seconds.
 
-    `secret` is the first one of the settings unless it is given; a source of HOOKLINE_SOURCES takes
-    none. The job and its attempt stand in
-    the path of a push only. Raises ConfigurationError if there is no secret, ValueError if a given
-    one does not fit the scheme.
+    `secret` is the first one of the settings unless it is given; sources that are not in EVENTS
+    take none. The job and its attempt stand in the path of a push only. Raises ConfigurationError
+    if there is no secret or the source cannot sign, ValueError if a given secret does not fit.
     """
     headers = {"Content-Type": "application/json", "User-Agent": f"hookline-send/{__version__}"}
     message_id = message_id or f"msg_{uuid4().hex}"
-    if isinstance(described := _source(settings, source), SignedJsonSource):
-        signed = described.sign(body, described.keys[0], message_id=message_id, now=now)
-        return Webhook(source, described.route, headers | signed, body)
+    if source not in EVENTS:
+        other = _source(settings, source)
+        if not isinstance(other, SigningSource):
+            raise ConfigurationError(f"Webhooks of {source} cannot be made: its source only reads.")
+        if not other.keys:
+            raise _no_secret(source)
+        signed = other.sign(body, other.keys[0], message_id=message_id, now=now)
+        return Webhook(source, other.route, {**headers, **signed}, body)
     secret = _first_secret(settings, source) if secret is None else secret
     if source == "llamaparse_push":
         token = llamaparse_push.mint_token(secret.encode(), job_id, attempt)
@@ -161,6 +164,7 @@ def make_probe(
 def _probe_body(source: str, job_id: UUID, size: int) -> bytes:
     """JSON that is not the same bytes once somebody has read it and written it again."""
     known: dict[str, Any]
+    end = '"}'
     if source == "llamacloud":
         known = {"event_type": "hookline.probe", "event_id": str(uuid4())}
     elif source in EVENTS:
@@ -171,11 +175,13 @@ def _probe_body(source: str, job_id: UUID, size: int) -> bytes:
             "status": "processing",
         }
     else:
-        # No event, whatever the description is: a proxy may remove the query that makes it a probe.
-        known = {"hookline_probe": True}
-    start = json.dumps(known)[:-1]
+        # A proxy may remove the query that makes it a probe. Then it is no event, whatever fields
+        # the source reads.
+        known = {"hookline_probe": {"is": True}}
+        end = '"}}'
+    start = json.dumps(known).rstrip("}")
     marks = f'{start} ,  "number":1.0,"text" :"\\u00fc ü \\/ <&>","padding":"'.encode()
-    return marks + b"." * (size - len(marks) - 2) + b'"}'
+    return marks + b"." * (size - len(marks) - len(end)) + end.encode()
 
 
 def _source(settings: Settings, name: str) -> Source:
@@ -189,11 +195,15 @@ def _first_secret(settings: Settings, source: str) -> str:
         "llamaparse_push": settings.push_secrets,
     }[source]
     if not secrets:
-        raise ConfigurationError(
-            f"{variable_of(source)} is not set: set it to what `hookline serve` has, for example to"
-            " a-long-random-secret."
-        )
+        raise _no_secret(source)
     return secrets[0].get_secret_value()
+
+
+def _no_secret(source: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{variable_of(source)} is not set: set it to what `hookline serve` has, for example to"
+        " a-long-random-secret."
+    )
 
 
 def _json(value: object) -> bytes:

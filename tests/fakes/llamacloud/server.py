@@ -281,7 +281,7 @@ class LlamaCloud:
         if self.draws.occurs("hang", *draw):
             await self._hang(request)
         if self.draws.occurs("reset", *draw):
-            _reset(request)
+            reset_connection(request)
         if self.draws.occurs("http_429", *draw):
             raise Refused(429, "Rate limit exceeded")
         if self.draws.occurs("http_5xx", *draw):
@@ -292,13 +292,13 @@ class LlamaCloud:
         if self.draws.occurs("hang_after_create", job.id):
             await self._hang(request)
         if self.draws.occurs("reset_after_create", job.id):
-            _reset(request)
+            reset_connection(request)
         if self.draws.occurs("http_5xx_after_create", job.id):
             raise self._server_error(job.id)
 
     async def _hang(self, request: web.Request) -> None:
         await asyncio.sleep(self.faults.hang_seconds)
-        _reset(request)
+        reset_connection(request)
 
     def _server_error(self, *what: str) -> Refused:
         status = self.draws.rng("status", *what).choice((500, 502, 503, 504))
@@ -347,7 +347,7 @@ class LlamaCloud:
             raise self._own_errors.pop(0)
 
 
-def _reset(request: web.Request) -> None:
+def reset_connection(request: web.Request) -> None:
     """Close the connection with a RST, so that the client sees a reset and not an end."""
     if request.transport is not None:
         connection = request.transport.get_extra_info("socket")

@@ -20,7 +20,7 @@ NAME = 'Bericht "ä" 1;%22\r\nX: y.pdf'
 async def parse(worker: CloudWorker, imitation: DoclingServe, **result: Any) -> Any:
     """Take one job through to the fetch of a result with these fields."""
     job_id = await worker.submitted(name=NAME)
-    imitation.end()
+    await imitation.end()
     imitation.result = result
     await worker.ask()
     await worker.work("parse_ready")

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from llama_cloud import DefaultAsyncHttpxClient
 
+from hookline.providers.callback import Callback
 from hookline.providers.client import Document, Submission
 from hookline.providers.errors import (
     Misconfigured,
@@ -24,7 +25,6 @@ from hookline.providers.errors import (
     UnknownParseJob,
 )
 from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
-from hookline.providers.llamacloud.jobs import Callback
 from support.cloud_worker import PDF, CloudWorker
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,19 +1,22 @@
 """The client of docling-serve.
 
-Its callbacks are unsigned and are lost if its process ends, so we ask for none and poll.
+Its callbacks are unsigned, tried three times within some seconds, and lost if its process ends. So
+they only make us ask sooner, and we poll in any case.
 Vendor: docling-serve 1.x, OpenAPI; the models of docling.datamodel.service (docling-slim 2.143).
 """
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
+from uuid import UUID
 
 import aiohttp
 
+from hookline.providers.callback import Callback
 from hookline.providers.client import (
     ParseJob,
     ProviderClient,
@@ -22,8 +25,9 @@ from hookline.providers.client import (
     Submission,
     read_id,
 )
+from hookline.providers.docling.source import authorization_of
 from hookline.providers.errors import NotReady, Refused, Unanswered
-from hookline.providers.http_calls import HttpCalls, reading
+from hookline.providers.http_calls import HttpCalls, form_file, reading
 
 __all__ = ["DoclingClient"]
 
@@ -38,12 +42,10 @@ _STATUSES: Final[Mapping[str, Status]] = {
 # The document itself is at fault, or the service will never take it.
 _PERMANENT: Final = frozenset({"backend_failure", "policy"})
 _LONGEST_CATEGORY: Final = 50
-# They cannot stand in a header.
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class DoclingClient(ProviderClient):
-    """The calls to one docling-serve. Nothing there costs credits."""
+    """The calls to one docling-serve, where nothing costs credits. `callback` None: only polls."""
 
     name: ClassVar[str] = "docling"
     settings: ClassVar[str] = "HOOKLINE_DOCLING_URL or HOOKLINE_DOCLING_API_KEY"
@@ -53,8 +55,9 @@ class DoclingClient(ProviderClient):
         "cancelled": "cancelled",
     }
 
-    def __init__(self, http: HttpCalls) -> None:
+    def __init__(self, http: HttpCalls, callback: Callback | None = None) -> None:
         self._http = http
+        self._callback = callback
 
     @property
     def polled(self) -> bool:
@@ -67,13 +70,12 @@ class DoclingClient(ProviderClient):
 
     async def submit(self, submission: Submission) -> ParseJob:
         """Send the file. A task that was lost with its answer is only work done twice."""
-        # Otherwise aiohttp percent-encodes the name, and the service does not decode it.
         form = aiohttp.FormData(quote_fields=False)
         form.add_field("to_formats", "md")
         form.add_field("image_export_mode", "placeholder")
-        document = submission.document
-        name = _CONTROL.sub("_", document.filename)
-        form.add_field("files", document.content, filename=name, content_type=document.mime)
+        if self._callback is not None:
+            form.add_field("callbacks", _callback_of(self._callback, submission))
+        form_file(form, "files", submission.document)
         return _read_task(await self._http.json("POST", "/v1/convert/file/async", data=form))
 
     async def ask(self, parse_job_id: str) -> ParseJob:
@@ -104,6 +106,14 @@ class DoclingClient(ProviderClient):
             failed=sorted(page for page in pages if type(page) is int),
             incomplete=_failure(errors[0] if errors else {})[1] if partial else None,
         )
+
+
+def _callback_of(callback: Callback, submission: Submission) -> str:
+    """One value of the form field `callbacks`: a CallbackSpec as JSON."""
+    authorization = authorization_of(
+        callback.secret.encode(), UUID(submission.job_id), int(submission.attempt)
+    )
+    return json.dumps({"url": callback.url, "headers": {"Authorization": authorization}})
 
 
 @reading()

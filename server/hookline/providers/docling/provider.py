@@ -6,14 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import structlog
 
 from hookline.process.http_client import check_certificates
+from hookline.providers.callback import Callback
 from hookline.providers.client import ProviderClient
 from hookline.providers.docling.client import DoclingClient
+from hookline.providers.docling.source import DoclingSource
 from hookline.providers.http_calls import HttpCalls
 from hookline.settings import ConfigurationError, Settings
 
 __all__ = ["PROVIDER", "Docling"]
+
+log = structlog.get_logger("hookline.docling")
 
 
 class Docling:
@@ -31,9 +36,11 @@ class Docling:
         """The address, if it is missing."""
         return [] if self.is_configured(settings) else [f"set {self.variable}"]
 
-    def source(self, settings: Settings) -> None:
-        """None: it is polled."""
-        return
+    def source(self, settings: Settings) -> DoclingSource:
+        """Its callbacks."""
+        return DoclingSource(
+            [secret.get_secret_value().encode() for secret in settings.docling_secrets]
+        )
 
     @asynccontextmanager
     async def open(self, settings: Settings) -> AsyncIterator[ProviderClient]:
@@ -53,8 +60,26 @@ class Docling:
                     settings.docling_url,
                     headers=headers,
                     within=settings.provider_timeout,
-                )
+                ),
+                _callback_of(settings),
             )
+
+
+def _callback_of(settings: Settings) -> Callback | None:
+    """The callback with the newest secret, or None without a secret or an address for it."""
+    if not settings.docling_secrets:
+        return None
+    # Often both are in one network, which the public address is not.
+    base = settings.receiver_url or settings.public_url
+    if base is None:
+        log.warning(
+            "webhook_not_configured",
+            missing=["HOOKLINE_RECEIVER_URL or HOOKLINE_PUBLIC_URL"],
+            instead="docling-serve is only polled",
+        )
+        return None
+    url = f"{base.rstrip('/')}{DoclingSource.route}"
+    return Callback(url, settings.docling_secrets[0].get_secret_value())
 
 
 PROVIDER = Docling()

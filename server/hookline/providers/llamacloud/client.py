@@ -18,6 +18,7 @@ import llama_cloud
 from llama_cloud import AsyncLlamaCloud, DefaultAsyncHttpxClient
 
 from hookline.process.http_client import open_http_client
+from hookline.providers.callback import Callback
 from hookline.providers.client import (
     Document,
     ParseJob,
@@ -30,7 +31,7 @@ from hookline.providers.client import (
 from hookline.providers.errors import NotReady
 from hookline.providers.limiter import Limiter
 from hookline.providers.llamacloud.errors import provider_errors
-from hookline.providers.llamacloud.jobs import Callback, metadata_of, read_parse_job
+from hookline.providers.llamacloud.jobs import metadata_of, read_parse_job
 from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, cut_pages
 
 __all__ = ["EVENTS", "LlamaCloudClient", "open_client"]
@@ -190,6 +191,11 @@ class LlamaCloudClient(ProviderClient):
             yield read_parse_job(job)
 
 
+def _open_http(timeout: httpx.Timeout) -> httpx.AsyncClient:
+    # Without redirects, the key and the file are sent to no other host.
+    return open_http_client(DefaultAsyncHttpxClient, timeout=timeout, follow_redirects=False)
+
+
 @asynccontextmanager
 async def open_client(
     api_key: str,
@@ -212,7 +218,7 @@ async def open_client(
         base_url=base_url,
         timeout=timeout,
         max_retries=0,
-        http_client=http or open_http_client(DefaultAsyncHttpxClient, timeout=timeout),
+        http_client=http or _open_http(timeout),
     ) as sdk:
         yield LlamaCloudClient(
             sdk,

@@ -19,6 +19,7 @@ from hookline.providers.errors import (
     Refused,
     Unanswered,
     UnknownParseJob,
+    read_retry_after,
 )
 
 __all__ = ["provider_errors"]
@@ -54,7 +55,7 @@ async def provider_errors(seconds: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         raise Unanswered(f"The provider gave no answer within {seconds:g} s.") from error
     except llama_cloud.APIStatusError as error:
-        raise _error_of_answer(error.status_code, error.body) from error
+        raise _error_of_answer(error.response, error.body) from error
     except llama_cloud.APIConnectionError as error:
         cause = error.__cause__
         raise Unanswered(
@@ -68,11 +69,15 @@ async def provider_errors(seconds: float) -> AsyncIterator[None]:
         raise Unanswered("The provider's answer has an unknown shape.") from error
 
 
-def _error_of_answer(status: int, body: object) -> ProviderError:
+def _error_of_answer(response: httpx.Response, body: object) -> ProviderError:
+    status = response.status_code
     detail = body.get("detail") if isinstance(body, dict) else None
     kind = _STATUSES.get(status, Refused if status < 500 else Unanswered)
     if status == 404 and isinstance(detail, str):
         lowered = detail.lower()
         kind = next((k for start, k in _NOT_FOUND.items() if lowered.startswith(start)), kind)
     reason = str(detail)[:_LONGEST_REASON] if detail else "no reason given"
-    return kind(f"The provider answered {status}: {reason}")
+    said = f"The provider answered {status}: {reason}"
+    if kind is RateLimited:
+        return RateLimited(said, retry_after=read_retry_after(response.headers))
+    return kind(said)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from hookline.providers.client import ParseJob, Status, Submission, read_id
 
-__all__ = ["Callback", "failure_in", "metadata_of", "read_parse_job"]
+__all__ = ["failure_in", "metadata_of", "read_parse_job"]
 
 _STATUSES: Final[Mapping[str, Status]] = {
     "PENDING": "waiting",
@@ -33,14 +32,6 @@ _PERMANENT: Final = frozenset(
 """Failures of the document itself. Parsing it again gives the same failure."""
 
 _CODE: Final = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|\bTIMEOUT\b")
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """The URL to which the provider reports the end of a job, and the secret that it signs with."""
-
-    url: str
-    secret: str = field(repr=False)
 
 
 class _Described(Protocol):

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 
 import structlog
 
+from hookline.providers.callback import Callback
 from hookline.providers.client import ProviderClient
-from hookline.providers.llamacloud.jobs import Callback
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import routes
 from hookline.sources.llamacloud import LlamaCloudSource

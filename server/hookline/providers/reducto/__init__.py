@@ -1,0 +1,1 @@
+"""Reducto as the provider: its client, its webhooks, its options."""
