@@ -46,6 +46,7 @@ begin;
 \ir pipelines/parse.sql
 
 -- Documents, their jobs, and the history of each job
+\ir tables/providers.sql
 \ir tables/documents.sql
 \ir tables/upload_jobs.sql
 \ir tables/owner_settings.sql
@@ -53,6 +54,7 @@ begin;
 \ir tables/events.sql
 \ir tables/provider_jobs.sql
 \ir tables/notifications.sql
+\ir tables/fallbacks.sql
 
 -- Content that was received, webhooks that were received, objects to delete
 \ir tables/contents.sql
@@ -89,6 +91,8 @@ begin;
 -- Internal: one step of one job
 \ir functions/internal/step/lock_job.sql
 \ir functions/internal/step/resolve_step.sql
+\ir functions/internal/step/content_is_waiting.sql
+\ir functions/internal/step/fall_back.sql
 \ir functions/internal/step/write_steps.sql
 \ir functions/internal/step/write_step.sql
 \ir functions/internal/step/move_job.sql
@@ -110,6 +114,7 @@ begin;
 \ir functions/internal/delivery/check_delivery_arguments.sql
 \ir functions/internal/delivery/lock_provider_job.sql
 \ir functions/internal/delivery/lock_answered_job.sql
+\ir functions/internal/delivery/answered_attempt.sql
 \ir functions/internal/delivery/answer_is_stale.sql
 \ir functions/internal/delivery/raise_conflict.sql
 \ir functions/internal/delivery/touch_applied_delivery.sql
@@ -175,6 +180,7 @@ begin;
 \ir functions/worker/fail_provider_request.sql
 
 -- Functions of hookline_operator
+\ir functions/internal/check_provider.sql
 \ir functions/operator/create_job.sql
 \ir functions/internal/create_users_job.sql
 \ir functions/operator/confirm_upload.sql
@@ -195,6 +201,7 @@ begin;
 \ir functions/operator/recount_statuses.sql
 \ir functions/operator/resume_stage.sql
 \ir functions/operator/set_credit_cap.sql
+\ir functions/operator/set_fallback.sql
 \ir functions/operator/set_owner.sql
 \ir functions/operator/retry_notifications.sql
 \ir functions/operator/stop_announcing.sql

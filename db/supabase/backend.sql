@@ -47,13 +47,15 @@ begin
     );
   end;
 
-  create or replace function hookline_api.retry_job(job_id uuid, reason text default null)
+  create or replace function hookline_api.retry_job(job_id uuid, reason text default null, provider text default null)
   returns upload_pipeline.receipt
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
   begin atomic
-    select upload_pipeline.retry_job(job_id => retry_job.job_id, reason => retry_job.reason);
+    select upload_pipeline.retry_job(
+      job_id => retry_job.job_id, reason => retry_job.reason, provider => retry_job.provider
+    );
   end;
 
   create or replace function hookline_api.cancel_job(job_id uuid, reason text default null)
@@ -95,7 +97,7 @@ begin
     'upload_pipeline.create_job for the backend: creates a job for a file of any owner.';
   comment on function hookline_api.confirm_upload(uuid, bigint, text) is
     'upload_pipeline.confirm_upload for the backend.';
-  comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
+  comment on function hookline_api.retry_job(uuid, text, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
   comment on function hookline_api.erase_document(uuid, text) is 'upload_pipeline.erase_document for the backend.';
   comment on function hookline_api.erase_owner(uuid, text) is 'upload_pipeline.erase_owner for the backend.';
@@ -104,7 +106,7 @@ begin
     uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
   ) owner to hookline_owner;
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
-  alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
+  alter function hookline_api.retry_job(uuid, text, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.erase_document(uuid, text) owner to hookline_owner;
   alter function hookline_api.erase_owner(uuid, text) owner to hookline_owner;
@@ -114,7 +116,7 @@ begin
       uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
     ),
     hookline_api.confirm_upload(uuid, bigint, text),
-    hookline_api.retry_job(uuid, text),
+    hookline_api.retry_job(uuid, text, text),
     hookline_api.cancel_job(uuid, text),
     hookline_api.erase_document(uuid, text),
     hookline_api.erase_owner(uuid, text)
@@ -124,7 +126,7 @@ begin
       uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
     ),
     upload_pipeline.confirm_upload(uuid, bigint, text),
-    upload_pipeline.retry_job(uuid, text),
+    upload_pipeline.retry_job(uuid, text, text),
     upload_pipeline.cancel_job(uuid, text),
     upload_pipeline.erase_document(uuid, text),
     upload_pipeline.erase_owner(uuid, text),
@@ -132,7 +134,7 @@ begin
       uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
     ),
     hookline_api.confirm_upload(uuid, bigint, text),
-    hookline_api.retry_job(uuid, text),
+    hookline_api.retry_job(uuid, text, text),
     hookline_api.cancel_job(uuid, text),
     hookline_api.erase_document(uuid, text),
     hookline_api.erase_owner(uuid, text)

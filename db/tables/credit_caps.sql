@@ -7,7 +7,7 @@ create table upload_pipeline.credit_caps (
   used numeric not null default 0,
   starts_at timestamptz not null,
   constraint one_cap_a_scope_owner_period_and_provider unique nulls not distinct (scope, owner_id, period, provider),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
   constraint scope_is_all_each_or_owner check (
     scope = 'all' and owner_id is null or scope = 'each' or scope = 'owner' and owner_id is not null
   ),
@@ -23,8 +23,8 @@ create table upload_pipeline.credit_caps (
 with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 comment on table upload_pipeline.credit_caps is
-  'How many of a provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent is kept '
-  'here, so that a reservation costs the same however long the history is.';
+  'How many of a provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent is '
+  'kept here, so that a reservation costs the same however long the history is.';
 comment on column upload_pipeline.credit_caps.provider is
   'Whose credits they are. Each provider has a unit of its own, so sums never mix providers.';
 comment on column upload_pipeline.credit_caps.scope is

@@ -4,7 +4,7 @@ create table upload_pipeline.owner_settings (
   max_running integer,
   constraint owner_settings_pkey primary key (owner_id),
   constraint row_sets_something check (provider is not null or max_running is not null),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
   constraint max_running_counts_from_one check (max_running >= 1)
 );
 

@@ -41,7 +41,7 @@ create table upload_pipeline.upload_jobs (
     on update cascade on delete cascade,
   constraint version_counts_from_one check (version >= 1),
   constraint attempt_counts_from_one check (attempt >= 1),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
   constraint priority_is_0_to_9 check (priority between 0 and 9),
   constraint attempts_are_bounded check (attempt <= max_attempts),
   constraint lease_is_whole check (
@@ -105,7 +105,8 @@ comment on column upload_pipeline.upload_jobs.attempt is
 comment on column upload_pipeline.upload_jobs.run_after is 'The job is not claimed before.';
 comment on column upload_pipeline.upload_jobs.deadline_at is 'The job is overdue after this. Null: no limit.';
 comment on column upload_pipeline.upload_jobs.provider is
-  'The parser that this job wants. Null: the first that the workers have.';
+  'The parser of the current attempt, or the one that was asked for. Null: none was, and no worker has claimed the job '
+  'yet; the first parser of that worker will be written here.';
 comment on column upload_pipeline.upload_jobs.options is 'What the parser is asked for: an object.';
 comment on column upload_pipeline.upload_jobs.metadata is 'The application''s own: an object. Hookline only shows it.';
 comment on column upload_pipeline.upload_jobs.priority is

@@ -49,6 +49,9 @@ select j.job_id,
            and j.deadline_at > clock.now
            then format('backs off until %s', upload_pipeline.in_utc(j.run_after))
          when j.claimable and j.deadline_at is null then 'waits for a stage of your own'
+         when j.claimable and not j.has_content and j.provider is not null
+           and (p.served_at > clock.now - interval '5 minutes') is not true
+           then format('waits for a worker that has the provider %s', j.provider)
          when j.claimable then 'waits for a worker'
          when j.deadline_at is null then 'waits for somebody else''s answer'
          when j.deadline_at > clock.now then
@@ -58,6 +61,7 @@ select j.job_id,
   from upload_pipeline.upload_jobs as j
   join upload_pipeline.documents as d on d.document_id = j.document_id
   join upload_pipeline.statuses as s on s.status = j.status
+  left join upload_pipeline.providers as p on p.provider = j.provider
   -- The clock is not called in the select list. A volatile column there would make Postgres compute the whole view,
   -- even if a query reads only a few rows.
   cross join (select upload_pipeline.clock() as now) as clock;

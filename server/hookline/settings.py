@@ -90,7 +90,7 @@ _EXAMPLES = {
     "HOOKLINE_NOTIFY_TIMEOUT": "15",
     "HOOKLINE_LOG_FORMAT": "auto, or json, or console",
     "HOOKLINE_ERROR_MESSAGES": "on, or off if messages may quote documents",
-    "HOOKLINE_PARSER": "docling, or llamacloud, or reducto, or local, or none",
+    "HOOKLINE_PARSER": "llamacloud, or reducto,docling,local, or none",
     "HOOKLINE_RECEIVER_URL": "http://10.0.0.5:8080",
     "HOOKLINE_PARSER_MEMORY": "1073741824",
     "HOOKLINE_PARSER_MEMORY_BUDGET": "4294967296",
@@ -177,7 +177,9 @@ class Settings(BaseSettings):
     stop_timeout: float = Field(30.0, alias="HOOKLINE_STOP_TIMEOUT", gt=0, le=600)
 
     # None: providers.configured_parser decides by the other settings.
-    parser: str | None = Field(None, alias="HOOKLINE_PARSER", pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    parser: str | None = Field(
+        None, alias="HOOKLINE_PARSER", pattern=r"^[a-z][a-z0-9_]{0,62}( ?, ?[a-z][a-z0-9_]{0,62})*$"
+    )
     # Where the local parser sends its webhooks; None: HOOKLINE_HOST and HOOKLINE_PORT.
     receiver_url: BaseUrl | None = Field(None, alias="HOOKLINE_RECEIVER_URL")
 
@@ -369,6 +371,11 @@ class Settings(BaseSettings):
                 f"here {self.provider_timeout:g}"
             )
         return self
+
+    @property
+    def parsers(self) -> tuple[str, ...]:
+        """The words of HOOKLINE_PARSER. Empty if it is not set."""
+        return () if self.parser is None else split_at_commas(self.parser)
 
     def require_database(self) -> str:
         """DATABASE_URL. Raises ConfigurationError, which says how to set it."""

@@ -668,6 +668,8 @@ insert into upload_pipeline.event_codes (code, event_type, severity, to_status, 
   ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse the file.'),
   ('parse_cancelled', 'stage_error', 'error', 'failed_parse', true, 'The parse was cancelled at the provider.'),
   ('parse_restarted', 'retry', 'warn', null, false, 'Parsing failed in a way that may pass. Another attempt begins.'),
+  ('fell_back', 'retry', 'warn', null, false,
+   'A provider could not parse the file. Another attempt begins at the next provider.'),
   ('stage_retried', 'retry', 'warn', null, false, 'A try failed. The job is tried again after a pause.'),
   ('stage_deferred', 'retry', 'info', null, false,
    'The job was put off, and nobody failed: a rate limit, a result that cannot be read yet.'),
@@ -695,6 +697,26 @@ update upload_pipeline.statuses as s
 set constraints upload_pipeline.failure_code_is_known, upload_pipeline.one_status_is_initial immediate;
 
 -- Documents, their jobs, and the history of each job
+
+-- db/tables/providers.sql
+create table upload_pipeline.providers (
+  provider text not null,
+  served_at timestamptz,
+  constraint providers_pkey primary key (provider),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint times_are_between_2000_and_9999 check (
+    served_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
+);
+
+comment on table upload_pipeline.providers is
+  'The parsers that a job may name: those that Hookline brings, and those of which a worker has claimed jobs.';
+comment on column upload_pipeline.providers.served_at is
+  'When a worker last claimed jobs of this provider, to the minute. Null: none ever did.';
+
+grant select on upload_pipeline.providers to hookline_reader;
+
+insert into upload_pipeline.providers (provider) values ('docling'), ('llamacloud'), ('local'), ('reducto');
 
 -- db/tables/documents.sql
 create table upload_pipeline.documents (
@@ -787,7 +809,7 @@ create table upload_pipeline.upload_jobs (
     on update cascade on delete cascade,
   constraint version_counts_from_one check (version >= 1),
   constraint attempt_counts_from_one check (attempt >= 1),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
   constraint priority_is_0_to_9 check (priority between 0 and 9),
   constraint attempts_are_bounded check (attempt <= max_attempts),
   constraint lease_is_whole check (
@@ -851,7 +873,8 @@ comment on column upload_pipeline.upload_jobs.attempt is
 comment on column upload_pipeline.upload_jobs.run_after is 'The job is not claimed before.';
 comment on column upload_pipeline.upload_jobs.deadline_at is 'The job is overdue after this. Null: no limit.';
 comment on column upload_pipeline.upload_jobs.provider is
-  'The parser that this job wants. Null: the first that the workers have.';
+  'The parser of the current attempt, or the one that was asked for. Null: none was, and no worker has claimed the job '
+  'yet; the first parser of that worker will be written here.';
 comment on column upload_pipeline.upload_jobs.options is 'What the parser is asked for: an object.';
 comment on column upload_pipeline.upload_jobs.metadata is 'The application''s own: an object. Hookline only shows it.';
 comment on column upload_pipeline.upload_jobs.priority is
@@ -870,7 +893,7 @@ create table upload_pipeline.owner_settings (
   max_running integer,
   constraint owner_settings_pkey primary key (owner_id),
   constraint row_sets_something check (provider is not null or max_running is not null),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
   constraint max_running_counts_from_one check (max_running >= 1)
 );
 
@@ -1003,6 +1026,29 @@ comment on column upload_pipeline.notifications.error is 'Why the last failed tr
 comment on column upload_pipeline.notifications.taken_at is 'When the application answered 2xx.';
 comment on column upload_pipeline.notifications.dead_at is
   'When it was given up. retry_notifications sends it again.';
+
+-- db/tables/fallbacks.sql
+create table upload_pipeline.fallbacks (
+  provider text not null,
+  code text,
+  next_provider text not null,
+  constraint one_fallback_a_provider_and_code unique nulls not distinct (provider, code),
+  constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
+  constraint next_provider_is_known foreign key (next_provider) references upload_pipeline.providers (provider),
+  constraint fallback_is_another_provider check (next_provider <> provider),
+  constraint code_is_a_letter_and_up_to_99_characters check (code ~ '^[A-Za-z][A-Za-z0-9_.]{0,99}$')
+);
+
+comment on table upload_pipeline.fallbacks is
+  'What happens instead of a dead letter: after a failure at a provider the job begins another attempt at the next '
+  'one. set_fallback writes it. A job comes to no provider twice in this way.';
+comment on column upload_pipeline.fallbacks.code is
+  'The code of the failure, as in last_error. Null: of every failure that has no row of its own.';
+
+-- Without a primary key, a publication could not tell a subscriber which row an update is about.
+alter table upload_pipeline.fallbacks replica identity full;
+
+grant select on upload_pipeline.fallbacks to hookline_reader;
 
 -- Content that was received, webhooks that were received, objects to delete
 
@@ -1399,7 +1445,7 @@ create table upload_pipeline.credit_caps (
   used numeric not null default 0,
   starts_at timestamptz not null,
   constraint one_cap_a_scope_owner_period_and_provider unique nulls not distinct (scope, owner_id, period, provider),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
   constraint scope_is_all_each_or_owner check (
     scope = 'all' and owner_id is null or scope = 'each' or scope = 'owner' and owner_id is not null
   ),
@@ -1415,8 +1461,8 @@ create table upload_pipeline.credit_caps (
 with (fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 
 comment on table upload_pipeline.credit_caps is
-  'How many of a provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent is kept '
-  'here, so that a reservation costs the same however long the history is.';
+  'How many of a provider''s credits may be spent in an hour, a day or a month (UTC). The sum of what was spent is '
+  'kept here, so that a reservation costs the same however long the history is.';
 comment on column upload_pipeline.credit_caps.provider is
   'Whose credits they are. Each provider has a unit of its own, so sums never mix providers.';
 comment on column upload_pipeline.credit_caps.scope is
@@ -1500,7 +1546,9 @@ alter table upload_pipeline.events enable row level security;
 alter table upload_pipeline.notifications enable row level security;
 alter table upload_pipeline.operator_actions enable row level security;
 alter table upload_pipeline.owner_settings enable row level security;
+alter table upload_pipeline.fallbacks enable row level security;
 alter table upload_pipeline.provider_jobs enable row level security;
+alter table upload_pipeline.providers enable row level security;
 alter table upload_pipeline.refused_deliveries enable row level security;
 alter table upload_pipeline.statuses enable row level security;
 alter table upload_pipeline.transitions enable row level security;
@@ -1509,7 +1557,9 @@ alter table upload_pipeline.webhook_deliveries enable row level security;
 
 create policy readers_see_all on upload_pipeline.error_codes for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.event_codes for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.fallbacks for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.operator_actions for select to hookline_reader using (true);
+create policy readers_see_all on upload_pipeline.providers for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.statuses for select to hookline_reader using (true);
 create policy readers_see_all on upload_pipeline.transitions for select to hookline_reader using (true);
 
@@ -1780,8 +1830,8 @@ create trigger deleted_jobs_are_counted
 
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
--- (advisory), document, job, raw path (advisory), deletion, provider request, content, delivery, reservation, cap,
--- owner, status, notification, refusal, activity (advisory).
+-- (advisory), provider, document, job, raw path (advisory), deletion, provider request, content, delivery, reservation,
+-- cap, owner, fallback, status, notification, refusal, activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -1850,12 +1900,117 @@ comment on function upload_pipeline.resolve_step(text, text, text) is
 
 revoke all on function upload_pipeline.resolve_step(text, text, text) from public;
 
+-- db/functions/internal/step/content_is_waiting.sql
+-- Changes nothing.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.content_is_waiting(job_id uuid, attempt integer)
+returns boolean
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select
+      from upload_pipeline.contents as c
+     where c.job_id = content_is_waiting.job_id
+       and c.attempt >= content_is_waiting.attempt
+       and c.path is not null
+       and c.stored_at is null
+       and c.run_after is not null
+  );
+$$;
+
+comment on function upload_pipeline.content_is_waiting(uuid, integer) is
+  'True while content of this attempt, or of a later one, waits to be stored. It is paid for, and the drain will '
+  'finish it, so nobody begins another attempt.';
+
+revoke all on function upload_pipeline.content_is_waiting(uuid, integer) from public;
+
+-- db/functions/internal/step/fall_back.sql
+-- Changes no table: it answers the move that is made instead of a move to a dead letter. The job goes back along its
+-- retry transition, as retry_job sends it, to the provider that the table fallbacks names. It comes to no provider
+-- twice: the events of the job name those that it has left.
+-- Locks: none. Calls: clock, content_is_waiting, resolve_step.
+create or replace function upload_pipeline.fall_back(move upload_pipeline.move)
+returns upload_pipeline.move
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := move.job;
+  v_error jsonb := coalesce(
+    move.error, v_job.last_error, move.payload || jsonb_build_object('code', (move.step).code)
+  );
+  v_next text;
+  v_step upload_pipeline.step;
+begin
+  if v_job.provider is null or v_job.has_content or v_job.terminal then
+    return move;
+  end if;
+
+  select f.next_provider into v_next
+    from upload_pipeline.fallbacks as f
+   where f.provider = v_job.provider
+     and (f.code = v_error ->> 'code' or f.code is null)
+     and not exists (
+       select
+         from upload_pipeline.events as e
+        where e.job_id = v_job.job_id
+          and e.code in ('fell_back', 'job_retried')
+          and e.payload ->> 'from_provider' = f.next_provider
+     )
+   order by f.code nulls last
+   limit 1;
+  if not found or upload_pipeline.content_is_waiting(v_job.job_id, v_job.attempt) then
+    return move;
+  end if;
+
+  v_step := upload_pipeline.resolve_step(
+    v_job.status,
+    'fell_back',
+    (select t.to_status
+       from upload_pipeline.transitions as t
+      where t.from_status = v_job.status
+        and t.to_status <> t.from_status
+        and t.event_type = 'retry'
+        and t.enabled
+      limit 1)
+  );
+  if v_step.status is null then
+    return move;
+  end if;
+
+  move.payload := v_error || move.payload || jsonb_build_object(
+    'provider', v_next, 'from_provider', v_job.provider, 'attempt', v_job.attempt + 1
+  );
+  v_job.provider := v_next;
+  v_job.attempt := v_job.attempt + 1;
+  v_job.max_attempts := greatest(v_job.max_attempts, v_job.attempt);
+  v_job.run_after := upload_pipeline.clock();
+  v_job.last_error := v_error;
+  move.job := v_job;
+  move.step := v_step;
+  move.error := null;
+
+  -- Only a hint: idle workers would find the job at their next poll.
+  perform pg_notify('hookline', v_step.status);
+
+  return move;
+end;
+$$;
+
+comment on function upload_pipeline.fall_back(upload_pipeline.move) is
+  'Answers the move to another attempt at the next provider, if the table fallbacks has one for this failure; else the '
+  'same move.';
+
+revoke all on function upload_pipeline.fall_back(upload_pipeline.move) from public;
+
 -- db/functions/internal/step/write_steps.sql
 -- Inserts the events of many steps, and the notifications of those that are announced; then moves their jobs. This is
 -- the only place where a job moves. The caller has locked the jobs, and passes each of them once. The events go in
 -- first, because a trigger on upload_jobs looks for them. Every step ends the lease: its holder is refused with UP003
--- from then on.
--- Locks: job. Calls: clock, uuid7.
+-- from then on. A step to a dead letter becomes one to the next provider, if the job has a fallback.
+-- Locks: job. Calls: clock, fall_back, uuid7.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
 returns setof upload_pipeline.events
 language plpgsql
@@ -1869,6 +2024,12 @@ as $$
 declare
   v_now timestamptz := upload_pipeline.clock();
 begin
+  for v_number in 1 .. coalesce(cardinality(moves), 0) loop
+    if ((moves[v_number]).step).failed then
+      moves[v_number] := upload_pipeline.fall_back(moves[v_number]);
+    end if;
+  end loop;
+
   return query
   with written as (
     insert into upload_pipeline.events (
@@ -1903,6 +2064,7 @@ begin
          has_content = (m.step).has_content,
          version = (m.job).version + 1,
          attempt = (m.job).attempt,
+         provider = (m.job).provider,
          max_attempts = (m.job).max_attempts,
          run_after = case
            when (m.step).status = (m.job).status or (m.step).event_type = 'retry' then (m.job).run_after
@@ -1937,7 +2099,8 @@ end;
 $$;
 
 comment on function upload_pipeline.write_steps(upload_pipeline.move[]) is
-  'Writes the event of each step and moves its locked job along it; answers the events, in any order. Raises 23505 '
+  'Writes the event of each step and moves its locked job along it; answers the events, in any order. An event has '
+  'another status than its step if the job fell back. Raises 23505 '
   'if a step leaves a finished status while the document has another unfinished job.';
 
 revoke all on function upload_pipeline.write_steps(upload_pipeline.move[]) from public;
@@ -2195,7 +2358,7 @@ revoke all on function upload_pipeline.backoff(integer, interval, interval) from
 
 -- db/functions/internal/lease/tries_since_arrival.sql
 -- Changes nothing. The history is the counter, so no column can differ from it. Every change of status starts the
--- count again, and so does an operator's retry.
+-- count again, and so do an operator's retry and a fallback.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.tries_since_arrival(job upload_pipeline.upload_jobs, codes text[])
 returns integer
@@ -2211,7 +2374,7 @@ as $$
        select max(a.version)
          from upload_pipeline.events as a
         where a.job_id = job.job_id
-          and (a.from_status is distinct from a.to_status or a.code = 'job_retried')
+          and (a.from_status is distinct from a.to_status or a.code in ('job_retried', 'fell_back'))
      );
 $$;
 
@@ -2614,13 +2777,51 @@ comment on function upload_pipeline.lock_answered_job(uuid, uuid, text, text) is
 
 revoke all on function upload_pipeline.lock_answered_job(uuid, uuid, text, text) from public;
 
--- db/functions/internal/delivery/answer_is_stale.sql
--- Changes nothing. An unknown provider job is taken for one of the current attempt, because its callback may come
--- before our own bookkeeping.
+-- db/functions/internal/delivery/answered_attempt.sql
+-- Changes nothing. A callback may come before our own bookkeeping, so an unknown provider job may be one of the current
+-- attempt. It is not if that attempt went to another provider: then it belongs to the latest attempt that went to this
+-- one, as the reservations say.
 -- Locks: none. Calls: none.
+create or replace function upload_pipeline.answered_attempt(
+  job upload_pipeline.upload_jobs,
+  provider text,
+  parse_job_id text
+)
+returns integer
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    (
+      select p.attempt
+        from upload_pipeline.provider_jobs as p
+       where p.parse_job_id = answered_attempt.parse_job_id
+         and p.provider = answered_attempt.provider
+         and p.job_id = job.job_id
+    ),
+    (
+      select max(r.attempt)
+        from upload_pipeline.credit_reservations as r
+       where r.job_id = job.job_id
+         and r.provider = answered_attempt.provider
+      having max(r.attempt) < job.attempt
+    )
+  );
+$$;
+
+comment on function upload_pipeline.answered_attempt(upload_pipeline.upload_jobs, text, text) is
+  'The attempt that a provider job answers. Null: unknown, so it may be the current one.';
+
+revoke all on function upload_pipeline.answered_attempt(upload_pipeline.upload_jobs, text, text) from public;
+
+-- db/functions/internal/delivery/answer_is_stale.sql
+-- Changes nothing.
+-- Locks: none. Calls: answered_attempt.
 create or replace function upload_pipeline.answer_is_stale(
   job upload_pipeline.upload_jobs,
   attempt integer,
+  provider text,
   parse_job_id text
 )
 returns boolean
@@ -2632,23 +2833,18 @@ begin
   return coalesce(
     coalesce(
       answer_is_stale.attempt,
-      (
-        select max(p.attempt)
-          from upload_pipeline.provider_jobs as p
-         where p.parse_job_id = answer_is_stale.parse_job_id
-           and p.job_id = job.job_id
-      )
+      upload_pipeline.answered_attempt(job, answer_is_stale.provider, answer_is_stale.parse_job_id)
     ) < job.attempt,
     false
   );
 end;
 $$;
 
-comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text) is
+comment on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text, text) is
   'True if content belongs to an attempt that is over. attempt decides if it is given, else the attempt of the '
   'provider job. report_step has the same rule for reports.';
 
-revoke all on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text) from public;
+revoke all on function upload_pipeline.answer_is_stale(upload_pipeline.upload_jobs, integer, text, text) from public;
 
 -- db/functions/internal/delivery/raise_conflict.sql
 -- Changes nothing. Without this error, a second delivery with other content would count as a repetition of the first.
@@ -3016,8 +3212,8 @@ revoke all on function upload_pipeline.apply_parked_reports(text, text, uuid) fr
 -- is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery that shares
 -- its id or document with an earlier one of the call is `late`: take it again in a call of its own.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: apply_parked_reports, clock, invalid_argument_of, provider_of, raise_conflict, report_step, uuid7,
--- write_steps.
+-- Calls: answered_attempt, apply_parked_reports, clock, invalid_argument_of, provider_of, raise_conflict, report_step,
+-- uuid7, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
 returns upload_pipeline.answer[]
 language plpgsql
@@ -3037,6 +3233,7 @@ declare
   v_answers upload_pipeline.answer[];
   v_answer upload_pipeline.answer;
   v_moves upload_pipeline.move[];
+  v_fallen record;
   v_unlinked bigint[];
   v_repeated tid[];
   v_to_record bigint;
@@ -3203,14 +3400,29 @@ begin
         ) as w on true
         left join lateral upload_pipeline.report_step(
           j.job_id, j.document_id, j.status, j.attempt, j.terminal, j.failed, j.has_content, j.parsed_path, d.code,
-          d.parse_job_id, p.attempt
+          d.parse_job_id,
+          coalesce(
+            p.attempt,
+            case
+              when j.job_id is not null
+              then upload_pipeline.answered_attempt(j.job, upload_pipeline.provider_of(d.source), d.parse_job_id)
+            end
+          )
         ) as s on true
       -- Judged once for each delivery, and not once for each column that needs the outcome.
       offset 0
     ) as g;
 
   if v_moves is not null then
-    perform from upload_pipeline.write_steps(v_moves);
+    for v_fallen in
+      select e.event_id, e.to_status from upload_pipeline.write_steps(v_moves) as e where e.code = 'fell_back'
+    loop
+      for v_number in 1 .. cardinality(v_answers) loop
+        if (v_answers[v_number]).event_id = v_fallen.event_id then
+          v_answers[v_number].status := v_fallen.to_status;
+        end if;
+      end loop;
+    end loop;
   end if;
 
   if v_unlinked is not null then
@@ -3380,6 +3592,7 @@ revoke all on function upload_pipeline.queue_requests_of_jobs(text, uuid[], inte
 create or replace function upload_pipeline.content_still_wanted(
   job upload_pipeline.upload_jobs,
   attempt integer,
+  provider text,
   parse_job_id text
 )
 returns boolean
@@ -3390,7 +3603,7 @@ as $$
   select not job.has_content
      and (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
      and not upload_pipeline.answer_is_stale(
-       job, content_still_wanted.attempt, content_still_wanted.parse_job_id
+       job, content_still_wanted.attempt, content_still_wanted.provider, content_still_wanted.parse_job_id
      )
      and not (job.terminal and exists (
        select
@@ -3400,10 +3613,11 @@ as $$
      ));
 $$;
 
-comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) is
+comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text, text) is
   'True if content for this attempt can still become the content of the job.';
 
-revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;
+revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text, text)
+  from public;
 
 -- db/functions/internal/content/write_content.sql
 -- Writes one row of contents. A path is given out once, to one exact content of a job. The same content again gets the
@@ -3711,15 +3925,15 @@ as $$
 $$;
 
 comment on function upload_pipeline.sum_credits(uuid, text, timestamptz) is
-  'The credits of a provider that were billed, or are still reserved, since a time: of one owner, or of all if owner_id '
-  'is null.';
+  'The credits of a provider that were billed, or are still reserved, since a time: of one owner, or of all if '
+  'owner_id is null.';
 
 revoke all on function upload_pipeline.sum_credits(uuid, text, timestamptz) from public;
 
 -- db/functions/internal/credit/copy_default_caps.sql
 -- Inserts missing rows of credit_caps: an owner who has no cap of their own for a provider gets a row for the cap that
--- is set for each owner. Its sum starts with what the owner spent in the current window. No reservation may be written at the
--- same time, or the sum could miss it.
+-- is set for each owner. Its sum starts with what the owner spent in the current window. No reservation may be written
+-- at the same time, or the sum could miss it.
 -- Locks: reservation (the whole table, if a row is missing), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.copy_default_caps(owner_id uuid, provider text)
 returns void
@@ -3812,8 +4026,8 @@ begin
     v_used := case when v_cap.starts_at = v_starts_at then v_cap.used else 0 end;
 
     if charge_caps.reserved_at is null and v_used + charge_caps.credits > v_cap.credits then
-      raise exception '% credits of % would exceed the cap of % a %', charge_caps.credits, v_cap.provider, v_cap.credits,
-        v_cap.period
+      raise exception '% credits of % would exceed the cap of % a %',
+        charge_caps.credits, v_cap.provider, v_cap.credits, v_cap.period
         using errcode = 'UP005',
               detail = format(
                 'Left for %s: %s until %s.', coalesce('owner ' || v_cap.owner_id, 'all owners'),
@@ -3840,8 +4054,8 @@ $$;
 
 comment on function upload_pipeline.charge_caps(uuid, text, numeric, timestamptz) is
   'Adds credits of a provider to the caps of an owner and to those of all owners, and answers the time at which they '
-  'count. If reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was charged '
-  'at that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
+  'count. If reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was '
+  'charged at that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
 
 revoke all on function upload_pipeline.charge_caps(uuid, text, numeric, timestamptz) from public;
 
@@ -4025,8 +4239,9 @@ grant execute on function upload_pipeline.receive_event(
 -- finish_content changes it once the object is written. If content is given, the bytes are safe in Postgres after the
 -- commit, whatever storage does later. If it is null, only the caller has them.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
--- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job, lock_answered_job,
--- lock_provider_job, provider_of, receipt_of, record_delivery, touch_applied_delivery, write_content.
+-- Calls: answered_attempt, apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job,
+-- lock_answered_job, lock_provider_job, provider_of, receipt_of, record_delivery, touch_applied_delivery,
+-- write_content.
 create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -4100,19 +4315,16 @@ begin
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
     when not v_recognised and v_known.decided then 'ignored'
     when not v_recognised then 'unrecognised'
-    when upload_pipeline.content_still_wanted(v_job, attempt, parse_job_id) then 'kept'
+    when upload_pipeline.content_still_wanted(
+      v_job, attempt, upload_pipeline.provider_of(source), parse_job_id
+    ) then 'kept'
     else 'stale'
   end;
 
   if v_outcome in ('kept', 'unrecognised') then
     v_attempt := coalesce(
       receive_content.attempt,
-      (
-        select max(p.attempt)
-          from upload_pipeline.provider_jobs as p
-         where p.parse_job_id = receive_content.parse_job_id
-           and p.job_id = v_job.job_id
-      ),
+      upload_pipeline.answered_attempt(v_job, upload_pipeline.provider_of(source), parse_job_id),
       v_job.attempt
     );
     v_content := upload_pipeline.write_content(
@@ -4665,12 +4877,14 @@ grant execute on function upload_pipeline.roll_up_activity() to hookline_ingest,
 -- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
 -- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means that
 -- no other process has to. If none is due, it takes jobs that a clock has put off while it was ahead.
--- Locks: job (skip locked). Calls: check_isolation, clock, sweep_leases.
+-- Locks: provider (each minute), job (skip locked). Calls: check_isolation, clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
   batch integer default 1,
-  lease interval default '60 seconds'
+  lease interval default '60 seconds',
+  providers text[] default null,
+  takes_unnamed boolean default true
 )
 returns table (
   job_id uuid,
@@ -4724,7 +4938,13 @@ begin
              from upload_pipeline.upload_jobs as j
             where j.lease_token is not null
               and j.leased_until > v_now + interval '1 day 1 minute'
-         ) as has_early
+         ) as has_early,
+         exists (
+           select
+             from unnest(claim_jobs.providers) as served (provider)
+             left join upload_pipeline.providers as p on p.provider = served.provider
+            where (p.served_at between v_now - interval '1 minute' and v_now + interval '1 minute') is not true
+         ) as serves_anew
     into v_stage
     from upload_pipeline.statuses as s
    where s.status = claim_jobs.status;
@@ -4741,6 +4961,15 @@ begin
             detail = 'status is a row of upload_pipeline.statuses that is not terminal; worker has 1 to 200 '
               'characters; batch is 1 to 1000; lease is 1 second to 1 day.',
             hint = 'For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
+  end if;
+
+  if v_stage.serves_anew then
+    insert into upload_pipeline.providers (provider, served_at)
+    select served.provider, v_now
+      from unnest(claim_jobs.providers) as served (provider)
+     order by served.provider
+    on conflict on constraint providers_pkey do update
+       set served_at = excluded.served_at;
   end if;
 
   -- A swept job becomes due later than v_now, so this call does not claim it. Postgres would check the foreign keys of
@@ -4763,6 +4992,10 @@ begin
            and j.upload_confirmed
            and j.lease_token is null
            and j.run_after <= v_now
+           and (
+             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
          order by j.run_after
          limit batch
            for no key update skip locked
@@ -4777,6 +5010,10 @@ begin
            and j.upload_confirmed
            and j.lease_token is null
            and j.deadline_at <= v_now
+           and (
+             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
          order by j.deadline_at
          limit batch
            for no key update skip locked
@@ -4801,6 +5038,10 @@ begin
                                                        and j.updated_at + interval '10 minutes'
                  else j.deadline_at >= j.updated_at
                end
+           and (
+             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
          order by j.updated_at
          limit batch
            for no key update skip locked
@@ -4811,7 +5052,8 @@ begin
   update upload_pipeline.upload_jobs as j
      set lease_token = gen_random_uuid(),
          leased_by = claim_jobs.worker,
-         leased_until = upload_pipeline.clock() + claim_jobs.lease
+         leased_until = upload_pipeline.clock() + claim_jobs.lease,
+         provider = coalesce(j.provider, claim_jobs.providers[1])
     from upload_pipeline.documents as d
    where j.job_id = any (v_due)
      and d.document_id = j.document_id
@@ -4829,14 +5071,15 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.claim_jobs(text, text, integer, interval) is
+comment on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) is
   'Claims up to `batch` jobs of a status for a worker, oldest first, each with a lease and a fencing token of its '
-  'own. In a status that is not claimable it claims the jobs past their deadline. It claims none while the status '
-  'is paused. It also ends expired leases of any status. parse_job_ids are the provider''s ids of the current '
-  'attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'own. In a status that is not claimable it claims the jobs past their deadline. With `providers` it claims only jobs '
+  'of these, and with takes_unnamed those that name none, which become jobs of the first of them. It claims none while '
+  'the status is paused. It also ends expired leases of any status. parse_job_ids are the provider''s ids of the '
+  'current attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval) from public;
-grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval) to hookline_worker;
+revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) from public;
+grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) to hookline_worker;
 
 -- db/functions/worker/heartbeat.sql
 -- Moves the end of the lease.
@@ -5104,7 +5347,7 @@ begin
 
     if v_moves is not null then
       return query
-      select a.number, a.outcome, a.job_id, a.document_id, a.status, a.version, e.event_id, a.ordinal, a.path,
+      select a.number, a.outcome, a.job_id, a.document_id, e.to_status, a.version, e.event_id, a.ordinal, a.path,
              a.sqlstate, a.message, a.detail, a.hint
         from upload_pipeline.write_steps(v_moves) as e
         join unnest(v_answers) as a on a.job_id = e.job_id;
@@ -5163,8 +5406,8 @@ grant execute on function upload_pipeline.advance_jobs(uuid[], uuid[], text[], j
 -- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
 -- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled.
 -- Locks: job, provider request.
--- Calls: backoff, check_error_argument, clock, lock_leased_job, move_job_or_raise, queue_requests_of_jobs, receipt_of,
--- resolve_step, retry_or_fail.
+-- Calls: backoff, check_error_argument, clock, content_is_waiting, lock_leased_job, move_job_or_raise,
+-- queue_requests_of_jobs, receipt_of, resolve_step, retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
   lease_token uuid,
@@ -5185,15 +5428,9 @@ declare
   v_event upload_pipeline.events;
 begin
   -- Begin no other attempt while content of this one waits for storage: it is paid for, and the drain will finish it.
-  if start_over and permanent is not true and not exists (
-    select
-      from upload_pipeline.contents as c
-     where c.job_id = v_job.job_id
-       and c.attempt >= v_job.attempt
-       and c.path is not null
-       and c.stored_at is null
-       and c.run_after is not null
-  ) then
+  if start_over and permanent is not true
+    and not upload_pipeline.content_is_waiting(v_job.job_id, v_job.attempt)
+  then
     select t.to_status into v_back_to
       from upload_pipeline.transitions as t
      where t.from_status = v_job.status
@@ -5239,8 +5476,9 @@ comment on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean
   'after a pause that doubles each time, until statuses.max_tries tries have failed since it came to its status. '
   'Then, or at once if permanent is true, the event statuses.failure_code ends it. start_over sends it back along '
   'its retry transition for another attempt instead, up to max_attempts, and not while its content waits here for '
-  'storage. Outcome: applied; status tells which it was. Raises UP001, UP002 (the status lacks a transition), '
-  'UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'storage. Where the table fallbacks has a next provider, a failure for good begins another attempt there. Outcome: '
+  'applied; status tells which it was. Raises UP001, UP002 (the status lacks a transition), UP003, UP006; 55P03 after '
+  'waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) from public;
 grant execute on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) to hookline_worker;
@@ -5542,9 +5780,9 @@ $$;
 
 comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) is
   'Call it before submitting: it reserves what a submission of the job''s attempt may cost, in credits of the '
-  'provider. Outcomes: applied; duplicate (an earlier try made a reservation at reserved_at, and it is still open: look '
-  'for the job at the provider first, and if it is not there, call once more with again => true, which moves the same '
-  'reservation into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, '
+  'provider. Outcomes: applied; duplicate (an earlier try made a reservation at reserved_at, and it is still open: '
+  'look for the job at the provider first, and if it is not there, call once more with again => true, which moves the '
+  'same reservation into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, '
   'UP003, UP005, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) from public;
@@ -6171,12 +6409,43 @@ grant execute on function upload_pipeline.fail_provider_request(text, text, text
 
 -- Functions of hookline_operator
 
+-- db/functions/internal/check_provider.sql
+-- Changes nothing. The foreign keys hold the rule; here it gets a sentence.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.check_provider(provider text)
+returns void
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if check_provider.provider is not null and not exists (
+    select from upload_pipeline.providers as p where p.provider = check_provider.provider
+  ) then
+    raise exception 'there is no provider %', quote_literal(left(provider, 100))
+      using errcode = 'UP006',
+            detail = format(
+              'Known are %s.',
+              (select string_agg(p.provider, ', ' order by p.provider) from upload_pipeline.providers as p)
+            ),
+            hint = 'Name one of these, or start a worker that has the provider first: its first claim adds it to '
+              'upload_pipeline.providers.';
+  end if;
+end;
+$$;
+
+comment on function upload_pipeline.check_provider(text) is
+  'Checks that a provider is in the table providers. Null passes. Raises UP006.';
+
+revoke all on function upload_pipeline.check_provider(text) from public;
+
 -- db/functions/operator/create_job.sql
 -- Writes the document, and a job with its first event. The CHECK constraints of documents hold the rules; here a
 -- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
 -- unfinished jobs decides between two calls at the same time.
 -- Locks: document, raw path (advisory), deletion.
--- Calls: cancel_deletion, check_correlation_id, check_isolation, clock, queue_deletion, receipt_of, uuid7.
+-- Calls: cancel_deletion, check_correlation_id, check_isolation, check_provider, clock, queue_deletion, receipt_of,
+-- uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -6216,6 +6485,7 @@ declare
 begin
   perform upload_pipeline.check_isolation();
   perform upload_pipeline.check_correlation_id(correlation_id);
+  perform upload_pipeline.check_provider(provider);
 
   select s.* into v_initial from upload_pipeline.statuses as s where s.initial;
   select c.* into v_code from upload_pipeline.event_codes as c where c.code = 'job_created';
@@ -6293,7 +6563,9 @@ begin
     job_id, version, document_id, to_status, type, severity, code, payload, correlation_id, ts
   ) values (
     v_job.job_id, 1, v_job.document_id, v_job.status, v_code.event_type, v_code.severity, v_code.code,
-    jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len), v_job.correlation_id, v_now
+    jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len)
+      || case when v_job.provider is null then '{}' else jsonb_build_object('provider', v_job.provider) end,
+    v_job.correlation_id, v_now
   )
   returning * into v_event;
 
@@ -6310,12 +6582,9 @@ exception
                 'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
                 'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
               when sqlstate = '22003'
-                or v_constraint in (
-                  'value_is_an_object_of_at_most_16_kb', 'priority_is_0_to_9', 'provider_is_a_word'
-                )
+                or v_constraint in ('value_is_an_object_of_at_most_16_kb', 'priority_is_0_to_9')
               then
-                'options and metadata are JSON objects of at most 16 KB each. priority is 0 to 9. provider is a word '
-                'of lower-case letters, digits and _.'
+                'options and metadata are JSON objects of at most 16 KB each. priority is 0 to 9.'
               else
                 'owner_id, filename, bytes_len > 0, file_sha256 (64 lowercase hex digits) and raw_path are required. '
                 'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters. not_before is before '
@@ -6495,8 +6764,13 @@ grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to 
 -- rises, because provider jobs and push tokens name it. If all attempts are used up, an operator's retry allows one
 -- more. If the job waits for the provider, what runs there is cancelled: its answer would be stale.
 -- Locks: job, provider request.
--- Calls: clock, content_still_wanted, lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of, resolve_step.
-create or replace function upload_pipeline.retry_job(job_id uuid, reason text default null)
+-- Calls: check_provider, clock, content_still_wanted, lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of,
+-- resolve_step.
+create or replace function upload_pipeline.retry_job(
+  job_id uuid,
+  reason text default null,
+  provider text default null
+)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -6506,7 +6780,10 @@ declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
   v_event upload_pipeline.events;
   v_waiting record;
+  v_from_provider text;
 begin
+  perform upload_pipeline.check_provider(provider);
+
   select c.ordinal, c.path, c.content is null as awaited into v_waiting
     from upload_pipeline.contents as c
    where c.job_id = v_job.job_id
@@ -6515,7 +6792,7 @@ begin
      and c.stored_at is null
      and c.run_after is not null
    limit 1;
-  if found and upload_pipeline.content_still_wanted(v_job, v_job.attempt, null) then
+  if found and upload_pipeline.content_still_wanted(v_job, v_job.attempt, null, null) then
     return upload_pipeline.receipt_of(
       case when v_waiting.awaited then 'awaited' else 'kept' end,
       v_job, ordinal => v_waiting.ordinal, path => v_waiting.path
@@ -6526,6 +6803,20 @@ begin
     perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
   end if;
 
+  v_from_provider := v_job.provider;
+  -- Without a provider it is again the one that was asked for last, and not the one to which the job fell back.
+  v_job.provider := coalesce(
+    retry_job.provider,
+    (
+      select e.payload ->> 'provider'
+        from upload_pipeline.events as e
+       where e.job_id = v_job.job_id
+         and e.code in ('job_created', 'job_retried')
+         and e.payload ? 'provider'
+       order by e.version desc
+       limit 1
+    )
+  );
   v_job.attempt := v_job.attempt + 1;
   v_job.max_attempts := greatest(v_job.max_attempts, v_job.attempt);
   v_job.run_after := upload_pipeline.clock();
@@ -6545,6 +6836,7 @@ begin
         limit 1)
     ),
     payload => jsonb_build_object('attempt', v_job.attempt, 'reason', reason, 'by', session_user)
+      || jsonb_strip_nulls(jsonb_build_object('provider', retry_job.provider, 'from_provider', v_from_provider))
   );
 
   -- Only a hint: idle workers would find the job at their next poll.
@@ -6554,15 +6846,16 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.retry_job(uuid, text) is
-  'Sends a failed or stuck job back for another attempt, at once. Answers to earlier attempts are stale from now on. '
-  'Outcomes: applied, kept (nothing was changed: its content is in Postgres and waits for storage, and the drain will '
-  'finish it), awaited (nothing was changed: its content is being written, call again in a minute). Raises UP001, '
-  'UP002, UP009. Many at once: with due as materialized (select job_id from upload_pipeline.failed_jobs) select r.* '
-  'from due cross join lateral upload_pipeline.retry_job(due.job_id) as r;';
+comment on function upload_pipeline.retry_job(uuid, text, text) is
+  'Sends a failed or stuck job back for another attempt, at once, to this provider (null: the one that create_job or '
+  'the last retry named). Answers to earlier attempts are stale from now on. Outcomes: applied, kept (nothing was '
+  'changed: its content is in Postgres and waits for storage, and the drain will finish it), awaited (nothing was '
+  'changed: its content is being written, call again in a minute). Raises UP001, UP002, UP006, UP009. Many '
+  'at once: with due as materialized (select job_id from upload_pipeline.failed_jobs) select r.* from due cross join '
+  'lateral upload_pipeline.retry_job(due.job_id) as r;';
 
-revoke all on function upload_pipeline.retry_job(uuid, text) from public;
-grant execute on function upload_pipeline.retry_job(uuid, text) to hookline_operator;
+revoke all on function upload_pipeline.retry_job(uuid, text, text) from public;
+grant execute on function upload_pipeline.retry_job(uuid, text, text) to hookline_operator;
 
 -- db/functions/operator/cancel_job.sql
 -- Moves the job to cancelled, and queues the cancellation of what runs at the provider.
@@ -6694,7 +6987,7 @@ begin
   end if;
 
   v_unrecognised := upload_pipeline.drop_unrecognised_content(job_id, ordinal);
-  if not upload_pipeline.content_still_wanted(v_job, v_unrecognised.attempt, null) then
+  if not upload_pipeline.content_still_wanted(v_job, v_unrecognised.attempt, null, null) then
     raise exception 'job % is % (attempt %) and cannot take content of attempt %',
       v_job.job_id, v_job.status, v_job.attempt, v_unrecognised.attempt
       using errcode = 'UP002',
@@ -7505,7 +7798,7 @@ grant execute on function upload_pipeline.resume_stage(text, text) to hookline_o
 -- db/functions/operator/set_credit_cap.sql
 -- Writes or deletes rows of credit_caps. What was spent in the current window counts already.
 -- Locks: reservation (the whole table, so that none is made at the same time), cap.
--- Calls: check_isolation, clock, record_action, sum_credits.
+-- Calls: check_isolation, check_provider, clock, record_action, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
@@ -7524,18 +7817,19 @@ declare
   v_starts_at timestamptz;
 begin
   perform upload_pipeline.check_isolation();
+  perform upload_pipeline.check_provider(provider);
 
   if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
     or v_scope = 'each' and owner_id is not null
-    or provider is null or provider !~ '^[a-z][a-z0-9_]{0,62}$'
+    or provider is null
   then
     raise exception 'a cap cannot be % credits of % a % of %', coalesce(left(credits::text, 40), 'null'),
       coalesce(quote_literal(left(provider, 100)), 'null'), coalesce(quote_literal(left(period, 20)), 'null'),
       coalesce('owner ' || owner_id, v_scope)
       using errcode = 'UP006',
             detail = 'period is hour, day or month; credits is 0 or more, null to remove the cap, or Infinity to '
-              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id; provider is a '
-              'word in lower case.',
+              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id; provider is '
+              'required.',
             hint = 'For example: upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000).';
   end if;
 
@@ -7599,9 +7893,67 @@ comment on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean,
 revoke all on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text, text) from public;
 grant execute on function upload_pipeline.set_credit_cap(uuid, text, numeric, boolean, text, text) to hookline_operator;
 
+-- db/functions/operator/set_fallback.sql
+-- Writes or deletes one row of fallbacks.
+-- Locks: fallback. Calls: check_isolation, check_provider, record_action.
+create or replace function upload_pipeline.set_fallback(
+  provider text,
+  next_provider text,
+  code text default null,
+  reason text default null
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_reason text;
+begin
+  perform upload_pipeline.check_isolation();
+  perform upload_pipeline.check_provider(provider);
+  perform upload_pipeline.check_provider(next_provider);
+
+  perform upload_pipeline.record_action(
+    'set_fallback', set_fallback.reason,
+    details => jsonb_build_object('provider', provider, 'next_provider', next_provider, 'code', code)
+  );
+
+  if next_provider is null and provider is not null then
+    delete from upload_pipeline.fallbacks as f
+     where f.provider = set_fallback.provider
+       and f.code is not distinct from set_fallback.code;
+    return;
+  end if;
+
+  insert into upload_pipeline.fallbacks as f (provider, code, next_provider)
+  values (set_fallback.provider, set_fallback.code, set_fallback.next_provider)
+  on conflict on constraint one_fallback_a_provider_and_code do update
+     set next_provider = excluded.next_provider;
+exception
+  when check_violation or not_null_violation then
+    get stacked diagnostics v_reason = message_text;
+    raise exception 'provider % cannot fall back to % after %', coalesce(quote_literal(left(provider, 100)), 'null'),
+      coalesce(quote_literal(left(next_provider, 100)), 'null'),
+      coalesce(quote_literal(left(code, 100)), 'every failure')
+      using errcode = 'UP006',
+            detail = v_reason,
+            hint = 'provider and next_provider are two of upload_pipeline.providers. code is that of a failure (a '
+              'letter and up to 99 letters, digits, _ and .), or null for every failure without a row of its own.';
+end;
+$$;
+
+comment on function upload_pipeline.set_fallback(text, text, text, text) is
+  'Sets what is done instead of a dead letter when a job fails at a provider with this code (null: with every code '
+  'that has no row of its own): it begins another attempt at next_provider. next_provider null removes it. It counts '
+  'for failures from now on. Raises UP006.';
+
+revoke all on function upload_pipeline.set_fallback(text, text, text, text) from public;
+grant execute on function upload_pipeline.set_fallback(text, text, text, text) to hookline_operator;
+
 -- db/functions/operator/set_owner.sql
 -- Replaces the row of the owner in owner_settings, or deletes it if nothing is set. CHECK constraints hold the rules.
--- Locks: owner. Calls: check_isolation, record_action.
+-- Locks: owner. Calls: check_isolation, check_provider, record_action.
 create or replace function upload_pipeline.set_owner(
   owner_id uuid,
   provider text default null,
@@ -7617,6 +7969,7 @@ declare
   v_reason text;
 begin
   perform upload_pipeline.check_isolation();
+  perform upload_pipeline.check_provider(provider);
   perform upload_pipeline.record_action(
     'set_owner', set_owner.reason, id => set_owner.owner_id,
     details => jsonb_build_object('provider', provider, 'max_running', max_running)
@@ -7640,8 +7993,7 @@ exception
       coalesce(quote_literal(left(set_owner.provider, 100)), 'null'), coalesce(set_owner.max_running::text, 'null')
       using errcode = 'UP006',
             detail = v_reason,
-            hint = 'owner_id is required. provider is a word of lower-case letters, digits and _; max_running is 1 or '
-              'more. Each is null to unset it.';
+            hint = 'owner_id is required. max_running is 1 or more. provider and max_running are null to unset them.';
 end;
 $$;
 
@@ -7809,6 +8161,9 @@ select j.job_id,
            and j.deadline_at > clock.now
            then format('backs off until %s', upload_pipeline.in_utc(j.run_after))
          when j.claimable and j.deadline_at is null then 'waits for a stage of your own'
+         when j.claimable and not j.has_content and j.provider is not null
+           and (p.served_at > clock.now - interval '5 minutes') is not true
+           then format('waits for a worker that has the provider %s', j.provider)
          when j.claimable then 'waits for a worker'
          when j.deadline_at is null then 'waits for somebody else''s answer'
          when j.deadline_at > clock.now then
@@ -7818,6 +8173,7 @@ select j.job_id,
   from upload_pipeline.upload_jobs as j
   join upload_pipeline.documents as d on d.document_id = j.document_id
   join upload_pipeline.statuses as s on s.status = j.status
+  left join upload_pipeline.providers as p on p.provider = j.provider
   -- The clock is not called in the select list. A volatile column there would make Postgres compute the whole view,
   -- even if a query reads only a few rows.
   cross join (select upload_pipeline.clock() as now) as clock;
@@ -8296,8 +8652,8 @@ select r.job_id,
   from upload_pipeline.credit_reservations as r;
 
 comment on view upload_pipeline.job_costs is
-  'One row for each time that an attempt of a job was submitted, or may have been: to which provider, what was reserved, '
-  'and what was billed (null: not known yet), in credits of that provider.';
+  'One row for each time that an attempt of a job was submitted, or may have been: to which provider, what was '
+  'reserved, and what was billed (null: not known yet), in credits of that provider.';
 
 revoke all on upload_pipeline.job_costs from public;
 grant select on upload_pipeline.job_costs to hookline_reader;
@@ -9023,13 +9379,15 @@ begin
     );
   end;
 
-  create or replace function hookline_api.retry_job(job_id uuid, reason text default null)
+  create or replace function hookline_api.retry_job(job_id uuid, reason text default null, provider text default null)
   returns upload_pipeline.receipt
   language sql
   volatile
   set search_path = pg_catalog, pg_temp
   begin atomic
-    select upload_pipeline.retry_job(job_id => retry_job.job_id, reason => retry_job.reason);
+    select upload_pipeline.retry_job(
+      job_id => retry_job.job_id, reason => retry_job.reason, provider => retry_job.provider
+    );
   end;
 
   create or replace function hookline_api.cancel_job(job_id uuid, reason text default null)
@@ -9071,7 +9429,7 @@ begin
     'upload_pipeline.create_job for the backend: creates a job for a file of any owner.';
   comment on function hookline_api.confirm_upload(uuid, bigint, text) is
     'upload_pipeline.confirm_upload for the backend.';
-  comment on function hookline_api.retry_job(uuid, text) is 'upload_pipeline.retry_job for the backend.';
+  comment on function hookline_api.retry_job(uuid, text, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
   comment on function hookline_api.erase_document(uuid, text) is 'upload_pipeline.erase_document for the backend.';
   comment on function hookline_api.erase_owner(uuid, text) is 'upload_pipeline.erase_owner for the backend.';
@@ -9080,7 +9438,7 @@ begin
     uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
   ) owner to hookline_owner;
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
-  alter function hookline_api.retry_job(uuid, text) owner to hookline_owner;
+  alter function hookline_api.retry_job(uuid, text, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
   alter function hookline_api.erase_document(uuid, text) owner to hookline_owner;
   alter function hookline_api.erase_owner(uuid, text) owner to hookline_owner;
@@ -9090,7 +9448,7 @@ begin
       uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
     ),
     hookline_api.confirm_upload(uuid, bigint, text),
-    hookline_api.retry_job(uuid, text),
+    hookline_api.retry_job(uuid, text, text),
     hookline_api.cancel_job(uuid, text),
     hookline_api.erase_document(uuid, text),
     hookline_api.erase_owner(uuid, text)
@@ -9100,7 +9458,7 @@ begin
       uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
     ),
     upload_pipeline.confirm_upload(uuid, bigint, text),
-    upload_pipeline.retry_job(uuid, text),
+    upload_pipeline.retry_job(uuid, text, text),
     upload_pipeline.cancel_job(uuid, text),
     upload_pipeline.erase_document(uuid, text),
     upload_pipeline.erase_owner(uuid, text),
@@ -9108,7 +9466,7 @@ begin
       uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
     ),
     hookline_api.confirm_upload(uuid, bigint, text),
-    hookline_api.retry_job(uuid, text),
+    hookline_api.retry_job(uuid, text, text),
     hookline_api.cancel_job(uuid, text),
     hookline_api.erase_document(uuid, text),
     hookline_api.erase_owner(uuid, text)

@@ -20,6 +20,7 @@ DB = ROOT / "db"
 ORDER = [
     "uploads of the owner",
     "provider job",
+    "provider",
     "document",
     "job",
     "raw path",
@@ -30,6 +31,7 @@ ORDER = [
     "reservation",
     "cap",
     "owner",
+    "fallback",
     "status",
     "notification",
     "refusal",

@@ -82,7 +82,7 @@ RIGHT = {
     "HOOKLINE_NOTIFY_TIMEOUT": ["0.1", "60"],
     "HOOKLINE_ERROR_MESSAGES": ["on", "off"],
     "HOOKLINE_LOG_FORMAT": ["auto", "json", "console"],
-    "HOOKLINE_PARSER": ["local", "llamacloud", "none"],
+    "HOOKLINE_PARSER": ["local", "llamacloud", "none", "llamacloud,local"],
     "HOOKLINE_RECEIVER_URL": ["http://10.0.0.5:8080", "https://hooks.example.com/base/"],
     "HOOKLINE_PARSER_MEMORY": ["268435456", "4294967296"],
     "HOOKLINE_PARSER_MEMORY_BUDGET": ["1073741824", "1099511627776"],
@@ -201,7 +201,7 @@ WRONG = {
         *("https://example.com?a=1", "https://example.com/#a", f"https://a:{SECRET}@example.com"),
         *("https://example.com:99999", f"https://a:{SECRET}/1@example.com", "https://ex ample.com"),
     ],
-    "HOOKLINE_PARSER": ["", "lite parse", "LOCAL"],
+    "HOOKLINE_PARSER": ["", "lite parse", "LOCAL", "local,"],
     "HOOKLINE_RECEIVER_URL": [
         "",
         "10.0.0.5:8080",

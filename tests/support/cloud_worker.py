@@ -125,17 +125,32 @@ class CloudWorker:
 
     async def work(self, status: str, batch: int = 100) -> int:
         """Claim jobs and work on all of them at once; return how many there were."""
-        jobs = await self.engine.claim_jobs(status, "test", batch=batch)
+        jobs = [
+            job
+            for stage in self.parsing.stages
+            if stage.status == status
+            for job in await self.engine.claim_jobs(
+                status,
+                "test",
+                batch=batch,
+                provider=stage.provider,
+                takes_unnamed=stage.takes_unnamed,
+            )
+        ]
         await asyncio.gather(*map(self.work_on, jobs))
         return len(jobs)
 
     async def handle(self, job: Job, engine: Engine | None = None) -> None:
         """Run the handler alone, without telling the engine how it ended."""
         tools = Tools(engine or self.engine, self.storage, self.settings)
-        await self._stage(job.status).handler(job, tools)
+        await self._stage(job).handler(job, tools)
 
-    def _stage(self, status: str) -> Stage:
-        [stage] = [one for one in self.parsing.stages if one.status == status]
+    def _stage(self, job: Job) -> Stage:
+        [stage] = [
+            one
+            for one in self.parsing.stages
+            if one.status == job.status and one.provider in (None, job.provider)
+        ]
         return stage
 
     async def work_on(self, job: Job) -> None:
@@ -149,7 +164,7 @@ class CloudWorker:
             lambda _: None,
             asyncio.get_running_loop().create_future(),
         )
-        await Execution(context, self._stage(job.status), job, 60).run()
+        await Execution(context, self._stage(job), job, 60).run()
 
     async def do(self, name: str) -> None:
         """Run one of the periodic tasks, now."""

@@ -2,8 +2,9 @@
 -- finish_content changes it once the object is written. If content is given, the bytes are safe in Postgres after the
 -- commit, whatever storage does later. If it is null, only the caller has them.
 -- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
--- Calls: apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job, lock_answered_job,
--- lock_provider_job, provider_of, receipt_of, record_delivery, touch_applied_delivery, write_content.
+-- Calls: answered_attempt, apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job,
+-- lock_answered_job, lock_provider_job, provider_of, receipt_of, record_delivery, touch_applied_delivery,
+-- write_content.
 create or replace function upload_pipeline.receive_content(
   source text,
   delivery_id text,
@@ -77,19 +78,16 @@ begin
     when v_job.has_content and v_job.parsed_sha256 = v_sha256 then 'duplicate'
     when not v_recognised and v_known.decided then 'ignored'
     when not v_recognised then 'unrecognised'
-    when upload_pipeline.content_still_wanted(v_job, attempt, parse_job_id) then 'kept'
+    when upload_pipeline.content_still_wanted(
+      v_job, attempt, upload_pipeline.provider_of(source), parse_job_id
+    ) then 'kept'
     else 'stale'
   end;
 
   if v_outcome in ('kept', 'unrecognised') then
     v_attempt := coalesce(
       receive_content.attempt,
-      (
-        select max(p.attempt)
-          from upload_pipeline.provider_jobs as p
-         where p.parse_job_id = receive_content.parse_job_id
-           and p.job_id = v_job.job_id
-      ),
+      upload_pipeline.answered_attempt(v_job, upload_pipeline.provider_of(source), parse_job_id),
       v_job.attempt
     );
     v_content := upload_pipeline.write_content(

@@ -21,7 +21,7 @@ begin
   end if;
 
   v_unrecognised := upload_pipeline.drop_unrecognised_content(job_id, ordinal);
-  if not upload_pipeline.content_still_wanted(v_job, v_unrecognised.attempt, null) then
+  if not upload_pipeline.content_still_wanted(v_job, v_unrecognised.attempt, null, null) then
     raise exception 'job % is % (attempt %) and cannot take content of attempt %',
       v_job.job_id, v_job.status, v_job.attempt, v_unrecognised.attempt
       using errcode = 'UP002',

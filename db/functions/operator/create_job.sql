@@ -2,7 +2,8 @@
 -- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
 -- unfinished jobs decides between two calls at the same time.
 -- Locks: document, raw path (advisory), deletion.
--- Calls: cancel_deletion, check_correlation_id, check_isolation, clock, queue_deletion, receipt_of, uuid7.
+-- Calls: cancel_deletion, check_correlation_id, check_isolation, check_provider, clock, queue_deletion, receipt_of,
+-- uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -42,6 +43,7 @@ declare
 begin
   perform upload_pipeline.check_isolation();
   perform upload_pipeline.check_correlation_id(correlation_id);
+  perform upload_pipeline.check_provider(provider);
 
   select s.* into v_initial from upload_pipeline.statuses as s where s.initial;
   select c.* into v_code from upload_pipeline.event_codes as c where c.code = 'job_created';
@@ -119,7 +121,9 @@ begin
     job_id, version, document_id, to_status, type, severity, code, payload, correlation_id, ts
   ) values (
     v_job.job_id, 1, v_job.document_id, v_job.status, v_code.event_type, v_code.severity, v_code.code,
-    jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len), v_job.correlation_id, v_now
+    jsonb_build_object('filename', create_job.filename, 'bytes_len', create_job.bytes_len)
+      || case when v_job.provider is null then '{}' else jsonb_build_object('provider', v_job.provider) end,
+    v_job.correlation_id, v_now
   )
   returning * into v_event;
 
@@ -136,12 +140,9 @@ exception
                 'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
                 'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
               when sqlstate = '22003'
-                or v_constraint in (
-                  'value_is_an_object_of_at_most_16_kb', 'priority_is_0_to_9', 'provider_is_a_word'
-                )
+                or v_constraint in ('value_is_an_object_of_at_most_16_kb', 'priority_is_0_to_9')
               then
-                'options and metadata are JSON objects of at most 16 KB each. priority is 0 to 9. provider is a word '
-                'of lower-case letters, digits and _.'
+                'options and metadata are JSON objects of at most 16 KB each. priority is 0 to 9.'
               else
                 'owner_id, filename, bytes_len > 0, file_sha256 (64 lowercase hex digits) and raw_path are required. '
                 'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters. not_before is before '

@@ -1,6 +1,6 @@
 -- Writes or deletes rows of credit_caps. What was spent in the current window counts already.
 -- Locks: reservation (the whole table, so that none is made at the same time), cap.
--- Calls: check_isolation, clock, record_action, sum_credits.
+-- Calls: check_isolation, check_provider, clock, record_action, sum_credits.
 create or replace function upload_pipeline.set_credit_cap(
   owner_id uuid,
   period text,
@@ -19,18 +19,19 @@ declare
   v_starts_at timestamptz;
 begin
   perform upload_pipeline.check_isolation();
+  perform upload_pipeline.check_provider(provider);
 
   if period is null or period not in ('hour', 'day', 'month') or credits < 0 or credits = 'NaN'
     or v_scope = 'each' and owner_id is not null
-    or provider is null or provider !~ '^[a-z][a-z0-9_]{0,62}$'
+    or provider is null
   then
     raise exception 'a cap cannot be % credits of % a % of %', coalesce(left(credits::text, 40), 'null'),
       coalesce(quote_literal(left(provider, 100)), 'null'), coalesce(quote_literal(left(period, 20)), 'null'),
       coalesce('owner ' || owner_id, v_scope)
       using errcode = 'UP006',
             detail = 'period is hour, day or month; credits is 0 or more, null to remove the cap, or Infinity to '
-              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id; provider is a '
-              'word in lower case.',
+              'exempt an owner from the cap for each owner; each_owner is true only without an owner_id; provider is '
+              'required.',
             hint = 'For example: upload_pipeline.set_credit_cap(owner_id => null, period => ''day'', credits => 5000).';
   end if;
 

@@ -1,5 +1,5 @@
 -- Replaces the row of the owner in owner_settings, or deletes it if nothing is set. CHECK constraints hold the rules.
--- Locks: owner. Calls: check_isolation, record_action.
+-- Locks: owner. Calls: check_isolation, check_provider, record_action.
 create or replace function upload_pipeline.set_owner(
   owner_id uuid,
   provider text default null,
@@ -15,6 +15,7 @@ declare
   v_reason text;
 begin
   perform upload_pipeline.check_isolation();
+  perform upload_pipeline.check_provider(provider);
   perform upload_pipeline.record_action(
     'set_owner', set_owner.reason, id => set_owner.owner_id,
     details => jsonb_build_object('provider', provider, 'max_running', max_running)
@@ -38,8 +39,7 @@ exception
       coalesce(quote_literal(left(set_owner.provider, 100)), 'null'), coalesce(set_owner.max_running::text, 'null')
       using errcode = 'UP006',
             detail = v_reason,
-            hint = 'owner_id is required. provider is a word of lower-case letters, digits and _; max_running is 1 or '
-              'more. Each is null to unset it.';
+            hint = 'owner_id is required. max_running is 1 or more. provider and max_running are null to unset them.';
 end;
 $$;
 

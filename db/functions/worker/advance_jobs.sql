@@ -87,7 +87,7 @@ begin
 
     if v_moves is not null then
       return query
-      select a.number, a.outcome, a.job_id, a.document_id, a.status, a.version, e.event_id, a.ordinal, a.path,
+      select a.number, a.outcome, a.job_id, a.document_id, e.to_status, a.version, e.event_id, a.ordinal, a.path,
              a.sqlstate, a.message, a.detail, a.hint
         from upload_pipeline.write_steps(v_moves) as e
         join unnest(v_answers) as a on a.job_id = e.job_id;

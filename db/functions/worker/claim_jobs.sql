@@ -1,12 +1,14 @@
 -- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
 -- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means that
 -- no other process has to. If none is due, it takes jobs that a clock has put off while it was ahead.
--- Locks: job (skip locked). Calls: check_isolation, clock, sweep_leases.
+-- Locks: provider (each minute), job (skip locked). Calls: check_isolation, clock, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
   batch integer default 1,
-  lease interval default '60 seconds'
+  lease interval default '60 seconds',
+  providers text[] default null,
+  takes_unnamed boolean default true
 )
 returns table (
   job_id uuid,
@@ -60,7 +62,13 @@ begin
              from upload_pipeline.upload_jobs as j
             where j.lease_token is not null
               and j.leased_until > v_now + interval '1 day 1 minute'
-         ) as has_early
+         ) as has_early,
+         exists (
+           select
+             from unnest(claim_jobs.providers) as served (provider)
+             left join upload_pipeline.providers as p on p.provider = served.provider
+            where (p.served_at between v_now - interval '1 minute' and v_now + interval '1 minute') is not true
+         ) as serves_anew
     into v_stage
     from upload_pipeline.statuses as s
    where s.status = claim_jobs.status;
@@ -77,6 +85,15 @@ begin
             detail = 'status is a row of upload_pipeline.statuses that is not terminal; worker has 1 to 200 '
               'characters; batch is 1 to 1000; lease is 1 second to 1 day.',
             hint = 'For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
+  end if;
+
+  if v_stage.serves_anew then
+    insert into upload_pipeline.providers (provider, served_at)
+    select served.provider, v_now
+      from unnest(claim_jobs.providers) as served (provider)
+     order by served.provider
+    on conflict on constraint providers_pkey do update
+       set served_at = excluded.served_at;
   end if;
 
   -- A swept job becomes due later than v_now, so this call does not claim it. Postgres would check the foreign keys of
@@ -99,6 +116,10 @@ begin
            and j.upload_confirmed
            and j.lease_token is null
            and j.run_after <= v_now
+           and (
+             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
          order by j.run_after
          limit batch
            for no key update skip locked
@@ -113,6 +134,10 @@ begin
            and j.upload_confirmed
            and j.lease_token is null
            and j.deadline_at <= v_now
+           and (
+             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
          order by j.deadline_at
          limit batch
            for no key update skip locked
@@ -137,6 +162,10 @@ begin
                                                        and j.updated_at + interval '10 minutes'
                  else j.deadline_at >= j.updated_at
                end
+           and (
+             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
          order by j.updated_at
          limit batch
            for no key update skip locked
@@ -147,7 +176,8 @@ begin
   update upload_pipeline.upload_jobs as j
      set lease_token = gen_random_uuid(),
          leased_by = claim_jobs.worker,
-         leased_until = upload_pipeline.clock() + claim_jobs.lease
+         leased_until = upload_pipeline.clock() + claim_jobs.lease,
+         provider = coalesce(j.provider, claim_jobs.providers[1])
     from upload_pipeline.documents as d
    where j.job_id = any (v_due)
      and d.document_id = j.document_id
@@ -165,11 +195,12 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.claim_jobs(text, text, integer, interval) is
+comment on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) is
   'Claims up to `batch` jobs of a status for a worker, oldest first, each with a lease and a fencing token of its '
-  'own. In a status that is not claimable it claims the jobs past their deadline. It claims none while the status '
-  'is paused. It also ends expired leases of any status. parse_job_ids are the provider''s ids of the current '
-  'attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'own. In a status that is not claimable it claims the jobs past their deadline. With `providers` it claims only jobs '
+  'of these, and with takes_unnamed those that name none, which become jobs of the first of them. It claims none while '
+  'the status is paused. It also ends expired leases of any status. parse_job_ids are the provider''s ids of the '
+  'current attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval) from public;
-grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval) to hookline_worker;
+revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) from public;
+grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) to hookline_worker;

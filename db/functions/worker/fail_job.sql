@@ -1,8 +1,8 @@
 -- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
 -- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled.
 -- Locks: job, provider request.
--- Calls: backoff, check_error_argument, clock, lock_leased_job, move_job_or_raise, queue_requests_of_jobs, receipt_of,
--- resolve_step, retry_or_fail.
+-- Calls: backoff, check_error_argument, clock, content_is_waiting, lock_leased_job, move_job_or_raise,
+-- queue_requests_of_jobs, receipt_of, resolve_step, retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
   lease_token uuid,
@@ -23,15 +23,9 @@ declare
   v_event upload_pipeline.events;
 begin
   -- Begin no other attempt while content of this one waits for storage: it is paid for, and the drain will finish it.
-  if start_over and permanent is not true and not exists (
-    select
-      from upload_pipeline.contents as c
-     where c.job_id = v_job.job_id
-       and c.attempt >= v_job.attempt
-       and c.path is not null
-       and c.stored_at is null
-       and c.run_after is not null
-  ) then
+  if start_over and permanent is not true
+    and not upload_pipeline.content_is_waiting(v_job.job_id, v_job.attempt)
+  then
     select t.to_status into v_back_to
       from upload_pipeline.transitions as t
      where t.from_status = v_job.status
@@ -77,8 +71,9 @@ comment on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean
   'after a pause that doubles each time, until statuses.max_tries tries have failed since it came to its status. '
   'Then, or at once if permanent is true, the event statuses.failure_code ends it. start_over sends it back along '
   'its retry transition for another attempt instead, up to max_attempts, and not while its content waits here for '
-  'storage. Outcome: applied; status tells which it was. Raises UP001, UP002 (the status lacks a transition), '
-  'UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'storage. Where the table fallbacks has a next provider, a failure for good begins another attempt there. Outcome: '
+  'applied; status tells which it was. Raises UP001, UP002 (the status lacks a transition), UP003, UP006; 55P03 after '
+  'waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) from public;
 grant execute on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, boolean) to hookline_worker;

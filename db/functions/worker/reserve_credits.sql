@@ -78,9 +78,9 @@ $$;
 
 comment on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) is
   'Call it before submitting: it reserves what a submission of the job''s attempt may cost, in credits of the '
-  'provider. Outcomes: applied; duplicate (an earlier try made a reservation at reserved_at, and it is still open: look '
-  'for the job at the provider first, and if it is not there, call once more with again => true, which moves the same '
-  'reservation into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, '
+  'provider. Outcomes: applied; duplicate (an earlier try made a reservation at reserved_at, and it is still open: '
+  'look for the job at the provider first, and if it is not there, call once more with again => true, which moves the '
+  'same reservation into the current window). What earlier submissions of the attempt were billed stays. Raises UP001, '
   'UP003, UP005, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.reserve_credits(uuid, uuid, numeric, boolean, text) from public;

@@ -63,11 +63,14 @@ def retry(
     reason: Annotated[
         str | None, typer.Option(help="Why; it is written to the job's timeline.")
     ] = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Parse with this provider.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each job retried.")
     ] = False,
 ) -> None:
-    """Give jobs another attempt, which starts at once.
+    """Give jobs another attempt, which starts at once, with --provider at another parser.
 
     Name the jobs by their ids, or choose failed jobs with --failed, --status or --code. A job that
     cannot be retried is named on standard error, the others are retried, and the exit code is
@@ -81,7 +84,7 @@ def retry(
             "Give the ids of the jobs to retry, or choose failed jobs with --failed, --status or"
             " --code."
         )
-    retrying = _Retrying(reason, dry_run)
+    retrying = _Retrying(reason, provider, dry_run)
     try:
         asyncio.run(_retry_all(load(), job_ids or [], _Bulk(status, code, limit), retrying))
     finally:
@@ -103,8 +106,9 @@ class _Bulk:
 class _Retrying:
     """The jobs that were found, and the result of each."""
 
-    def __init__(self, reason: str | None, dry_run: bool) -> None:
+    def __init__(self, reason: str | None, provider: str | None, dry_run: bool) -> None:
         self._reason = reason
+        self._provider = provider
         self._dry_run = dry_run
         self.found: list[JobOverview | FailedJob] = []
         self.retried: list[Receipt] = []
@@ -116,7 +120,7 @@ class _Retrying:
         if self._dry_run:
             return
         try:
-            self.retried.append(await engine.retry_job(job.job_id, self._reason))
+            self.retried.append(await engine.retry_job(job.job_id, self._reason, self._provider))
         except Unavailable:
             raise
         except DatabaseError as error:

@@ -47,7 +47,7 @@ def work(
 
     The worker also parses documents: with LlamaCloud if LLAMA_CLOUD_API_KEY is set, else on this
     machine if liteparse is installed and HOOKLINE_LLAMAPARSE_SECRETS is set. HOOKLINE_PARSER
-    overrides this.
+    overrides this; it may name several parsers.
 
     Example: DATABASE_URL=postgresql://worker:password@db.example.com/app
     HOOKLINE_STORAGE_URL=file:///var/lib/hookline/objects hookline work --stages my_stages
@@ -105,7 +105,7 @@ async def _work_until_signal(
 
 
 def _with_numbers(stages: tuple[Stage, ...], numbers: dict[str, int]) -> list[Stage]:
-    known = [stage.status for stage in stages]
+    known = list(dict.fromkeys(stage.status for stage in stages))
     for status in numbers:
         if status not in known:
             raise WrongUsage(

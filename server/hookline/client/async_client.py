@@ -273,13 +273,16 @@ class AsyncClient:
         """End a job for good. `reason` is for its history. Raises UnknownJob, IllegalTransition."""
         return _told(await self._parts().engine.cancel_job(_job_id(job_id), reason))
 
-    async def retry(self, job_id: UUID | str, reason: str | None = None) -> JobReceipt:
+    async def retry(
+        self, job_id: UUID | str, reason: str | None = None, *, provider: str | None = None
+    ) -> JobReceipt:
         """Give a job another attempt, at once. `reason` is for its history.
 
-        The outcomes `kept` and `awaited` mean that its content has arrived and is being stored, so
-        that nothing was changed. Raises UnknownJob, IllegalTransition, UnfinishedJobExists.
+        `provider` names another parser; without it the one that was asked for before. The outcomes
+        `kept` and `awaited` mean that its content has arrived and is being stored, so that nothing
+        was changed. Raises UnknownJob, IllegalTransition, UnfinishedJobExists, InvalidArgument.
         """
-        return _told(await self._parts().engine.retry_job(_job_id(job_id), reason))
+        return _told(await self._parts().engine.retry_job(_job_id(job_id), reason, provider))
 
     def _parts(self) -> _Parts:
         if self._open is None:

@@ -132,9 +132,11 @@ class Client:
         """See AsyncClient.cancel."""
         return self._run(lambda client: client.cancel(job_id, reason))
 
-    def retry(self, job_id: UUID | str, reason: str | None = None) -> JobReceipt:
+    def retry(
+        self, job_id: UUID | str, reason: str | None = None, *, provider: str | None = None
+    ) -> JobReceipt:
         """See AsyncClient.retry."""
-        return self._run(lambda client: client.retry(job_id, reason))
+        return self._run(lambda client: client.retry(job_id, reason, provider=provider))
 
     def _run(self, call: Callable[[AsyncClient], Coroutine[Any, Any, _Answer]]) -> _Answer:
         loop = self._opened()

@@ -71,8 +71,10 @@ class SupabaseJobs:
             "confirm_upload", job_id=str(job_id), bytes_len=bytes_len, file_sha256=file_sha256
         )
 
-    async def retry_job(self, job_id: UUID, reason: str | None = None) -> Receipt:
-        return await self._call("retry_job", job_id=str(job_id), reason=reason)
+    async def retry_job(
+        self, job_id: UUID, reason: str | None = None, provider: str | None = None
+    ) -> Receipt:
+        return await self._call("retry_job", job_id=str(job_id), reason=reason, provider=provider)
 
     async def cancel_job(self, job_id: UUID, reason: str | None = None) -> Receipt:
         return await self._call("cancel_job", job_id=str(job_id), reason=reason)

@@ -94,7 +94,7 @@ def check_parser(settings: Settings) -> Check:
     """Who parses, if a worker starts with these settings, and what is missing for that."""
     try:
         choice = choose_parser(settings)
-        remedies = _remedies(choice.parser, settings)
+        remedies = [one for parser in choice.parsers for one in _remedies(parser, settings)]
     except ConfigurationError as error:
         return Check("parser", "fault", f"`hookline work` does not start: {error}")
     if remedies:
@@ -103,7 +103,7 @@ def check_parser(settings: Settings) -> Check:
             "fault",
             f"{choice.sentence} `hookline work` does not start: {' and '.join(remedies)}.",
         )
-    if choice.parser == "llamacloud":
+    if "llamacloud" in choice.parsers:
         from httpx import AsyncClient
 
         try:

@@ -259,9 +259,19 @@ class Engine:
             await connection.execute("select upload_pipeline.roll_up_activity()")
 
     async def claim_jobs(
-        self, status: str, worker: str, *, batch: int = 1, lease: float = 60
+        self,
+        status: str,
+        worker: str,
+        *,
+        batch: int = 1,
+        lease: float = 60,
+        provider: str | None = None,
+        takes_unnamed: bool = True,
     ) -> list[Job]:
-        """Claim jobs of a status, each with a lease of so many seconds. Raises InvalidArgument."""
+        """Claim jobs of a status, each with a lease of so many seconds. Raises InvalidArgument.
+
+        With a `provider` these are only its jobs, and with `takes_unnamed` those that name none.
+        """
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select job_id, document_id, owner_id, filename, mime, bytes_len, file_sha256,"
@@ -269,8 +279,13 @@ class Engine:
                 " metadata, parsed_path, parsed_sha256, parsed_bytes, parse_job_ids, lease_token,"
                 " leased_until"
                 " from upload_pipeline.claim_jobs("
-                "status => %s, worker => %s, batch => %s, lease => %s)",
-                [status, worker, batch, timedelta(seconds=lease)],
+                "status => %s, worker => %s, batch => %s, lease => %s, providers => %s::text[],"
+                " takes_unnamed => %s)",
+                [
+                    *(status, worker, batch, timedelta(seconds=lease)),
+                    None if provider is None else [provider],
+                    takes_unnamed,
+                ],
             )
             names = [column.name for column in cursor.description or ()]
             rows = [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
@@ -615,9 +630,14 @@ class Engine:
             "confirm_upload", job_id=job_id, bytes_len=bytes_len, file_sha256=file_sha256
         )
 
-    async def retry_job(self, job_id: UUID, reason: str | None = None) -> Receipt:
-        """Start another attempt. Raises UnknownJob, IllegalTransition, UnfinishedJobExists."""
-        return await self._receipt("retry_job", job_id=job_id, reason=reason)
+    async def retry_job(
+        self, job_id: UUID, reason: str | None = None, provider: str | None = None
+    ) -> Receipt:
+        """Start another attempt, at this provider or as it was asked for before.
+
+        Raises UnknownJob, IllegalTransition, UnfinishedJobExists, InvalidArgument.
+        """
+        return await self._receipt("retry_job", job_id=job_id, reason=reason, provider=provider)
 
     async def cancel_job(self, job_id: UUID, reason: str | None = None) -> Receipt:
         """End a job for good. Raises UnknownJob, IllegalTransition."""

@@ -25,8 +25,9 @@ class Stage:
     """A handler, and the status whose jobs it works on. Times are seconds.
 
     A worker runs the handler for `concurrency` jobs at once. `lease_seconds` None means
-    HOOKLINE_LEASE; `timeout` None means no limit. Creating a Stage does not register it: only the
-    decorator does, and the built-in parsers create theirs directly.
+    HOOKLINE_LEASE; `timeout` None means no limit. With a `provider` only its jobs are claimed, and
+    with `takes_unnamed` those that name none as well: they become its jobs. Creating a Stage does
+    not register it: only the decorator does, and the built-in parsers create theirs directly.
     """
 
     status: str
@@ -34,6 +35,8 @@ class Stage:
     concurrency: int = 4
     lease_seconds: float | None = None
     timeout: float | None = None
+    provider: str | None = None
+    takes_unnamed: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.concurrency <= 1000:
@@ -43,9 +46,14 @@ class Stage:
         if self.timeout is not None and not self.timeout > 0:
             raise self._wrong("timeout", self.timeout, "more than 0")
 
+    @property
+    def title(self) -> str:
+        """The status, with the provider if the stage is for the jobs of one."""
+        return self.status if self.provider is None else f"{self.status} ({self.provider})"
+
     def _wrong(self, option: str, value: float, right: str) -> ConfigurationError:
         return ConfigurationError(
-            f"The stage for {self.status} has {option}={value:g}; a right value is {right}."
+            f"The stage for {self.title} has {option}={value:g}; a right value is {right}."
         )
 
 

@@ -190,7 +190,7 @@ async def _started(home: Path, stages: Sequence[Stage], parser: str | None) -> A
                 }
             )
             async with _worker(of_worker, stages) as worker:
-                yield _describe(home, of_operator, choose_parser(of_operator).parser, worker)
+                yield _describe(home, of_operator, choose_parser(of_operator).parsers[0], worker)
     finally:
         await asyncio.to_thread(postgres.stop)
 

@@ -110,7 +110,12 @@ class Claimer:
     async def _claim(self, free: int) -> list[Job]:
         try:
             jobs = await self._engine.claim_jobs(
-                self._stage.status, self._worker, batch=free, lease=self._lease
+                self._stage.status,
+                self._worker,
+                batch=free,
+                lease=self._lease,
+                provider=self._stage.provider,
+                takes_unnamed=self._stage.takes_unnamed,
             )
         except InvalidArgument as error:
             if self._has_claimed:

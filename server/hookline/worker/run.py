@@ -150,8 +150,8 @@ class _Running:
             self._notify,
             self._stop_deadline,
         )
-        self._claimers = {
-            stage.status: Claimer(
+        self._claimers = [
+            Claimer(
                 context,
                 stage,
                 worker=self._name,
@@ -159,7 +159,7 @@ class _Running:
                 is_listening=lambda: self._listener.listening,
             )
             for stage in stages
-        }
+        ]
         self._announcer = Announcer(
             self._tools.engine,
             settings,
@@ -173,8 +173,8 @@ class _Running:
         self._listener_task: asyncio.Task[None] | None = None
 
     def _wake(self, status: str | None) -> None:
-        for claimed_status, claimer in self._claimers.items():
-            if status is None or claimed_status == status:
+        for stage, claimer in zip(self._stages, self._claimers, strict=True):
+            if status is None or stage.status == status:
                 claimer.wake()
         self._announcer.wake(status)
 
@@ -188,9 +188,11 @@ class _Running:
         admin_url = await listen(
             self._runner, self._settings.admin_host, self._settings.admin_port, "HOOKLINE_ADMIN_"
         )
-        for status, claimer in self._claimers.items():
-            self._metrics.show_stage(status)
-            self._claimer_tasks.append(asyncio.create_task(claimer.run(), name=f"claimer {status}"))
+        for stage, claimer in zip(self._stages, self._claimers, strict=True):
+            self._metrics.show_stage(stage.status)
+            self._claimer_tasks.append(
+                asyncio.create_task(claimer.run(), name=f"claimer {stage.title}")
+            )
         if self._settings.notify_url is not None:
             self._claimer_tasks.append(asyncio.create_task(self._announcer.run(), name="announcer"))
         self._other_tasks.append(asyncio.create_task(self._notifier.run(), name="notifier"))
@@ -213,15 +215,16 @@ class _Running:
             "working",
             worker=self._name,
             admin_url=admin_url,
-            stages={stage.status: stage.concurrency for stage in self._stages},
+            stages={stage.title: stage.concurrency for stage in self._stages},
         )
-        return Worker(self._name, list(self._claimers), admin_url, self._claimer_tasks)
+        statuses = list(dict.fromkeys(stage.status for stage in self._stages))
+        return Worker(self._name, statuses, admin_url, self._claimer_tasks)
 
     async def stop(self) -> None:
         log.info("stopping", worker=self._name)
         self._readiness.stopping = True
         self._stopping.set()
-        for claimer in self._claimers.values():
+        for claimer in self._claimers:
             claimer.stop()
         self._announcer.stop()
         try:
@@ -248,9 +251,11 @@ def _check_stages(stages: Sequence[Stage]) -> None:
             "There is no stage to work on: set HOOKLINE_STAGES, for example to my_stages, or name"
             " it with --stages."
         )
-    statuses = [stage.status for stage in stages]
-    for status in statuses:
-        if statuses.count(status) > 1:
+    for stage in stages:
+        status = stage.status
+        # Several parsers each have a handler for their own jobs.
+        others = [one for one in stages if one.status == status and one is not stage]
+        if any(None in (stage.provider, one.provider) for one in others):
             raise ConfigurationError(
                 f"Two handlers for the status {status}: a status has one handler."
                 " HOOKLINE_PARSER=none leaves out the stages of the built-in parsers."

@@ -18,7 +18,8 @@ select 'push', 'd', repeat('d', 64), 'x', 'stale', j.job_id, 'parse_ready'
 insert into upload_pipeline.deletions (path, run_after) values ('storage://raw/x', now());
 insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) values ('acme', 'p', 'cancel');
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 'push', 'no_match', 1);
-insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());
+insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('local', 'all', 'day', 1, now());
+insert into upload_pipeline.fallbacks (provider, code, next_provider) values ('local', 'x', 'docling');
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
 values (gen_random_uuid(), 1, 1, gen_random_uuid(), 'p', 1, now(), now());
 select upload_pipeline.record_action('purge', null);
@@ -64,8 +65,16 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('credit_caps', 'credits_are_not_negative', '23514', 'update credit_caps set credits = -1'),
   ('credit_caps', 'credits_are_not_negative', '23514', $$update credit_caps set credits = 'NaN'$$),
   ('credit_caps', 'one_cap_a_scope_owner_period_and_provider', '23505', $$
-    insert into credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 2, now())$$),
-  ('credit_caps', 'provider_is_a_word', '23514', $$update credit_caps set provider = 'Acme'$$),
+    insert into credit_caps (provider, scope, period, credits, starts_at) values ('local', 'all', 'day', 2, now())$$),
+  ('credit_caps', 'provider_is_known', '23503', $$update credit_caps set provider = 'acme'$$),
+  ('fallbacks', 'one_fallback_a_provider_and_code', '23505', $$
+    insert into fallbacks (provider, code, next_provider) values ('local', 'x', 'reducto')$$),
+  ('fallbacks', 'provider_is_known', '23503', $$update fallbacks set provider = 'acme'$$),
+  ('fallbacks', 'next_provider_is_known', '23503', $$update fallbacks set next_provider = 'acme'$$),
+  ('fallbacks', 'fallback_is_another_provider', '23514', $$update fallbacks set next_provider = provider$$),
+  ('fallbacks', 'code_is_a_letter_and_up_to_99_characters', '23514', $$update fallbacks set code = 'no code'$$),
+  ('providers', 'provider_is_a_word', '23514', $$insert into providers (provider) values ('Acme')$$),
+  ('providers', 'times_are_between_2000_and_9999', '23514', $$update providers set served_at = 'infinity'$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'owner'$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'nobody'$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', 'update credit_caps set owner_id = gen_random_uuid()'),
@@ -192,9 +201,9 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('operator_actions', 'details_is_an_object', '23514', $$update operator_actions set details = '[]'$$),
   ('operator_actions', 'times_are_between_2000_and_9999', '23514', $$update operator_actions set at = '-infinity'$$),
   ('owner_settings', 'row_sets_something', '23514', 'update owner_settings set max_running = null'),
-  ('owner_settings', 'provider_is_a_word', '23514', $$update owner_settings set provider = 'A b'$$),
+  ('owner_settings', 'provider_is_known', '23503', $$update owner_settings set provider = 'acme'$$),
   ('owner_settings', 'max_running_counts_from_one', '23514', 'update owner_settings set max_running = 0'),
-  ('upload_jobs', 'provider_is_a_word', '23514', $$update upload_jobs set provider = 'A b'$$),
+  ('upload_jobs', 'provider_is_known', '23503', $$update upload_jobs set provider = 'acme'$$),
   ('upload_jobs', 'priority_is_0_to_9', '23514', 'update upload_jobs set priority = 10'),
   ('upload_jobs', 'priority_is_0_to_9', '23514', 'update upload_jobs set priority = -1'),
   ('upload_jobs', 'job_is_of_a_document', '23503', 'update upload_jobs set owner_id = gen_random_uuid()'),

@@ -1,6 +1,6 @@
 begin isolation level repeatable read;
 \ir ../search_path.psql
-select plan(32);
+select plan(33);
 
 -- Every function that locks what it then reads, whichever role may call it.
 select throws_ok(call, 'UP012', null, call || ' is refused')
@@ -22,6 +22,7 @@ select throws_ok(call, 'UP012', null, call || ' is refused')
     $$select upload_pipeline.erase_document(gen_random_uuid())$$,
     $$select upload_pipeline.purge(interval '90 days')$$,
     $$select upload_pipeline.set_credit_cap(null, 'day', 1)$$,
+    $$select upload_pipeline.set_fallback('llamacloud', 'docling')$$,
     $$select upload_pipeline.claim_deletions()$$,
     $$select upload_pipeline.claim_provider_requests('acme')$$,
     $$select upload_pipeline.finish_provider_request('acme', 'p', 'cancel')$$,

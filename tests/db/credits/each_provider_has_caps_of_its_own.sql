@@ -20,6 +20,7 @@ language sql volatile as $$
    where c.provider = used_of.provider and c.scope = used_of.scope
 $$;
 
+insert into upload_pipeline.providers (provider) values ('acme');
 select pg_temp.make_job('a');
 select pg_temp.make_job('b');
 select pg_temp.make_job('c');

@@ -24,7 +24,7 @@ insert into bad values
   ('metadata', '7', 'value_is_an_object_of_at_most_16_kb'), ('metadata', 'null', 'value_is_an_object_of_at_most_16_kb'),
   ('metadata', format('{"a": "%s"}', repeat('é', 8190)), 'value_is_an_object_of_at_most_16_kb'),
   ('priority', '-1', 'priority_is_0_to_9'), ('priority', '10', 'priority_is_0_to_9.*priority is 0 to 9'),
-  ('priority', '70000', 'smallint.*priority is 0 to 9'), ('provider', 'Not a word', 'provider_is_a_word'),
+  ('priority', '70000', 'smallint.*priority is 0 to 9'), ('provider', 'Not a word', 'Known are docling, .*Name one of these'),
   ('not_before', 'infinity', 'times_are_between_2000_and_9999');
 
 create function pg_temp.create_with(argument text, value text) returns text

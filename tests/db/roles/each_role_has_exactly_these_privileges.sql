@@ -54,7 +54,7 @@ select bag_eq(
           ('hookline_operator', 'stop_announcing'),
           ('hookline_worker hookline_operator', 'pause_stage'),
           ('hookline_operator', 'resume_stage'),
-          ('hookline_operator', 'set_credit_cap'), ('hookline_operator', 'set_owner'),
+          ('hookline_operator', 'set_credit_cap'), ('hookline_operator', 'set_fallback'), ('hookline_operator', 'set_owner'),
           ('hookline_operator', 'create_job'),
           ('hookline_operator', 'confirm_upload'),
           ('hookline_operator', 'retry_job'),
@@ -102,7 +102,7 @@ select bag_eq(
              'stored_objects', 'provider_request_log', 'notification_log', 'credit_status', 'job_costs',
              'document_overview', 'alerts', 'activity',
              'delivery_activity', 'workers', 'status_counts', 'statuses', 'transitions', 'event_codes', 'error_codes',
-             'operator_actions'
+             'providers', 'fallbacks', 'operator_actions'
            ]) as relation
     union all
     values ('hookline_worker', 'credit_status', 'SELECT')$$,

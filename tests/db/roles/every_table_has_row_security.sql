@@ -24,7 +24,8 @@ insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) val
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 's', 'r', 1);
 select upload_pipeline.record_action('purge', null);
 insert into upload_pipeline.owner_settings (owner_id, max_running) values (pg_temp.owner('ada'), 1);
-insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('p', 'all', 'day', 1, now());
+insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('local', 'all', 'day', 1, now());
+insert into upload_pipeline.fallbacks (provider, next_provider) values ('llamacloud', 'docling');
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
 values (pg_temp.job('a'), 1, 1, pg_temp.owner('ada'), 'p', 1, now(), now());
 insert into upload_pipeline.notifications (event_id, job_id, version)
@@ -52,12 +53,13 @@ select is_empty(
 );
 select bag_eq(
   $$select pg_temp.seen_by('hookline_reader')$$,
-  array['error_codes', 'event_codes', 'operator_actions', 'statuses', 'transitions'],
-  'with a mistaken grant a reader sees only the state machine and what operators did'
+  array['error_codes', 'event_codes', 'fallbacks', 'operator_actions', 'providers', 'statuses', 'transitions'],
+  'with a mistaken grant a reader sees only the state machine, its parsers and what operators did'
 );
 select bag_eq(
   $$select pg_temp.seen_by('hookline_operator')$$,
-  array['error_codes', 'event_codes', 'operator_actions', 'statuses', 'transitions'], 'an operator sees no more'
+  array['error_codes', 'event_codes', 'fallbacks', 'operator_actions', 'providers', 'statuses', 'transitions'],
+  'an operator sees no more'
 );
 select set_eq(
   $$select pg_temp.seen_by('hookline_owner')$$, 'select relation from relation',

@@ -19,7 +19,7 @@ async def test_its_variable_chooses_it_and_the_doctor_knows_what_is_missing(
     monkeypatch.setenv("ACME_KEY", "k")
     settings = Settings.model_validate({})
     choice = choose_parser(settings)
-    assert (choice.parser, choice.sentence) == ("acme", "ACME parses: ACME_KEY is set.")
+    assert (choice.parsers, choice.sentence) == (("acme",), "ACME parses: ACME_KEY is set.")
     assert "set ACME_URL" in check_parser(settings).sentence
     monkeypatch.setenv("ACME_URL", "http://127.0.0.1:9")
     assert check_parser(settings).state == "ok"

@@ -371,7 +371,7 @@ def test_the_settings_choose_the_parser_and_a_sentence_says_why(
     if not installed:
         monkeypatch.setattr(local_parser, "PARSER", "no-such-package")
     choice = choose_parser(bare(**given))
-    assert choice.parser == parser
+    assert choice.parsers == (parser,)
     assert told in choice.sentence
 
 

@@ -4,6 +4,7 @@
 create or replace function upload_pipeline.content_still_wanted(
   job upload_pipeline.upload_jobs,
   attempt integer,
+  provider text,
   parse_job_id text
 )
 returns boolean
@@ -14,7 +15,7 @@ as $$
   select not job.has_content
      and (upload_pipeline.resolve_step(job.status, 'parse_completed')).status is not null
      and not upload_pipeline.answer_is_stale(
-       job, content_still_wanted.attempt, content_still_wanted.parse_job_id
+       job, content_still_wanted.attempt, content_still_wanted.provider, content_still_wanted.parse_job_id
      )
      and not (job.terminal and exists (
        select
@@ -24,7 +25,8 @@ as $$
      ));
 $$;
 
-comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) is
+comment on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text, text) is
   'True if content for this attempt can still become the content of the job.';
 
-revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text) from public;
+revoke all on function upload_pipeline.content_still_wanted(upload_pipeline.upload_jobs, integer, text, text)
+  from public;

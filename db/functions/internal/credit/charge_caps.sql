@@ -38,8 +38,8 @@ begin
     v_used := case when v_cap.starts_at = v_starts_at then v_cap.used else 0 end;
 
     if charge_caps.reserved_at is null and v_used + charge_caps.credits > v_cap.credits then
-      raise exception '% credits of % would exceed the cap of % a %', charge_caps.credits, v_cap.provider, v_cap.credits,
-        v_cap.period
+      raise exception '% credits of % would exceed the cap of % a %',
+        charge_caps.credits, v_cap.provider, v_cap.credits, v_cap.period
         using errcode = 'UP005',
               detail = format(
                 'Left for %s: %s until %s.', coalesce('owner ' || v_cap.owner_id, 'all owners'),
@@ -66,7 +66,7 @@ $$;
 
 comment on function upload_pipeline.charge_caps(uuid, text, numeric, timestamptz) is
   'Adds credits of a provider to the caps of an owner and to those of all owners, and answers the time at which they '
-  'count. If reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was charged '
-  'at that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
+  'count. If reserved_at is null, this is a new charge and may not exceed a cap. Otherwise it corrects what was '
+  'charged at that time: credits may be negative, and the sum may exceed a cap. Raises UP005.';
 
 revoke all on function upload_pipeline.charge_caps(uuid, text, numeric, timestamptz) from public;

@@ -1,6 +1,6 @@
 -- Inserts missing rows of credit_caps: an owner who has no cap of their own for a provider gets a row for the cap that
--- is set for each owner. Its sum starts with what the owner spent in the current window. No reservation may be written at the
--- same time, or the sum could miss it.
+-- is set for each owner. Its sum starts with what the owner spent in the current window. No reservation may be written
+-- at the same time, or the sum could miss it.
 -- Locks: reservation (the whole table, if a row is missing), cap. Calls: clock, sum_credits.
 create or replace function upload_pipeline.copy_default_caps(owner_id uuid, provider text)
 returns void

@@ -14,7 +14,7 @@ as $$
 $$;
 
 comment on function upload_pipeline.sum_credits(uuid, text, timestamptz) is
-  'The credits of a provider that were billed, or are still reserved, since a time: of one owner, or of all if owner_id '
-  'is null.';
+  'The credits of a provider that were billed, or are still reserved, since a time: of one owner, or of all if '
+  'owner_id is null.';
 
 revoke all on function upload_pipeline.sum_credits(uuid, text, timestamptz) from public;

@@ -5,8 +5,8 @@
 -- is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery that shares
 -- its id or document with an earlier one of the call is `late`: take it again in a call of its own.
 -- Locks: provider job (advisory), document (if a report is parked), job, delivery.
--- Calls: apply_parked_reports, clock, invalid_argument_of, provider_of, raise_conflict, report_step, uuid7,
--- write_steps.
+-- Calls: answered_attempt, apply_parked_reports, clock, invalid_argument_of, provider_of, raise_conflict, report_step,
+-- uuid7, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
 returns upload_pipeline.answer[]
 language plpgsql
@@ -26,6 +26,7 @@ declare
   v_answers upload_pipeline.answer[];
   v_answer upload_pipeline.answer;
   v_moves upload_pipeline.move[];
+  v_fallen record;
   v_unlinked bigint[];
   v_repeated tid[];
   v_to_record bigint;
@@ -192,14 +193,29 @@ begin
         ) as w on true
         left join lateral upload_pipeline.report_step(
           j.job_id, j.document_id, j.status, j.attempt, j.terminal, j.failed, j.has_content, j.parsed_path, d.code,
-          d.parse_job_id, p.attempt
+          d.parse_job_id,
+          coalesce(
+            p.attempt,
+            case
+              when j.job_id is not null
+              then upload_pipeline.answered_attempt(j.job, upload_pipeline.provider_of(d.source), d.parse_job_id)
+            end
+          )
         ) as s on true
       -- Judged once for each delivery, and not once for each column that needs the outcome.
       offset 0
     ) as g;
 
   if v_moves is not null then
-    perform from upload_pipeline.write_steps(v_moves);
+    for v_fallen in
+      select e.event_id, e.to_status from upload_pipeline.write_steps(v_moves) as e where e.code = 'fell_back'
+    loop
+      for v_number in 1 .. cardinality(v_answers) loop
+        if (v_answers[v_number]).event_id = v_fallen.event_id then
+          v_answers[v_number].status := v_fallen.to_status;
+        end if;
+      end loop;
+    end loop;
   end if;
 
   if v_unlinked is not null then

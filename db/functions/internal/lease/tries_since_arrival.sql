@@ -1,5 +1,5 @@
 -- Changes nothing. The history is the counter, so no column can differ from it. Every change of status starts the
--- count again, and so does an operator's retry.
+-- count again, and so do an operator's retry and a fallback.
 -- Locks: none. Calls: none.
 create or replace function upload_pipeline.tries_since_arrival(job upload_pipeline.upload_jobs, codes text[])
 returns integer
@@ -15,7 +15,7 @@ as $$
        select max(a.version)
          from upload_pipeline.events as a
         where a.job_id = job.job_id
-          and (a.from_status is distinct from a.to_status or a.code = 'job_retried')
+          and (a.from_status is distinct from a.to_status or a.code in ('job_retried', 'fell_back'))
      );
 $$;
 

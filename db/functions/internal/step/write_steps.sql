@@ -1,8 +1,8 @@
 -- Inserts the events of many steps, and the notifications of those that are announced; then moves their jobs. This is
 -- the only place where a job moves. The caller has locked the jobs, and passes each of them once. The events go in
 -- first, because a trigger on upload_jobs looks for them. Every step ends the lease: its holder is refused with UP003
--- from then on.
--- Locks: job. Calls: clock, uuid7.
+-- from then on. A step to a dead letter becomes one to the next provider, if the job has a fallback.
+-- Locks: job. Calls: clock, fall_back, uuid7.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
 returns setof upload_pipeline.events
 language plpgsql
@@ -16,6 +16,12 @@ as $$
 declare
   v_now timestamptz := upload_pipeline.clock();
 begin
+  for v_number in 1 .. coalesce(cardinality(moves), 0) loop
+    if ((moves[v_number]).step).failed then
+      moves[v_number] := upload_pipeline.fall_back(moves[v_number]);
+    end if;
+  end loop;
+
   return query
   with written as (
     insert into upload_pipeline.events (
@@ -50,6 +56,7 @@ begin
          has_content = (m.step).has_content,
          version = (m.job).version + 1,
          attempt = (m.job).attempt,
+         provider = (m.job).provider,
          max_attempts = (m.job).max_attempts,
          run_after = case
            when (m.step).status = (m.job).status or (m.step).event_type = 'retry' then (m.job).run_after
@@ -84,7 +91,8 @@ end;
 $$;
 
 comment on function upload_pipeline.write_steps(upload_pipeline.move[]) is
-  'Writes the event of each step and moves its locked job along it; answers the events, in any order. Raises 23505 '
+  'Writes the event of each step and moves its locked job along it; answers the events, in any order. An event has '
+  'another status than its step if the job fell back. Raises 23505 '
   'if a step leaves a finished status while the document has another unfinished job.';
 
 revoke all on function upload_pipeline.write_steps(upload_pipeline.move[]) from public;

@@ -1,16 +1,18 @@
-"""The stages of the parser that the settings choose."""
+"""The stages of the parsers that the settings choose."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import structlog
 
 from hookline.providers.configured_parser import choose_parser
 from hookline.providers.installed import installed
-from hookline.providers.parser_stages import ParserStages
+from hookline.providers.parser_stages import ParserStages, PeriodicTask
 from hookline.settings import Settings
+from hookline.stages import Stage
 from hookline.tracing.spans import calls_traced
 
 __all__ = ["parser_stages"]
@@ -20,14 +22,31 @@ log = structlog.get_logger("hookline.worker")
 
 @asynccontextmanager
 async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
-    """The stages of the parser that `choose_parser` chooses. Its clients are open inside the block.
+    """The stages of the parsers that `choose_parser` chooses: each has its own for its own jobs.
 
-    Raises ConfigurationError if the parser that was asked for cannot run.
+    Jobs that name no provider belong to the first parser with a stage for their status. The clients
+    are open inside the block. Raises ConfigurationError if a parser that was asked for cannot run.
     """
     choice = choose_parser(settings)
-    log.info("parser", parser=choice.parser, reason=choice.sentence)
+    log.info("parser", parser=",".join(choice.parsers), reason=choice.sentence)
+    stages: list[Stage] = []
+    periodic: list[PeriodicTask] = []
+    async with AsyncExitStack() as stack:
+        for name in choice.parsers:
+            parser = await stack.enter_async_context(_stages_of(name, settings))
+            known = {stage.status for stage in stages}
+            stages += [
+                replace(stage, provider=name, takes_unnamed=stage.status not in known)
+                for stage in parser.stages
+            ]
+            periodic += parser.periodic
+        yield ParserStages(tuple(stages), tuple(periodic))
+
+
+@asynccontextmanager
+async def _stages_of(name: str, settings: Settings) -> AsyncIterator[ParserStages]:
     # Imported here, since each parser needs an optional package.
-    match choice.parser:
+    match name:
         case "local":
             from hookline.providers.local.stage import local_stage
 
@@ -35,7 +54,7 @@ async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
                 yield stages
         case "none":
             yield ParserStages()
-        case name:
+        case _:
             from hookline.worker.parsing.stages import make_parser_stages
 
             async with installed()[name].open(settings) as client:
