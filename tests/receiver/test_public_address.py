@@ -99,12 +99,34 @@ async def test_a_fault_of_a_proxy_is_named(proxy: PublicProxy, fault: str, sente
     assert ENVELOPE_SECRET not in check.sentence
 
 
+@pytest.mark.parametrize(
+    "source", ["llamaparse", "llamacloud", "llamaparse_push", "docling", "reducto"]
+)
+async def test_a_lost_query_is_named_for_each_source(start: Start, source: str) -> None:
+    field, secret = {
+        "llamacloud": ("llamacloud_secrets", CLOUD_SECRET),
+        "llamaparse_push": ("push_secrets", PUSH_SECRET),
+        "docling": ("docling_secrets", ENVELOPE_SECRET),
+        "reducto": ("reducto_secrets", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    }.get(source, ("llamaparse_secrets", ENVELOPE_SECRET))
+    values: dict[str, Any] = {field: (secret,)}
+    async with start(max_body=SMALL_LIMIT, **values) as sender, public_proxy(sender.url) as proxy:
+        settings = Settings(**values)
+        checks = await check_public_address(settings, proxy.url)
+        assert [check.state for check in checks] == ["ok", "ok"]
+        assert checks[0].sentence.startswith(f"{source}: a signed webhook reaches this receiver")
+        proxy.fault = "query"
+        [check] = await check_public_address(settings, proxy.url)
+        assert "is proven, but a proxy removes the query of its URL" in check.sentence
+
+
+@pytest.mark.parametrize("status", ["/status", "/text", "/padding", "/hookline_probe"])
 async def test_a_probe_without_its_query_is_no_event_of_a_described_source(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
-    # It reads the fields that the probes of built-in sources have.
+    # It reads the fields that the probes of built-in sources have, or those of its own probe.
     (tmp_path / "sources.toml").write_text(
-        '[acme]\nsignature_header = "X-Acme"\nstatus = "/status"\n'
+        f'[acme]\nsignature_header = "X-Acme"\nstatus = "{status}"\n'
         'parse_job_id = "/parse_job_id"\ncodes = { processing = "parse_started" }\n'
     )
     monkeypatch.setenv("HOOKLINE_ACME_SECRETS", "a-secret-of-the-described-sender")
