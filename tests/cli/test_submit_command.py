@@ -212,3 +212,41 @@ def _everything_of(terminal: int) -> str:
         shown += part
     os.close(terminal)
     return shown.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "said"),
+    [
+        (("--option", "colour=red"), {}, "local takes no option colour. It takes none."),
+        (
+            ("--option", "tier=fast"),
+            {"LLAMA_CLOUD_API_KEY": "llx-key"},
+            "The option tier of llamacloud is wrong: Input should be 'cost_effective'",
+        ),
+        (
+            ("--provider", "reducto", "--option", "colour=red"),
+            {},
+            "reducto takes no option colour. It takes pages, tables, extraction, agentic.",
+        ),
+    ],
+)
+def test_an_option_that_the_parser_does_not_take_is_refused_at_once(
+    cli: Cli,
+    given: dict[str, str],
+    folder: Path,
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    said: str,
+) -> None:
+    secret = {"HOOKLINE_LLAMAPARSE_SECRETS": "a-long-random-secret"}
+    done = cli("submit", folder, "--no-follow", *arguments, **given, **secret, **variables)
+    assert done.returncode == 2
+    assert sentence_of(done).startswith(said)
+
+
+def test_options_of_a_parser_that_is_not_known_here_are_left_to_the_worker(
+    cli: Cli, given: dict[str, str], folder: Path
+) -> None:
+    variables = given | {"HOOKLINE_PARSER": "none"}
+    done = cli("submit", folder / "a.pdf", "--no-follow", "--option", "colour=red", **variables)
+    assert (done.returncode, done.stderr) == (0, "")

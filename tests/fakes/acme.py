@@ -16,6 +16,7 @@ class Acme(Imitation):
 
     def __init__(self) -> None:
         super().__init__()
+        self.orders: list[dict[str, Any]] = []
         router = self.application.router
         router.add_post("/files", self._upload)
         router.add_post("/jobs", self._create)
@@ -43,6 +44,7 @@ class Acme(Imitation):
         fault = self.planned(request, "create")
         if isinstance(fault, web.Response):
             return fault
+        self.orders.append(order)
         job: dict[str, Any] = {"id": f"acme/{len(self.jobs)}", "status": "queued", **order}
         self.jobs[str(job["id"])] = job
         await self.created(str(job["id"]))

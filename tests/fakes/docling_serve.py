@@ -52,6 +52,7 @@ class DoclingServe(Imitation):
         super().__init__()
         self.result: dict[str, Any] = {}
         self.forms: list[dict[str, str]] = []
+        self.options: list[dict[str, Any]] = []
         router = self.application.router
         router.add_post("/v1/convert/file/async", self._create)
         router.add_get("/v1/status/poll/{id}", self._ask)
@@ -97,7 +98,8 @@ class DoclingServe(Imitation):
         fault = self.planned(request, "create")
         if isinstance(fault, web.Response):
             return fault
-        check("ConvertDocumentsOptions", _options_in(form))
+        self.options.append(_options_in(form))
+        check("ConvertDocumentsOptions", self.options[-1])
         for callback in form.getall("callbacks", []):
             check("CallbackSpec", json.loads(str(callback)))
         file = form["files"]

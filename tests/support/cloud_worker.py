@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import psycopg
 from llama_cloud import DefaultAsyncHttpxClient
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from fakes.llamacloud.jobs import Pace, ParseJob
@@ -83,14 +84,20 @@ class CloudWorker:
         cursor = self._connection.execute(statement.encode(), parameters)
         return cursor.fetchall() if cursor.description else []
 
-    async def upload(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
+    async def upload(
+        self,
+        content: bytes = PDF,
+        name: str = "report.pdf",
+        options: Mapping[str, object] | None = None,
+    ) -> UUID:
         """Make a job whose raw file is stored and confirmed."""
         sha256 = hashlib.sha256(content).hexdigest()
         raw_path = f"storage://raw/{uuid4()}"
         [row] = self.query(
             "select job_id from upload_pipeline.create_job(owner_id => %s, filename => %s,"
-            " mime => 'application/pdf', bytes_len => %s, file_sha256 => %s, raw_path => %s)",
-            *(self.owner_id, name, len(content), sha256, raw_path),
+            " mime => 'application/pdf', bytes_len => %s, file_sha256 => %s, raw_path => %s,"
+            " options => %s)",
+            *(self.owner_id, name, len(content), sha256, raw_path, Jsonb(dict(options or {}))),
         )
         await self.storage.write(raw_path, content)
         self.query(

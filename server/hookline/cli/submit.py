@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hookline.cli.exit_codes import FAILED
+from hookline.cli.exit_codes import FAILED, WrongUsage
 from hookline.cli.formats import duration, printable
 from hookline.cli.output import errors, print_json, say
 from hookline.cli.pairs import json_of_pairs
@@ -87,8 +87,10 @@ def submit(
 
     A file that was submitted before and has an unfinished job gets no second one: the command waits
     for that job, which keeps its own options. In KEY=VALUE, a value that is JSON is taken as JSON,
-    else as a text. A file that fails does not stop the others, and the exit code is then 1. The
-    command needs a login role in hookline_operator, and a worker: `hookline up` or `hookline work`.
+    else as a text. Options that the parser does not take are refused at once, if the settings here
+    or --provider say which parser it is. A file that fails does not stop the others, and the exit
+    code is then 1. The command needs a login role in hookline_operator, and a worker: `hookline up`
+    or `hookline work`.
 
     Example: hookline submit report.pdf invoices/
     """
@@ -102,16 +104,41 @@ def submit(
         "provider": provider,
         "group_id": group,
     }
+    settings = load()
+    _check_options(settings, request)
     entries = find_files(paths, recursive=recursive)
     board = _Board(len(entries), as_json=as_json, follow=follow)
     try:
         with board:
-            asyncio.run(_submit(load(), entries, owner, request, follow, board))
+            asyncio.run(_submit(settings, entries, owner, request, follow, board))
     finally:
         # Also after Ctrl-C, or if Postgres goes away: some files are done.
         board.sum_up()
     if board.failed:
         raise typer.Exit(FAILED)
+
+
+def _check_options(settings: Settings, request: JobRequest) -> None:
+    """Raise WrongUsage for options that the parser does not take, if it is known here which."""
+    from hookline.providers.configured_parser import choose_parser
+    from hookline.providers.errors import Refused
+    from hookline.providers.job_options import check_job_options, options_of_parser
+
+    if not request["options"]:
+        return
+    # Without --provider the job belongs to one of the parsers: its owner may have chosen it.
+    names = [request["provider"]] if request["provider"] else choose_parser(settings).parsers
+    refusals = []
+    for name in names:
+        if (model := options_of_parser(name)) is None:
+            return
+        try:
+            check_job_options(request["options"], model, name)
+        except Refused as error:
+            refusals.append(str(error))
+        else:
+            return
+    raise WrongUsage(refusals[0])
 
 
 async def _submit(

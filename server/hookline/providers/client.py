@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import ClassVar, Final, Literal, TypeAlias
 
 from hookline.providers.errors import NotOffered
+from hookline.providers.options import NO_OPTIONS, NoOptions, Options
 
 __all__ = [
     "LONGEST_ID",
@@ -46,13 +47,15 @@ class Submission:
     """What `submit` sends: the handle that `prepare` returned, for one attempt of one job.
 
     Give `job_id` and `attempt` to the provider as metadata if it can show them in `find` or in its
-    callback: a submission whose answer was lost is found by them.
+    callback: a submission whose answer was lost is found by them. `options` are those of the job,
+    which the worker has checked.
     """
 
     handle: str
     document: Document
     job_id: str
     attempt: str
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,9 @@ class ProviderClient(ABC):
     event_types: ClassVar[Mapping[Status, str]]
     """What the provider's webhooks call the end of a job: done, failed and cancelled."""
 
+    options: ClassVar[type[Options]] = NoOptions
+    """The options that a job may have."""
+
     remembers: ClassVar[timedelta] = timedelta(hours=48)
     """How long the provider can be asked about a job. Later, its cost is taken as reserved."""
 
@@ -120,8 +126,11 @@ class ProviderClient(ABC):
         """Whether the worker asks about each job every few seconds, as no webhook may come."""
 
     @abstractmethod
-    def cost(self, pages: int) -> Decimal:
-        """What a document of so many pages may cost, in the provider's credits."""
+    def cost(self, pages: int, options: Mapping[str, object] = NO_OPTIONS) -> Decimal:
+        """What a document of so many pages may cost with these options, in the provider's credits.
+
+        The options were checked.
+        """
 
     async def prepare(self, document: Document) -> str:
         """Do all that is free before `submit`: upload, wait for a rate limit. Returns a handle."""

@@ -52,10 +52,16 @@ _AnyOptions = TypeVar("_AnyOptions", bound=Options)
 def read_options(model: type[_AnyOptions], given: Mapping[str, object], name: str) -> _AnyOptions:
     """The options of a job for the provider of this name.
 
-    Raises Refused, permanent, with the code option_refused, for an unknown key or a wrong value.
+    A value that is an object holds the options of the provider that its key names: they win over
+    the others for that one, and do not concern the rest. Raises Refused, permanent, with the code
+    option_refused, for an unknown key or a wrong value.
     """
+    chosen = {key: value for key, value in given.items() if not isinstance(value, Mapping)}
+    own = given.get(name)
+    if isinstance(own, Mapping):
+        chosen |= own
     try:
-        return model.model_validate(dict(given))
+        return model.model_validate(chosen)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     key = str(first["loc"][0])

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from hookline.providers.client import ProviderClient
+from hookline.providers.options import Options
 from hookline.settings import Settings
 from hookline.sources.protocol import Source
 
@@ -30,6 +31,10 @@ class Provider(Protocol):
     @property
     def variable(self) -> str:
         """The variable that has to be set before anything else, such as the API key."""
+
+    @property
+    def options(self) -> type[Options]:
+        """The options that a job may have: `NoOptions` if none."""
 
     def is_configured(self, settings: Settings) -> bool:
         """Whether `variable` is set. Raises ConfigurationError if its value is wrong."""

@@ -63,6 +63,7 @@ class ParseJob:
     credits: float | None = None
     """What was billed; None before that."""
     version: str = "latest"
+    options: dict[str, object] = field(default_factory=dict)
     readable_at: datetime | None = None
 
     @property

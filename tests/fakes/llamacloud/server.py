@@ -216,6 +216,7 @@ class LlamaCloud:
         order = wire.Order.read(body)
         job = self.jobs.create(file, order.tier, order.user_metadata, order.hooks)
         job.version = order.version
+        job.options = {name: body[name] for name in wire.OPTIONS if body.get(name)}
         await self._fail_after_create(request, job)
         return web.json_response(wire.job_json(job, self._project_id))
 

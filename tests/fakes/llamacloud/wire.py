@@ -27,6 +27,9 @@ _STATUSES: Final = ("PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
 _MARKDOWN: Final = frozenset({"markdown", "markdown_full"})
 _RESULTS: Final = _MARKDOWN | {"text", "text_full"}
 _EXPANDABLE: Final = _RESULTS | {"usage", "items", "metadata", "forms", "job_metadata"}
+OPTIONS: Final = ("agentic_options", "processing_options", "page_ranges", "disable_cache")
+"""The fields of an order that choose how a file is parsed; the imitation only keeps them."""
+
 _DEFAULT_PAGE_SIZE: Final = 20
 _LONGEST_URL: Final = 200
 
@@ -145,6 +148,13 @@ def result_json(job: ParseJob, expand: Iterable[str], project_id: str) -> dict[s
                 else {"page_number": number, "success": True, "markdown": page}
                 for number, page in pages
             ]
+        },
+        "metadata": {
+            "pages": [
+                {"page_number": number, "confidence": round(1 - number / 10, 2)}
+                for number, _ in pages
+            ],
+            "document": None,
         },
         "text": {"pages": [{"page_number": number, "text": page or ""} for number, page in pages]},
     }

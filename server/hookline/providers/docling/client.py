@@ -25,9 +25,11 @@ from hookline.providers.client import (
     Submission,
     read_id,
 )
+from hookline.providers.docling.options import DoclingOptions, fields_of
 from hookline.providers.docling.source import authorization_of
 from hookline.providers.errors import NotReady, Refused, Unanswered
 from hookline.providers.http_calls import HttpCalls, form_file, reading
+from hookline.providers.options import NO_OPTIONS, Options, read_options
 
 __all__ = ["DoclingClient"]
 
@@ -49,6 +51,7 @@ class DoclingClient(ProviderClient):
 
     name: ClassVar[str] = "docling"
     settings: ClassVar[str] = "HOOKLINE_DOCLING_URL or HOOKLINE_DOCLING_API_KEY"
+    options: ClassVar[type[Options]] = DoclingOptions
     event_types: ClassVar[Mapping[Status, str]] = {
         "done": "success",
         "failed": "failure",
@@ -64,7 +67,7 @@ class DoclingClient(ProviderClient):
         """Always."""
         return True
 
-    def cost(self, pages: int) -> Decimal:
+    def cost(self, pages: int, options: Mapping[str, object] = NO_OPTIONS) -> Decimal:
         """Nothing."""
         return Decimal(0)
 
@@ -73,6 +76,8 @@ class DoclingClient(ProviderClient):
         form = aiohttp.FormData(quote_fields=False)
         form.add_field("to_formats", "md")
         form.add_field("image_export_mode", "placeholder")
+        for name, value in fields_of(read_options(DoclingOptions, submission.options, self.name)):
+            form.add_field(name, value)
         if self._callback is not None:
             form.add_field("callbacks", _callback_of(self._callback, submission))
         form_file(form, "files", submission.document)
@@ -105,6 +110,7 @@ class DoclingClient(ProviderClient):
             document.get("md_content") or "",
             failed=sorted(page for page in pages if type(page) is int),
             incomplete=_failure(errors[0] if errors else {})[1] if partial else None,
+            details=_confidence_in(found.get("confidence")),
         )
 
 
@@ -145,3 +151,16 @@ def _failure(said: Any) -> tuple[str, str, bool]:
     permanent = not retryable if isinstance(retryable, bool) else category in _PERMANENT
     code = "parse_failed" if category == "unknown" else category.upper()
     return code, str(reason or "The provider gives no reason."), permanent
+
+
+def _confidence_in(scores: object) -> dict[str, object]:
+    """The entry `confidence`: the scores of the document (0 to 1) and docling's word for them."""
+    if not isinstance(scores, dict):
+        return {}
+    named = {"mean": "mean_score", "low": "low_score", "grade": "mean_grade"}
+    confidence = {
+        name: round(score, 3) if isinstance(score, float) else score
+        for name, field in named.items()
+        if isinstance(score := scores.get(field), int | float | str)
+    }
+    return {"confidence": confidence} if confidence else {}

@@ -12,6 +12,7 @@ from hookline.process.http_client import check_certificates
 from hookline.providers.callback import Callback
 from hookline.providers.client import ProviderClient
 from hookline.providers.docling.client import DoclingClient
+from hookline.providers.docling.options import DoclingOptions
 from hookline.providers.docling.source import DoclingSource
 from hookline.providers.http_calls import HttpCalls
 from hookline.settings import ConfigurationError, Settings
@@ -27,6 +28,7 @@ class Docling:
     name = "docling"
     title = "docling-serve"
     variable = "HOOKLINE_DOCLING_URL"
+    options = DoclingOptions
 
     def is_configured(self, settings: Settings) -> bool:
         """Whether there is an address."""

@@ -32,7 +32,9 @@ from hookline.providers.errors import NotReady
 from hookline.providers.limiter import Limiter
 from hookline.providers.llamacloud.errors import provider_errors
 from hookline.providers.llamacloud.jobs import metadata_of, read_parse_job
-from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, cut_pages
+from hookline.providers.llamacloud.options import LlamaCloudOptions, fields_of
+from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, confidence_in, cut_pages
+from hookline.providers.options import NO_OPTIONS, Options, chosen_pages, read_options
 
 __all__ = ["EVENTS", "LlamaCloudClient", "open_client"]
 
@@ -53,6 +55,7 @@ class LlamaCloudClient(ProviderClient):
 
     name: ClassVar[str] = "llamacloud"
     settings: ClassVar[str] = "LLAMA_CLOUD_API_KEY or LLAMA_CLOUD_BASE_URL"
+    options: ClassVar[type[Options]] = LlamaCloudOptions
     event_types: ClassVar[Mapping[Status, str]] = {
         "done": "parse.success",
         "failed": "parse.error",
@@ -83,9 +86,11 @@ class LlamaCloudClient(ProviderClient):
         """Whether no webhook will come."""
         return self._webhook is None
 
-    def cost(self, pages: int) -> Decimal:
-        """The credits that LlamaCloud bills for so many pages of the tier."""
-        return Decimal(CREDITS_A_PAGE[self._tier] * pages)
+    def cost(self, pages: int, options: Mapping[str, object] = NO_OPTIONS) -> Decimal:
+        """The credits that LlamaCloud bills for the chosen pages in their tier."""
+        chosen = self._options(options)
+        tier = chosen.tier or self._tier
+        return Decimal(CREDITS_A_PAGE[tier] * chosen_pages(chosen.pages, pages))
 
     async def prepare(self, document: Document) -> str:
         """Store the file at the provider, and wait until the limit allows another `submit`.
@@ -104,9 +109,11 @@ class LlamaCloudClient(ProviderClient):
     async def submit(self, submission: Submission) -> ParseJob:
         """Create a parse job. After Unanswered with `sent`, the job may exist and cost credits."""
         # Never with upload_file=, since the SDK then silently drops user_metadata.
-        options: dict[str, Any] = {}
+        chosen = self._options(submission.options)
+        version = chosen.version or self._version
+        fields = fields_of(chosen)
         if self._webhook is not None:
-            options["webhook_configurations"] = [
+            fields["webhook_configurations"] = [
                 {
                     "webhook_url": self._webhook.url,
                     "webhook_events": list(EVENTS),
@@ -117,11 +124,11 @@ class LlamaCloudClient(ProviderClient):
         async with provider_errors(self._answered_within):
             return read_parse_job(
                 await self._sdk.parsing.create(
-                    tier=self._tier,
-                    version=self._version,
+                    tier=chosen.tier or self._tier,
+                    version=version,
                     file_id=submission.handle,
-                    user_metadata=metadata_of(submission, self._version),
-                    **options,
+                    user_metadata=metadata_of(submission, version),
+                    **fields,
                 )
             )
 
@@ -136,7 +143,7 @@ class LlamaCloudClient(ProviderClient):
         async with provider_errors(self._transferred_within):
             # We need the pages too: the full text does not say which pages were cut or have failed.
             found = await self._sdk.parsing.get(
-                parse_job_id, expand=["markdown_full", "markdown", "usage"]
+                parse_job_id, expand=["markdown_full", "markdown", "metadata", "usage"]
             )
             if found.markdown_full is None:
                 raise NotReady("The provider's answer has no result in it.")
@@ -144,7 +151,11 @@ class LlamaCloudClient(ProviderClient):
             pages = {page.page_number: page.markdown if page.success else None for page in listed}
             job, markdown = read_parse_job(found.job), found.markdown_full
             metadata = found.job.user_metadata or {}
-            details = {"tier": found.job.tier, "version": metadata.get("version")}
+            details = {
+                "tier": found.job.tier,
+                "version": metadata.get("version"),
+                **confidence_in(found.metadata),
+            }
         return Result(
             job,
             markdown,
@@ -185,6 +196,9 @@ class LlamaCloudClient(ProviderClient):
                 with suppress(llama_cloud.NotFoundError):
                     await self._sdk.files.delete(file_id)
             await self._sdk.parsing.delete(parse_job_id)
+
+    def _options(self, given: Mapping[str, object]) -> LlamaCloudOptions:
+        return read_options(LlamaCloudOptions, given, self.name)
 
     async def _listed(self, **query: Any) -> AsyncIterator[ParseJob]:
         async for job in self._sdk.parsing.list(**query):

@@ -1,11 +1,11 @@
-"""What LlamaCloud bills for a page, and which pages it has cut."""
+"""What LlamaCloud bills for a page, which pages it has cut, and how sure it is of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
-__all__ = ["CREDITS_A_PAGE", "cut_pages"]
+__all__ = ["CREDITS_A_PAGE", "confidence_in", "cut_pages"]
 
 CREDITS_A_PAGE: Final = {"cost_effective": 3, "agentic": 10, "agentic_plus": 45}
 """Credits for a page, by tier. Vendor: LlamaCloud docs, "Pricing"."""
@@ -14,6 +14,41 @@ CREDITS_A_PAGE: Final = {"cost_effective": 3, "agentic": 10, "agentic_plus": 45}
 # so a cut page may be up to three bytes shorter.
 _PAGE_LIMIT: Final = 64 * 1024
 _LONGEST_CHARACTER: Final = 4
+
+
+# Pages that are named for their low confidence.
+_LOWEST: Final = 10
+
+
+class _Metadata(Protocol):
+    """The SDK's Metadata: what it says of the pages, and of the document if that was asked for."""
+
+    @property
+    def pages(self) -> Sequence[Any]: ...
+    @property
+    def document(self) -> Any: ...
+
+
+def confidence_in(metadata: _Metadata | None) -> dict[str, object]:
+    """The entry `confidence` (0 to 1): mean, lowest, and the pages from the lowest on."""
+    if metadata is None:
+        return {}
+    rated = [
+        (page.confidence, page.page_number)
+        for page in metadata.pages
+        if page.confidence is not None
+    ]
+    if not rated:
+        return {}
+    mean = sum(confidence for confidence, _ in rated) / len(rated)
+    confidence: dict[str, object] = {
+        "mean": round(mean, 3),
+        "lowest": round(min(rated)[0], 3),
+        "lowest_pages": [number for _, number in sorted(rated)[:_LOWEST]],
+    }
+    if metadata.document is not None and metadata.document.confidence is not None:
+        confidence["document"] = round(metadata.document.confidence, 3)
+    return {"confidence": confidence}
 
 
 def cut_pages(pages: Mapping[int, str | None]) -> list[int]:

@@ -10,6 +10,7 @@ import structlog
 
 from hookline.providers.callback import Callback
 from hookline.providers.client import ProviderClient
+from hookline.providers.llamacloud.options import LlamaCloudOptions
 from hookline.settings import ConfigurationError, Settings
 from hookline.sources import routes
 from hookline.sources.llamacloud import LlamaCloudSource
@@ -25,6 +26,7 @@ class LlamaCloud:
     name = "llamacloud"
     title = "LlamaCloud"
     variable = "LLAMA_CLOUD_API_KEY"
+    options = LlamaCloudOptions
 
     def is_configured(self, settings: Settings) -> bool:
         """Whether there is an API key."""

@@ -18,6 +18,9 @@ import aiohttp
 
 from hookline.process.http_client import check_certificates
 from hookline.process.http_listener import address, reached_at
+from hookline.providers.configured_parser import LOCAL
+from hookline.providers.errors import Refused
+from hookline.providers.job_options import check_job_options
 from hookline.providers.local.delivery import Answer, Undelivered, deliver, webhook_url
 from hookline.providers.local.parser import (
     DEADLINE,
@@ -30,6 +33,7 @@ from hookline.providers.local.parser import (
     parser_version,
 )
 from hookline.providers.local.signed_envelope import parse_job_id_of, webhook_of
+from hookline.providers.options import NoOptions
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
@@ -103,6 +107,10 @@ class ParseLocally:
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """Parse the raw file and send its text to the receiver. Raises Failed, Deferred, Paused."""
+        try:
+            check_job_options(job.options, NoOptions, LOCAL)
+        except Refused as error:
+            raise Failed(error.code, str(error), permanent=True) from error
         if job.bytes_len > MAX_BYTES:
             raise _too_large(f"{job.bytes_len:,} bytes, and {MAX_BYTES:,} are the most")
         async with self._children:

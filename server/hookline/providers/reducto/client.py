@@ -24,6 +24,7 @@ from hookline.providers.client import (
 )
 from hookline.providers.errors import NotReady, Refused, Unanswered, UnknownParseJob
 from hookline.providers.http_calls import HttpCalls, form_file, read_json, reading
+from hookline.providers.options import NO_OPTIONS, Options, chosen_pages, read_options
 from hookline.providers.reducto.jobs import metadata_of, read_job, read_listed, read_result
 from hookline.providers.reducto.options import ReductoOptions, configuration_of
 from hookline.providers.result_urls import ResultUrls
@@ -40,6 +41,7 @@ class ReductoClient(ProviderClient):
 
     name: ClassVar[str] = "reducto"
     settings: ClassVar[str] = "REDUCTO_API_KEY or REDUCTO_BASE_URL"
+    options: ClassVar[type[Options]] = ReductoOptions
     event_types: ClassVar[Mapping[Status, str]] = {
         "done": "Completed",
         "failed": "Failed",
@@ -61,9 +63,14 @@ class ReductoClient(ProviderClient):
         """Whether no webhook will come."""
         return self._polled
 
-    def cost(self, pages: int) -> Decimal:
-        """Credits for so many pages, as the settings say: the true price depends on the pages."""
-        return self._credits_a_page * pages
+    def cost(self, pages: int, options: Mapping[str, object] = NO_OPTIONS) -> Decimal:
+        """Credits for the chosen pages, as the settings say: the true price depends on the pages.
+
+        Agentic parsing costs twice as much. Vendor: Reducto docs, "Credit usage".
+        """
+        chosen = self._options(options)
+        times = 2 if chosen.agentic else 1
+        return self._credits_a_page * times * chosen_pages(chosen.pages, pages)
 
     async def prepare(self, document: Document) -> str:
         """Store the file at Reducto, which deletes it after about 24 hours. It costs nothing."""
@@ -79,7 +86,7 @@ class ReductoClient(ProviderClient):
         order = {
             "input": submission.handle,
             "async": asynchronous,
-            **configuration_of(ReductoOptions()),
+            **configuration_of(self._options(submission.options)),
         }
         return _read_created(await self._http.json("POST", "/parse_async", json=order))
 
@@ -130,6 +137,9 @@ class ReductoClient(ProviderClient):
         await self._http.bytes(
             "DELETE", _path_of(parse_job_id), params={"include_persisted": "true"}
         )
+
+    def _options(self, given: Mapping[str, object]) -> ReductoOptions:
+        return read_options(ReductoOptions, given, self.name)
 
     async def _found(self, parse_job_id: str) -> dict[str, Any]:
         try:

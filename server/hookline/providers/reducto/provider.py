@@ -13,6 +13,7 @@ from hookline.process.http_client import check_certificates, check_proxies
 from hookline.providers.client import ProviderClient
 from hookline.providers.http_calls import HttpCalls
 from hookline.providers.reducto.client import ReductoClient
+from hookline.providers.reducto.options import ReductoOptions
 from hookline.providers.reducto.source import ReductoSource
 from hookline.providers.result_urls import open_result_urls
 from hookline.setting_values import standard_key
@@ -31,6 +32,7 @@ class Reducto:
     name = "reducto"
     title = "Reducto"
     variable = "REDUCTO_API_KEY"
+    options = ReductoOptions
 
     def is_configured(self, settings: Settings) -> bool:
         """Whether there is an API key."""

@@ -17,7 +17,8 @@ import structlog
 from hookline.postgres.errors import BudgetExceeded
 from hookline.postgres.records import Reservation
 from hookline.providers.client import Document, ParseJob, ProviderClient, Submission
-from hookline.providers.errors import ProviderError, Unanswered
+from hookline.providers.errors import ProviderError, Refused, Unanswered
+from hookline.providers.job_options import check_job_options
 from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
 from hookline.timing import now
 from hookline.worker.parsing.lookups import Lookups
@@ -54,6 +55,10 @@ class Submit:
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """End the lease by record_submission. Raises Failed, Deferred, Paused."""
+        try:
+            check_job_options(job.options, self._client.options, self._client.name)
+        except Refused as error:
+            raise outcome_of_error(error, self._client) from error
         content = await tools.raw(job)
         cost = await self._estimate(job, content)
         reservation = await self._reserve(job, tools, cost)
@@ -70,7 +75,7 @@ class Submit:
             await _settle_unused(job, tools, reservation)
             raise outcome_of_error(error, self._client) from error
 
-        submission = Submission(handle, document, str(job.job_id), str(job.attempt))
+        submission = Submission(handle, document, str(job.job_id), str(job.attempt), job.options)
         # Reserving again checks the lease before it costs, and starts the grace anew: an upload
         # or a wait for a rate limit may have taken long.
         reservation = await self._reserve(job, tools, cost, again=True)
@@ -137,7 +142,7 @@ class Submit:
 
     async def _estimate(self, job: Job, content: bytes) -> Decimal:
         pages = await asyncio.to_thread(count_pages, content, job.mime)
-        return self._client.cost(pages or self._assumed_pages)
+        return self._client.cost(pages or self._assumed_pages, job.options)
 
     async def _reserve(
         self, job: Job, tools: Tools, cost: Decimal, *, again: bool = False
