@@ -163,7 +163,7 @@ def _run(url: str, side: Side) -> float:
                 worker = subprocess.Popen(
                     [sys.executable, *side.arguments],
                     cwd=directory,
-                    env=_environment(url, directory),
+                    env=worker_environment(url, directory),
                     stdout=log,
                     stderr=log,
                 )
@@ -181,7 +181,7 @@ def _run(url: str, side: Side) -> float:
                 worker.wait()
 
 
-def _environment(url: str, directory: str) -> Mapping[str, str]:
+def worker_environment(url: str, directory: str) -> Mapping[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(sys.path),

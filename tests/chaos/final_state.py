@@ -12,6 +12,7 @@ from uuid import UUID
 from psycopg.rows import DictRow
 
 from chaos.documents import Document
+from chaos.endpoint import Arrival
 from chaos.system import System
 
 
@@ -27,6 +28,12 @@ class FinalState:
     provider_jobs: Sequence[DictRow]
     deliveries: Sequence[DictRow]
     contents: Sequence[DictRow]
+    notifications: Sequence[DictRow]
+    """The rows of notification_log."""
+    told: Sequence[Arrival]
+    """The messages that the application's endpoint got, in their order."""
+    forged: int
+    """How many of them were not proven."""
     integrity: Sequence[DictRow]
     cloud: Mapping[str, Any]
     objects: Path = field(repr=False)
@@ -117,6 +124,9 @@ async def look(system: System, documents: Sequence[Document]) -> FinalState:
         provider_jobs=await table("provider_jobs", "recorded_at"),
         deliveries=await table("webhook_deliveries", "first_seen"),
         contents=await table("contents", "job_id, ordinal"),
+        notifications=await table("notification_log", "job_id, version"),
+        told=system.endpoint.arrivals,
+        forged=system.endpoint.forged,
         integrity=await system.query("select * from upload_pipeline.check_integrity()"),
         cloud=await system.provider(),
         objects=system.objects,

@@ -19,9 +19,12 @@ _BUGS: Final = frozenset(
     {
         *("handler_failed", "handler_result_wrong", "execution_failed", "periodic_task_failed"),
         *("failure_not_recorded", "stage_not_paused"),
+        *("announcement_failed", "announcing_refused"),
         *("webhook_failed", "drain_failed", "claim_refused", "handler_resists_cancellation"),
     }
 )
+# The statuses of which the application is told.
+_ANNOUNCED: Final = frozenset({"parsed", "complete", "failed_parse", "failed_stage", "cancelled"})
 # The answers to the provider's deliveries: 401 to forged ones, 503 while Postgres is down.
 _ANSWERS: Final = frozenset({200, 401, 503})
 
@@ -128,6 +131,38 @@ def _every_acknowledged_delivery_is_recorded(state: FinalState) -> Broken:
             yield f"delivery {delivery['event_id']} was answered {outcome}"
 
 
+def _every_announced_step_is_told_in_order(state: FinalState) -> Broken:
+    announced: dict[str, list[DictRow]] = {}
+    for events in state.events.values():
+        for event in events:
+            if event["to_status"] in _ANNOUNCED and event["to_status"] != event["from_status"]:
+                announced.setdefault(str(event["job_id"]), []).append(event)
+    states = {row["event_id"]: row["state"] for row in state.notifications}
+    acknowledged: set[str] = set()
+    for arrival in state.told:
+        before = [
+            str(event["event_id"])
+            for event in announced.get(arrival.job_id, ())
+            if event["version"] < arrival.version
+        ]
+        if not acknowledged.issuperset(before):
+            yield f"version {arrival.version} of {arrival.job_id} came before an earlier one"
+        if arrival.acknowledged:
+            acknowledged.add(arrival.event_id)
+    for job_id, events in announced.items():
+        for event in events:
+            if str(event["event_id"]) not in acknowledged:
+                yield f"version {event['version']} of {job_id} was not told"
+            if states.get(event["event_id"]) != "taken":
+                yield f"the notification of version {event['version']} of {job_id} is not taken"
+    known = {str(event["event_id"]) for events in announced.values() for event in events}
+    yield from (
+        f"{arrival} tells of no step" for arrival in state.told if arrival.event_id not in known
+    )
+    if state.forged:
+        yield f"{state.forged} messages were not proven"
+
+
 def _no_work_is_left_over(state: FinalState) -> Broken:
     for rows in state.jobs.values():
         yield from (f"{row['job_id']} is leased" for row in rows if row["lease_token"])
@@ -164,6 +199,7 @@ _PROMISES: Final[tuple[Callable[[FinalState], Broken], ...]] = (
     _no_attempt_is_paid_twice,
     _every_provider_job_is_known_and_settled,
     _every_acknowledged_delivery_is_recorded,
+    _every_announced_step_is_told_in_order,
     _no_work_is_left_over,
     _database_is_consistent,
     _no_process_reports_a_bug,

@@ -50,6 +50,8 @@ def _rows(outcome: Outcome) -> Iterator[tuple[str, object]]:
         "answers to the provider",
         _counted((str(one["outcome"]) for one in state.cloud["deliveries"]), ("200", "401", "503")),
     )
+    yield "steps told", len({one.event_id for one in state.told if one.acknowledged})
+    yield "told again", len(state.told) - len({one.event_id for one in state.told})
     yield "retries", codes["stage_retried"] + codes["parse_restarted"]
     yield "deferrals", codes["stage_deferred"]
     yield "leases expired", codes["lease_expired"]

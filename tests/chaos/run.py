@@ -12,12 +12,13 @@ from typing import Final
 from chaos.documents import Document, documents
 from chaos.final_state import FinalState, look, still_running
 from chaos.promises import broken_promises
-from chaos.shortened_times import BILLING, DRAIN
+from chaos.shortened_times import BILLING, DRAIN, NOTIFICATIONS
 from chaos.system import Process, System, system
 from hookline.timing import wait_until_set
 
 _KILLS_A_SECOND: Final = 2
 _RECEIVER_EVERY: Final = 4.0
+_ENDPOINT_EVERY: Final = 3.0
 # One worker in eight is terminated, as a deployment does; the others are killed.
 _TERMINATE_ONE_IN: Final = 8
 # Shares of the documents that have ended: when Postgres is killed, when the kills stop, when the
@@ -85,7 +86,11 @@ class _Run:
         progress: Callable[[str], None],
     ) -> None:
         self.kills = dict.fromkeys(
-            ("workers killed", "workers terminated", "receiver killed", "Postgres killed"), 0
+            (
+                *("workers killed", "workers terminated", "receiver killed", "Postgres killed"),
+                "endpoint killed",
+            ),
+            0,
         )
         self._plan = plan
         self._system = system
@@ -121,6 +126,7 @@ class _Run:
                 self._kill_workers(),
                 self._kill_the_receiver(),
                 self._kill_postgres(),
+                self._kill_the_endpoint(),
             ):
                 group.create_task(work)
             try:
@@ -164,7 +170,9 @@ class _Run:
             "         where status not in ('parsed', 'failed_parse') or lease_token is not null)"
             "     + (select count(*) from upload_pipeline.webhook_deliveries as d"
             "          join upload_pipeline.provider_jobs as p using (parse_job_id)"
-            "         where d.outcome = 'parked') as left"
+            "         where d.outcome = 'parked')"
+            "     + (select count(*) from upload_pipeline.notifications"
+            "         where run_after is not null) as left"
         )
         open_ = await self._system.query(
             "select r.job_id, r.attempt from upload_pipeline.credit_reservations as r"
@@ -224,6 +232,14 @@ class _Run:
             await asyncio.sleep(rng.uniform(0, 0.5))
             await self._system.receiver.start()
 
+    async def _kill_the_endpoint(self) -> None:
+        rng = Random(f"{self._plan.seed}/endpoint kills")
+        while not await wait_until_set(self._stop_killing, rng.uniform(0.5, 1.5) * _ENDPOINT_EVERY):
+            self.kills["endpoint killed"] += 1
+            await self._system.endpoint.kill()
+            await asyncio.sleep(rng.uniform(0, 0.5))
+            await self._system.endpoint.start()
+
     async def _kill_postgres(self) -> None:
         while self._ended < _POSTGRES_AT * len(self._documents):
             if await wait_until_set(self._stop_killing, _POLL_EVERY):
@@ -234,7 +250,7 @@ class _Run:
     async def _shorten_times_in_the_database(self) -> None:
         """Shorten the times that are constants in SQL; see `shortened_times`."""
         while not await wait_until_set(self._finished, 0.5):
-            for statement in (BILLING, DRAIN):
+            for statement in (BILLING, DRAIN, NOTIFICATIONS):
                 await self._system.query(statement)
 
 

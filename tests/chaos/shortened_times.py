@@ -44,7 +44,15 @@ update upload_pipeline.contents
    and stored_at is null
    and run_after > received_at + interval '2 s'
 """
+# Pauses between the tries of a notification: seconds instead of hours.
+NOTIFICATIONS: Final = """
+update upload_pipeline.notifications
+   set run_after = upload_pipeline.clock()
+ where run_after > upload_pipeline.clock() + interval '1 s'
+   and lease_token is null
+"""
 ENVIRONMENT: Final = {
+    "HOOKLINE_NOTIFY_TIMEOUT": "1",
     "HOOKLINE_LEASE": "1",
     "HOOKLINE_PROVIDER_TIMEOUT": "0.6",
     "HOOKLINE_SUBMIT_GRACE": "3.5",
@@ -57,6 +65,11 @@ _SHORT: Final[tuple[tuple[str, str, object], ...]] = (
     ("hookline.worker.parsing.outcomes", "PROVIDER_PAUSE", timedelta(seconds=1.5)),
     ("hookline.worker.parsing.outcomes", "STUCK_AFTER", timedelta(seconds=2)),
     ("hookline.worker.parsing.reconcile", "FAILED_BILLED_WITHIN", timedelta(seconds=1)),
+    ("hookline.worker.announcing.announcer", "LEASE_MARGIN", 1.0),
+    ("hookline.worker.announcing.announcer", "PAUSE_MIN", 0.1),
+    ("hookline.worker.announcing.announcer", "PAUSE_MAX", 0.5),
+    ("hookline.worker.announcing.announcer", "POLL_MAX_WITH_LISTEN", 0.5),
+    ("hookline.worker.announcing.announcer", "POLL_MAX_WITHOUT_LISTEN", 0.5),
     ("hookline.worker.claimer", "POLL_MAX_WITH_LISTEN", 0.5),
     ("hookline.worker.claimer", "POLL_MAX_WITHOUT_LISTEN", 0.5),
 )

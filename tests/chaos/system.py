@@ -17,10 +17,12 @@ import aiohttp
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
+from chaos.endpoint import Endpoint, endpoint
 from chaos.fork_server import WEBHOOK_URL, ForkServer, fork_server
 from chaos.shortened_times import ENVIRONMENT, TIMINGS
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
+from support.application import SECRET as APPLICATION_SECRET
 from support.ports import lasting_port
 
 SECRET: Final = "chaos-secret-0123456789"
@@ -85,9 +87,15 @@ class System:
     """Everything that runs, and queries about it."""
 
     def __init__(
-        self, postgres: ThrowawayPostgres, directory: Path, cloud_url: str, forks: ForkServer
+        self,
+        postgres: ThrowawayPostgres,
+        directory: Path,
+        cloud_url: str,
+        forks: ForkServer,
+        endpoint: Endpoint,
     ) -> None:
         self.postgres = postgres
+        self.endpoint = endpoint
         self.directory = directory
         self.objects = directory / "objects"
         self.cloud_url = cloud_url
@@ -134,6 +142,9 @@ class System:
                     LLAMA_CLOUD_API_KEY="llx-imitation",
                     LLAMA_CLOUD_BASE_URL=self.cloud_url,
                     HOOKLINE_WORKER_NAME=f"worker-{number}",
+                    HOOKLINE_NOTIFY_URL=self.endpoint.url,
+                    HOOKLINE_NOTIFY_SECRETS=APPLICATION_SECRET,
+                    HOOKLINE_NOTIFY_PRIVATE="on",
                     **{WEBHOOK_URL: self._webhook_url},
                 )
             )
@@ -221,7 +232,8 @@ async def system(seed: int, faults: dict[str, object], workers: int) -> AsyncIte
             stack.enter_async_context(fork_server()),
             asyncio.to_thread(_prepare, postgres.url),
         )
-        running = System(postgres, directory, cloud_url, forks)
+        told = await stack.enter_async_context(endpoint(seed))
+        running = System(postgres, directory, cloud_url, forks, told)
         stack.push_async_callback(running.close)
         running.add_workers(workers)
         for process in running.processes:
@@ -237,6 +249,8 @@ def _prepare(url: str) -> None:
                 f"create role {login} login password '{login}' in role hookline_{role}".encode()
             )
         connection.execute(TIMINGS.encode())
+        # Else the first steps could come before the first worker has begun to announce.
+        connection.execute("select upload_pipeline.start_announcing()")
 
 
 @asynccontextmanager

@@ -69,6 +69,20 @@ def _conflict(state: FinalState) -> FinalState:
     return state
 
 
+def _tell_nothing(state: FinalState) -> FinalState:
+    return replace(state, told=state.told[1:])
+
+
+def _tell_late(state: FinalState) -> FinalState:
+    """As if the last one had come first, before anything was told of an earlier step."""
+    first = replace(state.told[0], version=99)
+    return replace(state, told=[first, *state.told])
+
+
+def _forge(state: FinalState) -> FinalState:
+    return replace(state, forged=1)
+
+
 def _lease(state: FinalState) -> FinalState:
     _parsed(state)["lease_token"] = "token"
     return state
@@ -116,6 +130,9 @@ _DAMAGES: tuple[tuple[Callable[[FinalState], FinalState], str], ...] = (
     (_forget_a_provider_job, "every provider job is known and settled"),
     (_forget_a_delivery, "every acknowledged delivery is recorded"),
     (_conflict, "every acknowledged delivery is recorded"),
+    (_tell_nothing, "every announced step is told in order"),
+    (_tell_late, "every announced step is told in order"),
+    (_forge, "every announced step is told in order"),
     (_lease, "no work is left over"),
     (_park, "no work is left over"),
     (_violate, "database is consistent"),
@@ -131,7 +148,7 @@ async def test_every_promise_holds_while_processes_are_killed() -> None:
     outcome = await run(plan, progress=print)
     Console(width=100).print(report(outcome))
     assert not outcome.broken, "\n".join(outcome.broken)
-    for what in ("workers killed", "receiver killed", "Postgres killed"):
+    for what in ("workers killed", "receiver killed", "Postgres killed", "endpoint killed"):
         assert outcome.kills[what], what
 
     # Each damage to the final state breaks its promise. It is tested here because a run takes long.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,19 +46,15 @@ class Application:
         self.messages: list[Message] = []
         self.forged: list[bytes] = []
         self.elsewhere: list[str] = []
-        self.answer: Callable[[Message], Answer] = lambda message: 204
+        self.answer: Callable[[Message, web.Request], Answer] = lambda message, request: 204
         self.open = asyncio.Event()
         self.open.set()
         self.at_once = 0
         self.most_at_once = 0
 
-    @property
-    def taken(self) -> list[Message]:
-        """The messages of which each id is there once, in the order of their first arrival."""
-        return list({message.id: message for message in reversed(self.messages)}.values())[::-1]
-
-    def steps(self, messages: Iterable[Message] | None = None) -> list[tuple[str, int]]:
-        return [message.step for message in (self.messages if messages is None else messages)]
+    def steps(self) -> list[tuple[str, int]]:
+        """The jobs and versions that it was told of, in order."""
+        return [message.step for message in self.messages]
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
         """Take a message; while `open` is not set, it waits."""
@@ -75,7 +71,7 @@ class Application:
             message = Message(headers["webhook-id"], json.loads(body), headers)
             self.messages.append(message)
             await self.open.wait()
-            answer = self.answer(message)
+            answer = self.answer(message, request)
             return web.Response(status=answer) if isinstance(answer, int) else answer
         finally:
             self.at_once -= 1
@@ -86,9 +82,8 @@ class Application:
 
 
 @asynccontextmanager
-async def application(port: int | None = None) -> AsyncIterator[Application]:
-    """An application that listens on a port of this machine."""
-    made = Application()
+async def listening(made: Application, port: int | None = None) -> AsyncIterator[None]:
+    """Let it listen on a port of this machine. At the end, what is under way gets no answer."""
     app = web.Application()
     app.router.add_post("/hooks", made.receive)
     app.router.add_route("*", "/{path:.*}", made.other)
@@ -96,7 +91,15 @@ async def application(port: int | None = None) -> AsyncIterator[Application]:
     await server.start_server(shutdown_timeout=0.1)
     made.url = str(server.make_url("/hooks"))
     try:
-        yield made
+        yield
     finally:
         made.open.set()
         await server.close()
+
+
+@asynccontextmanager
+async def application() -> AsyncIterator[Application]:
+    """An application that listens."""
+    made = Application()
+    async with listening(made):
+        yield made

@@ -160,7 +160,7 @@ async def test_failed_try_is_repeated_with_the_same_id_before_the_next_step_is_t
     workplace: Workplace, app: Application
 ) -> None:
     answers = iter([500, 400, 302, 429, 204])
-    app.answer = lambda message: web.Response(
+    app.answer = lambda message, request: web.Response(
         status=next(answers, 204), headers={"Location": "/elsewhere", "Retry-After": "120"}
     )
     with structlog.testing.capture_logs() as log:
@@ -192,12 +192,12 @@ async def test_failed_try_is_repeated_with_the_same_id_before_the_next_step_is_t
 async def test_an_endpoint_that_is_gone_makes_dead_letters_which_can_be_sent_again(
     workplace: Workplace, app: Application
 ) -> None:
-    app.answer = lambda message: 410
+    app.answer = lambda message, request: 410
     async with announcing(workplace, app):
         await until(lambda: announced(workplace))
         job = workplace.parsed_job()
         await until(lambda: states(workplace, job) == [("dead", 1, "answered 410")] * 2)
-        app.answer = lambda message: 204
+        app.answer = lambda message, request: 204
         assert workplace.query("select upload_pipeline.retry_notifications() as n")[0]["n"] == 2
         await until(lambda: [row[0] for row in states(workplace, job)] == ["taken"] * 2)
     assert [version for _, version in app.steps()] == [3, 4, 3, 4]
@@ -230,7 +230,7 @@ async def test_a_stop_waits_for_the_answers_that_are_under_way(
         await until(lambda: announced(workplace))
         job = workplace.parsed_job()
         await until(lambda: len(app.messages) == 1)
-        app.answer = lambda message: 204
+        app.answer = lambda message, request: 204
         app.open.set()
     assert states(workplace, job)[0] == ("taken", 0, None)
 

@@ -43,7 +43,7 @@ PAUSE_MAX = 30.0
 # Seconds after Postgres refused a claim, for example because a right is missing.
 REFUSED_PAUSE = 10.0
 # How much longer a lease is than a try, in seconds: for the statements before and after it.
-_MARGIN = 30.0
+LEASE_MARGIN = 30.0
 # What retry_notifications notifies.
 _HINT = "notifications"
 
@@ -64,7 +64,7 @@ class Announcer:
         self._metrics = metrics
         self._stopped = stopped
         self._is_listening = is_listening
-        self._lease = settings.notify_timeout + _MARGIN
+        self._lease = settings.notify_timeout + LEASE_MARGIN
         self._finishes: Gathering[Told, str | None] = Gathering(engine.finish_notifications)
         self._statuses: frozenset[str] = frozenset()
         self._under_way: set[asyncio.Task[None]] = set()
