@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Final
 
 import structlog
@@ -31,8 +32,9 @@ log = structlog.get_logger("hookline.worker")
 NEEDED: Final = ("start_announcing", "claim_notifications", "finish_notifications")
 """The functions that it calls."""
 
-# Notifications under way at the same time.
+# Requests under way at the same time, and notifications claimed: the next ones wait here already.
 AT_ONCE = 16
+CLAIMED = 64
 # Poll interval in seconds: minimum; maximum with LISTEN; maximum without.
 POLL_MIN = 0.2
 POLL_MAX_WITH_LISTEN = 5.0
@@ -42,8 +44,8 @@ PAUSE_MIN = 0.5
 PAUSE_MAX = 30.0
 # Seconds after Postgres refused a claim, for example because a right is missing.
 REFUSED_PAUSE = 10.0
-# How much longer a lease is than a try, in seconds: for the statements before and after it.
-LEASE_MARGIN = 30.0
+# How much longer a lease is than a try, in seconds: for the wait before it and the statement after.
+LEASE_MARGIN = 45.0
 # What retry_notifications notifies.
 _HINT = "notifications"
 
@@ -68,6 +70,8 @@ class Announcer:
         self._finishes: Gathering[Told, str | None] = Gathering(engine.finish_notifications)
         self._statuses: frozenset[str] = frozenset()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._requests = asyncio.Semaphore(AT_ONCE)
+        self._alone = asyncio.Lock()
         self._woken = asyncio.Event()
         self._place_freed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -126,13 +130,14 @@ class Announcer:
             if (pause := self._resume_at - time.monotonic()) > 0:
                 await wait_until_set(self._stopping, pause)
                 continue
-            free = (1 if self._fails else AT_ONCE) - len(self._under_way)
+            free = (1 if self._fails else CLAIMED) - len(self._under_way)
             if free <= 0:
                 self._place_freed.clear()
                 await self._place_freed.wait()
                 continue
             # Before the claim: a hint that arrives during it is not overlooked.
             self._woken.clear()
+            started = time.monotonic()
             try:
                 claimed = await self._engine.claim_notifications(batch=free, lease=self._lease)
             except Unavailable as error:
@@ -145,7 +150,8 @@ class Announcer:
                 continue
             for notification in claimed:
                 task = asyncio.create_task(
-                    self._tell(endpoint, notification), name=f"notification {notification.event_id}"
+                    self._tell(endpoint, notification, started + self._lease),
+                    name=f"notification {notification.event_id}",
                 )
                 self._under_way.add(task)
                 task.add_done_callback(self._on_end)
@@ -155,12 +161,13 @@ class Announcer:
                 longest = POLL_MAX_WITH_LISTEN if self._is_listening() else POLL_MAX_WITHOUT_LISTEN
                 await wait_until_set(self._woken, poll.next(longest))
 
-    async def _tell(self, endpoint: Endpoint, notification: Notification) -> None:
-        started = time.monotonic()
-        told = await endpoint.tell(notification)
-        self._metrics.observe_notification(time.monotonic() - started)
-        self._pace(told)
-        state = await self._finish(told, until=started + self._lease)
+    async def _tell(self, endpoint: Endpoint, notification: Notification, until: float) -> None:
+        """Send a notification, whose lease lasts until then by time.monotonic."""
+        told = await self._send(endpoint, notification, until)
+        if told is None:
+            self._metrics.count_notification("lost")
+            return
+        state = await self._finish(told, until)
         self._metrics.count_notification(state or "lost")
         fields = {
             "event_id": str(notification.event_id),
@@ -176,6 +183,24 @@ class Announcer:
         elif state == "taken":
             log.debug("notification_taken", **fields)
 
+    async def _send(
+        self, endpoint: Endpoint, notification: Notification, until: float
+    ) -> Told | None:
+        """Send it once, in its turn. None: it was not sent, and is claimed again later."""
+        async with self._requests, self._alone if self._fails else nullcontext():
+            if (pause := self._resume_at - time.monotonic()) > 0:
+                await wait_until_set(self._stopping, pause)
+            started = time.monotonic()
+            # Its lease could end before the answer. Then another worker would send it and the next
+            # one of the job, and ours would come after that.
+            too_late = started + self._settings.notify_timeout > until
+            if too_late or (self._fails and self._stopping.is_set()):
+                return None
+            told = await endpoint.tell(notification)
+            self._metrics.observe_notification(time.monotonic() - started)
+            self._pace(told)
+        return told
+
     def _pace(self, told: Told) -> None:
         """Slow down after a failure; the first success ends that."""
         now = time.monotonic()
@@ -189,7 +214,7 @@ class Announcer:
             asked = told.pause.total_seconds() if told.pause else 0.0
             self._resume_at = now + max(self._failing.next(PAUSE_MAX), min(asked, PAUSE_MAX))
 
-    async def _finish(self, told: Told, *, until: float) -> str | None:
+    async def _finish(self, told: Told, until: float) -> str | None:
         """Say how the try ended, also after a short outage of Postgres: while the lease lasts."""
         pause = Backoff(POLL_MIN)
         while True:
