@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -43,8 +44,11 @@ class Imitation:
         self.created: Callable[[str], Awaitable[None]] = _nothing
         """Called with each new job before its creation is answered."""
         self._faults: dict[str, list[web.Response | str]] = {}
-        self.application = web.Application(client_max_size=2**30)
-        self._runner = web.AppRunner(self.application)
+        self.silent = False
+        self.application = web.Application(client_max_size=2**30, middlewares=[self._be_silent])
+        self._runner = web.AppRunner(
+            self.application, handler_cancellation=True, shutdown_timeout=0
+        )
         self.url = ""
 
     @property
@@ -70,6 +74,19 @@ class Imitation:
         trace: TracebackType | None,
     ) -> None:
         await self._runner.cleanup()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of a client that the fixture of workers does not give."""
+        return {}
+
+    @web.middleware
+    async def _be_silent(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        while self.silent:
+            await asyncio.sleep(60)
+        return await handler(request)
 
     def fail(self, operation: str, *answers: web.Response | str) -> None:
         """Plan the next answers of an operation."""

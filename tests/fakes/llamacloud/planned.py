@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from aiohttp import web
+from pydantic import SecretStr
 
 from fakes.imitation import Imitation, Webhook
 from fakes.llamacloud import wire
@@ -40,9 +40,11 @@ class _PlannedCloud(LlamaCloud):
         faults = Faults(webhook_dropped=1)
         super().__init__(seed=7, pace=Pace(speed=1000, list_lag_seconds=0), faults=faults)
         self.plans: defaultdict[str, list[web.Response | str]] = defaultdict(list)
-        self.created: Callable[[str], Awaitable[None]]
+        self.provider: LlamaCloudProvider
 
     async def _fail_before(self, request: web.Request, operation: str, *what: str) -> None:
+        if self.provider.silent:
+            await self._hang(request)
         asked = operation == "list" and "job_ids" in request.query
         if operation == "get":
             operation = "fetch" if "markdown" in what else "ask"
@@ -55,7 +57,7 @@ class _PlannedCloud(LlamaCloud):
                 raise _Planned(answer)
 
     async def _fail_after_create(self, request: web.Request, job: ParseJob) -> None:
-        await self.created(job.id)
+        await self.provider.created(job.id)
         if self.plans["create"]:
             self.plans["create"].pop(0)
             reset_connection(request)
@@ -73,10 +75,7 @@ class LlamaCloudProvider(Imitation):
         self.url = "http://127.0.0.1:9"
 
     async def __aenter__(self) -> Self:
-        async def created(parse_job_id: str) -> None:
-            await self.created(parse_job_id)
-
-        self.cloud.created = created
+        self.cloud.provider = self
         return self
 
     async def __aexit__(
@@ -86,6 +85,13 @@ class LlamaCloudProvider(Imitation):
         trace: TracebackType | None,
     ) -> None:
         pass
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {
+            "llama_cloud_api_key": SecretStr(self.cloud.api_key),
+            "llama_cloud_base_url": self.cloud.url,
+        }
 
     @property
     def jobs(self) -> dict[str, Any]:

@@ -112,7 +112,7 @@ async def test_a_callback_tells_of_a_submission_whose_answer_was_lost(
     assert len(called.imitation.jobs) == 1
 
 
-async def test_a_failure_that_a_callback_tells_of_ends_the_job_with_the_providers_reason(
+async def test_a_failure_that_a_callback_tells_of_ends_the_job_with_the_reason_of_the_provider(
     called: CalledWorker,
 ) -> None:
     job_id, parse_job_id = await submitted(called)

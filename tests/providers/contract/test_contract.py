@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from aiohttp import web
@@ -12,6 +13,9 @@ from fakes.acme import Acme
 from fakes.docling_serve import DoclingServe
 from fakes.imitation import Imitation, name_of
 from fakes.reducto import Reducto
+from hookline.providers.client import Document, Submission
+from hookline.providers.errors import Unanswered
+from hookline.providers.installed import installed
 from support.cloud_worker import GRACE, PDF, CloudWorker
 
 Answer = Callable[[], web.Response]
@@ -65,7 +69,7 @@ async def test_it_is_polled_until_its_job_has_ended(
     ],
     ids=["402", "401", "redirect", "429", "422"],
 )
-async def test_a_refused_submission_costs_nothing(
+async def test_a_submission_refused_by_401_402_422_429_or_a_redirect_costs_nothing(
     worker: CloudWorker, imitation: Imitation, answer: Answer, code: str, tries: int
 ) -> None:
     imitation.fail("create", answer())
@@ -184,7 +188,7 @@ async def test_an_empty_result_fails_its_job(worker: CloudWorker, imitation: Imi
     assert worker.last_error(job_id) == "NO_DATA_FOUND_IN_FILE"
 
 
-async def test_a_provider_that_is_away_costs_no_try(
+async def test_a_provider_that_answers_5xx_or_nonsense_costs_no_try(
     worker: CloudWorker, imitation: Imitation
 ) -> None:
     job_id = await worker.submitted()
@@ -213,3 +217,16 @@ async def test_a_provider_without_such_a_call_is_said_to_have_none(
     await worker.do("requests")
     [row] = worker.query("select state, result from upload_pipeline.provider_request_log")
     assert (row["state"], row["result"]) == ("done", "not_offered")
+
+
+async def test_a_submission_without_an_answer_in_time_may_have_been_carried_out(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    changes = {"provider_timeout": 0.3, **imitation.settings}
+    settings = worker.settings.model_copy(update=changes)
+    imitation.silent = True
+    submission = Submission("handle", Document("a.pdf", "application/pdf", PDF), str(uuid4()), "1")
+    async with installed()[imitation.name].open(settings) as client:
+        with pytest.raises(Unanswered) as raised:
+            await client.submit(submission)
+    assert raised.value.sent

@@ -114,7 +114,7 @@ async def test_a_url_that_leads_to_no_public_address_is_not_followed(
     ],
     ids=["302", "403", "404", "503", "list", "no chunks"],
 )
-async def test_what_is_not_there_or_no_result_is_told_and_pauses_nothing(
+async def test_a_url_with_no_result_behind_it_is_told_and_pauses_nothing(
     worker: CloudWorker, imitation: Reducto, answer: web.Response, code: str
 ) -> None:
     imitation.by_url = True
