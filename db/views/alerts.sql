@@ -207,6 +207,26 @@ with clock as materialized (
           and j.status = s.status
      )
   union all
+  -- Nobody takes them, so they are the oldest. More of them would make this slow, and say no more.
+  select 'provider_unserved', j.provider, min(j.run_after), count(*),
+         format('Jobs wait for a worker that has the provider %s, and none has claimed for it in 5 minutes', j.provider)
+    from clock
+    join upload_pipeline.statuses as s on s.claimable and not s.has_content
+    cross join lateral (
+      select j.provider, j.run_after
+        from upload_pipeline.upload_jobs as j
+       where j.status = s.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.lease_token is null
+         and j.run_after < clock.now - interval '5 minutes'
+       order by j.run_after
+       limit 1000
+    ) as j
+    join upload_pipeline.providers as p on p.provider = j.provider
+   where (p.served_at > clock.now - interval '5 minutes') is not true
+   group by j.provider
+  union all
   select 'dead_letters', a.code, min(a.at), sum(a.count)::bigint,
          format('%s jobs failed for good by %s in the last hour', sum(a.count), a.code)
     from clock
@@ -243,7 +263,7 @@ select f.alert,
        case
          when f.alert in (
            'content_unstored', 'deliveries_refused', 'jobs_overdue', 'lease_unswept', 'notification_unsent',
-           'source_silent', 'work_unclaimed'
+           'provider_unserved', 'source_silent', 'work_unclaimed'
          ) then 'critical'
          else 'warning'
        end as severity,

@@ -89,6 +89,7 @@ class CloudWorker:
         content: bytes = PDF,
         name: str = "report.pdf",
         options: Mapping[str, object] | None = None,
+        provider: str | None = None,
     ) -> UUID:
         """Make a job whose raw file is stored and confirmed."""
         sha256 = hashlib.sha256(content).hexdigest()
@@ -96,8 +97,9 @@ class CloudWorker:
         [row] = self.query(
             "select job_id from upload_pipeline.create_job(owner_id => %s, filename => %s,"
             " mime => 'application/pdf', bytes_len => %s, file_sha256 => %s, raw_path => %s,"
-            " options => %s)",
-            *(self.owner_id, name, len(content), sha256, raw_path, Jsonb(dict(options or {}))),
+            " options => %s, provider => %s)",
+            *(self.owner_id, name, len(content), sha256, raw_path),
+            *(Jsonb(dict(options or {})), provider),
         )
         await self.storage.write(raw_path, content)
         self.query(
@@ -174,9 +176,10 @@ class CloudWorker:
         await Execution(context, self._stage(job), job, 60).run()
 
     async def do(self, name: str) -> None:
-        """Run one of the periodic tasks, now."""
-        [task] = [one for one in self.parsing.periodic if one.name == name]
-        await task.run(self.tools)
+        """Run one of the periodic tasks, now: that of each parser."""
+        for task in self.parsing.periodic:
+            if task.name == name:
+                await task.run(self.tools)
 
     def cap(self, credits_: int, owner_id: UUID | None = None) -> None:
         """Set the daily credit cap of an owner, or of all owners together."""

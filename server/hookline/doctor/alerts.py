@@ -38,6 +38,8 @@ REMEDIES = {
     " again with `hookline notifications --retry`.",
     "snapshot_held": "End that session with pg_terminate_backend, drop that slot, or finish that"
     " prepared transaction, unless it is a backup that will end soon.",
+    "provider_unserved": "Start a worker with it in HOOKLINE_PARSER, or send the jobs to"
+    " another with `hookline retry --provider`.",
     "work_unclaimed": "Start a `hookline work` with this stage, or see why its workers"
     " claim nothing.",
     "dead_letters": "Read upload_pipeline.failed_jobs, remove the cause, and run `hookline retry`.",

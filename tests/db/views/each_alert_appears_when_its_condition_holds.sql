@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../credits.psql
-select plan(26);
+select plan(28);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 create function pg_temp.alert(alert text) returns setof text
@@ -63,6 +63,16 @@ select upload_pipeline.release_lease(j.job_id, j.lease_token)
   from upload_pipeline.upload_jobs as j
  where j.leased_by = 'host-2';
 select pg_temp.set_clock('2026-01-01 13:10+00');
+update upload_pipeline.upload_jobs set provider = 'docling' where status = 'uploaded' and upload_confirmed;
+select matches(
+  pg_temp.alert('provider_unserved'),
+  '^docling since 1.:..: Jobs wait for a worker that has the provider docling, and none has claimed for it in 5 minutes$',
+  'jobs whose provider no worker has are an alert'
+);
+insert into seen select a.alert from upload_pipeline.alerts as a;
+update upload_pipeline.providers set served_at = '2026-01-01 13:09+00' where provider = 'docling';
+select is_empty($$select pg_temp.alert('provider_unserved')$$, 'while a worker claims for the provider, they are none');
+update upload_pipeline.upload_jobs set provider = null where provider = 'docling';
 select bag_eq(
   $$select pg_temp.alert('jobs_overdue')$$,
   $$values ('parse_queued since 12:30: 1 jobs are past their deadline'), ('uploaded since 13:00: 1 jobs are past their deadline')$$,

@@ -43,7 +43,7 @@ create temp view alerted as
           end) collate "default" as queue,
          substring(a.detail from '^\d+')::bigint as number
     from upload_pipeline.alerts as a
-   where a.alert not in ('upload_unconfirmed', 'work_unclaimed');
+   where a.alert not in ('upload_unconfirmed', 'work_unclaimed', 'provider_unserved');
 
 select set_eq('select * from overdue', 'select * from alerted', 'what is overdue at once is an alert');
 select pg_temp.set_clock('2026-01-02 12:00+00');

@@ -161,6 +161,7 @@ CALLS = [
     Call("claim_deletions", _none(batch=10)),
     Call("finish_deletion", lambda scene: scene.deletion or {"path": "storage://x/y", "tries": 1}),
     Call("claim_jobs: uploaded", _none(**claim("uploaded"))),
+    Call("claim_jobs: of a provider", _none(**claim("uploaded", providers=["llamacloud"]))),
     Call("claim_jobs: asking", _none(**claim("parse_queued"))),
     Call("heartbeat", _lease()),
     Call("release_lease", _lease()),
@@ -211,6 +212,7 @@ CALLS = [
     Call("create_job: elsewhere", _none(**{**new_job("a", OWNER), "raw_path": "storage://raw/2"})),
     Call("confirm_upload", _job(**upload("a"))),
     Call("retry_job", _job()),
+    Call("retry_job: another provider", _job(provider="docling")),
     Call("cancel_job", _job()),
     Call("release_job", _job()),
     Call("accept_content", _content(markdown=b"# accepted")),
@@ -224,6 +226,7 @@ CALLS = [
     Call("erase_document", lambda scene: {"document_id": scene.document_id}),
     Call("erase_owner", _none(owner_id=UUID(int=OWNER))),
     Call("set_credit_cap", _none(**cap(500))),
+    Call("set_fallback", _none(provider="llamacloud", next_provider="docling")),
     Call("set_credit_cap: another provider", _none(**{**cap(500), "provider": "docling"})),
     Call("set_credit_cap: each owner", _none(**{**cap(500), "each_owner": True})),
 ]

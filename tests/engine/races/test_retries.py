@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.races.arguments import content_delivery, event_delivery, new_job
+from engine.races.arguments import claim, content_delivery, event_delivery, new_job, under_lease
 from engine.races.sessions import World, failed_job, race, race_refused
 
 
@@ -57,3 +57,34 @@ def test_retry_that_waited_for_finished_content_keeps_the_content(world: World) 
     )
     assert (retried["outcome"], retried["status"]) == ("applied", "parsed")
     assert world.one("select parsed_path from upload_pipeline.upload_jobs") is not None
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
+def test_content_of_the_provider_before_that_waited_for_a_retry_is_stale(
+    world: World, is_known: bool
+) -> None:
+    """Also if nobody had recorded its provider job: another attempt went to that provider."""
+    job_id = world.make_job()
+    job = world.call("claim_jobs", **claim(providers=["reducto"]))
+    world.call(
+        "reserve_credits", **under_lease(job_id, job["lease_token"], credits=1), provider="reducto"
+    )
+    if is_known:
+        world.call(
+            "record_submission", job_id=job_id, attempt=1, parse_job_id="p1", provider="reducto"
+        )
+    _, late = race(
+        world.session("operator"),
+        ("retry_job", {"job_id": job_id, "provider": "docling"}),
+        world.session(),
+        (
+            "receive_content",
+            content_delivery("d1", job_id, b"# late", source="reducto", parse_job_id="p1"),
+        ),
+    )
+    assert (late["outcome"], late["status"]) == ("stale", "uploaded")
+    failed = world.call(
+        "receive_event",
+        **event_delivery("d2", "parse_failed", source="reducto", parse_job_id="p2", job_id=job_id),
+    )
+    assert (failed["outcome"], failed["status"]) == ("stale", "uploaded")

@@ -30,6 +30,7 @@ WHAT_TO_DO: Final = {
     " refuses, call settle_provider_requests.",
     "notification_unsent": "Mend the endpoint, or start a worker with HOOKLINE_NOTIFY_URL.",
     "notification_dead": "Mend the endpoint, then run `hookline notifications --retry`.",
+    "provider_unserved": "Start a worker that has this provider, or retry the jobs with another.",
     "work_unclaimed": "Start a worker with this stage, or read why its workers claim nothing.",
     "dead_letters": "Remove the cause that the dead letters name, then retry them.",
     "leases_expiring": "Read the log of the workers: does the kernel end them for their memory?",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
@@ -10,12 +10,22 @@ import structlog
 
 from hookline.providers.configured_parser import choose_parser
 from hookline.providers.installed import installed
-from hookline.providers.parser_stages import ParserStages, PeriodicTask
+from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
-from hookline.stages import Stage
+from hookline.stages import (
+    Advance,
+    Deferred,
+    HandedOver,
+    Handler,
+    Job,
+    Paused,
+    Stage,
+    Tools,
+)
 from hookline.tracing.spans import calls_traced
+from hookline.worker.parsing.outcomes import PROVIDER_PAUSE
 
-__all__ = ["parser_stages"]
+__all__ = ["combine", "parser_stages"]
 
 log = structlog.get_logger("hookline.worker")
 
@@ -29,18 +39,45 @@ async def parser_stages(settings: Settings) -> AsyncIterator[ParserStages]:
     """
     choice = choose_parser(settings)
     log.info("parser", parser=",".join(choice.parsers), reason=choice.sentence)
-    stages: list[Stage] = []
-    periodic: list[PeriodicTask] = []
     async with AsyncExitStack() as stack:
-        for name in choice.parsers:
-            parser = await stack.enter_async_context(_stages_of(name, settings))
-            known = {stage.status for stage in stages}
-            stages += [
-                replace(stage, provider=name, takes_unnamed=stage.status not in known)
-                for stage in parser.stages
-            ]
-            periodic += parser.periodic
-        yield ParserStages(tuple(stages), tuple(periodic))
+        yield combine(
+            {
+                name: await stack.enter_async_context(_stages_of(name, settings))
+                for name in choice.parsers
+            }
+        )
+
+
+def combine(parsers: Mapping[str, ParserStages]) -> ParserStages:
+    """The stages of parsers that run side by side, each for its own jobs."""
+    stages: list[Stage] = []
+    for name, parser in parsers.items():
+        known = {stage.status for stage in stages}
+        stages += [
+            replace(
+                stage,
+                handler=_without_pauses(stage.handler) if len(parsers) > 1 else stage.handler,
+                provider=name,
+                takes_unnamed=stage.status not in known,
+            )
+            for stage in parser.stages
+        ]
+    return ParserStages(
+        tuple(stages), tuple(task for parser in parsers.values() for task in parser.periodic)
+    )
+
+
+def _without_pauses(handler: Handler) -> Handler:
+    """The handler, which puts off its job where it would pause the stage for other parsers too."""
+
+    async def handle(job: Job, tools: Tools) -> Advance | HandedOver | str:
+        try:
+            return await handler(job, tools)
+        except Paused as paused:
+            pause = min(paused.pause, PROVIDER_PAUSE)
+            raise Deferred(paused.code, paused.reason, pause) from paused
+
+    return handle
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from hookline.providers.errors import (
 )
 from hookline.stages import Deferred, Failed, Paused
 
-__all__ = ["failure_of", "is_stuck", "outcome_of_error", "why_ended"]
+__all__ = ["PROVIDER_PAUSE", "failure_of", "is_stuck", "outcome_of_error", "why_ended"]
 
 # How long a stage is paused. Long enough not to burden the provider, short enough to go on soon
 # after the reason is gone.
