@@ -212,6 +212,7 @@ begin;
 \ir views/job_timeline.sql
 \ir views/failed_jobs.sql
 \ir views/activity.sql
+\ir views/overdue_counts.sql
 \ir views/queue_health.sql
 \ir views/stage_latency.sql
 \ir views/delivery_log.sql

@@ -80,12 +80,16 @@ create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_af
 create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
--- Jobs that wait for the answer of somebody else, by the time when a worker asks for it.
-create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline_at)
-  where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
+-- Jobs that nobody holds, by their deadline: where they wait for somebody else's answer, a worker asks for it then.
+create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (status, deadline_at)
+  where upload_confirmed and lease_token is null and deadline_at is not null;
+
+-- The job of each status that waits longest, whatever the number of jobs.
+create index upload_jobs_unfinished on upload_pipeline.upload_jobs (status, updated_at)
+  where not terminal;
 
 -- Jobs that wait for a file that was announced. purge deletes them; an alert shows those that have moved all the same.
-create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (updated_at)
+create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (status, updated_at)
   where not terminal and not upload_confirmed;
 
 -- The jobs that took a step last, and the finished ones that purge deletes.

@@ -1,6 +1,7 @@
 create table upload_pipeline.webhook_deliveries (
   source text not null,
-  delivery_id text not null,
+  -- By bytes, so that the key also finds ids by their beginning.
+  delivery_id text collate "C" not null,
   first_seen timestamptz not null default upload_pipeline.clock(),
   last_seen timestamptz not null default upload_pipeline.clock(),
   times_seen integer not null default 1,

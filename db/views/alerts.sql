@@ -68,25 +68,19 @@ with clock as materialized (
      and j.leased_until < clock.now - interval '5 minutes'
    group by j.leased_by
   union all
-  select 'jobs_overdue', j.status, min(j.deadline_at), count(*), format('%s jobs are past their deadline', count(*))
-    from clock
-    join upload_pipeline.upload_jobs as j
-      on not j.terminal
-     and j.deadline_at < clock.now - interval '5 minutes'
-    join upload_pipeline.statuses as s on s.status = j.status
-   where j.upload_confirmed
-      or not s.initial
-   group by j.status
+  select 'jobs_overdue', o.status, o.since, o.jobs,
+         format('%s jobs are past their deadline', case when o.or_more then o.jobs || ' or more' else o.jobs::text end)
+    from upload_pipeline.overdue_counts as o
   union all
   select 'upload_unconfirmed', j.status, min(j.updated_at), count(*),
          format('%s jobs have moved on, but nobody confirmed their upload, so no worker claims them', count(*))
     from clock
+    join upload_pipeline.statuses as s on not s.initial and not s.terminal
     join upload_pipeline.upload_jobs as j
-      on not j.terminal
+      on j.status = s.status
+     and not j.terminal
      and not j.upload_confirmed
      and j.updated_at < clock.now - interval '5 minutes'
-    join upload_pipeline.statuses as s on s.status = j.status
-   where not s.initial
    group by j.status
   union all
   select 'source_silent', q.queue, clock.now - q.oldest, q.waiting,

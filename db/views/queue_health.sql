@@ -8,33 +8,34 @@ with recursive source (name) as (
    where source.name is not null
 ), clock as materialized (
   select upload_pipeline.clock() as now
-), unfinished as materialized (
-  -- Materialized: read once, although it is used twice.
-  select j.status,
-         count(*) as jobs,
-         count(j.lease_token) as leased,
-         count(*) filter (where j.leased_until < clock.now) as lease_expired,
-         -- A worker has five minutes to come. A file that nobody uploads is waited for; purge ends that.
-         count(*) filter (
-           where j.deadline_at < clock.now - interval '5 minutes' and (j.upload_confirmed or not i.initial)
-         ) as overdue,
-         min(j.updated_at) as since
+), leases as materialized (
+  select j.status, count(*) as held, count(*) filter (where j.leased_until < clock.now) as expired
     from clock
-    cross join upload_pipeline.upload_jobs as j
-    join upload_pipeline.statuses as i on i.status = j.status
-   where not j.terminal
+    join upload_pipeline.upload_jobs as j on j.lease_token is not null
    group by j.status
+), unfinished as materialized (
+  -- No jobs are counted but those with a lease: a backlog of millions makes no difference.
+  select s.status, s.claimable, s.has_content, c.jobs, first.since
+    from upload_pipeline.statuses as s
+    join upload_pipeline.status_counts as c on c.status = s.status
+    cross join lateral (
+      select min(j.updated_at) as since
+        from upload_pipeline.upload_jobs as j
+       where j.status = s.status
+         and not j.terminal
+    ) as first
+   where not s.terminal
 )
-select s.status as queue,
-       coalesce(u.jobs, 0) as waiting,
-       coalesce(u.leased, 0) as leased,
-       coalesce(u.lease_expired, 0) as lease_expired,
-       coalesce(u.overdue, 0) as overdue,
+select u.status as queue,
+       u.jobs as waiting,
+       coalesce(l.held, 0) as leased,
+       coalesce(l.expired, 0) as lease_expired,
+       coalesce(o.jobs, 0) as overdue,
        clock.now - u.since as oldest
   from clock
-  cross join upload_pipeline.statuses as s
-  left join unfinished as u on u.status = s.status
- where not s.terminal
+  cross join unfinished as u
+  left join leases as l on l.status = u.status
+  left join upload_pipeline.overdue_counts as o on o.status = u.status
 union all
 select 'content: to store', count(*), 0, 0, count(*) filter (where c.tries > 3), max(clock.now - c.received_at)
   from clock
@@ -96,17 +97,16 @@ select 'source: ' || source.name, waiting.jobs, 0, 0,
   cross join (
     select coalesce(sum(u.jobs), 0)::bigint as jobs, min(u.since) as since
       from unfinished as u
-      join upload_pipeline.statuses as s on s.status = u.status
-     where not s.claimable
-       and not s.has_content
+     where not u.claimable
+       and not u.has_content
   ) as waiting
  where source.name is not null;
 
 comment on view upload_pipeline.queue_health is
   'One row for each place where work can wait: how many wait (leased or not), how many of them are leased, have an '
-  'expired lease or are overdue, and how long ago the oldest took its last step. For a source, waiting is the '
-  'number of jobs that the provider has, oldest is the time since its last delivery, and all its jobs are overdue '
-  'after 15 minutes of silence.';
+  'expired lease or are overdue (of a status, counted to 1,000), and how long ago the oldest took its last step. For a '
+  'source, waiting is the number of jobs that the provider has, oldest is the time since its last delivery, and all its '
+  'jobs are overdue after 15 minutes of silence.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;

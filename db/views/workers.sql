@@ -64,8 +64,8 @@ select coalesce(h.worker, c.name) as worker,
 comment on view upload_pipeline.workers is
   'One row for each worker, receiver and dashboard that is connected, and for each worker that holds jobs: its '
   'version, since when it runs (by its own clock), how many connections it has, how many jobs it holds (leased; by '
-  'status in statuses), and when the first of these leases ends. connections is 0 for a worker that is gone, that is connected '
-  'through a pooler, or that has an application_name of its own.';
+  'status in statuses), and when the first of these leases ends. connections is 0 for a worker that is gone, that is '
+  'connected through a pooler, or that has an application_name of its own.';
 
 revoke all on upload_pipeline.workers from public;
 grant select on upload_pipeline.workers to hookline_reader;

@@ -848,12 +848,16 @@ create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_af
 create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
--- Jobs that wait for the answer of somebody else, by the time when a worker asks for it.
-create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, deadline_at)
-  where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
+-- Jobs that nobody holds, by their deadline: where they wait for somebody else's answer, a worker asks for it then.
+create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (status, deadline_at)
+  where upload_confirmed and lease_token is null and deadline_at is not null;
+
+-- The job of each status that waits longest, whatever the number of jobs.
+create index upload_jobs_unfinished on upload_pipeline.upload_jobs (status, updated_at)
+  where not terminal;
 
 -- Jobs that wait for a file that was announced. purge deletes them; an alert shows those that have moved all the same.
-create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (updated_at)
+create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (status, updated_at)
   where not terminal and not upload_confirmed;
 
 -- The jobs that took a step last, and the finished ones that purge deletes.
@@ -1121,7 +1125,8 @@ comment on column upload_pipeline.contents.content is
 -- db/tables/webhook_deliveries.sql
 create table upload_pipeline.webhook_deliveries (
   source text not null,
-  delivery_id text not null,
+  -- By bytes, so that the key also finds ids by their beginning.
+  delivery_id text collate "C" not null,
   first_seen timestamptz not null default upload_pipeline.clock(),
   last_seen timestamptz not null default upload_pipeline.clock(),
   times_seen integer not null default 1,
@@ -7305,29 +7310,37 @@ begin
      limit batch
        for update of j, d skip locked
   ), abandoned as (
-    select j.job_id
-      from upload_pipeline.upload_jobs as j
-      join upload_pipeline.documents as d on d.document_id = j.document_id
-     where not j.terminal
-       and not j.upload_confirmed
-       and j.updated_at < v_before
-       and not exists (
-         select
-           from upload_pipeline.contents as c
-          where c.job_id = j.job_id
-            and c.content is not null
-         offset 0
-       )
-       and not exists (
-         select
-           from upload_pipeline.notifications as n
-          where n.job_id = j.job_id
-            and n.run_after is not null
-         offset 0
-       )
-     order by j.updated_at
+    -- The index of unconfirmed jobs begins with the status.
+    select a.job_id
+      from upload_pipeline.statuses as s
+      cross join lateral (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+          join upload_pipeline.documents as d on d.document_id = j.document_id
+         where j.status = s.status
+           and not j.terminal
+           and not j.upload_confirmed
+           and j.updated_at < v_before
+           and not exists (
+             select
+               from upload_pipeline.contents as c
+              where c.job_id = j.job_id
+                and c.content is not null
+             offset 0
+           )
+           and not exists (
+             select
+               from upload_pipeline.notifications as n
+              where n.job_id = j.job_id
+                and n.run_after is not null
+             offset 0
+           )
+         order by j.updated_at
+         limit batch
+           for update of j, d skip locked
+      ) as a
+     where not s.terminal
      limit batch
-       for update of j, d skip locked
   )
   select array_agg(due.job_id) into v_due
     from (select f.job_id from finished as f union all select a.job_id from abandoned as a) as due;
@@ -8288,6 +8301,49 @@ comment on view upload_pipeline.activity is
 revoke all on upload_pipeline.activity from public;
 grant select on upload_pipeline.activity to hookline_reader;
 
+-- db/views/overdue_counts.sql
+create or replace view upload_pipeline.overdue_counts as
+with clock as materialized (
+  -- A worker has five minutes to come.
+  select upload_pipeline.clock() - interval '5 minutes' as latest
+), held as materialized (
+  select j.status, count(*) as jobs, min(j.deadline_at) as since
+    from clock
+    join upload_pipeline.upload_jobs as j on j.lease_token is not null and j.deadline_at < clock.latest
+   group by j.status
+)
+select s.status,
+       least(waiting.jobs + coalesce(held.jobs, 0), 1000) as jobs,
+       waiting.jobs + coalesce(held.jobs, 0) > 1000 as or_more,
+       least(waiting.since, held.since) as since
+  from clock
+  cross join upload_pipeline.statuses as s
+  cross join lateral (
+    -- By the index of deadlines, and no further than it has to.
+    select count(*) as jobs, min(late.deadline_at) as since
+      from (
+        select j.deadline_at
+          from upload_pipeline.upload_jobs as j
+         where j.status = s.status
+           and j.upload_confirmed
+           and j.lease_token is null
+           and j.deadline_at < clock.latest
+         order by j.deadline_at
+         limit 1001
+      ) as late
+  ) as waiting
+  left join held on held.status = s.status
+ where not s.terminal
+   and (waiting.jobs > 0 or held.jobs > 0);
+
+comment on view upload_pipeline.overdue_counts is
+  'How many jobs of a status are five minutes past their deadline, and the earliest deadline (since). It counts to '
+  '1,000; or_more says that there are more. No row: none. A job whose upload is not confirmed does not count: its file '
+  'is waited for, and purge ends that.';
+
+revoke all on upload_pipeline.overdue_counts from public;
+grant select on upload_pipeline.overdue_counts to hookline_reader;
+
 -- db/views/queue_health.sql
 create or replace view upload_pipeline.queue_health as
 with recursive source (name) as (
@@ -8299,33 +8355,34 @@ with recursive source (name) as (
    where source.name is not null
 ), clock as materialized (
   select upload_pipeline.clock() as now
-), unfinished as materialized (
-  -- Materialized: read once, although it is used twice.
-  select j.status,
-         count(*) as jobs,
-         count(j.lease_token) as leased,
-         count(*) filter (where j.leased_until < clock.now) as lease_expired,
-         -- A worker has five minutes to come. A file that nobody uploads is waited for; purge ends that.
-         count(*) filter (
-           where j.deadline_at < clock.now - interval '5 minutes' and (j.upload_confirmed or not i.initial)
-         ) as overdue,
-         min(j.updated_at) as since
+), leases as materialized (
+  select j.status, count(*) as held, count(*) filter (where j.leased_until < clock.now) as expired
     from clock
-    cross join upload_pipeline.upload_jobs as j
-    join upload_pipeline.statuses as i on i.status = j.status
-   where not j.terminal
+    join upload_pipeline.upload_jobs as j on j.lease_token is not null
    group by j.status
+), unfinished as materialized (
+  -- No jobs are counted but those with a lease: a backlog of millions makes no difference.
+  select s.status, s.claimable, s.has_content, c.jobs, first.since
+    from upload_pipeline.statuses as s
+    join upload_pipeline.status_counts as c on c.status = s.status
+    cross join lateral (
+      select min(j.updated_at) as since
+        from upload_pipeline.upload_jobs as j
+       where j.status = s.status
+         and not j.terminal
+    ) as first
+   where not s.terminal
 )
-select s.status as queue,
-       coalesce(u.jobs, 0) as waiting,
-       coalesce(u.leased, 0) as leased,
-       coalesce(u.lease_expired, 0) as lease_expired,
-       coalesce(u.overdue, 0) as overdue,
+select u.status as queue,
+       u.jobs as waiting,
+       coalesce(l.held, 0) as leased,
+       coalesce(l.expired, 0) as lease_expired,
+       coalesce(o.jobs, 0) as overdue,
        clock.now - u.since as oldest
   from clock
-  cross join upload_pipeline.statuses as s
-  left join unfinished as u on u.status = s.status
- where not s.terminal
+  cross join unfinished as u
+  left join leases as l on l.status = u.status
+  left join upload_pipeline.overdue_counts as o on o.status = u.status
 union all
 select 'content: to store', count(*), 0, 0, count(*) filter (where c.tries > 3), max(clock.now - c.received_at)
   from clock
@@ -8387,17 +8444,16 @@ select 'source: ' || source.name, waiting.jobs, 0, 0,
   cross join (
     select coalesce(sum(u.jobs), 0)::bigint as jobs, min(u.since) as since
       from unfinished as u
-      join upload_pipeline.statuses as s on s.status = u.status
-     where not s.claimable
-       and not s.has_content
+     where not u.claimable
+       and not u.has_content
   ) as waiting
  where source.name is not null;
 
 comment on view upload_pipeline.queue_health is
   'One row for each place where work can wait: how many wait (leased or not), how many of them are leased, have an '
-  'expired lease or are overdue, and how long ago the oldest took its last step. For a source, waiting is the '
-  'number of jobs that the provider has, oldest is the time since its last delivery, and all its jobs are overdue '
-  'after 15 minutes of silence.';
+  'expired lease or are overdue (of a status, counted to 1,000), and how long ago the oldest took its last step. For a '
+  'source, waiting is the number of jobs that the provider has, oldest is the time since its last delivery, and all its '
+  'jobs are overdue after 15 minutes of silence.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;
@@ -8725,8 +8781,8 @@ select coalesce(h.worker, c.name) as worker,
 comment on view upload_pipeline.workers is
   'One row for each worker, receiver and dashboard that is connected, and for each worker that holds jobs: its '
   'version, since when it runs (by its own clock), how many connections it has, how many jobs it holds (leased; by '
-  'status in statuses), and when the first of these leases ends. connections is 0 for a worker that is gone, that is connected '
-  'through a pooler, or that has an application_name of its own.';
+  'status in statuses), and when the first of these leases ends. connections is 0 for a worker that is gone, that is '
+  'connected through a pooler, or that has an application_name of its own.';
 
 revoke all on upload_pipeline.workers from public;
 grant select on upload_pipeline.workers to hookline_reader;
@@ -8802,25 +8858,19 @@ with clock as materialized (
      and j.leased_until < clock.now - interval '5 minutes'
    group by j.leased_by
   union all
-  select 'jobs_overdue', j.status, min(j.deadline_at), count(*), format('%s jobs are past their deadline', count(*))
-    from clock
-    join upload_pipeline.upload_jobs as j
-      on not j.terminal
-     and j.deadline_at < clock.now - interval '5 minutes'
-    join upload_pipeline.statuses as s on s.status = j.status
-   where j.upload_confirmed
-      or not s.initial
-   group by j.status
+  select 'jobs_overdue', o.status, o.since, o.jobs,
+         format('%s jobs are past their deadline', case when o.or_more then o.jobs || ' or more' else o.jobs::text end)
+    from upload_pipeline.overdue_counts as o
   union all
   select 'upload_unconfirmed', j.status, min(j.updated_at), count(*),
          format('%s jobs have moved on, but nobody confirmed their upload, so no worker claims them', count(*))
     from clock
+    join upload_pipeline.statuses as s on not s.initial and not s.terminal
     join upload_pipeline.upload_jobs as j
-      on not j.terminal
+      on j.status = s.status
+     and not j.terminal
      and not j.upload_confirmed
      and j.updated_at < clock.now - interval '5 minutes'
-    join upload_pipeline.statuses as s on s.status = j.status
-   where not s.initial
    group by j.status
   union all
   select 'source_silent', q.queue, clock.now - q.oldest, q.waiting,

@@ -3,9 +3,10 @@
 `make bench ARGS="growth --jobs 10000000"`. Beside it stands a database of 10^4 jobs on the same
 Postgres 18, which syncs every commit. The large one takes about 4 KB of disk a job, in TMPDIR.
 
-With `--in DIR` both databases stay there and later runs use them again, with the functions and
-views of this checkout. `--only-make` makes them and measures nothing. The output says where the
-data is, to be removed by hand.
+`--unfinished 1000000` lets so many of them wait for the provider. With `--in DIR` both databases
+stay there and later runs use them again, with the functions and views of this checkout.
+`--only-make` makes them and measures nothing. The output says where the data is, to be removed by
+hand.
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ QUERIES = {
     "failed_jobs, newest": (
         "select * from upload_pipeline.failed_jobs order by failed_at desc limit 50"
     ),
-    "failed_jobs, by code": "select code, count(*) from upload_pipeline.failed_jobs group by code",
+    "failed_jobs, by code": (
+        "select code, count(*) from (select code from upload_pipeline.failed_jobs"
+        " order by failed_at desc limit 1000) as f group by code"
+    ),
     "delivery_log, newest": (
         "select * from upload_pipeline.delivery_log order by first_seen desc limit 50"
     ),
@@ -84,6 +88,10 @@ QUERIES = {
     "queue_health": "select * from upload_pipeline.queue_health",
     "stage_latency": "select * from upload_pipeline.stage_latency",
     "credit_status": "select * from upload_pipeline.credit_status",
+    "provider_request_log": "select * from upload_pipeline.provider_request_log limit 50",
+    "notification_log": "select * from upload_pipeline.notification_log limit 50",
+    "job_costs": "select * from upload_pipeline.job_costs limit 50",
+    "overdue_counts": "select * from upload_pipeline.overdue_counts",
     "workers": "select * from upload_pipeline.workers",
     "alerts": "select * from upload_pipeline.alerts",
 }
@@ -94,7 +102,6 @@ COMMANDS: dict[str, Callable[[Views], Awaitable[object]]] = {
     "hookline jobs --overdue": lambda views: views.jobs(overdue=True),
     "hookline retry --failed": lambda views: views.failed(limit=1000),
 }
-
 
 _OPTIONS = {
     "shared_buffers": "1GB",
@@ -109,12 +116,14 @@ _OPTIONS = {
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="growth", description=__doc__)
     parser.add_argument("--jobs", type=int, default=10_000_000)
+    parser.add_argument("--unfinished", type=int)
     parser.add_argument("--in", dest="directory", type=Path, metavar="DIR")
     parser.add_argument("--only-make", action="store_true")
     chosen = parser.parse_args(arguments)
     console = Console()
-    with _server(chosen.directory) as url:
-        small, large = (_make_database(console, url, jobs) for jobs in (SMALL, chosen.jobs))
+    with server(chosen.directory) as url:
+        small = make_database(console, url, SMALL)
+        large = make_database(console, url, chosen.jobs, chosen.unfinished)
         with psycopg.connect(large) as connection:
             console.print(f"{describe_server(connection)}; {chosen.jobs:,} jobs against {SMALL:,}")
             console.print(_sizes(connection, chosen.jobs))
@@ -130,7 +139,7 @@ def main(arguments: list[str]) -> None:
 
 
 @contextmanager
-def _server(directory: Path | None) -> Iterator[str]:
+def server(directory: Path | None) -> Iterator[str]:
     if directory is None:
         with ThrowawayPostgres(options=_OPTIONS) as throwaway:
             yield throwaway.start()
@@ -143,10 +152,10 @@ def _server(directory: Path | None) -> Iterator[str]:
         yield kept.start()
 
 
-def _make_database(console: Console, url: str, jobs: int) -> str:
+def make_database(console: Console, url: str, jobs: int, unfinished: int | None = None) -> str:
     """Return the URL of the database with so many jobs, which is made if it is not there."""
     started = time.monotonic()
-    name = f"jobs_{jobs}"
+    name = f"jobs_{jobs}" if unfinished is None else f"jobs_{jobs}_{unfinished}"
     place = urlsplit(url)._replace(path=f"/{name}").geturl()
     with psycopg.connect(url, autocommit=True) as connection:
         if connection.execute("select from pg_database where datname = %s", [name]).rowcount:
@@ -155,10 +164,10 @@ def _make_database(console: Console, url: str, jobs: int) -> str:
         # It gets its name when it is whole.
         connection.execute(b"drop database if exists unfinished")
         connection.execute(b"create database unfinished")
-        unfinished = urlsplit(url)._replace(path="/unfinished").geturl()
-        migrate(unfinished)
-        with psycopg.connect(unfinished, autocommit=True) as making:
-            make_jobs(making, jobs)
+        begun = urlsplit(url)._replace(path="/unfinished").geturl()
+        migrate(begun)
+        with psycopg.connect(begun, autocommit=True) as making:
+            make_jobs(making, jobs, unfinished)
             making.execute("checkpoint")
         connection.execute(f"alter database unfinished rename to {name}".encode())
     console.print(f"{jobs:,} jobs made in {time.monotonic() - started:.0f} s")

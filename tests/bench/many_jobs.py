@@ -129,13 +129,14 @@ def _report(connection: psycopg.Connection, parse_job_id: str, code: str) -> Non
     )
 
 
-def make_jobs(connection: psycopg.Connection, total: int) -> None:
+def make_jobs(connection: psycopg.Connection, total: int, unfinished: int | None = None) -> None:
     """Fill an installed and empty database with `total` jobs. The connection is a superuser's.
 
-    The last ones are at the provider, which calls them `p-{number}`; all others have ended.
+    The last ones (AT_THE_PROVIDER, or `unfinished`) are at the provider, which calls them
+    `p-{number}`; all others have ended.
     """
     _make_templates(connection)
-    at_the_provider = min(AT_THE_PROVIDER, total // 10)
+    at_the_provider = min(AT_THE_PROVIDER, total // 10) if unfinished is None else unfinished
     every = f"interval '{DAYS} days' / {total}"
     connection.execute(
         "create temporary table made ("
@@ -143,7 +144,7 @@ def make_jobs(connection: psycopg.Connection, total: int) -> None:
     )
     with connection.transaction(), _without_guards(connection), _without_indexes(connection):
         # In the transaction of the inserts: with wal_level minimal they write no WAL then.
-        connection.execute(f"truncate {', '.join(_NAMES)}".encode())
+        connection.execute(f"truncate {', '.join(_NAMES)} cascade".encode())
         for first in range(1, total + 1, _CHUNK):
             last = min(first + _CHUNK - 1, total)
             connection.execute("truncate made")

@@ -71,29 +71,37 @@ begin
      limit batch
        for update of j, d skip locked
   ), abandoned as (
-    select j.job_id
-      from upload_pipeline.upload_jobs as j
-      join upload_pipeline.documents as d on d.document_id = j.document_id
-     where not j.terminal
-       and not j.upload_confirmed
-       and j.updated_at < v_before
-       and not exists (
-         select
-           from upload_pipeline.contents as c
-          where c.job_id = j.job_id
-            and c.content is not null
-         offset 0
-       )
-       and not exists (
-         select
-           from upload_pipeline.notifications as n
-          where n.job_id = j.job_id
-            and n.run_after is not null
-         offset 0
-       )
-     order by j.updated_at
+    -- The index of unconfirmed jobs begins with the status.
+    select a.job_id
+      from upload_pipeline.statuses as s
+      cross join lateral (
+        select j.job_id
+          from upload_pipeline.upload_jobs as j
+          join upload_pipeline.documents as d on d.document_id = j.document_id
+         where j.status = s.status
+           and not j.terminal
+           and not j.upload_confirmed
+           and j.updated_at < v_before
+           and not exists (
+             select
+               from upload_pipeline.contents as c
+              where c.job_id = j.job_id
+                and c.content is not null
+             offset 0
+           )
+           and not exists (
+             select
+               from upload_pipeline.notifications as n
+              where n.job_id = j.job_id
+                and n.run_after is not null
+             offset 0
+           )
+         order by j.updated_at
+         limit batch
+           for update of j, d skip locked
+      ) as a
+     where not s.terminal
      limit batch
-       for update of j, d skip locked
   )
   select array_agg(due.job_id) into v_due
     from (select f.job_id from finished as f union all select a.job_id from abandoned as a) as due;

@@ -1,6 +1,7 @@
 """What needs a person, and what waits where: read once for all who look.
 
-These two views read every unfinished job. The larger the backlog, the less often they are read.
+A backlog of jobs makes these two views no slower, but a long queue of contents, deliveries or
+notifications does. The longer they take, the less often they are read.
 """
 
 from __future__ import annotations

@@ -101,8 +101,8 @@ select bag_eq(
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
              'stored_objects', 'provider_request_log', 'notification_log', 'credit_status', 'job_costs',
              'document_overview', 'alerts', 'activity',
-             'delivery_activity', 'workers', 'status_counts', 'statuses', 'transitions', 'event_codes', 'error_codes',
-             'providers', 'fallbacks', 'operator_actions'
+             'delivery_activity', 'workers', 'overdue_counts', 'status_counts', 'statuses', 'transitions',
+             'event_codes', 'error_codes', 'providers', 'fallbacks', 'operator_actions'
            ]) as relation
     union all
     values ('hookline_worker', 'credit_status', 'SELECT')$$,

@@ -50,7 +50,7 @@ select pg_temp.set_clock('2026-01-02 12:00+00');
 select set_eq('select * from overdue', 'select * from alerted', 'what is overdue a day later is an alert, with its number');
 select set_eq(
   'select queue from overdue',
-  $$values ('uploaded'), ('parse_queued'), ('parse_ready'), ('content: to store'), ('content: to decide'),
+  $$values ('uploaded'), ('parse_queued'), ('content: to store'), ('content: to decide'),
            ('delivery: parked'), ('object: to delete'), ('provider: requests'), ('notification: to send'),
            ('notification: dead'), ('source: llamaparse')$$,
   'every kind of queue is overdue in this test'
