@@ -76,6 +76,22 @@ async def test_filters_stand_in_the_address_and_older_pages_keep_them(
     await context.close()
 
 
+async def test_a_delivery_is_found_by_the_beginning_of_its_id(
+    dashboard: str, jobs: Jobs, tab: Page
+) -> None:
+    for delivery_id in ("msg_Ab1", "msg_Ab2", "msg_ab3", "msg%4", "MSG_Ab5", "msg_Äb"):
+        receive(jobs, delivery_id, parse_job_id="unknown")
+    await tab.goto(f"{dashboard}/deliveries")
+    await tab.get_by_label("Delivery", exact=True).fill("msg_A")
+    await tab.get_by_role("button", name="Filter").click()
+    table = tab.get_by_role("region", name="Table of deliveries").get_by_role("link")
+    assert set(await table.all_text_contents()) == {"msg_Ab1", "msg_Ab2"}
+    await expect(tab.get_by_label("Delivery", exact=True)).to_have_value("msg_A")
+    for prefix, found in (("msg%", {"msg%4"}), ("msg_Ä", {"msg_Äb"}), ("msg_Ab1", {"msg_Ab1"})):
+        await tab.goto(f"{dashboard}/deliveries?id={quote(prefix)}")
+        assert set(await table.all_text_contents()) == found
+
+
 async def test_it_says_what_was_refused_and_why_that_may_be(
     dashboard: str, jobs: Jobs, tab: Page
 ) -> None:
@@ -95,6 +111,7 @@ async def test_it_says_what_was_refused_and_why_that_may_be(
     [
         *("source=nobody", "outcome=lost", "job=12", "after=x", "after=2026-01-01T00:00:00~a~b"),
         *("after=2026-01-01T00:00:00Z", "source=%00", "after=2026-01-01T00:00:00Z~a~%00"),
+        *("id=%00", f"id={'x' * 201}"),
     ],
 )
 async def test_a_wrong_filter_is_told(dashboard: str, tab: Page, query: str) -> None:

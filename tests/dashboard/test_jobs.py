@@ -37,6 +37,11 @@ async def test_every_filter_finds_its_job(dashboard: str, jobs: Jobs, tab: Page)
     [(document,)] = jobs.run(
         "select document_id from upload_pipeline.upload_jobs where job_id = %s", failed
     )
+    jobs.run(
+        "update upload_pipeline.upload_jobs set provider = 'docling',"
+        """ metadata = '{"customer": 42, "a=b": "x=y"}' where job_id = %s""",
+        failed,
+    )
     jobs.fail("locked 500.pdf", code="OTHER")
     for query in (
         "code=PDF_IS_PROTECTED",
@@ -45,6 +50,9 @@ async def test_every_filter_finds_its_job(dashboard: str, jobs: Jobs, tab: Page)
         f"text={str(failed)[:24]}",
         "text=locked_50%25",
         "text=d_50&status=failed_parse",
+        "provider=docling",
+        "metadata=customer%3D42",
+        "metadata=customer%3D42&provider=docling&code=PDF_IS_PROTECTED",
     ):
         await tab.goto(f"{dashboard}/jobs?{query}")
         names = await tab.locator("tbody th a").all_inner_texts()

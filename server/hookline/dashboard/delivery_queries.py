@@ -11,7 +11,7 @@ from uuid import UUID
 from hookline.dashboard.reading import Reader
 from hookline.postgres.views import Delivery, RefusedDeliveries
 
-__all__ = ["OUTCOMES", "DeliveryPage", "DeliveryQueries", "FullDelivery"]
+__all__ = ["OUTCOMES", "READ_AT_MOST", "DeliveryPage", "DeliveryQueries", "FullDelivery"]
 
 OUTCOMES: Final = {
     "applied": "The job took a step.",
@@ -25,8 +25,8 @@ OUTCOMES: Final = {
 }
 """Every outcome of a delivery, and what it means."""
 
-# An outcome has no index. So many deliveries are read, and the page says so.
-_READ_AT_MOST = 2000
+READ_AT_MOST: Final = 2000
+"""An outcome has no index, and ids that begin alike may be many: so many deliveries are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,14 @@ class DeliveryQueries:
         source: str | None,
         outcome: str | None,
         job_id: UUID | None,
+        prefix: str | None,
         after: tuple[datetime, str, str] | None,
         limit: int,
     ) -> DeliveryPage:
-        """Deliveries that pass every filter and came before `after`: a time, a source, an id."""
+        """Deliveries that pass every filter and came before `after`: a time, a source, an id.
+
+        With `prefix`, only the first READ_AT_MOST deliveries whose ids begin so are looked at.
+        """
         clauses: list[LiteralString] = ["true"]
         if source is not None:
             clauses.append("source = %(source)s")
@@ -87,15 +91,24 @@ class DeliveryQueries:
                 "(first_seen, source, delivery_id)"
                 " < (%(first_seen)s, %(after_source)s, %(after_id)s)"
             )
-        read = limit + 1 if outcome is None else _READ_AT_MOST
+        table: LiteralString = "upload_pipeline.delivery_log"
+        if prefix is not None:
+            table = (
+                "(select * from upload_pipeline.delivery_log where delivery_id >= %(prefix)s"
+                " and delivery_id < %(prefix)s || chr(1114111)"
+                " order by delivery_id limit %(few)s) as few"
+            )
+        read = limit + 1 if outcome is None else READ_AT_MOST
         query: LiteralString = (
             "select source, delivery_id, outcome, event_type, code, job_id, parse_job_id,"
-            " times_seen, first_seen, last_seen from upload_pipeline.delivery_log"
+            " times_seen, first_seen, last_seen from {}"
             " where {} order by first_seen desc, source desc, delivery_id desc limit %(read)s"
         )
         found = await self._reader.select(
             Delivery,
-            query.format(" and ".join(clauses)),
+            query.format(table, " and ".join(clauses)),
+            prefix=prefix,
+            few=READ_AT_MOST,
             source=source,
             job_id=job_id,
             first_seen=after[0] if after else None,

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from hookline.dashboard.errors import Refused
 
-__all__ = ["moment_and_words", "one_of", "uuid_or_none"]
+__all__ = ["moment_and_words", "one_of", "text_or_none", "uuid_or_none"]
 
 
 def one_of(request: web.Request, name: str, allowed: Collection[str]) -> str | None:
@@ -39,6 +39,17 @@ def uuid_or_none(request: web.Request, name: str) -> UUID | None:
             HTTPStatus.BAD_REQUEST,
             f"{value[:40]!r} is no id: write all of it, as 0193a1b2-5c3d-7e4f-8a9b-0c1d2e3f4a5b.",
         ) from None
+
+
+def text_or_none(request: web.Request, name: str, longest: int) -> str | None:
+    """A text, or None if it is absent or empty. Raises Refused if Postgres could not compare it."""
+    value = request.query.get(name, "").strip()
+    # Postgres has no text with a zero byte. A byte that is no UTF-8 would be a surrogate here.
+    if len(value) > longest or not value.isprintable():
+        raise Refused(
+            HTTPStatus.BAD_REQUEST, f"The filter {name} is a text of at most {longest} characters."
+        )
+    return value or None
 
 
 def moment_and_words(request: web.Request, words: int) -> tuple[datetime, list[str]] | None:

@@ -26,6 +26,7 @@ AGES: Final[Mapping[str, timedelta]] = {
 
 # Such a text is the beginning of an id, everything else is part of a file's name.
 _ID_PREFIX = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
+_METADATA = re.compile("[^=]+=.*")
 _LONGEST = 200
 
 
@@ -39,6 +40,8 @@ class JobFilter:
     document: UUID | None = None
     age: str | None = None
     text: str | None = None
+    provider: str | None = None
+    metadata: str | None = None
     before: UUID | None = None
 
     @classmethod
@@ -53,6 +56,8 @@ class JobFilter:
             raise _wrong("status", f"it is one of {', '.join(statuses)}")
         if age is not None and age not in AGES:
             raise _wrong("age", f"it is one of {', '.join(AGES)}")
+        if "metadata" in values and not _METADATA.fullmatch(values["metadata"]):
+            raise _wrong("metadata", "it is a name and a value, as customer=42")
         return cls(
             status=status,
             code=values.get("code"),
@@ -60,6 +65,8 @@ class JobFilter:
             document=_read(values, "document", UUID),
             age=age,
             text=values.get("text"),
+            provider=values.get("provider"),
+            metadata=values.get("metadata"),
             before=_read(values, "before", UUID),
         )
 
@@ -68,6 +75,12 @@ class JobFilter:
         """The text, if it is the beginning of an id."""
         text = (self.text or "").lower()
         return text if _ID_PREFIX.fullmatch(text) else None
+
+    @property
+    def wanted_metadata(self) -> dict[str, str]:
+        """The value that the metadata has to have, by its name. Empty: any."""
+        name, equals, value = (self.metadata or "").partition("=")
+        return {name: value} if equals else {}
 
     def query(self, *, before: UUID | None = None) -> str:
         """The filters as a query string, for the page that begins before a job."""
@@ -78,6 +91,8 @@ class JobFilter:
             "document": self.document,
             "age": self.age,
             "text": self.text,
+            "provider": self.provider,
+            "metadata": self.metadata,
             "before": before,
         }
         return urlencode({name: str(value) for name, value in values.items() if value is not None})

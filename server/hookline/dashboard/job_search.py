@@ -12,9 +12,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from hookline.dashboard.job_filter import AGES, JobFilter
 from hookline.dashboard.reading import Reader
-from hookline.postgres.views import Status
+from hookline.postgres.views import HAS_METADATA, Status
 
 __all__ = ["FoundJobs", "ListedJob", "find_jobs"]
 
@@ -61,6 +63,8 @@ async def find_jobs(
         "owner": wanted.owner,
         "document": wanted.document,
         "text": _like(wanted.text or ""),
+        "provider": wanted.provider,
+        "metadata": Jsonb(wanted.wanted_metadata),
         "before": wanted.before,
         "limit": limit + 1,
         "narrow": _NARROW,
@@ -75,6 +79,10 @@ async def find_jobs(
         filters.append("j.owner_id = %(owner)s")
     if wanted.document is not None:
         filters.append("j.document_id = %(document)s")
+    if wanted.provider is not None:
+        filters.append("j.provider = %(provider)s")
+    if wanted.wanted_metadata:
+        filters.append(HAS_METADATA)
     # A job's id is a UUIDv7: its order is that of creation.
     place = ["true"]
     if wanted.before is not None:
@@ -88,13 +96,13 @@ async def find_jobs(
     elif wanted.text is not None:
         filters.append("j.filename ilike %(text)s")
 
+    if filters == ["true"]:
+        values["window"] = limit + 1
     where, placed = " and ".join(filters), " and ".join(place)
-    narrow = _narrow(wanted, statuses)
-    if narrow is not None:
-        few = await reader.value(
-            f"select count(*) from ({narrow} limit %(narrow)s + 1) as n",  # noqa: S608
-            **values,
-        )
+    narrow = None
+    if (found := _narrow(wanted, statuses)) is not None:
+        narrow, counted = found
+        few = await reader.value(counted, **values)
         if not isinstance(few, int) or few > _NARROW:
             narrow = None
     if narrow is None:
@@ -129,24 +137,34 @@ async def _select(
     )
 
 
-def _narrow(wanted: JobFilter, statuses: Sequence[Status]) -> str | None:
-    """A query for a small set that has an index, and holds every job that is wanted."""
+def _narrow(wanted: JobFilter, statuses: Sequence[Status]) -> tuple[str, str] | None:
+    """A query for a small set that has an index, and holds every job that is wanted.
+
+    The second query tells its size. Of a status it asks the counters, which count no jobs.
+    """
     jobs = "select j.job_id from upload_pipeline.job_overview as j where"
+    counters = "select coalesce(sum(c.jobs), 0)::bigint from upload_pipeline.status_counts as c"
+    kind = next((one for one in statuses if one.status == wanted.status), None)
+    few = None
     if wanted.id_prefix is not None:
-        return f"{jobs} j.job_id between %(first)s and %(last)s"
-    if wanted.document is not None:
-        return f"{jobs} j.document_id = %(document)s"
-    if wanted.owner is not None:
-        return (
+        few = f"{jobs} j.job_id between %(first)s and %(last)s"
+    elif wanted.document is not None:
+        few = f"{jobs} j.document_id = %(document)s"
+    elif wanted.owner is not None:
+        few = (
             "select unnest(d.job_ids) as job_id from upload_pipeline.document_overview as d"
             " where d.owner_id = %(owner)s"
         )
-    kind = next((one for one in statuses if one.status == wanted.status), None)
-    if wanted.code is not None or (kind is not None and kind.failed):
-        return f"{jobs} j.failed"
-    if kind is not None and not kind.terminal:
-        return f"{jobs} not j.terminal and j.status = %(status)s"
-    return None
+    elif wanted.code is not None or (kind is not None and kind.failed):
+        return f"{jobs} j.failed", f"{counters} where c.failed"
+    elif kind is not None and not kind.terminal:
+        return (
+            f"{jobs} not j.terminal and j.status = %(status)s",
+            f"{counters} where c.status = %(status)s",
+        )
+    if few is None:
+        return None
+    return few, f"select count(*) from ({few} limit %(narrow)s + 1) as n"  # noqa: S608
 
 
 def _like(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -17,6 +17,7 @@ from hookline.postgres.pool import transaction
 from hookline.postgres.records import CreditStatus
 
 __all__ = [
+    "HAS_METADATA",
     "METADATA_SEARCH",
     "Alert",
     "Cost",
@@ -42,6 +43,11 @@ Row = TypeVar("Row")
 
 # How many jobs a search by metadata reads at most.
 METADATA_SEARCH = 100_000
+HAS_METADATA: Final = (
+    "not exists (select from jsonb_each_text(%(metadata)s) as wanted"
+    " where metadata ->> wanted.key is distinct from wanted.value)"
+)
+"""The condition that a job's metadata has these values, as texts."""
 
 # Seconds for one query of a person: some read every row of a large table.
 _READ_TIMEOUT = 60.0
@@ -364,9 +370,7 @@ class Views:
             where = (
                 "where job_id in (select newest.job_id from ("  # noqa: S608 - text of this module
                 f"select job_id, metadata from upload_pipeline.job_overview {where}"
-                " limit %(searched)s) as newest where not exists ("
-                "select from jsonb_each_text(%(metadata)s) as wanted"
-                " where newest.metadata ->> wanted.key is distinct from wanted.value)"
+                f" limit %(searched)s) as newest where {HAS_METADATA}"
                 " order by newest.job_id desc limit %(limit)s) order by job_id desc"
             )
         return await self._select(

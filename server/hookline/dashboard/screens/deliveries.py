@@ -7,9 +7,9 @@ from datetime import timedelta
 from aiohttp import web
 
 from hookline.dashboard.activity_queries import MINUTES, ActivityQueries, by_minute
-from hookline.dashboard.delivery_queries import OUTCOMES, DeliveryQueries
+from hookline.dashboard.delivery_queries import OUTCOMES, READ_AT_MOST, DeliveryQueries
 from hookline.dashboard.errors import unknown
-from hookline.dashboard.filters import moment_and_words, one_of, uuid_or_none
+from hookline.dashboard.filters import moment_and_words, one_of, text_or_none, uuid_or_none
 from hookline.dashboard.queries import Queries
 from hookline.dashboard.reading import reading
 from hookline.dashboard.site import SITE, page
@@ -31,11 +31,13 @@ async def show_all(request: web.Request) -> web.Response:
         source = one_of(request, "source", sources)
         outcome = one_of(request, "outcome", OUTCOMES)
         job_id = uuid_or_none(request, "job")
+        prefix = text_or_none(request, "id", 200)
         after = moment_and_words(request, 2)
         found = await queries.page(
             source=source,
             outcome=outcome,
             job_id=job_id,
+            prefix=prefix,
             after=(after[0], after[1][0], after[1][1]) if after else None,
             limit=_PAGE,
         )
@@ -51,7 +53,8 @@ async def show_all(request: web.Request) -> web.Response:
             "now": reader.now,
             "sources": sources,
             "outcomes": OUTCOMES,
-            "filters": {"source": source, "outcome": outcome, "job": job_id},
+            "filters": {"source": source, "outcome": outcome, "job": job_id, "id": prefix},
+            "read_at_most": READ_AT_MOST,
             "is_first": after is None,
             "deliveries": found.deliveries,
             "next_after": end and f"{end.first_seen.isoformat()}~{end.source}~{end.delivery_id}",
