@@ -26,6 +26,7 @@ BY_NAME = (
         "pairs",
         "mutants",
         "screenshots",
+        "pages",
     ),
 )
 

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 
 from bench.many_jobs import make_jobs
-from hookline.dashboard.site import NAVIGATION
-from support.dashboards import running_dashboard
+from support.dashboards import PAGES, running_dashboard
 from support.rows_read import rows_read
 from support.servers import Server
 
@@ -22,16 +21,6 @@ MOST_READ = 8_000
 # A search goes through 3,000 jobs with their documents. All are 40,000 rows here, and of so few a
 # plan may read all jobs or all documents.
 MOST_SEARCHED = 30_000
-PATHS = (
-    *(path for _, path in NAVIGATION),
-    *("/jobs?status=complete", "/jobs?code=NONE", "/jobs?age=30d", "/jobs?text=nothing"),
-    *("/jobs?status=parse_queued", "/jobs?status=cancelled", "/jobs?status=failed_parse&age=1h"),
-    *("/jobs?owner=8f14e45f-ceea-167a-5a36-dedd4bea2543", "/jobs?text=01a21727"),
-    "/jobs?status=complete&before=ffffffff-ffff-ffff-ffff-ffffffffffff",
-    *("/jobs/{job}", "/stages/uploaded"),
-    *("/deliveries?outcome=parked", "/deliveries?source=local&outcome=stale"),
-    *("/deliveries?job={job}", "/deliveries?after=2100-01-01T00:00:00Z~z~z"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +41,7 @@ def job(many: str) -> UUID:
     return UUID(str(found[0]))
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", PAGES)
 async def test_a_page_reads_few_rows_of_a_large_table(
     many: str, postgres18: Server, job: UUID, path: str
 ) -> None:

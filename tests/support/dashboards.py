@@ -11,9 +11,22 @@ from uuid import UUID, uuid4
 import psycopg
 
 from hookline.dashboard.run import showing
+from hookline.dashboard.site import NAVIGATION
 from hookline.settings import Settings
 
 PASSWORD = "open sesame, please"
+# Every kind of page, with each filter that reads in a way of its own.
+PAGES = (
+    *(path for _, path in NAVIGATION),
+    *("/jobs?status=complete", "/jobs?code=NONE", "/jobs?age=30d", "/jobs?text=nothing"),
+    *("/jobs?status=parse_queued", "/jobs?status=cancelled", "/jobs?status=failed_parse&age=1h"),
+    *("/jobs?owner=8f14e45f-ceea-167a-5a36-dedd4bea2543", "/jobs?text=01a21727"),
+    "/jobs?status=complete&before=ffffffff-ffff-ffff-ffff-ffffffffffff",
+    *("/jobs/{job}", "/stages/uploaded"),
+    *("/deliveries?outcome=parked", "/deliveries?source=local&outcome=stale"),
+    *("/jobs?provider=none", "/jobs?metadata=customer%3D42", "/deliveries?id=event-77"),
+    *("/deliveries?job={job}", "/deliveries?after=2100-01-01T00:00:00Z~z~z"),
+)
 
 
 @asynccontextmanager
