@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from hookline.doctor.check import Check, count
 from hookline.process.http_client import open_http_client
@@ -56,9 +57,14 @@ def load_valid() -> tuple[Settings | None, list[Check]]:
 
 
 def check_configuration(settings: Settings) -> Iterator[Check]:
-    """The rows of valid settings: who may send, who parses."""
+    """The rows of valid settings: who may send, who parses, who is told."""
     yield _check_sources(settings)
     yield check_parser(settings)
+    if settings.notify_url is not None:
+        # Without its path, which may be a secret.
+        host = urlsplit(settings.notify_url.get_secret_value()).netloc
+        signed = count(len(settings.notify_secrets), "secret")
+        yield Check("notifications", "ok", f"Workers tell {host} of steps, signed with {signed}.")
 
 
 def _check_sources(settings: Settings) -> Check:

@@ -62,7 +62,8 @@ class Endpoint:
                     pause = pause_of(response.headers.get("Retry-After"), datetime.now(UTC))
                     permanent = response.status == 410
                 await _read(response)
-        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+        # A ValueError is a host that cannot be one.
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failure:
             error = _reason(failure)
         return Told(
             notification.event_id,

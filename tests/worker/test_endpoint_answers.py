@@ -1,0 +1,128 @@
+"""Whatever the application's endpoint answers, a try ends soon, as taken or with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from hookline.doctor.configuration import check_configuration
+from hookline.postgres.records import Notification, Told
+from hookline.settings import Settings
+from hookline.worker.announcing.endpoint import open_endpoint
+from support.application import SECRET
+
+MESSAGE = Notification(
+    *(UUID(int=1), UUID(int=2), 0, UUID(int=3), UUID(int=4), UUID(int=5), 7, "parsed"),
+    *("parse_completed", datetime(2026, 1, 1, tzinfo=UTC), "c", {}),
+)
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def says(answer: bytes, *, then: float = 0) -> Talk:
+    """Read a request, send these bytes, and keep the connection open for so many seconds."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        await asyncio.sleep(then)
+
+    return talk
+
+
+async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        writer.write(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
+        await writer.drain()
+
+
+@asynccontextmanager
+async def listening(talk: Talk) -> AsyncIterator[str]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await talk(reader, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"
+        server.close()
+
+
+async def tell(url: str, within: float = 10) -> Told:
+    settings = Settings.model_validate(
+        {
+            "notify_url": url,
+            "notify_secrets": (SECRET,),
+            "notify_private": "on",
+            "notify_timeout": within,
+        }
+    )
+    async with open_endpoint(settings, at_once=1) as endpoint:
+        assert endpoint is not None
+        return await endpoint.tell(MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("talk", "error"),
+    [
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), None),
+        (says(b"HTTP/1.1 299 Odd\r\nContent-Length: 0\r\n\r\n"), None),
+        # The answer counts, not its body.
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncut"), None),
+        (says(b"HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n"), None),
+        (endless, None),
+        (says(b"HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), "answered 301"),
+        (says(b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"), "answered 401"),
+        (says(b""), "no answer: ServerDisconnectedError"),
+        (says(b"220 mail.example.com ESMTP\r\n"), "no answer: "),
+        (says(b"\x16\x03\x01" * 50), "no answer: "),
+        (says(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 100_000 + b"\r\n\r\n"), "no answer: "),
+    ],
+)
+async def test_an_answer_is_taken_or_has_a_reason(talk: Talk, error: str | None) -> None:
+    async with listening(talk) as url:
+        told = await tell(url)
+    assert (told.error is None) == (error is None), told.error
+    assert (told.error or "").startswith(error or "")
+    assert not told.permanent
+
+
+async def test_an_endpoint_that_says_nothing_is_given_up_in_time() -> None:
+    async with listening(says(b"HTTP/1.1 200", then=5)) as url:
+        assert (await tell(url, within=0.2)).error == "no answer in time"
+
+
+async def test_a_body_that_never_ends_does_not_undo_the_answer() -> None:
+    slow = says(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", then=5)
+    async with listening(slow) as url:
+        assert (await tell(url, within=0.2)).error is None
+
+
+async def test_tls_that_is_none_and_a_host_that_is_none_have_a_reason() -> None:
+    async def speak_plainly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 This is no TLS\r\n\r\n")
+
+    async with listening(speak_plainly) as url:
+        told = await tell(url.replace("http:", "https:"))
+    assert (told.error or "").startswith("no connection")
+    assert (await tell("https://a..b/")).error is not None
+
+
+def test_doctor_says_who_is_told_without_the_path() -> None:
+    settings = Settings.model_validate(
+        {"notify_url": "https://app.example.com/hooks/token", "notify_secrets": (SECRET,)}
+    )
+    [row] = [one for one in check_configuration(settings) if one.name == "notifications"]
+    assert row.sentence == "Workers tell app.example.com of steps, signed with 1 secret."
