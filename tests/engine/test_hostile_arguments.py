@@ -76,7 +76,7 @@ VALUES: dict[str, list[str | bytes | None]] = {
     "bytea": [None, b"", b"\0", b"\xff" * 100_000],
     **{
         kind: [None, "{}", "{NULL}", "[0:0]={NULL}", "{{NULL,NULL},{NULL,NULL}}"]
-        for kind in ("uuid[]", "text[]", "jsonb[]")
+        for kind in ("uuid[]", "text[]", "jsonb[]", "interval[]", "boolean[]")
     },
     "upload_pipeline.delivery[]": [
         *(None, "{}", "{NULL}", '{"(,,,,,,,,,)"}', '[0:1]={NULL,"(a,b,,,,,,,,)"}'),

@@ -114,6 +114,7 @@ class SampleData:
 
     def create(self) -> None:
         self.refuse()
+        self.conn.execute("select upload_pipeline.start_announcing()")
         self.make_job("unconfirmed", confirmed=False)
         self.make_job("uploaded")
         self.submit(self.make_job("parse_queued"), "pj-queued")
