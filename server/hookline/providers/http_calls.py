@@ -151,7 +151,8 @@ async def _reason_in(response: aiohttp.ClientResponse) -> str:
     """The reason in a refusal, as most providers write it; empty if there is none."""
     try:
         found: Any = json.loads(await response.content.read(_REFUSAL))
-    except (ValueError, RecursionError, aiohttp.ClientError):
+    except (ValueError, RecursionError, aiohttp.ClientError, TimeoutError):
+        # The status is the answer, also if its reason does not arrive.
         return ""
     for name in ("error", "detail", "message", "msg"):
         if isinstance(found, list) and found:

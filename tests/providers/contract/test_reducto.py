@@ -138,6 +138,19 @@ async def test_a_job_that_was_cancelled_there_ends_here(
     assert worker.last_error(job_id) == "parse_job_unknown"
 
 
+@pytest.mark.parametrize("told", ["It broke.", {"message": "It broke."}, None])
+async def test_a_failure_without_a_name_is_tried_again(
+    worker: CloudWorker, imitation: Reducto, told: object
+) -> None:
+    job_id = await worker.submitted()
+    await imitation.end_badly("")
+    [job] = imitation.jobs.values()
+    job["error"] = told
+    await worker.ask()
+    await worker.work("parse_ready")
+    assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_failed")
+
+
 async def test_an_account_that_is_told_no_credits_is_settled_by_pages(
     worker: CloudWorker, imitation: Reducto
 ) -> None:

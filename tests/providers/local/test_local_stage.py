@@ -73,15 +73,18 @@ async def parsing(
             yield
 
 
-def job_of(workplace: Workplace, content: bytes, filename: str = "report.pdf") -> UUID:
+def job_of(
+    workplace: Workplace, content: bytes, filename: str = "report.pdf", options: str = "{}"
+) -> UUID:
     sha256 = hashlib.sha256(content).hexdigest()
     file = workplace.objects / "raw" / sha256
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(content)
     job_id: UUID = workplace.one(
         "select job_id from upload_pipeline.create_job(owner_id => %s, filename => %s,"
-        " mime => 'application/pdf', bytes_len => %s, file_sha256 => %s, raw_path => %s)",
-        *(uuid4(), filename, len(content), sha256, f"storage://raw/{sha256}"),
+        " mime => 'application/pdf', bytes_len => %s, file_sha256 => %s, raw_path => %s,"
+        " options => %s::jsonb)",
+        *(uuid4(), filename, len(content), sha256, f"storage://raw/{sha256}", options),
     )["job_id"]
     workplace.confirm(job_id)
     return job_id
@@ -276,6 +279,15 @@ async def test_a_document_that_cannot_be_parsed_fails_at_once_with_its_code(
         assert workplace.codes(job_id) == ["job_created", "upload_confirmed", "parse_failed"]
     # No webhook was sent for any of them.
     assert workplace.query("select job_id from upload_pipeline.delivery_log") == []
+
+
+async def test_options_are_refused_except_those_of_other_parsers(workplace: Workplace) -> None:
+    refused = job_of(workplace, sample(), options='{"tier": "agentic"}')
+    async with parsing(workplace, "http://127.0.0.1:9"):
+        await until(lambda: workplace.status(refused) == "failed_parse")
+        assert reason(workplace, refused) == "option_refused"
+        taken = job_of(workplace, pdf([HELLO]), options='{"llamacloud": {"tier": "agentic"}}')
+        await until(lambda: reason(workplace, taken) == "receiver_away")
 
 
 async def test_a_hanging_parser_is_a_timeout_and_a_crashed_one_is_tried_again(

@@ -124,7 +124,7 @@ class ReductoClient(ProviderClient):
             found += [job for job in jobs if job.created_at is None or job.created_at >= since]
             # The newest come first.
             older = [job for job in jobs if job.created_at is not None and job.created_at < since]
-            if older or cursor is None or not jobs:
+            if older or not jobs or cursor in (None, query.get("cursor")):
                 return found[::-1]
             query = {"cursor": cursor}
 

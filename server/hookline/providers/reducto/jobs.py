@@ -55,7 +55,8 @@ def read_job(parse_job_id: str, found: Mapping[str, Any], credits_a_page: Decima
     """The answer of `GET /job/{id}`, which does not repeat the id. Raises Unanswered."""
     said = found["status"]
     status = _STATUSES.get(said, "running")
-    error = found.get("error") or {}
+    told = found.get("error")
+    error = told if isinstance(told, dict) else {"message": told}
     name = str(error.get("name") or "")[:_LONGEST_CODE]
     if status == "failed" and name == _CANCELLED:
         status = "cancelled"
