@@ -4,6 +4,7 @@ The models are the contract: `envelope.schema.json` is generated from them.
 """
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -269,6 +270,21 @@ def _read(body: bytes | bytearray) -> Envelope:
     )
 
 
+def local_parse_job_id(job_id: UUID, attempt: int) -> str:
+    """The id that the local parser gives to its work on an attempt."""
+    return f"local-{job_id}-{attempt}"
+
+
+def _attempt_of(envelope: Envelope) -> int | None:
+    """The attempt that the id of the local parser names. Ids of other parsers name none."""
+    attempt = re.search(r"-([1-9][0-9]{0,8})\Z", envelope.parse_job_id or "")
+    if attempt is None:
+        return None
+    number = int(attempt[1])
+    own = local_parse_job_id(envelope.job_id, number)
+    return number if envelope.parse_job_id == own else None
+
+
 def _content(envelope: Envelope, delivery_id: str) -> Content:
     found = [artifact for artifact in envelope.artifacts if isinstance(artifact, Markdown)]
     if len(found) != 1:
@@ -285,6 +301,7 @@ def _content(envelope: Envelope, delivery_id: str) -> Content:
         content=markdown.content.utf8,
         document_id=envelope.document_id,
         parse_job_id=envelope.parse_job_id,
+        attempt=_attempt_of(envelope),
         content_sha256=markdown.sha256.lower(),
         content_bytes=markdown.size,
         details={

@@ -135,6 +135,7 @@ def test_the_source_reads_the_envelope_of_the_local_parser() -> None:
     assert read.content_sha256 == hashlib.sha256(read.content).hexdigest()
     assert read.content_bytes == len(read.content)
     assert (read.parse_job_id, read.correlation_id) == ("local-1", "trace-1")
+    assert read.attempt is None
     assert read.details["parser_name"] == "liteparse"
     assert read.details["parser_version"] == "2.18.0"
 
@@ -158,6 +159,11 @@ def test_the_same_text_of_an_attempt_gives_the_same_envelope() -> None:
     assert json.loads(first.body)["parse_job_id"] == f"local-{job.job_id}-1"
     assert webhook_of(settings, replace(job, attempt=2), result).body != first.body
     assert webhook_of(settings, job, replace(result, markdown="# B\n")).id != first.id
+    # So the text of an attempt that is over is stale, whichever parser has the job now.
+    for attempt in (1, 12):
+        read = llamaparse.parse(webhook_of(settings, replace(job, attempt=attempt), result).body)
+        assert isinstance(read, Content)
+        assert read.attempt == attempt
     with pytest.raises(ConfigurationError, match="HOOKLINE_LLAMAPARSE_SECRETS is not set"):
         webhook_of(without, job, result)
 

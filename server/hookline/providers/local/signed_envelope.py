@@ -10,7 +10,7 @@ from uuid import UUID
 
 from hookline.providers.local.parser import Parsed
 from hookline.settings import Settings
-from hookline.sources.llamaparse import Scheme, sign
+from hookline.sources.llamaparse import Scheme, local_parse_job_id, sign
 
 __all__ = ["EnvelopeJob", "SignedEnvelope", "envelope_of", "parse_job_id_of", "webhook_of"]
 
@@ -63,7 +63,7 @@ def webhook_of(settings: Settings, job: EnvelopeJob, result: Parsed) -> SignedEn
 
 def parse_job_id_of(job: EnvelopeJob) -> str:
     """The id that the local parser gives to its work on an attempt."""
-    return f"local-{job.job_id}-{job.attempt}"
+    return local_parse_job_id(job.job_id, job.attempt)
 
 
 def envelope_of(
