@@ -249,3 +249,20 @@ async def test_a_described_source_is_sent_from_a_file(
         done = await send("acme", "--job", job.job_id, "--yes", **variables)
         assert done.returncode == WRONG
         assert sentence_of(done).endswith("Give an event of it as --body FILE.")
+
+
+async def test_an_event_of_docling_serve_is_sent_with_the_token_of_its_job(
+    start: Start, login: Callable[[str], str], tmp_path: Path
+) -> None:
+    secret = {"HOOKLINE_DOCLING_SECRETS": "a-secret-for-docling-serve"}
+    async with start(docling_secrets=(*secret.values(),)) as sender:
+        send = Sending(Cli(tmp_path), sender, login("reader"))
+        assert (await send("docling", **secret)).returncode == OK
+        job = sender.new_job()
+        progress = {"kind": "task_completed", "task_status": "success"}
+        (tmp_path / "event.json").write_text(json.dumps({"task_id": "t", "progress": progress}))
+        event = ("docling", "--body", "event.json", "--yes")
+        done = await send(*event, "--job", job.job_id, **secret)
+        assert (done.returncode, status_of(sender, job)) == (OK, "parse_ready")
+        # Without a job its token is for none.
+        assert (await send(*event, **secret)).returncode == REFUSED

@@ -127,7 +127,7 @@ def send(
     ):
         raise WrongUsage("--event, --content and every push are about a job: give --job, too.")
     settings = load()
-    _require_source(settings, source, by_body_alone=job is None and secret is None)
+    _require_source(settings, source, by_body=(job is None or body is not None) and secret is None)
     base = _address(settings, public, url)
     now = moment_of("--at", at).timestamp() if at is not None else time.time()
     if at is not None and source in _SOURCES and not _signs_time(settings, source):
@@ -159,7 +159,7 @@ def send(
         raise typer.Exit(code)
 
 
-def _require_source(settings: Settings, source: str, *, by_body_alone: bool) -> None:
+def _require_source(settings: Settings, source: str, *, by_body: bool) -> None:
     """Raise WrongUsage if there is no such source, or if it is one of which only FILEs are sent."""
     from hookline.receiver.configured_sources import configured_sources
 
@@ -171,10 +171,8 @@ def _require_source(settings: Settings, source: str, *, by_body_alone: bool) -> 
             f"{printable(source)} is not a source. The sources are"
             f" {', '.join([*_SOURCES, *others])}."
         )
-    if not by_body_alone:
-        raise WrongUsage(
-            f"{source} takes no --job and no --secret. Give an event of it as --body FILE."
-        )
+    if not by_body:
+        raise WrongUsage(f"{source} takes no --secret. Give an event of it as --body FILE.")
 
 
 def _signs_time(settings: Settings, source: str) -> bool:

@@ -47,6 +47,9 @@ async def check_public_address(settings: Settings, url: str | None = None) -> li
             fault, seconds, allowed = await probe_receiver(settings, base, source)
         except NoAnswer as error:
             return [*checks, _fault(str(error))]
+        except ConfigurationError as error:
+            checks.append(Check("public address", "warning", f"{source}: {error}"))
+            continue
         if fault is not None:
             checks.append(_fault(f"{source}: {fault}"))
             continue

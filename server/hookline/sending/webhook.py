@@ -111,8 +111,9 @@ def sign_webhook(
     """Sign a body as its source does at `now`, in Unix seconds.
 
     `secret` is the first one of the settings unless it is given; sources that are not in EVENTS
-    take none. The job and its attempt stand in the path of a push only. Raises ConfigurationError
-    if there is no secret or the source cannot sign, ValueError if a given secret does not fit.
+    take none. Of the job and its attempt only a token tells: in the path of a push, or in a header.
+    Raises ConfigurationError if there is no secret or the source cannot sign, ValueError if a given
+    secret does not fit.
     """
     headers = {"Content-Type": "application/json", "User-Agent": f"hookline-send/{__version__}"}
     message_id = message_id or f"msg_{uuid4().hex}"
@@ -122,7 +123,9 @@ def sign_webhook(
             raise ConfigurationError(f"Webhooks of {source} cannot be made: its source only reads.")
         if not other.keys:
             raise _no_secret(source)
-        signed = other.sign(body, other.keys[0], message_id=message_id, now=now)
+        signed = other.sign(
+            body, other.keys[0], message_id=message_id, now=now, job_id=job_id, attempt=attempt
+        )
         return Webhook(source, other.route, {**headers, **signed}, body)
     secret = _first_secret(settings, source) if secret is None else secret
     if source == "llamaparse_push":

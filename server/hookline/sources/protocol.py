@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
+from uuid import UUID
 
 from hookline.postgres.deliveries import Content, Notice
 
@@ -51,8 +52,18 @@ class Source(Protocol):
 class SigningSource(Source, Protocol):
     """A source that can also make what it verifies: for `hookline send` and `doctor --public`."""
 
-    def sign(self, body: bytes, secret: bytes, *, message_id: str, now: float) -> Mapping[str, str]:
+    def sign(
+        self,
+        body: bytes,
+        secret: bytes,
+        *,
+        message_id: str,
+        now: float,
+        job_id: UUID,
+        attempt: int,
+    ) -> Mapping[str, str]:
         """The headers that prove a delivery which is sent at `now`, in Unix seconds.
 
-        `secret` is one of `keys`.
+        `secret` is one of `keys`. The delivery is about this attempt of this job, for senders that
+        return what they were given with it.
         """

@@ -152,7 +152,16 @@ class SignedJsonSource:
             raise NotProven(Reason("wrong_time", sentence), told=sentence)
         return values.get("{id}")
 
-    def sign(self, body: bytes, secret: bytes, *, message_id: str, now: float) -> dict[str, str]:
+    def sign(
+        self,
+        body: bytes,
+        secret: bytes,
+        *,
+        message_id: str,
+        now: float,
+        job_id: UUID,
+        attempt: int,
+    ) -> dict[str, str]:
         """The headers that prove an event which is sent at `now`, in Unix seconds."""
         described = self._description
         values = {"{id}": message_id, "{timestamp}": str(int(now))}

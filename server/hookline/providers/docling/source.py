@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from hookline.postgres.deliveries import Notice
 from hookline.sources import job_tokens
@@ -80,9 +80,18 @@ class DoclingSource:
             delivery_id, status, code, job_id=job_id, parse_job_id=task_id, payload=payload
         )
 
-    def sign(self, body: bytes, secret: bytes, *, message_id: str, now: float) -> dict[str, str]:
-        """The header of a callback about a job that does not exist."""
-        return {"Authorization": authorization_of(secret, uuid4(), 1)}
+    def sign(
+        self,
+        body: bytes,
+        secret: bytes,
+        *,
+        message_id: str,
+        now: float,
+        job_id: UUID,
+        attempt: int,
+    ) -> dict[str, str]:
+        """The header of a callback about this attempt of this job."""
+        return {"Authorization": authorization_of(secret, job_id, attempt)}
 
     def _verify(self, headers: Mapping[str, str]) -> UUID:
         given = one_header(headers, "authorization")

@@ -68,6 +68,15 @@ class ReductoSource:
             delivery_id, status, code, job_id=job_id, parse_job_id=parse_job_id, payload=payload
         )
 
-    def sign(self, body: bytes, secret: bytes, *, message_id: str, now: float) -> dict[str, str]:
+    def sign(
+        self,
+        body: bytes,
+        secret: bytes,
+        *,
+        message_id: str,
+        now: float,
+        job_id: UUID,
+        attempt: int,
+    ) -> dict[str, str]:
         """The headers that prove an event which is sent at `now`, in Unix seconds."""
         return sign_standard(body, [secret], message_id=message_id, now=now, prefix=_SVIX)
