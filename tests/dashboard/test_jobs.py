@@ -89,6 +89,7 @@ async def test_many_jobs_are_retried_after_a_preview_and_the_filters_stay(
     await page.get_by_role("button", name="Retry…").click()
     await expect(page).to_have_title("Retry 2 jobs? · Hookline")
     await expect(page.get_by_text("2 jobs are")).to_be_visible()
+    await page.get_by_label("Parse with").select_option("docling")
     await page.get_by_label("Reason").fill("fixed <b>scanner</b>")
     # Somebody else is faster with one of them.
     jobs.run("select upload_pipeline.cancel_job(job_id => %s)", failed[0])
@@ -100,11 +101,12 @@ async def test_many_jobs_are_retried_after_a_preview_and_the_filters_stay(
     await page.get_by_role("link", name="Back").click()
     assert page.url == f"{guarded}/jobs?code={code}"
     events = jobs.run(
-        "select payload ->> 'reason', payload ->> 'by' from upload_pipeline.events"
+        "select payload ->> 'reason', payload ->> 'by', payload ->> 'provider'"
+        " from upload_pipeline.events"
         " where job_id = %s and code = 'job_retried'",
         failed[2],
     )
-    assert events == [("Alice Example: fixed <b>scanner</b>", "test_operator")]
+    assert events == [("Alice Example: fixed <b>scanner</b>", "test_operator", "docling")]
     await context.close()
 
 

@@ -58,13 +58,17 @@ class Result:
 
 @dataclass(slots=True)
 class Operation:
-    """An action of a person on jobs. `targets` are jobs, or for `erase` one document."""
+    """An action of a person on jobs. `targets` are jobs, or for `erase` one document.
+
+    `provider` is the parser of a retry; None: the one that was asked for.
+    """
 
     action: Action
     targets: Sequence[UUID]
     person: str
     reason: str
     back: str
+    provider: str | None = None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     results: list[Result] = field(default_factory=list)
     stopped: str | None = None
@@ -138,7 +142,7 @@ class Operations:
             log.info("document_erased", document_id=str(target), person=operation.person)
             return f"erased: {jobs} jobs; {objects} objects will be deleted from storage", True
         if operation.action == "retry":
-            receipt = await self._engine.retry_job(target, operation.note)
+            receipt = await self._engine.retry_job(target, operation.note, operation.provider)
         else:
             receipt = await self._engine.cancel_job(target, operation.note)
         sentence = _OUTCOMES.get(receipt.outcome, receipt.outcome)

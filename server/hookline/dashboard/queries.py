@@ -22,7 +22,7 @@ from hookline.postgres.views import (
     Transition,
 )
 
-__all__ = ["MOST_STEPS", "LatestFailure", "MinuteOfWork", "Queries", "StatusCount"]
+__all__ = ["MOST_STEPS", "LatestFailure", "MinuteOfWork", "Provider", "Queries", "StatusCount"]
 
 MOST_STEPS = 1000
 """Steps of one job that a page shows: the first ones."""
@@ -52,6 +52,13 @@ class StatusCount:
 
     status: str
     jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A parser that a job may name."""
+
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,10 @@ class Queries:
         return await self._reader.rows(
             ProcessOverview, "workers", "order by role <> 'worker', role, worker collate \"C\""
         )
+
+    async def providers(self) -> Sequence[Provider]:
+        """The parsers that a job may name, by name."""
+        return await self._reader.rows(Provider, "providers", "order by provider")
 
     async def status_counts(self) -> Sequence[StatusCount]:
         """The number of jobs of each status, exact, without counting jobs."""

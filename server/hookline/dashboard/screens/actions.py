@@ -43,6 +43,7 @@ async def preview(request: web.Request) -> web.Response:
             targets, is_cut = _targets_of(form.getall("job", [])), False
         jobs = await queries.jobs(targets)
         erased = await queries.jobs_of_document(jobs[0].document_id) if jobs else []
+        providers = await queries.providers() if action == "retry" else []
     if not jobs:
         raise Refused(
             HTTPStatus.BAD_REQUEST, "No job was chosen: go back, and tick the jobs to act on."
@@ -58,6 +59,7 @@ async def preview(request: web.Request) -> web.Response:
             else f"Erase {jobs[0].filename}?",
             "action": action,
             "jobs": jobs,
+            "providers": [one.provider for one in providers],
             "erased": len(erased),
             "counts": Counter(one.status for one in jobs),
             "kinds": {one.status: one for one in statuses},
@@ -79,6 +81,9 @@ async def act(request: web.Request) -> web.Response:
         raise Refused(
             HTTPStatus.BAD_REQUEST, f"The reason has at most {_LONGEST_REASON} characters."
         )
+    provider = form.get("provider") if action == "retry" else None
+    if provider and not provider.isprintable():
+        raise Refused(HTTPStatus.BAD_REQUEST, "There is no such provider.")
     targets = _targets_of(form.getall("job", []))
     if not targets or (action == "erase" and len(targets) != 1):
         raise Refused(HTTPStatus.BAD_REQUEST, "No job was chosen.")
@@ -94,6 +99,7 @@ async def act(request: web.Request) -> web.Response:
         targets=targets,
         person=request[VISITOR].name or "",
         reason=reason,
+        provider=provider or None,
         back=_back_of(form.get("back", "")),
     )
     await request.app[OPERATIONS].start(operation)
