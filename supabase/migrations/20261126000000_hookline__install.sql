@@ -8452,8 +8452,8 @@ select 'source: ' || source.name, waiting.jobs, 0, 0,
 comment on view upload_pipeline.queue_health is
   'One row for each place where work can wait: how many wait (leased or not), how many of them are leased, have an '
   'expired lease or are overdue (of a status, counted to 1,000), and how long ago the oldest took its last step. For a '
-  'source, waiting is the number of jobs that the provider has, oldest is the time since its last delivery, and all its '
-  'jobs are overdue after 15 minutes of silence.';
+  'source, waiting is the number of jobs that the provider has, oldest is the time since its last delivery, and all '
+  'its jobs are overdue after 15 minutes of silence.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;
