@@ -59,6 +59,13 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MAX", 0.01)
 
 
+@pytest.fixture
+def no_polling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its first claim, a worker finds a notification only by a hint."""
+    for name in ("POLL_MIN", "POLL_MAX_WITH_LISTEN", "POLL_MAX_WITHOUT_LISTEN"):
+        monkeypatch.setattr(f"hookline.worker.announcing.announcer.{name}", NEVER)
+
+
 def announcing(
     workplace: Workplace, app: Application, **changes: Any
 ) -> AbstractAsyncContextManager[Worker]:
@@ -301,12 +308,8 @@ async def test_a_notification_of_a_worker_that_died_is_sent_again(
     assert app.messages[0].id == app.messages[1].id
 
 
-async def test_a_cancelled_job_is_told_at_once(
-    workplace: Workplace, app: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By a hint: polling does not find it in this test."""
-    for name in ("POLL_MIN", "POLL_MAX_WITH_LISTEN", "POLL_MAX_WITHOUT_LISTEN"):
-        monkeypatch.setattr(f"hookline.worker.announcing.announcer.{name}", NEVER)
+@pytest.mark.usefixtures("no_polling")
+async def test_a_cancelled_job_is_told_at_once(workplace: Workplace, app: Application) -> None:
     job = workplace.uploaded_job()
     async with announcing(workplace, app):
         await until(lambda: announced(workplace))
@@ -318,6 +321,17 @@ async def test_a_cancelled_job_is_told_at_once(
         workplace.query("select upload_pipeline.cancel_job(%s)", job)
         await until(lambda: states(workplace, job) == [("taken", 0, None)])
     assert [message.body["type"] for message in app.messages] == ["job.cancelled"]
+
+
+@pytest.mark.usefixtures("no_polling")
+async def test_the_next_step_is_told_as_soon_as_the_one_before_is_taken(
+    workplace: Workplace, app: Application
+) -> None:
+    workplace.query("select upload_pipeline.start_announcing()")
+    job = workplace.parsed_job()
+    workplace.query("select upload_pipeline.cancel_job(%s)", job)
+    async with announcing(workplace, app, prepare_threshold=None):
+        await until(lambda: states(workplace, job) == [("taken", 0, None)] * 2)
 
 
 SOURCES = """

@@ -80,7 +80,7 @@ class WorkerMetrics:
         self._notification_seconds.observe(seconds)
 
     def count_notification(self, state: str) -> None:
-        """Count the end of a try; `lost`: its lease was over, or its job is deleted."""
+        """Count the end of a try; `lost`: not sent in time, or the lease or the job has ended."""
         self._notifications.labels(state).inc()
 
     async def exposition(self) -> bytes:

@@ -39,6 +39,8 @@ CLAIMED = 64
 POLL_MIN = 0.2
 POLL_MAX_WITH_LISTEN = 5.0
 POLL_MAX_WITHOUT_LISTEN = 1.0
+# Seconds between two claims that find little, however many hints arrive.
+WAKE_MIN = 0.02
 # Pauses while the endpoint fails, in seconds.
 PAUSE_MIN = 0.5
 PAUSE_MAX = 30.0
@@ -158,6 +160,7 @@ class Announcer:
             if claimed:
                 poll.reset()
             if len(claimed) < free:
+                await wait_until_set(self._stopping, WAKE_MIN)
                 longest = POLL_MAX_WITH_LISTEN if self._is_listening() else POLL_MAX_WITHOUT_LISTEN
                 await wait_until_set(self._woken, poll.next(longest))
 
@@ -169,6 +172,9 @@ class Announcer:
             return
         state = await self._finish(told, until)
         self._metrics.count_notification(state or "lost")
+        if state in ("taken", "dead"):
+            # The next one of its job may be due now.
+            self._woken.set()
         fields = {
             "event_id": str(notification.event_id),
             "job_id": str(notification.job_id),
@@ -221,7 +227,9 @@ class Announcer:
             try:
                 return await self._finishes.send(told)
             except DatabaseError as error:
-                log.warning("notification_unfinished", reason=str(error), event_id=told.event_id)
+                log.warning(
+                    "notification_unfinished", reason=str(error), event_id=str(told.event_id)
+                )
                 seconds = pause.next(POLL_MAX_WITH_LISTEN)
                 if time.monotonic() + seconds > until:
                     return None
