@@ -108,6 +108,9 @@ begin;
 \ir functions/internal/lease/reschedule_in_place.sql
 \ir functions/internal/lease/retry_or_fail.sql
 \ir functions/internal/lease/sweep_leases.sql
+\ir functions/internal/lease/is_at_cap.sql
+\ir functions/internal/lease/limit_shares.sql
+\ir functions/internal/lease/lock_due_jobs.sql
 
 -- Internal: what a delivery says, and which job it is about
 \ir functions/internal/delivery/invalid_argument_of.sql

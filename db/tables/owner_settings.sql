@@ -8,6 +8,10 @@ create table upload_pipeline.owner_settings (
   constraint max_running_counts_from_one check (max_running >= 1)
 );
 
+-- Whether a claim has to count at all.
+create index owner_settings_capped on upload_pipeline.owner_settings (owner_id)
+  where max_running is not null;
+
 comment on table upload_pipeline.owner_settings is
   'What holds for all jobs of an owner. set_owner writes it. An owner without a row has no settings.';
 comment on column upload_pipeline.owner_settings.provider is

@@ -845,6 +845,15 @@ create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs
 create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
   where claimable and upload_confirmed and lease_token is null;
 
+-- The same jobs by owner: a claim goes from owner to owner, and takes the highest priority of each first.
+create index upload_jobs_to_claim_by_owner on upload_pipeline.upload_jobs (status, owner_id, priority desc, run_after)
+  include (provider)
+  where claimable and upload_confirmed and lease_token is null;
+
+-- How many jobs of an owner run. Said by leased_by, so that no query about lease_token takes this index by mistake.
+create index upload_jobs_running on upload_pipeline.upload_jobs (owner_id)
+  where leased_by is not null;
+
 create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
@@ -900,6 +909,10 @@ create table upload_pipeline.owner_settings (
   constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
   constraint max_running_counts_from_one check (max_running >= 1)
 );
+
+-- Whether a claim has to count at all.
+create index owner_settings_capped on upload_pipeline.owner_settings (owner_id)
+  where max_running is not null;
 
 comment on table upload_pipeline.owner_settings is
   'What holds for all jobs of an owner. set_owner writes it. An owner without a row has no settings.';
@@ -2577,6 +2590,241 @@ comment on function upload_pipeline.sweep_leases(integer) is
   'third of a failed try.';
 
 revoke all on function upload_pipeline.sweep_leases(integer) from public;
+
+-- db/functions/internal/lease/is_at_cap.sql
+-- Changes nothing. Only a claim that has locked the owner knows for sure: see limit_shares.
+-- Locks: none. Calls: none.
+create or replace function upload_pipeline.is_at_cap(owner_id uuid)
+returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return exists (
+    select
+      from upload_pipeline.owner_settings as o
+     where o.owner_id = is_at_cap.owner_id
+       and o.max_running <= (
+         select count(*)
+           from upload_pipeline.upload_jobs as j
+          where j.owner_id = is_at_cap.owner_id
+            and j.leased_by is not null
+       )
+  );
+end;
+$$;
+
+comment on function upload_pipeline.is_at_cap(uuid) is
+  'True: as many jobs of the owner are leased as max_running allows.';
+
+revoke all on function upload_pipeline.is_at_cap(uuid) from public;
+
+-- db/functions/internal/lease/limit_shares.sql
+-- Changes nothing. The lock is held until the transaction ends, so that two claims never count the same owner's leases
+-- at once: each would then give as many as the cap has left.
+-- Locks: owner (advisory, skipped if another claim has it). Calls: none.
+create or replace function upload_pipeline.limit_shares(owners uuid[], share integer)
+returns integer[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_shares integer[] := array_fill(share, array[cardinality(owners)]);
+  v_left integer;
+  v_cap integer;
+begin
+  for i in 1 .. cardinality(owners) loop
+    select o.max_running into v_cap from upload_pipeline.owner_settings as o where o.owner_id = owners[i];
+    continue when v_cap is null;
+
+    v_shares[i] := 0;
+    -- An owner is in the list once for each priority.
+    continue when owners[i] = any (owners[: i - 1])
+      or not pg_try_advisory_xact_lock(hashtextextended(owners[i]::text, 3));
+
+    -- Counted after the lock, in a snapshot of its own.
+    select v_cap - count(*) into v_left
+      from upload_pipeline.upload_jobs as j
+     where j.owner_id = owners[i]
+       and j.leased_by is not null;
+    v_shares[i] := greatest(0, least(share, v_left));
+  end loop;
+
+  return v_shares;
+end;
+$$;
+
+comment on function upload_pipeline.limit_shares(uuid[], integer) is
+  'What each owner may have of an equal share: no more than max_running leaves.';
+
+revoke all on function upload_pipeline.limit_shares(uuid[], integer) from public;
+
+-- db/functions/internal/lease/lock_due_jobs.sql
+-- Changes nothing. Owners with waiting jobs form a ring, in the order of their ids. This goes along it from `after` on,
+-- once round at most, and gives each owner with due jobs an equal share of the batch, of the highest priority that is
+-- due. A step is one probe of an index, however many jobs an owner has. Owners whose jobs are not due cost steps too,
+-- so their number is bounded. If no step finds a free job, the owners of the oldest due jobs get the batch.
+-- Locks: job (skip locked), owner (advisory, of those with max_running; skipped if another claim has it).
+-- Calls: is_at_cap, limit_shares.
+create or replace function upload_pipeline.lock_due_jobs(
+  status text,
+  batch integer,
+  after uuid,
+  now timestamptz,
+  capped boolean,
+  few boolean,
+  providers text[],
+  takes_unnamed boolean,
+  out job_ids uuid[],
+  out last_owner uuid
+)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  v_owner uuid := after;
+  v_priority smallint;
+  v_first timestamptz;
+  v_same boolean := false;
+  v_wrapped boolean := false;
+  v_owners uuid[] := array[]::uuid[];
+  v_priorities smallint[] := array[]::smallint[];
+  v_shares integer[];
+  v_share integer;
+begin
+  last_owner := after;
+
+  for v_step in 1 .. case when few then 0 else greatest(batch, 16) end loop
+    if v_same then
+      select j.priority, j.run_after into v_priority, v_first
+        from upload_pipeline.upload_jobs as j
+       where j.status = lock_due_jobs.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.lease_token is null
+         and (
+           lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+           or j.provider is null and takes_unnamed
+         )
+         and j.owner_id = v_owner
+         and j.priority < v_priority
+       order by j.priority desc, j.run_after
+       limit 1;
+    end if;
+    if not v_same or not found then
+      last_owner := v_owner;
+      select j.owner_id, j.priority, j.run_after into v_owner, v_priority, v_first
+        from upload_pipeline.upload_jobs as j
+       where j.status = lock_due_jobs.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.lease_token is null
+         and (
+           lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+           or j.provider is null and takes_unnamed
+         )
+         and j.owner_id > v_owner
+       order by j.owner_id, j.priority desc, j.run_after
+       limit 1;
+      if not found and not v_wrapped then
+        v_wrapped := true;
+        select j.owner_id, j.priority, j.run_after into v_owner, v_priority, v_first
+          from upload_pipeline.upload_jobs as j
+         where j.status = lock_due_jobs.status
+           and j.claimable
+           and j.upload_confirmed
+           and j.lease_token is null
+           and (
+             lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
+         order by j.owner_id, j.priority desc, j.run_after
+         limit 1;
+      end if;
+    end if;
+    -- Once round. Null: nobody is left.
+    exit when v_owner is null or v_wrapped and v_owner > after;
+
+    v_same := v_first > now;
+    continue when v_same or capped and upload_pipeline.is_at_cap(v_owner);
+    last_owner := v_owner;
+    v_owners := v_owners || v_owner;
+    v_priorities := v_priorities || v_priority;
+    exit when cardinality(v_owners) = batch;
+  end loop;
+
+  for v_round in case when few then 2 else 1 end .. 2 loop
+    if v_round = 2 then
+      -- Only so many are read: all of them may be of one owner, at the cap.
+      select array_agg(o.owner_id), array_agg(o.priority) into v_owners, v_priorities
+        from (
+          select distinct oldest.owner_id, oldest.priority
+            from (
+              select j.owner_id, j.priority
+                from upload_pipeline.upload_jobs as j
+               where j.status = lock_due_jobs.status
+                 and j.claimable
+                 and j.upload_confirmed
+                 and j.lease_token is null
+                 and (
+                   lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+                   or j.provider is null and takes_unnamed
+                 )
+                 and j.run_after <= lock_due_jobs.now
+               order by j.run_after
+               limit batch + 50
+            ) as oldest
+           order by oldest.priority desc
+           limit batch
+        ) as o;
+    end if;
+    continue when coalesce(cardinality(v_owners), 0) = 0;
+
+    v_share := (batch + cardinality(v_owners) - 1) / cardinality(v_owners);
+    v_shares := array_fill(v_share, array[cardinality(v_owners)]);
+    if capped then
+      v_shares := upload_pipeline.limit_shares(v_owners, v_share);
+    end if;
+
+    select array_agg(due.job_id) into job_ids
+      from (
+        select d.job_id
+          from unnest(v_owners, v_priorities, v_shares) as t (owner_id, priority, share)
+          cross join lateral (
+            select j.job_id
+              from upload_pipeline.upload_jobs as j
+             where j.status = lock_due_jobs.status
+               and j.claimable
+               and j.upload_confirmed
+               and j.lease_token is null
+               and (
+                 lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+                 or j.provider is null and takes_unnamed
+               )
+               and j.owner_id = t.owner_id
+               and j.priority = t.priority
+               and j.run_after <= lock_due_jobs.now
+             order by j.run_after
+             limit t.share
+               for no key update skip locked
+          ) as d
+         limit batch
+      ) as due;
+    exit when job_ids is not null;
+  end loop;
+end;
+$$;
+
+comment on function upload_pipeline.lock_due_jobs(
+  text, integer, uuid, timestamptz, boolean, boolean, text[], boolean
+) is
+  'Locks up to `batch` due jobs, and answers their ids and the owner after whom the next call should go on. The caller '
+  'gives them leases, and calls again for more. capped: some owner has max_running. few: no more than batch are due.';
+
+revoke all on function upload_pipeline.lock_due_jobs(
+  text, integer, uuid, timestamptz, boolean, boolean, text[], boolean
+) from public;
 
 -- Internal: what a delivery says, and which job it is about
 
@@ -4879,17 +5127,20 @@ grant execute on function upload_pipeline.roll_up_activity() to hookline_ingest,
 -- Functions of hookline_worker
 
 -- db/functions/worker/claim_jobs.sql
--- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
--- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means that
--- no other process has to. If none is due, it takes jobs that a clock has put off while it was ahead.
--- Locks: provider (each minute), job (skip locked). Calls: check_isolation, clock, sweep_leases.
+-- Ends expired leases, then gives leases to jobs of the status that are due: to all of them if they are few, else to
+-- an equal share of each owner. In a status that is not claimable, these are the jobs past their deadline, the oldest
+-- first: the worker asks the provider about them. Sweeping here means that no other process has to. If none is due, it
+-- takes jobs that a clock has put off while it was ahead.
+-- Locks: provider (each minute), job (skip locked), owner (advisory, skipped if another claim has it).
+-- Calls: check_isolation, clock, lock_due_jobs, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
   batch integer default 1,
   lease interval default '60 seconds',
   providers text[] default null,
-  takes_unnamed boolean default true
+  takes_unnamed boolean default true,
+  after uuid default null
 )
 returns table (
   job_id uuid,
@@ -4912,7 +5163,8 @@ returns table (
   parsed_bytes bigint,
   parse_job_ids text[],
   lease_token uuid,
-  leased_until timestamptz
+  leased_until timestamptz,
+  last_owner uuid
 )
 language plpgsql
 security definer
@@ -4930,6 +5182,11 @@ declare
   v_now timestamptz := upload_pipeline.clock();
   v_stage record;
   v_due uuid[];
+  v_after uuid := coalesce(after, gen_random_uuid());
+  v_left integer := batch;
+  v_taken integer;
+  v_fair boolean;
+  v_locked record;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -4949,7 +5206,28 @@ begin
              from unnest(claim_jobs.providers) as served (provider)
              left join upload_pipeline.providers as p on p.provider = served.provider
             where (p.served_at between v_now - interval '1 minute' and v_now + interval '1 minute') is not true
-         ) as serves_anew
+         ) as serves_anew,
+         exists (select from upload_pipeline.owner_settings as o where o.max_running is not null) as capped,
+         -- One more than this claim may take is as good as many.
+         (
+           select count(*)
+             from (
+               select
+                 from upload_pipeline.upload_jobs as j
+                where s.claimable
+                  and j.status = claim_jobs.status
+                  and j.claimable
+                  and j.upload_confirmed
+                  and j.lease_token is null
+                  and j.run_after <= v_now
+                  and (
+                    claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+                    or j.provider is null and takes_unnamed
+                  )
+                order by j.run_after
+                limit least(greatest(batch, 0), 1000) + 1
+             ) as oldest
+         ) as due
     into v_stage
     from upload_pipeline.statuses as s
    where s.status = claim_jobs.status;
@@ -4987,104 +5265,126 @@ begin
     return;
   end if;
 
-  if v_stage.claimable then
-    select array_agg(due.job_id) into v_due
-      from (
-        select j.job_id
-          from upload_pipeline.upload_jobs as j
-         where j.status = claim_jobs.status
-           and j.claimable
-           and j.upload_confirmed
-           and j.lease_token is null
-           and j.run_after <= v_now
-           and (
-             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-             or j.provider is null and takes_unnamed
-           )
-         order by j.run_after
-         limit batch
-           for no key update skip locked
-      ) as due;
-  else
-    select array_agg(due.job_id) into v_due
-      from (
-        select j.job_id
-          from upload_pipeline.upload_jobs as j
-         where j.status = claim_jobs.status
-           and not j.claimable
-           and j.upload_confirmed
-           and j.lease_token is null
-           and j.deadline_at <= v_now
-           and (
-             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-             or j.provider is null and takes_unnamed
-           )
-         order by j.deadline_at
-         limit batch
-           for no key update skip locked
-      ) as due;
-  end if;
+  v_fair := v_stage.due > batch or v_stage.due > 0 and v_stage.capped;
 
-  -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is in
-  -- the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
-  -- alone: a right clock may have set them, and the job would be claimed again and again.
-  if v_due is null then
-    select array_agg(due.job_id) into v_due
-      from (
-        select j.job_id
-          from upload_pipeline.upload_jobs as j
-         where j.updated_at > v_now + interval '1 minute'
-           and j.status = claim_jobs.status
-           and j.upload_confirmed
-           and j.lease_token is null
-           and case
-                 -- A step reads the clock for run_after before it does for updated_at.
-                 when j.claimable then j.run_after between j.updated_at - interval '10 seconds'
-                                                       and j.updated_at + interval '10 minutes'
-                 else j.deadline_at >= j.updated_at
-               end
-           and (
-             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-             or j.provider is null and takes_unnamed
-           )
-         order by j.updated_at
-         limit batch
-           for no key update skip locked
-      ) as due;
-  end if;
+  -- In turns: an owner may have less than an equal share, and each turn takes one priority of an owner.
+  for v_turn in 1 .. 10 loop
+    if v_fair then
+      v_locked := upload_pipeline.lock_due_jobs(
+        status => claim_jobs.status, batch => v_left, after => v_after, now => v_now, capped => v_stage.capped,
+        few => v_stage.due <= batch, providers => claim_jobs.providers, takes_unnamed => takes_unnamed
+      );
+      v_due := v_locked.job_ids;
+      v_after := v_locked.last_owner;
+    elsif v_stage.claimable then
+      select array_agg(due.job_id) into v_due
+        from (
+          select j.job_id
+            from upload_pipeline.upload_jobs as j
+           where j.status = claim_jobs.status
+             and j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.run_after <= v_now
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.run_after
+           limit batch
+             for no key update skip locked
+        ) as due
+       where v_stage.due > 0;
+    else
+      select array_agg(due.job_id) into v_due
+        from (
+          select j.job_id
+            from upload_pipeline.upload_jobs as j
+           where j.status = claim_jobs.status
+             and not j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.deadline_at <= v_now
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.deadline_at
+           limit batch
+             for no key update skip locked
+        ) as due;
+    end if;
 
-  return query
-  update upload_pipeline.upload_jobs as j
-     set lease_token = gen_random_uuid(),
-         leased_by = claim_jobs.worker,
-         leased_until = upload_pipeline.clock() + claim_jobs.lease,
-         provider = coalesce(j.provider, claim_jobs.providers[1])
-    from upload_pipeline.documents as d
-   where j.job_id = any (v_due)
-     and d.document_id = j.document_id
-  returning j.job_id, j.document_id, d.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
-            j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.provider, j.options::jsonb,
-            j.metadata::jsonb, j.parsed_path, j.parsed_sha256::text, j.parsed_bytes,
-            array(
-              select p.parse_job_id
-                from upload_pipeline.provider_jobs as p
-               where p.job_id = j.job_id
-                 and p.attempt = j.attempt
-               order by p.recorded_at desc, p.parse_job_id
-            ),
-            j.lease_token, j.leased_until;
+    -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is
+    -- in the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
+    -- alone: a right clock may have set them, and the job would be claimed again and again.
+    if v_due is null and not v_fair then
+      select array_agg(due.job_id) into v_due
+        from (
+          select j.job_id
+            from upload_pipeline.upload_jobs as j
+           where j.updated_at > v_now + interval '1 minute'
+             and j.status = claim_jobs.status
+             and j.upload_confirmed
+             and j.lease_token is null
+             and case
+                   -- A step reads the clock for run_after before it does for updated_at.
+                   when j.claimable then j.run_after between j.updated_at - interval '10 seconds'
+                                                         and j.updated_at + interval '10 minutes'
+                   else j.deadline_at >= j.updated_at
+                 end
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.updated_at
+           limit batch
+             for no key update skip locked
+        ) as due;
+    end if;
+
+    exit when v_due is null;
+
+    return query
+    update upload_pipeline.upload_jobs as j
+       set lease_token = gen_random_uuid(),
+           leased_by = claim_jobs.worker,
+           leased_until = upload_pipeline.clock() + claim_jobs.lease,
+           provider = coalesce(j.provider, claim_jobs.providers[1])
+      from upload_pipeline.documents as d
+     where j.job_id = any (v_due)
+       and d.document_id = j.document_id
+    returning j.job_id, j.document_id, j.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
+              j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.provider, j.options::jsonb,
+              j.metadata::jsonb, j.parsed_path, j.parsed_sha256::text, j.parsed_bytes,
+              array(
+                select p.parse_job_id
+                  from upload_pipeline.provider_jobs as p
+                 where p.job_id = j.job_id
+                   and p.attempt = j.attempt
+                 order by p.recorded_at desc, p.parse_job_id
+              ),
+              j.lease_token, j.leased_until, v_after;
+
+    get diagnostics v_taken = row_count;
+    v_left := v_left - v_taken;
+    exit when not v_fair or v_left = 0;
+  end loop;
 end;
 $$;
 
-comment on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) is
-  'Claims up to `batch` jobs of a status for a worker, oldest first, each with a lease and a fencing token of its '
-  'own. In a status that is not claimable it claims the jobs past their deadline. With `providers` it claims only jobs '
-  'of these, and with takes_unnamed those that name none, which become jobs of the first of them. It claims none while '
-  'the status is paused. It also ends expired leases of any status. parse_job_ids are the provider''s ids of the '
-  'current attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
+comment on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid) is
+  'Claims up to `batch` jobs of a status for a worker, each with a lease and a fencing token of its own. If more are '
+  'due, each owner gets an equal share: highest priority first, then oldest. `after` is the last_owner of the '
+  'worker''s claim before; null begins anywhere. In a status that is not claimable it claims the jobs past their '
+  'deadline. With `providers` it claims only jobs of these, and with takes_unnamed those that name none, which become '
+  'jobs of the first of them. It claims none while the status is paused. It also ends expired leases of any status. '
+  'parse_job_ids are the provider''s ids of the current attempt, latest first. Raises UP006; 55P03 after waiting 2 s '
+  'for a lock.';
 
-revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) from public;
-grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) to hookline_worker;
+revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid) from public;
+grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid)
+  to hookline_worker;
 
 -- db/functions/worker/heartbeat.sql
 -- Moves the end of the lease.

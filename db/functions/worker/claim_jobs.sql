@@ -1,14 +1,17 @@
--- Ends expired leases, then gives leases to the oldest jobs of the status that are due. In a status that is not
--- claimable, these are the jobs past their deadline: the worker asks the provider about them. Sweeping here means that
--- no other process has to. If none is due, it takes jobs that a clock has put off while it was ahead.
--- Locks: provider (each minute), job (skip locked). Calls: check_isolation, clock, sweep_leases.
+-- Ends expired leases, then gives leases to jobs of the status that are due: to all of them if they are few, else to
+-- an equal share of each owner. In a status that is not claimable, these are the jobs past their deadline, the oldest
+-- first: the worker asks the provider about them. Sweeping here means that no other process has to. If none is due, it
+-- takes jobs that a clock has put off while it was ahead.
+-- Locks: provider (each minute), job (skip locked), owner (advisory, skipped if another claim has it).
+-- Calls: check_isolation, clock, lock_due_jobs, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
   batch integer default 1,
   lease interval default '60 seconds',
   providers text[] default null,
-  takes_unnamed boolean default true
+  takes_unnamed boolean default true,
+  after uuid default null
 )
 returns table (
   job_id uuid,
@@ -31,7 +34,8 @@ returns table (
   parsed_bytes bigint,
   parse_job_ids text[],
   lease_token uuid,
-  leased_until timestamptz
+  leased_until timestamptz,
+  last_owner uuid
 )
 language plpgsql
 security definer
@@ -49,6 +53,11 @@ declare
   v_now timestamptz := upload_pipeline.clock();
   v_stage record;
   v_due uuid[];
+  v_after uuid := coalesce(after, gen_random_uuid());
+  v_left integer := batch;
+  v_taken integer;
+  v_fair boolean;
+  v_locked record;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -68,7 +77,28 @@ begin
              from unnest(claim_jobs.providers) as served (provider)
              left join upload_pipeline.providers as p on p.provider = served.provider
             where (p.served_at between v_now - interval '1 minute' and v_now + interval '1 minute') is not true
-         ) as serves_anew
+         ) as serves_anew,
+         exists (select from upload_pipeline.owner_settings as o where o.max_running is not null) as capped,
+         -- One more than this claim may take is as good as many.
+         (
+           select count(*)
+             from (
+               select
+                 from upload_pipeline.upload_jobs as j
+                where s.claimable
+                  and j.status = claim_jobs.status
+                  and j.claimable
+                  and j.upload_confirmed
+                  and j.lease_token is null
+                  and j.run_after <= v_now
+                  and (
+                    claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+                    or j.provider is null and takes_unnamed
+                  )
+                order by j.run_after
+                limit least(greatest(batch, 0), 1000) + 1
+             ) as oldest
+         ) as due
     into v_stage
     from upload_pipeline.statuses as s
    where s.status = claim_jobs.status;
@@ -106,101 +136,123 @@ begin
     return;
   end if;
 
-  if v_stage.claimable then
-    select array_agg(due.job_id) into v_due
-      from (
-        select j.job_id
-          from upload_pipeline.upload_jobs as j
-         where j.status = claim_jobs.status
-           and j.claimable
-           and j.upload_confirmed
-           and j.lease_token is null
-           and j.run_after <= v_now
-           and (
-             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-             or j.provider is null and takes_unnamed
-           )
-         order by j.run_after
-         limit batch
-           for no key update skip locked
-      ) as due;
-  else
-    select array_agg(due.job_id) into v_due
-      from (
-        select j.job_id
-          from upload_pipeline.upload_jobs as j
-         where j.status = claim_jobs.status
-           and not j.claimable
-           and j.upload_confirmed
-           and j.lease_token is null
-           and j.deadline_at <= v_now
-           and (
-             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-             or j.provider is null and takes_unnamed
-           )
-         order by j.deadline_at
-         limit batch
-           for no key update skip locked
-      ) as due;
-  end if;
+  v_fair := v_stage.due > batch or v_stage.due > 0 and v_stage.capped;
 
-  -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is in
-  -- the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
-  -- alone: a right clock may have set them, and the job would be claimed again and again.
-  if v_due is null then
-    select array_agg(due.job_id) into v_due
-      from (
-        select j.job_id
-          from upload_pipeline.upload_jobs as j
-         where j.updated_at > v_now + interval '1 minute'
-           and j.status = claim_jobs.status
-           and j.upload_confirmed
-           and j.lease_token is null
-           and case
-                 -- A step reads the clock for run_after before it does for updated_at.
-                 when j.claimable then j.run_after between j.updated_at - interval '10 seconds'
-                                                       and j.updated_at + interval '10 minutes'
-                 else j.deadline_at >= j.updated_at
-               end
-           and (
-             claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-             or j.provider is null and takes_unnamed
-           )
-         order by j.updated_at
-         limit batch
-           for no key update skip locked
-      ) as due;
-  end if;
+  -- In turns: an owner may have less than an equal share, and each turn takes one priority of an owner.
+  for v_turn in 1 .. 10 loop
+    if v_fair then
+      v_locked := upload_pipeline.lock_due_jobs(
+        status => claim_jobs.status, batch => v_left, after => v_after, now => v_now, capped => v_stage.capped,
+        few => v_stage.due <= batch, providers => claim_jobs.providers, takes_unnamed => takes_unnamed
+      );
+      v_due := v_locked.job_ids;
+      v_after := v_locked.last_owner;
+    elsif v_stage.claimable then
+      select array_agg(due.job_id) into v_due
+        from (
+          select j.job_id
+            from upload_pipeline.upload_jobs as j
+           where j.status = claim_jobs.status
+             and j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.run_after <= v_now
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.run_after
+           limit batch
+             for no key update skip locked
+        ) as due
+       where v_stage.due > 0;
+    else
+      select array_agg(due.job_id) into v_due
+        from (
+          select j.job_id
+            from upload_pipeline.upload_jobs as j
+           where j.status = claim_jobs.status
+             and not j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.deadline_at <= v_now
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.deadline_at
+           limit batch
+             for no key update skip locked
+        ) as due;
+    end if;
 
-  return query
-  update upload_pipeline.upload_jobs as j
-     set lease_token = gen_random_uuid(),
-         leased_by = claim_jobs.worker,
-         leased_until = upload_pipeline.clock() + claim_jobs.lease,
-         provider = coalesce(j.provider, claim_jobs.providers[1])
-    from upload_pipeline.documents as d
-   where j.job_id = any (v_due)
-     and d.document_id = j.document_id
-  returning j.job_id, j.document_id, d.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
-            j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.provider, j.options::jsonb,
-            j.metadata::jsonb, j.parsed_path, j.parsed_sha256::text, j.parsed_bytes,
-            array(
-              select p.parse_job_id
-                from upload_pipeline.provider_jobs as p
-               where p.job_id = j.job_id
-                 and p.attempt = j.attempt
-               order by p.recorded_at desc, p.parse_job_id
-            ),
-            j.lease_token, j.leased_until;
+    -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is
+    -- in the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
+    -- alone: a right clock may have set them, and the job would be claimed again and again.
+    if v_due is null and not v_fair then
+      select array_agg(due.job_id) into v_due
+        from (
+          select j.job_id
+            from upload_pipeline.upload_jobs as j
+           where j.updated_at > v_now + interval '1 minute'
+             and j.status = claim_jobs.status
+             and j.upload_confirmed
+             and j.lease_token is null
+             and case
+                   -- A step reads the clock for run_after before it does for updated_at.
+                   when j.claimable then j.run_after between j.updated_at - interval '10 seconds'
+                                                         and j.updated_at + interval '10 minutes'
+                   else j.deadline_at >= j.updated_at
+                 end
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.updated_at
+           limit batch
+             for no key update skip locked
+        ) as due;
+    end if;
+
+    exit when v_due is null;
+
+    return query
+    update upload_pipeline.upload_jobs as j
+       set lease_token = gen_random_uuid(),
+           leased_by = claim_jobs.worker,
+           leased_until = upload_pipeline.clock() + claim_jobs.lease,
+           provider = coalesce(j.provider, claim_jobs.providers[1])
+      from upload_pipeline.documents as d
+     where j.job_id = any (v_due)
+       and d.document_id = j.document_id
+    returning j.job_id, j.document_id, j.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
+              j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.provider, j.options::jsonb,
+              j.metadata::jsonb, j.parsed_path, j.parsed_sha256::text, j.parsed_bytes,
+              array(
+                select p.parse_job_id
+                  from upload_pipeline.provider_jobs as p
+                 where p.job_id = j.job_id
+                   and p.attempt = j.attempt
+                 order by p.recorded_at desc, p.parse_job_id
+              ),
+              j.lease_token, j.leased_until, v_after;
+
+    get diagnostics v_taken = row_count;
+    v_left := v_left - v_taken;
+    exit when not v_fair or v_left = 0;
+  end loop;
 end;
 $$;
 
-comment on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) is
-  'Claims up to `batch` jobs of a status for a worker, oldest first, each with a lease and a fencing token of its '
-  'own. In a status that is not claimable it claims the jobs past their deadline. With `providers` it claims only jobs '
-  'of these, and with takes_unnamed those that name none, which become jobs of the first of them. It claims none while '
-  'the status is paused. It also ends expired leases of any status. parse_job_ids are the provider''s ids of the '
-  'current attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
+comment on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid) is
+  'Claims up to `batch` jobs of a status for a worker, each with a lease and a fencing token of its own. If more are '
+  'due, each owner gets an equal share: highest priority first, then oldest. `after` is the last_owner of the '
+  'worker''s claim before; null begins anywhere. In a status that is not claimable it claims the jobs past their '
+  'deadline. With `providers` it claims only jobs of these, and with takes_unnamed those that name none, which become '
+  'jobs of the first of them. It claims none while the status is paused. It also ends expired leases of any status. '
+  'parse_job_ids are the provider''s ids of the current attempt, latest first. Raises UP006; 55P03 after waiting 2 s '
+  'for a lock.';
 
-revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) from public;
-grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean) to hookline_worker;
+revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid) from public;
+grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid)
+  to hookline_worker;

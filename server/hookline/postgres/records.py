@@ -178,7 +178,10 @@ class CreditStatus(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job: a row of claim_jobs and the status that was claimed. Sizes are in bytes."""
+    """A claimed job: a row of claim_jobs and the status that was claimed. Sizes are in bytes.
+
+    The next claim goes on after `last_owner`, who is not always the owner of this job.
+    """
 
     status: str
     job_id: UUID
@@ -202,3 +205,4 @@ class Job:
     parse_job_ids: tuple[str, ...]
     lease_token: UUID = field(repr=False)
     leased_until: datetime
+    last_owner: UUID = field(repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from uuid import UUID
 
 import structlog
 
@@ -56,6 +57,7 @@ class Claimer:
         self._place_freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._has_claimed = False
+        self._last_owner: UUID | None = None
 
     def wake(self) -> None:
         """Poll at once: there may be a job."""
@@ -116,6 +118,7 @@ class Claimer:
                 lease=self._lease,
                 provider=self._stage.provider,
                 takes_unnamed=self._stage.takes_unnamed,
+                after=self._last_owner,
             )
         except InvalidArgument as error:
             if self._has_claimed:
@@ -131,6 +134,8 @@ class Claimer:
                 " login that is a member of hookline_worker."
             ) from error
         self._has_claimed = True
+        if jobs:
+            self._last_owner = jobs[-1].last_owner
         return jobs
 
     async def _release(self, jobs: list[Job]) -> None:

@@ -99,8 +99,8 @@ class World:
         assert row is not None
         return row
 
-    def make_job(self, file: str = "a", *, confirmed: bool = True) -> UUID:
-        job_id: UUID = self.call("create_job", **new_job(file))["job_id"]
+    def make_job(self, file: str = "a", *, owner: int = 1, confirmed: bool = True) -> UUID:
+        job_id: UUID = self.call("create_job", **new_job(file, owner))["job_id"]
         if confirmed:
             self.call("confirm_upload", job_id=job_id, **upload(file))
         return job_id

@@ -25,6 +25,35 @@ def test_two_claims_at_once_never_take_the_same_job(world: World) -> None:
     assert sorted(taken) == sorted(jobs)
 
 
+def test_two_claims_at_once_never_exceed_max_running(world: World) -> None:
+    for file in "abcd":
+        world.make_job(file)
+    world.call("set_owner", owner_id=UUID(int=1), provider=None, max_running=3)
+    first, second = world.session(), world.session()
+    assert len(first.rows("claim_jobs", **claim(batch=2))) == 2
+    # While the first claim is not committed, the second cannot know how many are left.
+    assert second.rows("claim_jobs", **claim(batch=2)) == []
+    second.commit()
+    first.commit()
+    assert len(second.rows("claim_jobs", **claim(batch=2))) == 1
+    second.commit()
+    assert second.rows("claim_jobs", **claim(batch=2)) == []
+
+
+def test_workers_that_claim_at_once_get_jobs_of_every_owner(world: World) -> None:
+    """Other sessions hold the jobs that each would take first."""
+    for number in range(12):
+        world.make_job(f"greedy-{number}")
+    world.make_job("late", owner=2)
+    sessions = [world.session() for _ in range(6)]
+    claimed = [one.rows("claim_jobs", **claim(batch=2)) for one in sessions]
+    taken = [row["owner_id"].int for rows in claimed for row in rows]
+    for one in sessions:
+        one.commit()
+    assert len(taken) == 12
+    assert 2 in taken
+
+
 def test_claim_that_rolls_back_leaves_its_jobs_to_the_next(world: World) -> None:
     job_id = world.make_job()
     first, second = world.session(), world.session()
