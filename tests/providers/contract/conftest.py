@@ -83,7 +83,7 @@ def employ_for(
     objects.mkdir()
     employ = employing(database, login, objects)
     values: dict[str, Any] = {
-        "parsers": (imitation.name,),
+        "parser": imitation.name,
         "docling_url": imitation.url,
         "docling_api_key": SecretStr(KEY),
         "reducto_base_url": imitation.url,

@@ -12,6 +12,7 @@ from aiohttp import web
 from fakes.acme import Acme
 from fakes.docling_serve import DoclingServe
 from fakes.imitation import Imitation, name_of
+from fakes.llamacloud.planned import LlamaCloudProvider
 from fakes.reducto import Reducto
 from hookline.providers.client import Document, Submission
 from hookline.providers.errors import Unanswered
@@ -201,6 +202,7 @@ async def test_a_provider_that_answers_5xx_or_nonsense_costs_no_try(
     assert worker.status(job_id) == "parse_ready"
 
 
+@pytest.mark.parametrize("imitation", [Acme, DoclingServe], ids=name_of, indirect=True)
 @pytest.mark.parametrize(
     "statement",
     [
@@ -217,6 +219,25 @@ async def test_a_provider_without_such_a_call_is_said_to_have_none(
     await worker.do("requests")
     [row] = worker.query("select state, result from upload_pipeline.provider_request_log")
     assert (row["state"], row["result"]) == ("done", "not_offered")
+
+
+@pytest.mark.parametrize("imitation", [LlamaCloudProvider, Reducto], ids=name_of, indirect=True)
+async def test_a_cancelled_job_is_cancelled_there_and_an_erased_one_deleted(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    await worker.submitted()
+    [parse_job_id] = imitation.jobs
+    cancel = "select upload_pipeline.cancel_job(job_id) from upload_pipeline.upload_jobs"
+    erase = "select upload_pipeline.erase_document(document_id) from upload_pipeline.documents"
+    for statement, gone in ((cancel, False), (erase, True)):
+        worker.query(statement)
+        await worker.do("requests")
+        [done] = worker.query(
+            "select state, result from upload_pipeline.provider_request_log"
+            " order by requested_at desc limit 1"
+        )
+        assert (done["state"], done["result"]) == ("done", "done"), statement
+        assert (parse_job_id not in imitation.jobs) == gone
 
 
 async def test_a_submission_without_an_answer_in_time_may_have_been_carried_out(

@@ -93,7 +93,7 @@ def test_its_address_chooses_it(imitation: DoclingServe) -> None:
 
 
 async def test_without_an_address_the_worker_does_not_start(imitation: DoclingServe) -> None:
-    settings = Settings.model_validate({"parsers": ("docling",)})
+    settings = Settings.model_validate({"parser": "docling"})
     assert PROVIDER.remedies(settings) == ["set HOOKLINE_DOCLING_URL"]
     with pytest.raises(ConfigurationError, match="HOOKLINE_DOCLING_URL is not set"):
         async with PROVIDER.open(settings):

@@ -86,7 +86,7 @@ async def test_its_variable_chooses_it_and_the_doctor_knows_what_is_missing(
 
 def test_a_parser_that_is_not_installed_stops_the_start() -> None:
     with pytest.raises(ConfigurationError, match="no provider acme is installed") as raised:
-        choose_parser(Settings.model_validate({"parsers": ("acme",)}))
+        choose_parser(Settings.model_validate({"parser": "acme"}))
     assert "docling, or llamacloud, or local, or none, or reducto" in str(raised.value)
 
 

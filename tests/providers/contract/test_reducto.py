@@ -182,7 +182,7 @@ async def test_events_of_other_applications_are_ignored(
 
 
 async def test_the_key_chooses_it_and_is_needed(imitation: Reducto) -> None:
-    settings = Settings.model_validate({"parsers": ("reducto",)})
+    settings = Settings.model_validate({"parser": "reducto"})
     assert PROVIDER.remedies(settings) == ["set REDUCTO_API_KEY"]
     with pytest.raises(ConfigurationError, match="REDUCTO_API_KEY is not set"):
         async with PROVIDER.open(settings):

@@ -15,10 +15,10 @@ COLUMNS: Final = {
     "docling": "docling-serve",
     "acme": "a package of your own",
 }
-# Where a test does not run with a provider: what there is instead of the promise.
+# Where a test does not run with a provider: why not.
 ABSENT: Final = {
     "test_callbacks": "no callbacks",
-    "test_contract": "read whole by the SDK",
+    "test_contract": "no",
     "test_reducto": "no URLs",
 }
 # Of the tests of one provider, those of its results by URL.
