@@ -24,10 +24,10 @@ select bag_eq(
     ('authenticated', 'hookline_api.create_job', 6),
     ('service_role', 'hookline_api.create_job', 13), ('service_role', 'upload_pipeline.create_job', 13),
     ('service_role', 'hookline_api.confirm_upload', 3), ('service_role', 'upload_pipeline.confirm_upload', 3),
-    ('service_role', 'hookline_api.retry_job', 2), ('service_role', 'upload_pipeline.retry_job', 2),
+    ('service_role', 'hookline_api.retry_job', 3), ('service_role', 'upload_pipeline.retry_job', 3),
     ('service_role', 'hookline_api.cancel_job', 2), ('service_role', 'upload_pipeline.cancel_job', 2),
-    ('service_role', 'hookline_api.erase_document', 1), ('service_role', 'upload_pipeline.erase_document', 1),
-    ('service_role', 'hookline_api.erase_owner', 1), ('service_role', 'upload_pipeline.erase_owner', 1),
+    ('service_role', 'hookline_api.erase_document', 2), ('service_role', 'upload_pipeline.erase_document', 2),
+    ('service_role', 'hookline_api.erase_owner', 2), ('service_role', 'upload_pipeline.erase_owner', 2),
     ('service_role', 'upload_pipeline.clock', 0), ('service_role', 'upload_pipeline.in_utc', 1)$$,
   'a user may call one function, the backend six, and those that they and its view call'
 );
@@ -83,6 +83,9 @@ select bag_eq(
     ('events', 'owner_sees_own_events', 'PERMISSIVE', 'SELECT', '{authenticated}'),
     ('error_codes', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('event_codes', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
+    ('operator_actions', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
+    ('providers', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
+    ('fallbacks', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('statuses', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('transitions', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}')$$,
   'there are exactly these policies'
