@@ -58,6 +58,7 @@ begin;
 
 -- Content that was received, webhooks that were received, objects to delete
 \ir tables/contents.sql
+\ir tables/artifacts.sql
 \ir tables/webhook_deliveries.sql
 \ir tables/deletions.sql
 \ir tables/provider_requests.sql
@@ -139,6 +140,7 @@ begin;
 \ir functions/internal/content/drop_unrecognised_content.sql
 \ir functions/internal/content/queue_deletion.sql
 \ir functions/internal/content/cancel_deletion.sql
+\ir functions/internal/content/drop_artifacts.sql
 \ir functions/internal/content/erase_documents.sql
 
 -- Internal: credits
@@ -178,6 +180,8 @@ begin;
 \ir functions/worker/start_announcing.sql
 \ir functions/worker/claim_notifications.sql
 \ir functions/worker/finish_notifications.sql
+\ir functions/worker/receive_artifacts.sql
+\ir functions/worker/finish_artifacts.sql
 \ir functions/worker/claim_provider_requests.sql
 \ir functions/worker/finish_provider_request.sql
 \ir functions/worker/fail_provider_request.sql
@@ -221,6 +225,7 @@ begin;
 \ir views/delivery_log.sql
 \ir views/refusal_log.sql
 \ir views/delivery_activity.sql
+\ir views/artifact_overview.sql
 \ir views/stored_objects.sql
 \ir views/notification_log.sql
 \ir views/provider_request_log.sql

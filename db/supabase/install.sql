@@ -9,6 +9,7 @@
 \ir my_jobs.sql
 \ir my_events.sql
 \ir jobs.sql
+\ir artifacts.sql
 \ir create_job.sql
 \ir backend.sql
 \ir broadcast.sql

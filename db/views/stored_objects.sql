@@ -7,6 +7,9 @@ select c.path,
   from upload_pipeline.contents as c
  where c.path is not null
 union all
+select a.path, a.job_id, a.bytes, a.sha256, a.stored_at is not null
+  from upload_pipeline.artifacts as a
+union all
 select p.path, null, null, null, true
   from upload_pipeline.documents as d
   cross join lateral unnest(d.purged_paths) as p (path)
@@ -16,7 +19,7 @@ select e.path, null, null, null, false
  where e.path like 'storage://parsed/%';
 
 comment on view upload_pipeline.stored_objects is
-  'One row for each object of parsed content that may be in storage: of a job, of a purged job (bytes and sha256 '
+  'One row for each object of parsed content that may be in storage, markdown or artifact: of a job, of a purged job (bytes and sha256 '
   'are null, and so is job_id), or still to be deleted. stored is true if the object must be there. An object in '
   'storage without a row here is an orphan.';
 

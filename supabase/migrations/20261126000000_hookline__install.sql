@@ -664,6 +664,8 @@ insert into upload_pipeline.event_codes (code, event_type, severity, to_status, 
    'The parser says that it failed. A worker asks for the reason.'),
   ('parse_truncated', 'stage_done', 'warn', null, false,
    'The text may be incomplete: the payload names pages that were cut, have failed or have no text.'),
+  ('artifact_failed', 'stage_done', 'warn', null, false,
+   'The job goes on without artifacts that it asked for: the payload says which and why.'),
   ('parse_completed', 'stage_done', 'info', 'parsed', true, 'The content is stored.'),
   ('parse_failed', 'stage_error', 'error', 'failed_parse', true, 'The parser could not parse the file.'),
   ('parse_cancelled', 'stage_error', 'error', 'failed_parse', true, 'The parse was cancelled at the provider.'),
@@ -1134,6 +1136,43 @@ comment on column upload_pipeline.contents.run_after is
   'neither storage nor this row has the bytes; they have to come again.';
 comment on column upload_pipeline.contents.content is
   'Null once the object is stored, and while only the writer of the object has the bytes.';
+
+-- db/tables/artifacts.sql
+create table upload_pipeline.artifacts (
+  job_id uuid not null,
+  kind text not null,
+  name text not null default '',
+  attempt integer not null,
+  sha256 upload_pipeline.sha256_hex not null,
+  bytes bigint not null,
+  path upload_pipeline.storage_path not null,
+  recorded_at timestamptz not null default upload_pipeline.clock(),
+  stored_at timestamptz,
+  constraint artifacts_pkey primary key (job_id, kind, name),
+  constraint artifact_is_of_a_job foreign key (job_id)
+    references upload_pipeline.upload_jobs (job_id) on delete cascade,
+  constraint path_belongs_to_one_artifact unique (path),
+  constraint path_is_ours check (path like 'storage://parsed/%'),
+  constraint kind_is_a_word check (kind ~ '^[a-z][a-z0-9_]{0,29}$'),
+  constraint name_is_at_most_200_characters check (length(name) <= 200),
+  constraint attempt_counts_from_one check (attempt >= 1),
+  constraint artifact_is_not_empty check (bytes > 0),
+  constraint times_are_between_2000_and_9999 check (
+    least(recorded_at, stored_at) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(recorded_at, stored_at) <= timestamptz '9999-01-01 00:00+00'
+  )
+);
+
+comment on table upload_pipeline.artifacts is
+  'What a parser gave beside the markdown, and was asked for by options: text, json, images, xlsx. All rows of a job '
+  'are of one attempt; a new attempt drops them. An object is written after its row.';
+comment on column upload_pipeline.artifacts.name is
+  'The provider''s own name, which tells several of a kind apart. Never part of a path.';
+comment on column upload_pipeline.artifacts.path is
+  'storage://parsed/{document_id}/{job_id}.{attempt}.{kind}.{hash}.{extension}. The hash is that of name and content.';
+comment on column upload_pipeline.artifacts.stored_at is 'Null: the object may be missing or incomplete.';
+
+alter table upload_pipeline.artifacts enable row level security;
 
 -- db/tables/webhook_deliveries.sql
 create table upload_pipeline.webhook_deliveries (
@@ -1848,8 +1887,8 @@ create trigger deleted_jobs_are_counted
 
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
--- (advisory), provider, document, job, raw path (advisory), deletion, provider request, content, delivery, reservation,
--- cap, owner, fallback, status, notification, refusal, activity (advisory).
+-- (advisory), provider, document, job, raw path (advisory), deletion, artifact, provider request, content, delivery,
+-- reservation, cap, owner, fallback, status, notification, refusal, activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -4046,12 +4085,39 @@ comment on function upload_pipeline.cancel_deletion(text) is
 
 revoke all on function upload_pipeline.cancel_deletion(text) from public;
 
+-- db/functions/internal/content/drop_artifacts.sql
+-- Deletes the artifacts of a job, and queues their objects for deletion. The caller has locked the job.
+-- Locks: deletion, artifact. Calls: queue_deletion.
+create or replace function upload_pipeline.drop_artifacts(job_id uuid)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform upload_pipeline.queue_deletion(a.path)
+     from (
+       select d.path
+         from upload_pipeline.artifacts as d
+        where d.job_id = drop_artifacts.job_id
+        order by d.path
+     ) as a;
+
+  delete from upload_pipeline.artifacts as a
+   where a.job_id = drop_artifacts.job_id;
+end;
+$$;
+
+comment on function upload_pipeline.drop_artifacts(uuid) is
+  'Drops the artifacts of an attempt that is over, and queues the deletion of their objects.';
+
+revoke all on function upload_pipeline.drop_artifacts(uuid) from public;
+
 -- db/functions/internal/content/erase_documents.sql
 -- Deletes documents with all rows that belong to them, and queues the deletion of their objects, and of their provider
 -- jobs at the providers. A raw file that another
 -- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
 -- path while a document needs it.
--- Locks: document, job (all jobs of the documents), deletion, provider request, content, delivery.
+-- Locks: document, job (all jobs of the documents), deletion, artifact, provider request, content, delivery.
 -- Calls: check_isolation, provider_of, queue_deletion, queue_requests_of_jobs.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
@@ -4083,6 +4149,10 @@ begin
         from upload_pipeline.contents as c
        where c.job_id = any (v_job_ids)
          and c.path is not null
+      union
+      select a.path, false
+        from upload_pipeline.artifacts as a
+       where a.job_id = any (v_job_ids)
       union
       select unnest(d.purged_paths), false
         from upload_pipeline.documents as d
@@ -5710,8 +5780,9 @@ grant execute on function upload_pipeline.advance_jobs(uuid[], uuid[], text[], j
 -- db/functions/worker/fail_job.sql
 -- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
 -- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled.
--- Locks: job, provider request.
--- Calls: backoff, check_error_argument, clock, content_is_waiting, lock_leased_job, move_job_or_raise,
+-- The artifacts of that attempt are dropped.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: backoff, check_error_argument, clock, content_is_waiting, drop_artifacts, lock_leased_job, move_job_or_raise,
 -- queue_requests_of_jobs, receipt_of, resolve_step, retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
@@ -5742,6 +5813,10 @@ begin
        and t.to_status <> t.from_status
        and t.event_type = 'retry'
        and t.enabled;
+  end if;
+
+  if v_back_to is not null and v_job.attempt < v_job.max_attempts and not v_job.has_content then
+    perform upload_pipeline.drop_artifacts(v_job.job_id);
   end if;
 
   if start_over and not (v_job.claimable or v_job.has_content) then
@@ -6593,6 +6668,118 @@ revoke all on function upload_pipeline.finish_notifications(uuid[], uuid[], text
 grant execute on function upload_pipeline.finish_notifications(uuid[], uuid[], text[], interval[], boolean[])
   to hookline_worker;
 
+-- db/functions/worker/receive_artifacts.sql
+-- Writes one row of artifacts for each, before its object is written. The path contains a hash of name and content, so
+-- it belongs to one exact content. An artifact that comes again with other content gets another path, and the object
+-- before is queued for deletion. The lease fences: a worker of an earlier attempt is refused.
+-- Locks: job, deletion, artifact. Calls: lock_leased_job, queue_deletion.
+create or replace function upload_pipeline.receive_artifacts(job_id uuid, lease_token uuid, artifacts jsonb)
+returns table (kind text, name text, path text, stored boolean)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+#variable_conflict use_column
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(
+    receive_artifacts.job_id, receive_artifacts.lease_token
+  );
+begin
+  if jsonb_typeof(receive_artifacts.artifacts) is distinct from 'array' or exists (
+    select
+      from jsonb_to_recordset(receive_artifacts.artifacts)
+        as n (kind text, name text, sha256 text, bytes bigint, extension text)
+     where (
+         n.kind ~ '^[a-z][a-z0-9_]{0,29}$' and length(n.name) <= 200 and n.sha256 ~ '^[0-9a-f]{64}$'
+         and n.bytes > 0 and n.extension ~ '^[a-z0-9]{1,5}$'
+       ) is not true
+  ) or (
+    select count(*)
+      from (
+        select a.kind, a.name from upload_pipeline.artifacts as a where a.job_id = v_job.job_id
+        union
+        select n.kind, n.name from jsonb_to_recordset(receive_artifacts.artifacts) as n (kind text, name text)
+      ) as all_of_the_job
+  ) > 1000 then
+    raise exception 'job % cannot have these artifacts', v_job.job_id
+      using errcode = 'UP006',
+            detail = 'artifacts is an array of objects with kind (a word), name (at most 200 characters), sha256 (in '
+              'hex), bytes (more than 0) and extension (1 to 5 letters or digits). A job has 1,000 at most.',
+            hint = 'For example: [{"kind": "text", "name": "", "sha256": "...", "bytes": 12, "extension": "txt"}].';
+  end if;
+
+  perform upload_pipeline.queue_deletion(old.path)
+     from (
+       select a.path
+         from upload_pipeline.artifacts as a
+         join jsonb_to_recordset(receive_artifacts.artifacts) as n (kind text, name text, sha256 text)
+           on n.kind = a.kind
+          and n.name = a.name
+        where a.job_id = v_job.job_id
+          and (a.sha256, a.attempt) <> (n.sha256, v_job.attempt)
+        order by a.path
+     ) as old;
+
+  return query
+  insert into upload_pipeline.artifacts as a (job_id, kind, name, attempt, sha256, bytes, path)
+  select v_job.job_id, n.kind, n.name, v_job.attempt, n.sha256, n.bytes,
+         format(
+           'storage://parsed/%s/%s.%s.%s.%s.%s', v_job.document_id, v_job.job_id, v_job.attempt, n.kind,
+           encode(sha256(convert_to(n.name || ' ' || n.sha256, 'UTF8')), 'hex'), n.extension
+         )
+    from jsonb_to_recordset(receive_artifacts.artifacts)
+      as n (kind text, name text, sha256 text, bytes bigint, extension text)
+   order by n.kind, n.name
+  on conflict on constraint artifacts_pkey do update
+     set attempt = excluded.attempt,
+         sha256 = excluded.sha256,
+         bytes = excluded.bytes,
+         path = excluded.path,
+         recorded_at = excluded.recorded_at,
+         stored_at = case when a.path = excluded.path then a.stored_at end
+  returning a.kind, a.name, a.path::text, a.stored_at is not null;
+end;
+$$;
+
+comment on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) is
+  'Records artifacts of a leased job and answers the path of each. Write the object of each that is not stored, then '
+  'call finish_artifacts. artifacts is an array of {kind, name, sha256, bytes, extension}. Raises UP001, UP003, UP006; '
+  '55P03 after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) from public;
+grant execute on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) to hookline_worker;
+
+-- db/functions/worker/finish_artifacts.sql
+-- Marks artifacts as stored.
+-- Locks: job, artifact. Calls: clock, lock_leased_job.
+create or replace function upload_pipeline.finish_artifacts(job_id uuid, lease_token uuid, paths text[])
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '2s'
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(
+    finish_artifacts.job_id, finish_artifacts.lease_token
+  );
+begin
+  update upload_pipeline.artifacts as a
+     set stored_at = upload_pipeline.clock()
+   where a.job_id = v_job.job_id
+     and a.path = any (finish_artifacts.paths)
+     and a.stored_at is null;
+end;
+$$;
+
+comment on function upload_pipeline.finish_artifacts(uuid, uuid, text[]) is
+  'Says that the objects at these paths of receive_artifacts are written. Safe to repeat. Raises UP001, UP003; 55P03 '
+  'after waiting 2 s for a lock.';
+
+revoke all on function upload_pipeline.finish_artifacts(uuid, uuid, text[]) from public;
+grant execute on function upload_pipeline.finish_artifacts(uuid, uuid, text[]) to hookline_worker;
+
 -- db/functions/worker/claim_provider_requests.sql
 -- Claims requests: counts a try and moves run_after by five minutes. That is longer than any deadline of the worker's
 -- calls, so a request comes again only after its worker has died.
@@ -7067,10 +7254,11 @@ grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to 
 -- db/functions/operator/retry_job.sql
 -- Moves the job along the one retry transition that leaves its status; without one it keeps its status. attempt only
 -- rises, because provider jobs and push tokens name it. If all attempts are used up, an operator's retry allows one
--- more. If the job waits for the provider, what runs there is cancelled: its answer would be stale.
--- Locks: job, provider request.
--- Calls: check_provider, clock, content_still_wanted, lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of,
--- resolve_step.
+-- more. If the job waits for the provider, what runs there is cancelled: its answer would be stale. The artifacts of
+-- the attempt that is over are dropped.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: check_provider, clock, content_still_wanted, drop_artifacts, lock_job, move_job_or_raise,
+-- queue_requests_of_jobs, receipt_of, resolve_step.
 create or replace function upload_pipeline.retry_job(
   job_id uuid,
   reason text default null,
@@ -7102,6 +7290,10 @@ begin
       case when v_waiting.awaited then 'awaited' else 'kept' end,
       v_job, ordinal => v_waiting.ordinal, path => v_waiting.path
     );
+  end if;
+
+  if not v_job.has_content then
+    perform upload_pipeline.drop_artifacts(v_job.job_id);
   end if;
 
   if not (v_job.terminal or v_job.claimable or v_job.has_content) then
@@ -7541,8 +7733,8 @@ revoke all on function upload_pipeline.count_purgeable(timestamptz) from public;
 -- of operators. A job takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are
 -- deleted at their providers, because nobody could name them later. A job is left out while its content waits for
 -- storage or for a decision, or a notification of it waits to be sent.
--- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, status (skip locked, apart
--- from what goes with a job).
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status (skip locked,
+-- apart from what goes with a job).
 -- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs, record_action.
 create or replace function upload_pipeline.purge(
   older_than interval,
@@ -7668,12 +7860,20 @@ begin
   update upload_pipeline.documents as d
      set purged_paths = d.purged_paths || purged.paths
     from (
-      select j.document_id, array_agg(c.path) as paths
-        from upload_pipeline.upload_jobs as j
-        join upload_pipeline.contents as c on c.job_id = j.job_id
-       where j.job_id = any (v_due)
-         and c.path is not null
-       group by j.document_id
+      select o.document_id, array_agg(o.path) as paths
+        from (
+          select j.document_id, c.path
+            from upload_pipeline.upload_jobs as j
+            join upload_pipeline.contents as c on c.job_id = j.job_id
+           where j.job_id = any (v_due)
+             and c.path is not null
+          union all
+          select j.document_id, a.path
+            from upload_pipeline.upload_jobs as j
+            join upload_pipeline.artifacts as a on a.job_id = j.job_id
+           where j.job_id = any (v_due)
+        ) as o
+       group by o.document_id
     ) as purged
    where d.document_id = purged.document_id;
 
@@ -7788,7 +7988,7 @@ grant execute on function upload_pipeline.purge(interval, integer, interval, boo
 
 -- db/functions/operator/erase_document.sql
 -- Deletes the document with all rows that belong to it, and queues the deletion of its objects and provider jobs.
--- Locks: document, job (all jobs of the document), deletion, provider request, content, delivery.
+-- Locks: document, job (all jobs of the document), deletion, artifact, provider request, content, delivery.
 -- Calls: erase_documents, record_action.
 create or replace function upload_pipeline.erase_document(document_id uuid, reason text default null)
 returns table (jobs bigint, objects bigint)
@@ -7828,7 +8028,8 @@ grant execute on function upload_pipeline.erase_document(uuid, text) to hookline
 -- db/functions/operator/erase_owner.sql
 -- Deletes all documents, caps and settings of an owner, queues the deletion of their objects and provider jobs, and
 -- takes the owner's id out of the reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, owner (all of the owner).
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, owner (all of the
+-- owner).
 -- Calls: erase_documents, record_action.
 create or replace function upload_pipeline.erase_owner(owner_id uuid, reason text default null)
 returns table (documents bigint, jobs bigint, objects bigint)
@@ -8878,6 +9079,28 @@ comment on view upload_pipeline.delivery_activity is
 revoke all on upload_pipeline.delivery_activity from public;
 grant select on upload_pipeline.delivery_activity to hookline_reader;
 
+-- db/views/artifact_overview.sql
+create or replace view upload_pipeline.artifact_overview as
+select a.job_id,
+       j.document_id,
+       j.owner_id,
+       a.kind,
+       a.name,
+       a.attempt,
+       a.path,
+       a.sha256,
+       a.bytes,
+       a.stored_at
+  from upload_pipeline.artifacts as a
+  join upload_pipeline.upload_jobs as j on j.job_id = a.job_id
+ where a.stored_at is not null;
+
+comment on view upload_pipeline.artifact_overview is
+  'One row for each artifact that is stored: what a parser gave beside the markdown, and where it is.';
+
+revoke all on upload_pipeline.artifact_overview from public;
+grant select on upload_pipeline.artifact_overview to hookline_reader;
+
 -- db/views/stored_objects.sql
 create or replace view upload_pipeline.stored_objects as
 select c.path,
@@ -8888,6 +9111,9 @@ select c.path,
   from upload_pipeline.contents as c
  where c.path is not null
 union all
+select a.path, a.job_id, a.bytes, a.sha256, a.stored_at is not null
+  from upload_pipeline.artifacts as a
+union all
 select p.path, null, null, null, true
   from upload_pipeline.documents as d
   cross join lateral unnest(d.purged_paths) as p (path)
@@ -8897,7 +9123,7 @@ select e.path, null, null, null, false
  where e.path like 'storage://parsed/%';
 
 comment on view upload_pipeline.stored_objects is
-  'One row for each object of parsed content that may be in storage: of a job, of a purged job (bytes and sha256 '
+  'One row for each object of parsed content that may be in storage, markdown or artifact: of a job, of a purged job (bytes and sha256 '
   'are null, and so is job_id), or still to be deleted. stored is true if the object must be there. An object in '
   'storage without a row here is an orphan.';
 
@@ -9492,6 +9718,7 @@ begin
     job_id, document_id, status, version, terminal, failed, has_content, attempt, last_error, parsed_path,
     parsed_sha256, metadata, priority, created_at, updated_at
   ) on upload_pipeline.upload_jobs to authenticated;
+  grant select (job_id, kind, name, path, sha256, bytes, stored_at) on upload_pipeline.artifacts to authenticated;
   grant select (job_id, version, document_id, from_status, to_status, type, severity, code, ts)
     on upload_pipeline.events to authenticated;
 
@@ -9500,6 +9727,7 @@ begin
   drop policy if exists owner_sees_own_documents on upload_pipeline.documents;
   drop policy if exists owner_sees_own_jobs on upload_pipeline.upload_jobs;
   drop policy if exists owner_sees_own_events on upload_pipeline.events;
+  drop policy if exists owner_sees_own_artifacts on upload_pipeline.artifacts;
 
   create policy owner_sees_own_documents on upload_pipeline.documents
     for select
@@ -9513,6 +9741,17 @@ begin
       select
         from upload_pipeline.documents as d
        where d.document_id = upload_jobs.document_id
+         and d.owner_id = (select auth.uid())
+    ));
+
+  create policy owner_sees_own_artifacts on upload_pipeline.artifacts
+    for select
+    to authenticated
+    using (exists (
+      select
+        from upload_pipeline.upload_jobs as j
+        join upload_pipeline.documents as d on d.document_id = j.document_id
+       where j.job_id = artifacts.job_id
          and d.owner_id = (select auth.uid())
     ));
 
@@ -9648,6 +9887,57 @@ begin
   grant select on upload_pipeline.job_overview to service_role;
   grant execute on function upload_pipeline.clock(), upload_pipeline.in_utc(timestamptz) to service_role;
   grant select on hookline_api.jobs to service_role;
+end;
+$$;
+
+-- db/supabase/artifacts.sql
+do $$
+begin
+  if to_regnamespace('hookline_api') is null then
+    return;
+  end if;
+
+  create or replace view hookline_api.my_artifacts with (security_invoker = true) as
+  select a.job_id,
+         a.kind,
+         a.name,
+         a.path,
+         a.sha256,
+         a.bytes
+    from upload_pipeline.documents as d
+    join upload_pipeline.upload_jobs as j on j.document_id = d.document_id
+    join upload_pipeline.artifacts as a on a.job_id = j.job_id
+   where d.owner_id = (select auth.uid())
+     and a.stored_at is not null;
+
+  comment on view hookline_api.my_artifacts is
+    'What the parser gave beside the markdown for the signed-in user''s own jobs, such as json or images: where each '
+    'is (storage://<bucket>/<key>), with the SHA-256 of its bytes in hex.';
+
+  alter view hookline_api.my_artifacts owner to hookline_owner;
+  revoke all on hookline_api.my_artifacts from public;
+  grant select on hookline_api.my_artifacts to authenticated;
+
+  create or replace view hookline_api.artifacts with (security_invoker = true) as
+  select o.job_id,
+         o.document_id,
+         o.owner_id,
+         o.kind,
+         o.name,
+         o.attempt,
+         o.path,
+         o.sha256,
+         o.bytes,
+         o.stored_at
+    from upload_pipeline.artifact_overview as o;
+
+  comment on view hookline_api.artifacts is
+    'upload_pipeline.artifact_overview for the backend: the artifacts of all owners.';
+
+  alter view hookline_api.artifacts owner to hookline_owner;
+  revoke all on hookline_api.artifacts from public;
+  grant select on upload_pipeline.artifact_overview to service_role;
+  grant select on hookline_api.artifacts to service_role;
 end;
 $$;
 

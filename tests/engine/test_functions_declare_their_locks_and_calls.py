@@ -25,6 +25,7 @@ ORDER = [
     "job",
     "raw path",
     "deletion",
+    "artifact",
     "provider request",
     "content",
     "delivery",

@@ -1,5 +1,5 @@
 -- Deletes the document with all rows that belong to it, and queues the deletion of its objects and provider jobs.
--- Locks: document, job (all jobs of the document), deletion, provider request, content, delivery.
+-- Locks: document, job (all jobs of the document), deletion, artifact, provider request, content, delivery.
 -- Calls: erase_documents, record_action.
 create or replace function upload_pipeline.erase_document(document_id uuid, reason text default null)
 returns table (jobs bigint, objects bigint)

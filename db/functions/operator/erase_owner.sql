@@ -1,6 +1,7 @@
 -- Deletes all documents, caps and settings of an owner, queues the deletion of their objects and provider jobs, and
 -- takes the owner's id out of the reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, owner (all of the owner).
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, owner (all of the
+-- owner).
 -- Calls: erase_documents, record_action.
 create or replace function upload_pipeline.erase_owner(owner_id uuid, reason text default null)
 returns table (documents bigint, jobs bigint, objects bigint)

@@ -2,8 +2,8 @@
 -- of operators. A job takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are
 -- deleted at their providers, because nobody could name them later. A job is left out while its content waits for
 -- storage or for a decision, or a notification of it waits to be sent.
--- Locks: document, job, deletion, provider request, content, delivery, reservation, cap, status (skip locked, apart
--- from what goes with a job).
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status (skip locked,
+-- apart from what goes with a job).
 -- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs, record_action.
 create or replace function upload_pipeline.purge(
   older_than interval,
@@ -129,12 +129,20 @@ begin
   update upload_pipeline.documents as d
      set purged_paths = d.purged_paths || purged.paths
     from (
-      select j.document_id, array_agg(c.path) as paths
-        from upload_pipeline.upload_jobs as j
-        join upload_pipeline.contents as c on c.job_id = j.job_id
-       where j.job_id = any (v_due)
-         and c.path is not null
-       group by j.document_id
+      select o.document_id, array_agg(o.path) as paths
+        from (
+          select j.document_id, c.path
+            from upload_pipeline.upload_jobs as j
+            join upload_pipeline.contents as c on c.job_id = j.job_id
+           where j.job_id = any (v_due)
+             and c.path is not null
+          union all
+          select j.document_id, a.path
+            from upload_pipeline.upload_jobs as j
+            join upload_pipeline.artifacts as a on a.job_id = j.job_id
+           where j.job_id = any (v_due)
+        ) as o
+       group by o.document_id
     ) as purged
    where d.document_id = purged.document_id;
 

@@ -1,7 +1,8 @@
 -- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
 -- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled.
--- Locks: job, provider request.
--- Calls: backoff, check_error_argument, clock, content_is_waiting, lock_leased_job, move_job_or_raise,
+-- The artifacts of that attempt are dropped.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: backoff, check_error_argument, clock, content_is_waiting, drop_artifacts, lock_leased_job, move_job_or_raise,
 -- queue_requests_of_jobs, receipt_of, resolve_step, retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
@@ -32,6 +33,10 @@ begin
        and t.to_status <> t.from_status
        and t.event_type = 'retry'
        and t.enabled;
+  end if;
+
+  if v_back_to is not null and v_job.attempt < v_job.max_attempts and not v_job.has_content then
+    perform upload_pipeline.drop_artifacts(v_job.job_id);
   end if;
 
   if start_over and not (v_job.claimable or v_job.has_content) then

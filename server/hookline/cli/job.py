@@ -18,7 +18,7 @@ from hookline.cli.output import console, print_json, print_table, say
 from hookline.cli.timeline import event_line, print_timeline
 from hookline.postgres.connecting import connected
 from hookline.postgres.errors import UnknownJob
-from hookline.postgres.views import Cost, JobOverview, LoggedRequest, TimelineEvent, Views
+from hookline.postgres.views import Artifact, Cost, JobOverview, LoggedRequest, TimelineEvent, Views
 from hookline.settings import Settings, load
 
 __all__ = ["job"]
@@ -54,18 +54,19 @@ def job(
         if asyncio.run(_follow_job(load(), job_id, as_json=as_json)).failed:
             raise typer.Exit(FAILED)
         return
-    found, costs, requests, timeline = asyncio.run(_find_timeline(load(), job_id))
+    found, artifacts, costs, requests, timeline = asyncio.run(_find_timeline(load(), job_id))
     if as_json:
         print_json(
             {
                 **asdict(found),
                 "costs": [asdict(one) for one in costs],
+                "artifacts": [asdict(one) for one in artifacts],
                 "provider_requests": [asdict(request) for request in requests],
                 "timeline": [asdict(event) for event in timeline],
             }
         )
         return
-    print_overview(found, requests)
+    print_overview(found, artifacts, requests)
     console().print()
     if costs:
         _print_costs(costs)
@@ -90,12 +91,13 @@ def _print_costs(costs: Sequence[Cost]) -> None:
 
 async def _find_timeline(
     settings: Settings, text: str
-) -> tuple[JobOverview, list[Cost], list[LoggedRequest], list[TimelineEvent]]:
+) -> tuple[JobOverview, list[Artifact], list[Cost], list[LoggedRequest], list[TimelineEvent]]:
     async with connected(settings) as pool:
         views = Views(pool)
         found = await find_job(views, text)
         return (
             found,
+            await views.artifacts(found.job_id),
             await views.costs(found.job_id),
             await views.provider_requests(found.job_id),
             await views.timeline(found.job_id),

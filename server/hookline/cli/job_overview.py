@@ -8,13 +8,17 @@ from rich.text import Text
 
 from hookline.cli.formats import printable, summary, timestamp
 from hookline.cli.output import console
-from hookline.postgres.views import JobOverview, LoggedRequest
+from hookline.postgres.views import Artifact, JobOverview, LoggedRequest
 
 __all__ = ["print_overview"]
 
 
-def print_overview(one: JobOverview, requests: Sequence[LoggedRequest] = ()) -> None:
-    """Print every value that the job has, and what its providers are to cancel."""
+def print_overview(
+    one: JobOverview,
+    artifacts: Sequence[Artifact] = (),
+    requests: Sequence[LoggedRequest] = (),
+) -> None:
+    """Print every value that the job has, its artifacts, and what its providers are to cancel."""
     status = one.status + (" (overdue)" if one.overdue else "")
     rows = {
         "job": str(one.job_id),
@@ -36,12 +40,19 @@ def print_overview(one: JobOverview, requests: Sequence[LoggedRequest] = ()) -> 
         "priority": str(one.priority or ""),
         "group": str(one.group_id or ""),
     }
-    told = [("at provider", _sentence(request)) for request in requests]
+    told = [
+        ("artifact", f"{_label(artifact)} ({artifact.bytes:,} bytes)") for artifact in artifacts
+    ]
+    told += [("at provider", _sentence(request)) for request in requests]
     for name, value in (*rows.items(), *told):
         if value:
             console().print(
                 Text.assemble((f"{name:<12}", "bold"), printable(value)), soft_wrap=True
             )
+
+
+def _label(artifact: Artifact) -> str:
+    return f"{artifact.kind}/{artifact.name}" if artifact.name else artifact.kind
 
 
 def _sentence(request: LoggedRequest) -> str:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self, Unpack
 from uuid import UUID
 
+from hookline.client.artifacts import read_artifact
 from hookline.client.errors import DamagedContent, WaitTimeout, why_not_parsed
 from hookline.client.files import File, read_file
 from hookline.client.markdown import read_markdown
@@ -20,7 +21,7 @@ from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import InvalidArgument, UnknownJob
 from hookline.postgres.records import JobRequest, Receipt
-from hookline.postgres.views import JobOverview, Views
+from hookline.postgres.views import Artifact, JobOverview, Views
 from hookline.settings import ConfigurationError, load
 from hookline.storage.objects import Storage
 from hookline.storage.opening import open_storage
@@ -268,6 +269,22 @@ class AsyncClient:
                 f"The content of job {job.job_id} is not UTF-8 text: read the object"
                 f" {job.parsed_path} as bytes."
             ) from None
+
+    async def artifacts(self, job_id: UUID | str) -> Sequence[Artifact]:
+        """What the parser gave beside the markdown, as the job's options asked; each is stored.
+
+        For a path in Supabase Storage, its client makes a signed URL. Raises UnknownJob.
+        """
+        key = (await self.status(job_id)).job_id
+        return await self._parts().jobs.artifacts(key)
+
+    async def artifact(self, job_id: UUID | str, kind: str, name: str = "") -> bytes:
+        """The bytes of an artifact. They have the hash that the database names.
+
+        `name` is needed where there are several of the kind. Raises UnknownJob, UnknownArtifact,
+        DamagedContent, StorageError.
+        """
+        return await read_artifact(self._storage(), await self.artifacts(job_id), kind, name)
 
     async def cancel(self, job_id: UUID | str, reason: str | None = None) -> JobReceipt:
         """End a job for good. `reason` is for its history. Raises UnknownJob, IllegalTransition."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 from uuid import UUID
@@ -17,7 +17,7 @@ from hookline.client.async_client import AsyncClient, JobReceipt
 from hookline.client.background_loop import BackgroundLoop
 from hookline.client.files import File, read_file
 from hookline.postgres.records import JobRequest
-from hookline.postgres.views import JobOverview
+from hookline.postgres.views import Artifact, JobOverview
 
 __all__ = ["Client"]
 
@@ -127,6 +127,14 @@ class Client:
     def result(self, job_id: UUID | str) -> str:
         """See AsyncClient.result."""
         return self._run(lambda client: client.result(job_id))
+
+    def artifacts(self, job_id: UUID | str) -> Sequence[Artifact]:
+        """See AsyncClient.artifacts."""
+        return self._run(lambda client: client.artifacts(job_id))
+
+    def artifact(self, job_id: UUID | str, kind: str, name: str = "") -> bytes:
+        """See AsyncClient.artifact."""
+        return self._run(lambda client: client.artifact(job_id, kind, name))
 
     def cancel(self, job_id: UUID | str, reason: str | None = None) -> JobReceipt:
         """See AsyncClient.cancel."""

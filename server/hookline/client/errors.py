@@ -1,4 +1,4 @@
-"""Why there is no markdown of a job."""
+"""Why there is no markdown of a job, or no artifact."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ __all__ = [
     "JobFailed",
     "NotParsed",
     "StillRunning",
+    "UnknownArtifact",
     "WaitTimeout",
     "why_not_parsed",
 ]
@@ -44,6 +45,10 @@ class JobFailed(NotParsed):
 
 class JobCancelled(NotParsed):
     """The job was ended without a failure and without markdown: somebody cancelled it."""
+
+
+class UnknownArtifact(HooklineError):
+    """The job has no such artifact, or it is not stored yet."""
 
 
 class DamagedContent(HooklineError):

@@ -22,7 +22,7 @@ from supabase import AsyncClient
 
 from hookline.postgres.errors import DatabaseError, Unavailable, error_of
 from hookline.postgres.records import JobRequest, Receipt
-from hookline.postgres.views import JobOverview
+from hookline.postgres.views import Artifact, JobOverview
 from hookline.settings import ConfigurationError, Settings
 from hookline.storage.supabase import open_project
 
@@ -36,6 +36,8 @@ _COLUMNS = ",".join(field.name for field in fields(JobOverview))
 _ABOUT_THE_KEY = re.compile(r"api.?key|authenticat|jwt|unauthori|forbidden", re.IGNORECASE)
 _RECEIPT = TypeAdapter(Receipt)
 _JOBS = TypeAdapter(list[JobOverview])
+_ARTIFACT_COLUMNS = ",".join(field.name for field in fields(Artifact))
+_ARTIFACTS = TypeAdapter(list[Artifact])
 
 
 class SupabaseJobs:
@@ -87,6 +89,12 @@ class SupabaseJobs:
             rows = self._api.from_("jobs").select(_COLUMNS).in_("job_id", ids)
             found += _JOBS.validate_python(await _answer_of(rows))
         return found
+
+    async def artifacts(self, job_id: UUID) -> list[Artifact]:
+        """What the parser gave beside the markdown of a job, and is stored."""
+        rows = self._api.from_("artifacts").select(_ARTIFACT_COLUMNS).eq("job_id", str(job_id))
+        found = _ARTIFACTS.validate_python(await _answer_of(rows))
+        return sorted(found, key=lambda one: (one.kind, one.name))
 
     async def _call(self, function: str, **arguments: Any) -> Receipt:
         return _RECEIPT.validate_python(await _answer_of(self._api.rpc(function, arguments)))

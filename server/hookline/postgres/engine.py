@@ -20,11 +20,13 @@ from hookline.postgres.errors import DatabaseError, error_of
 from hookline.postgres.pool import CALL_TIMEOUT, transaction
 from hookline.postgres.records import (
     AcceptedDeliveries,
+    ArtifactPlace,
     ClaimedContent,
     CreditStatus,
     Job,
     JobRequest,
     Measurement,
+    NewArtifact,
     Notification,
     OpenReservation,
     ProviderRequest,
@@ -433,6 +435,25 @@ class Engine:
             correlation_id=correlation_id,
             provider=provider,
         )
+
+    async def receive_artifacts(
+        self, job_id: UUID, lease_token: UUID, artifacts: Sequence[NewArtifact]
+    ) -> list[ArtifactPlace]:
+        """Record artifacts of a leased job: where each is to be written.
+
+        Raises UnknownJob, StaleLease, InvalidArgument.
+        """
+        async with transaction(self._pool) as connection:
+            cursor = await connection.execute(
+                "select kind, name, path, stored from upload_pipeline.receive_artifacts("
+                "job_id => %s, lease_token => %s, artifacts => %s)",
+                [job_id, lease_token, Jsonb([asdict(one) for one in artifacts])],
+            )
+            return [ArtifactPlace._make(row) for row in await cursor.fetchall()]
+
+    async def finish_artifacts(self, job_id: UUID, lease_token: UUID, paths: list[str]) -> None:
+        """Say that these objects are written. Raises UnknownJob, StaleLease."""
+        await self._value("finish_artifacts", job_id=job_id, lease_token=lease_token, paths=paths)
 
     async def claim_provider_requests(self, provider: str, batch: int) -> list[ProviderRequest]:
         """Requests that are due: send each, then call finish_ or fail_provider_request."""

@@ -12,11 +12,13 @@ from uuid import UUID
 __all__ = [
     "OUTCOMES",
     "AcceptedDeliveries",
+    "ArtifactPlace",
     "ClaimedContent",
     "CreditStatus",
     "Job",
     "JobRequest",
     "Measurement",
+    "NewArtifact",
     "Notification",
     "OpenReservation",
     "ProviderRequest",
@@ -99,6 +101,26 @@ class ClaimedContent(NamedTuple):
     content: bytes | None
     content_sha256: str
     tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewArtifact:
+    """What receive_artifacts takes. `name` tells several of a kind apart, and becomes no path."""
+
+    kind: str
+    name: str
+    sha256: str
+    bytes: int
+    extension: str
+
+
+class ArtifactPlace(NamedTuple):
+    """A row that receive_artifacts returns. `stored`: its object is there, with these bytes."""
+
+    kind: str
+    name: str
+    path: str
+    stored: bool
 
 
 @dataclass(frozen=True, slots=True)

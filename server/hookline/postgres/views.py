@@ -20,6 +20,7 @@ __all__ = [
     "HAS_METADATA",
     "METADATA_SEARCH",
     "Alert",
+    "Artifact",
     "Cost",
     "Delivery",
     "DocumentOverview",
@@ -174,6 +175,18 @@ class Alert:
     subject: str
     since: datetime | None
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A row of artifact_overview: what the parser gave beside the markdown. It is stored."""
+
+    job_id: UUID
+    kind: str
+    name: str
+    path: str
+    sha256: str
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +463,15 @@ class Views:
             "where job_id = %(job_id)s and version > %(after)s order by version",
             job_id=job_id,
             after=after,
+        )
+
+    async def artifacts(self, job_id: UUID) -> list[Artifact]:
+        """What the parser gave beside the markdown of a job, and is stored."""
+        return await self._select(
+            Artifact,
+            "artifact_overview",
+            'where job_id = %(job_id)s order by kind, name collate "C"',
+            job_id=job_id,
         )
 
     async def provider_requests(self, job_id: UUID) -> list[LoggedRequest]:

@@ -7,7 +7,7 @@ past deadlines, polls, stores results and settles bills.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from hookline.providers.options import NO_OPTIONS, NoOptions, Options
 
 __all__ = [
     "LONGEST_ID",
+    "Artifact",
     "Document",
     "ParseJob",
     "ProviderClient",
@@ -82,12 +83,36 @@ class ParseJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a job has beside its markdown. `kind` is a word, such as text, json, images or xlsx.
+
+    `read` gets the bytes; it may be called again if it raises ProviderError. `name` tells several
+    of a kind apart, in the provider's own words. `extension` is that of a file: 1 to 5 lower-case
+    letters or digits.
+    """
+
+    kind: str
+    extension: str
+    read: Callable[[], Awaitable[bytes]] = field(repr=False)
+    name: str = ""
+
+    @classmethod
+    def held(cls, kind: str, extension: str, content: bytes, name: str = "") -> Artifact:
+        """An artifact whose bytes came with the answer."""
+
+        async def read() -> bytes:
+            return content
+
+        return cls(kind, extension, read, name)
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The result of a job that is done. `pages` is how many there are, None if it is not known.
 
     `cut` and `failed` are the numbers of pages whose text the provider has cut, or could not read.
     `incomplete` is a reason why the text may lack something. `details` are kept in the event of the
-    content, such as the version of the parser.
+    content, such as the version of the parser. `artifacts` are those that came with the result.
     """
 
     job: ParseJob
@@ -97,6 +122,7 @@ class Result:
     failed: Sequence[int] = ()
     incomplete: str | None = None
     details: Mapping[str, object] = field(default_factory=dict)
+    artifacts: Sequence[Artifact] = ()
 
 
 class ProviderClient(ABC):
@@ -119,6 +145,9 @@ class ProviderClient(ABC):
 
     remembers: ClassVar[timedelta] = timedelta(hours=48)
     """How long the provider can be asked about a job. Later, its cost is taken as reserved."""
+
+    artifact_kinds: ClassVar[frozenset[str]] = frozenset()
+    """What a job can have beside its markdown."""
 
     @property
     @abstractmethod
@@ -147,6 +176,13 @@ class ProviderClient(ABC):
     @abstractmethod
     async def fetch(self, parse_job_id: str) -> Result:
         """The result. Raises NotReady, also for a job without a result; UnknownParseJob."""
+
+    async def artifacts(self, parse_job_id: str, kinds: Collection[str]) -> Sequence[Artifact]:
+        """The artifacts of these kinds of a job that is done and that `fetch` did not bring.
+
+        A kind of which the job has none is left out. Raises NotReady, UnknownParseJob.
+        """
+        return ()
 
     async def ask_many(self, parse_job_ids: Sequence[str]) -> Mapping[str, ParseJob]:
         """Those of the jobs that one request can tell of. The worker asks about the others."""

@@ -22,6 +22,7 @@ from hookline.providers.errors import Refused
 
 __all__ = [
     "NO_OPTIONS",
+    "Kinds",
     "Languages",
     "NoOptions",
     "Options",
@@ -36,10 +37,28 @@ NO_OPTIONS: Final[Mapping[str, object]] = {}
 """What a job has that was given none."""
 
 
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+Kinds = Annotated[
+    tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,29}$")], ...],
+    BeforeValidator(_split),
+    AfterValidator(lambda kinds: tuple(dict.fromkeys(kinds))),
+]
+"""Kinds of artifacts, such as text, json, images, xlsx. Each provider offers some."""
+
+
 class Options(BaseModel):
-    """The base of all models of options. Every field has a default; unknown keys are refused."""
+    """The base of all models of options. Every field has a default; unknown keys are refused.
+
+    `artifacts` is what the job wants beside its markdown. A kind that the provider does not offer
+    is no error, because the job may fall back to another one: the event artifact_failed names it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    artifacts: Kinds = ()
 
 
 class NoOptions(Options):
@@ -89,10 +108,6 @@ def _check_ranges(value: str) -> str:
 
 def _as_text(value: Any) -> Any:
     return str(value) if type(value) is int else value
-
-
-def _split(value: Any) -> Any:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 def _check_languages(value: tuple[str, ...]) -> tuple[str, ...]:

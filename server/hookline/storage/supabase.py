@@ -39,7 +39,17 @@ _PAGE = 1000
 
 # Without a charset: the server compares it as text with the bucket's allowed_mime_types.
 _MARKDOWN = "text/markdown"
-_TYPES = {".md": _MARKDOWN, ".pdf": "application/pdf"}
+_TYPES = {
+    ".md": _MARKDOWN,
+    ".pdf": "application/pdf",
+    # Artifacts.
+    ".txt": "text/plain",
+    ".json": "application/json",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+}
 
 # The dashboard leaves this object in a folder that it has emptied.
 _PLACEHOLDER = ".emptyFolderPlaceholder"

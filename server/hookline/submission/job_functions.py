@@ -7,7 +7,7 @@ from typing import Protocol, Unpack
 from uuid import UUID
 
 from hookline.postgres.records import JobRequest, Receipt
-from hookline.postgres.views import JobOverview
+from hookline.postgres.views import Artifact, JobOverview
 
 __all__ = ["JobFunctions", "JobReader"]
 
@@ -37,7 +37,10 @@ class JobFunctions(Protocol):
 
 
 class JobReader(Protocol):
-    """The rows of job_overview. It may raise DatabaseError."""
+    """The rows of job_overview and artifact_overview. It may raise DatabaseError."""
 
     async def jobs_of(self, job_ids: list[UUID]) -> Sequence[JobOverview]:
         """The jobs with these ids, as far as they exist, in any order."""
+
+    async def artifacts(self, job_id: UUID) -> Sequence[Artifact]:
+        """What the parser gave beside the markdown of a job, and is stored."""

@@ -16,6 +16,10 @@ select 'push', 'd', repeat('d', 64), 'x', 'stale', j.job_id, 'parse_ready'
   from upload_pipeline.upload_jobs as j
  where j.correlation_id = 'a';
 insert into upload_pipeline.deletions (path, run_after) values ('storage://raw/x', now());
+insert into upload_pipeline.artifacts (job_id, kind, attempt, sha256, bytes, path)
+select j.job_id, 'text', 1, repeat('a', 64), 1, 'storage://parsed/a.text'
+  from upload_pipeline.upload_jobs as j
+ where j.correlation_id = 'a';
 insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) values ('acme', 'p', 'cancel');
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 'push', 'no_match', 1);
 insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('local', 'all', 'day', 1, now());
@@ -241,6 +245,16 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('webhook_deliveries', 'payload_is_an_object', '23514', $$update webhook_deliveries set payload = '[]'$$),
   ('webhook_deliveries', 'source_is_a_word', '23514', $$update webhook_deliveries set source = 'Not a word'$$),
   ('webhook_deliveries', 'times_seen_counts_from_one', '23514', 'update webhook_deliveries set times_seen = 0'),
+  ('artifacts', 'artifact_is_not_empty', '23514', 'update artifacts set bytes = 0'),
+  ('artifacts', 'artifact_is_of_a_job', '23503', 'update artifacts set job_id = gen_random_uuid()'),
+  ('artifacts', 'attempt_counts_from_one', '23514', 'update artifacts set attempt = 0'),
+  ('artifacts', 'kind_is_a_word', '23514', $$update artifacts set kind = 'Two words'$$),
+  ('artifacts', 'name_is_at_most_200_characters', '23514', $$update artifacts set name = repeat('n', 201)$$),
+  ('artifacts', 'path_belongs_to_one_artifact', '23505', $$
+    insert into artifacts (job_id, kind, attempt, sha256, bytes, path)
+    select job_id, 'json', 1, repeat('a', 64), 1, path from artifacts$$),
+  ('artifacts', 'path_is_ours', '23514', $$update artifacts set path = 'storage://raw/a'$$),
+  ('artifacts', 'times_are_between_2000_and_9999', '23514', $$update artifacts set recorded_at = 'infinity'$$),
   ('provider_requests', 'done_request_has_a_result', '23514', 'update provider_requests set done_at = now(), run_after = null'),
   ('provider_requests', 'done_request_is_not_due', '23514', $$
     update provider_requests set done_at = now(), result = 'done'$$),

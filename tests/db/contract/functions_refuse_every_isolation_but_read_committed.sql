@@ -1,6 +1,6 @@
 begin isolation level repeatable read;
 \ir ../search_path.psql
-select plan(33);
+select plan(35);
 
 -- Every function that locks what it then reads, whichever role may call it.
 select throws_ok(call, 'UP012', null, call || ' is refused')
@@ -24,6 +24,8 @@ select throws_ok(call, 'UP012', null, call || ' is refused')
     $$select upload_pipeline.set_credit_cap(null, 'day', 1)$$,
     $$select upload_pipeline.set_fallback('llamacloud', 'docling')$$,
     $$select upload_pipeline.claim_deletions()$$,
+    $$select upload_pipeline.receive_artifacts(gen_random_uuid(), gen_random_uuid(), '[]')$$,
+    $$select upload_pipeline.finish_artifacts(gen_random_uuid(), gen_random_uuid(), '{}')$$,
     $$select upload_pipeline.claim_provider_requests('acme')$$,
     $$select upload_pipeline.finish_provider_request('acme', 'p', 'cancel')$$,
     $$select upload_pipeline.fail_provider_request('acme', 'p', 'cancel', 1, 'x')$$,

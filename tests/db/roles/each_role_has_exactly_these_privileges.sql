@@ -44,6 +44,8 @@ select bag_eq(
           ('hookline_worker', 'reserve_credits'),
           ('hookline_worker', 'settle_credits'),
           ('hookline_worker', 'claim_reservations'),
+          ('hookline_worker', 'receive_artifacts'),
+          ('hookline_worker', 'finish_artifacts'),
           ('hookline_worker', 'claim_provider_requests'),
           ('hookline_worker', 'finish_provider_request'),
           ('hookline_worker', 'fail_provider_request'),
@@ -99,7 +101,7 @@ select bag_eq(
       from unnest(array['hookline_operator', 'hookline_reader']) as role,
            unnest(array[
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
-             'stored_objects', 'provider_request_log', 'notification_log', 'credit_status', 'job_costs',
+             'stored_objects', 'artifact_overview', 'provider_request_log', 'notification_log', 'credit_status', 'job_costs',
              'document_overview', 'alerts', 'activity',
              'delivery_activity', 'workers', 'overdue_counts', 'status_counts', 'statuses', 'transitions',
              'event_codes', 'error_codes', 'providers', 'fallbacks', 'operator_actions'

@@ -20,6 +20,8 @@ select pg_temp.make_job('a');
 select upload_pipeline.record_submission(job_id => pg_temp.job('a'), attempt => 1, parse_job_id => 'pj-1');
 select pg_temp.receive_content(delivery_id => 'd1', job_id => pg_temp.job('a'), content => '# a');
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
+insert into upload_pipeline.artifacts (job_id, kind, attempt, sha256, bytes, path)
+values (pg_temp.job('a'), 'text', 1, repeat('a', 64), 1, 'storage://parsed/a.text');
 insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) values ('acme', 'p', 'cancel');
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 's', 'r', 1);
 select upload_pipeline.record_action('purge', null);

@@ -40,8 +40,11 @@ select bag_eq(
        and c.relkind in ('r', 'v', 'm', 'p', 'f')
        and has_table_privilege(g.role, c.oid, p.privilege)$$,
   $$values ('authenticated', 'hookline_api.my_jobs', 'SELECT'), ('authenticated', 'hookline_api.my_events', 'SELECT'),
-           ('service_role', 'hookline_api.jobs', 'SELECT'), ('service_role', 'upload_pipeline.job_overview', 'SELECT')$$,
-  'a user may read two views, the backend one and that behind it; no role has rights on a whole table'
+           ('authenticated', 'hookline_api.my_artifacts', 'SELECT'),
+           ('service_role', 'hookline_api.jobs', 'SELECT'), ('service_role', 'upload_pipeline.job_overview', 'SELECT'),
+           ('service_role', 'hookline_api.artifacts', 'SELECT'),
+           ('service_role', 'upload_pipeline.artifact_overview', 'SELECT')$$,
+  'a user may read three views, the backend two and those behind them; no role has rights on a whole table'
 );
 -- The columns of the tables that the two views of a user need.
 select bag_eq(
@@ -63,6 +66,7 @@ select bag_eq(
               'last_error', 'parsed_path', 'parsed_sha256', 'metadata', 'priority', 'created_at', 'updated_at'
             ]
           ),
+          ('artifacts', array['job_id', 'kind', 'name', 'path', 'sha256', 'bytes', 'stored_at']),
           (
             'events',
             array[
@@ -71,7 +75,7 @@ select bag_eq(
           )
       ) as t (name, columns),
       unnest(t.columns) as c (name)$$,
-  'a user may read exactly these columns of three tables'
+  'a user may read exactly these columns of four tables'
 );
 select bag_eq(
   $$select tablename::text, policyname::text, permissive, cmd, roles::text
@@ -81,6 +85,7 @@ select bag_eq(
     ('documents', 'owner_sees_own_documents', 'PERMISSIVE', 'SELECT', '{authenticated}'),
     ('upload_jobs', 'owner_sees_own_jobs', 'PERMISSIVE', 'SELECT', '{authenticated}'),
     ('events', 'owner_sees_own_events', 'PERMISSIVE', 'SELECT', '{authenticated}'),
+    ('artifacts', 'owner_sees_own_artifacts', 'PERMISSIVE', 'SELECT', '{authenticated}'),
     ('error_codes', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('event_codes', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('operator_actions', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
@@ -102,7 +107,9 @@ select bag_eq(
      where c.relnamespace = 'hookline_api'::regnamespace$$,
   $$values ('my_jobs', 'v', 'hookline_owner', 'security_invoker=true'),
            ('my_events', 'v', 'hookline_owner', 'security_invoker=true'),
-           ('jobs', 'v', 'hookline_owner', 'security_invoker=true')$$,
+           ('my_artifacts', 'v', 'hookline_owner', 'security_invoker=true'),
+           ('jobs', 'v', 'hookline_owner', 'security_invoker=true'),
+           ('artifacts', 'v', 'hookline_owner', 'security_invoker=true')$$,
   'the views are owned by hookline_owner and are security_invoker'
 );
 

@@ -86,7 +86,7 @@ select what as mended from summary \gset
 select count(*) as open_policies from pg_policies where schemaname = 'upload_pipeline' and policyname like '%owner%' and qual = 'true' \gset
 rollback to plain;
 
-\set api 'owner_sees_own_documents owner_sees_own_events owner_sees_own_jobs schema'
+\set api 'owner_sees_own_artifacts owner_sees_own_documents owner_sees_own_events owner_sees_own_jobs schema'
 \set all 'broadcast_event events_are_broadcast hookline_owner_hears_own_jobs hookline_topics_are_their_owners ' :api
 select is(:'as_it_is'::text, 'nothing', 'a plain Postgres has nothing of the Supabase part');
 select is(:'run_again'::text, 'nothing', 'running the files on a plain Postgres installs nothing');

@@ -3,13 +3,15 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
-select plan(36);
+select plan(39);
 
 select pg_temp.make_job('a', owner => 'ada');
 select pg_temp.make_job('b', owner => 'bob');
 select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_started', job_id => pg_temp.job('a'), parse_job_id => 'pj-1');
 select pg_temp.receive_content(delivery_id => 'd2', job_id => pg_temp.job('a'), content => '# a');
 insert into upload_pipeline.deletions (path, run_after) values ('storage://parsed/x', now());
+insert into upload_pipeline.artifacts (job_id, kind, attempt, sha256, bytes, path)
+select pg_temp.job(name), 'text', 1, repeat('a', 64), 1, 'storage://parsed/' || name || '.text' from unnest(array['a', 'b']) as name;
 insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) values ('acme', 'p', 'cancel');
 
 grant usage on schema upload_pipeline to anon, authenticated;
@@ -42,13 +44,13 @@ select results_eq(
     'select upload_pipeline.cancel_job(job_id => pg_temp.job(''a''))::text'
   ]) as statement;
 
--- With every privilege on every table, a user sees their own rows of three tables and nothing else.
+-- With every privilege on every table, a user sees their own rows of four tables and nothing else.
 grant all on all tables in schema upload_pipeline to anon, authenticated;
 select results_eq(
   format(
     'select * from pg_temp.answer(''select count(*)::text from upload_pipeline.%s'', pg_temp.claims(''ada''))', relation
   ),
-  array[case relation when 'documents' then '1' when 'upload_jobs' then '1' when 'events' then '3' else '0' end],
+  array[case relation when 'documents' then '1' when 'upload_jobs' then '1' when 'artifacts' then '1' when 'events' then '3' else '0' end],
   relation || ': a user sees their own rows only'
 )
   from relation

@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
-select plan(4);
+select plan(5);
 
 select columns_are(
   'hookline_api', 'my_jobs',
@@ -16,6 +16,10 @@ select columns_are(
   'hookline_api', 'my_events',
   array['job_id', 'version', 'document_id', 'ts', 'from_status', 'to_status', 'type', 'severity', 'code'],
   'my_events has exactly these columns'
+);
+select columns_are(
+  'hookline_api', 'my_artifacts', array['job_id', 'kind', 'name', 'path', 'sha256', 'bytes'],
+  'my_artifacts has exactly these columns'
 );
 -- No text of the provider, of an operator or of the engine may be in any row.
 select pg_temp.make_job('a');

@@ -116,6 +116,11 @@ DELIVERY = [
     *("parse_job_id", "payload", "correlation_id"),
 ]
 
+_ARTIFACTS = [
+    {"kind": "text", "name": "", "sha256": "a" * 64, "bytes": 1, "extension": "txt"},
+    {"kind": "images", "name": "1.png", "sha256": "b" * 64, "bytes": 2, "extension": "png"},
+]
+_OTHER_ARTIFACTS = [one | {"sha256": "c" * 64} for one in _ARTIFACTS]
 _CANCELLATION = {"provider": "llamacloud", "parse_job_id": "P1", "kind": "cancel"}
 
 CALLS = [
@@ -197,6 +202,9 @@ CALLS = [
     Call("record_submission", _job(attempt=1, parse_job_id="P1")),
     Call("record_submission: of what is parked", _job(attempt=1, parse_job_id="P2")),
     Call("record_submission: of an earlier attempt", _job(attempt=1, parse_job_id="P3")),
+    Call("receive_artifacts", _lease(artifacts=Jsonb(_ARTIFACTS))),
+    Call("receive_artifacts: other", _lease(artifacts=Jsonb(_OTHER_ARTIFACTS))),
+    Call("finish_artifacts", _lease(paths=["storage://parsed/x"])),
     Call("claim_provider_requests", _none(provider="llamacloud", batch=10)),
     Call("finish_provider_request", _none(**_CANCELLATION)),
     Call("fail_provider_request", _none(**_CANCELLATION, tries=1, error="provider_unanswered")),

@@ -41,6 +41,7 @@ GATES = {
     "content": "select from upload_pipeline.contents for update",
     "delivery": "select from upload_pipeline.webhook_deliveries for update",
     "deletion": "select from upload_pipeline.deletions for update",
+    "artifact": "select from upload_pipeline.artifacts for update",
     "provider request": "select from upload_pipeline.provider_requests for update",
     "reservation": "select from upload_pipeline.credit_reservations for update",
     "cap": "select from upload_pipeline.credit_caps for update",
@@ -77,6 +78,10 @@ select 'delivery', d.job_id, jsonb_build_array(
 union all
 select 'deletion', null, jsonb_build_array(d.path, d.tries)
   from upload_pipeline.deletions as d
+union all
+select 'artifact', a.job_id, jsonb_build_array(
+         a.kind, a.name, a.attempt, a.sha256, a.bytes, a.path, a.stored_at is not null)
+  from upload_pipeline.artifacts as a
 union all
 select 'provider request', null, jsonb_build_array(
          r.provider, r.parse_job_id, r.kind, r.tries, r.run_after is null, r.result, r.last_error)

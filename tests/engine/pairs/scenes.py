@@ -34,6 +34,7 @@ TABLES = (
     "events",
     "provider_jobs",
     "contents",
+    "artifacts",
     "webhook_deliveries",
     "deletions",
     "provider_requests",

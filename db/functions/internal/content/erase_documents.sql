@@ -2,7 +2,7 @@
 -- jobs at the providers. A raw file that another
 -- document has is queued as well, because that document may be erased at the same time; claim_deletions drops the
 -- path while a document needs it.
--- Locks: document, job (all jobs of the documents), deletion, provider request, content, delivery.
+-- Locks: document, job (all jobs of the documents), deletion, artifact, provider request, content, delivery.
 -- Calls: check_isolation, provider_of, queue_deletion, queue_requests_of_jobs.
 create or replace function upload_pipeline.erase_documents(document_ids uuid[])
 returns table (documents bigint, jobs bigint, objects bigint)
@@ -34,6 +34,10 @@ begin
         from upload_pipeline.contents as c
        where c.job_id = any (v_job_ids)
          and c.path is not null
+      union
+      select a.path, false
+        from upload_pipeline.artifacts as a
+       where a.job_id = any (v_job_ids)
       union
       select unnest(d.purged_paths), false
         from upload_pipeline.documents as d

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -15,6 +16,7 @@ from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of, take_content
 from hookline.storage.objects import StorageError
+from hookline.worker.parsing.artifacts import Artifacts
 from hookline.worker.parsing.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
 
 __all__ = ["Fetch"]
@@ -32,6 +34,7 @@ class Fetch:
 
     def __init__(self, client: ProviderClient) -> None:
         self._client = client
+        self._artifacts = Artifacts(client)
 
     async def __call__(self, job: Job, tools: Tools) -> HandedOver:
         """End the lease by finish_content. Raises Failed, Deferred, Paused."""
@@ -48,7 +51,9 @@ class Fetch:
                 _what_is_missing(result),
                 keep_lease=True,
             )
-        await self._store(job, tools, result, content)
+        # Before the content too, which moves the job: who hears of it finds them.
+        artifacts = await self._artifacts.store(job, tools, result)
+        await self._store(job, tools, result, content, artifacts)
         # With several provider jobs the sum counts. The reconciler finds it.
         if result.job.billed is not None and len(job.parse_job_ids) == 1:
             await tools.engine.settle_credits(
@@ -56,7 +61,14 @@ class Fetch:
             )
         return HandedOver()
 
-    async def _store(self, job: Job, tools: Tools, result: Result, content: bytes) -> None:
+    async def _store(
+        self,
+        job: Job,
+        tools: Tools,
+        result: Result,
+        content: bytes,
+        artifacts: Mapping[str, int],
+    ) -> None:
         sha256 = await hash_of(content)
         details: dict[str, Any] = {
             **result.details,
@@ -65,6 +77,8 @@ class Fetch:
         }
         if result.pages is not None:
             details["pages"] = result.pages
+        if artifacts:
+            details["artifacts"] = artifacts
         delivery = Content(
             delivery_id=f"fetched:{result.job.id}",
             event_type="parse.result",

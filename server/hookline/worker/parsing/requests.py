@@ -11,16 +11,9 @@ import structlog
 from hookline.postgres.engine import Engine
 from hookline.postgres.records import ProviderRequest
 from hookline.providers.client import ProviderClient
-from hookline.providers.errors import (
-    Misconfigured,
-    NotOffered,
-    ProviderError,
-    QuotaSpent,
-    RateLimited,
-    Refused,
-    UnknownParseJob,
-)
+from hookline.providers.errors import NotOffered, ProviderError, Refused, UnknownParseJob
 from hookline.stages import Tools
+from hookline.worker.parsing.outcomes import code_of_error
 
 __all__ = ["ProviderRequests"]
 
@@ -50,7 +43,7 @@ class ProviderRequests:
             async with asyncio.timeout(SENT_WITHIN):
                 result = await self._result(request)
         except (ProviderError, TimeoutError) as error:
-            code = error.code if isinstance(error, Refused) else _code_of(error)
+            code = code_of_error(error)
             permanent = isinstance(error, Refused)
             report = log.error if permanent else log.warning
             report("provider_request_failed", code=code, reason=str(error), **ids)
@@ -86,15 +79,3 @@ class ProviderRequests:
             with suppress(Refused, UnknownParseJob):
                 await self._client.cancel(parse_job_id)
             await self._client.delete(parse_job_id)
-
-
-def _code_of(error: ProviderError | TimeoutError) -> str:
-    match error:
-        case QuotaSpent():
-            return "quota_spent"
-        case Misconfigured():
-            return "provider_refused_us"
-        case RateLimited():
-            return "rate_limited"
-        case _:
-            return "provider_unanswered"

@@ -1,0 +1,211 @@
+"""What a job wants beside its markdown: fetched and stored before the markdown moves the job.
+
+An artifact that cannot be had is tried some times, and then the job goes on without it, with the
+event artifact_failed. A storage that is away puts the job off, as for the markdown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from hookline.postgres.records import NewArtifact
+from hookline.providers.client import Artifact, ProviderClient, Result
+from hookline.providers.errors import ProviderError, Refused, UnknownParseJob
+from hookline.providers.options import read_options
+from hookline.sources.strict_json import replace_unstorable
+from hookline.stages import Job, Tools
+from hookline.stages.storage_outcomes import outcome_of_storage_error
+from hookline.storage.content import hash_of
+from hookline.storage.objects import ObjectRefused, StorageError
+from hookline.worker.parsing.outcomes import code_of_error
+
+__all__ = ["Artifacts"]
+
+# Seconds between the rounds. The provider may need some time to show everything.
+PAUSES: Final = (2.0, 10.0, 30.0)
+# Of one job. The SQL function has the same numbers for count and names.
+MOST: Final = 1000
+LONGEST_NAME: Final = 200
+MOST_BYTES: Final = 512 * 2**20
+# So much is held in memory, then it is recorded and stored together.
+_BATCH_BYTES: Final = 16 * 2**20
+_BATCH: Final = 50
+# Artifacts that the event names.
+_NAMED: Final = 50
+_EXTENSION: Final = re.compile(r"[a-z0-9]{1,5}")
+
+_Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What one job has by now: what is stored, and why what is missing failed last."""
+
+    stored: set[_Key] = field(default_factory=set)
+    failed: dict[_Key, str] = field(default_factory=dict)
+    # Those that no other round can get.
+    hopeless: set[_Key] = field(default_factory=set)
+    bytes: int = 0
+
+    def give_up(self, key: _Key, code: str) -> None:
+        self.failed[key] = code
+        self.hopeless.add(key)
+
+
+class Artifacts:
+    """Fetches and stores the artifacts of jobs."""
+
+    def __init__(self, client: ProviderClient) -> None:
+        self._client = client
+
+    async def store(self, job: Job, tools: Tools, result: Result) -> dict[str, int]:
+        """Store what the job wants. Returns how many of each kind are stored.
+
+        Raises Failed, Deferred, Paused, and StaleLease if the job was taken away.
+        """
+        kinds = read_options(self._client.options, job.options, self._client.name).artifacts
+        if not kinds:
+            return {}
+        progress = _Progress()
+        for pause in (*PAUSES, None):
+            await self._one_round(job, tools, result, kinds, progress)
+            if pause is None or not progress.failed.keys() - progress.hopeless:
+                break
+            await asyncio.sleep(pause)
+        if progress.failed:
+            await tools.engine.advance_job(
+                job.job_id,
+                job.lease_token,
+                "artifact_failed",
+                _what_failed(result, progress.failed),
+                keep_lease=True,
+            )
+        return dict(sorted(Counter(kind for kind, _ in progress.stored).items()))
+
+    async def _one_round(
+        self, job: Job, tools: Tools, result: Result, kinds: Sequence[str], progress: _Progress
+    ) -> None:
+        """Try everything that is not stored yet, and note what fails."""
+        progress.failed = {key: progress.failed[key] for key in progress.hopeless}
+        batch: list[tuple[Artifact, _Key, bytes]] = []
+        for key, artifact in (await self._listed(result, kinds, progress)).items():
+            if key in progress.stored or key in progress.hopeless:
+                continue
+            content = await _read(artifact, key, progress)
+            if content is None:
+                continue
+            batch.append((artifact, key, content))
+            if len(batch) == _BATCH or sum(len(one) for *_, one in batch) > _BATCH_BYTES:
+                await _store(job, tools, batch, progress)
+                batch = []
+        if batch:
+            await _store(job, tools, batch, progress)
+
+    async def _listed(
+        self, result: Result, kinds: Sequence[str], progress: _Progress
+    ) -> dict[_Key, Artifact]:
+        """All artifacts of these kinds, each with a name of its own."""
+        found = [one for one in result.artifacts if one.kind in kinds]
+        rest = [kind for kind in kinds if kind not in {one.kind for one in found}]
+        offered = [kind for kind in rest if kind in self._client.artifact_kinds]
+        for kind in set(rest).difference(offered):
+            progress.give_up((kind, ""), "not_offered")
+        if offered:
+            try:
+                found += await self._client.artifacts(result.job.id, offered)
+            except ProviderError as error:
+                for kind in offered:
+                    progress.failed[kind, ""] = code_of_error(error)
+        named: dict[_Key, Artifact] = {}
+        for artifact in found:
+            if len(named) == MOST:
+                progress.give_up((artifact.kind, ""), "too_many")
+                break
+            named[_key_of(artifact, named)] = artifact
+        return named
+
+
+def _key_of(artifact: Artifact, taken: Mapping[_Key, Artifact]) -> _Key:
+    name = replace_unstorable(artifact.name)[:LONGEST_NAME]
+    unique, number = name, 1
+    while (artifact.kind, unique) in taken:
+        number += 1
+        unique = f"{name[: LONGEST_NAME - 10]} ({number})"
+    return artifact.kind, unique
+
+
+async def _read(artifact: Artifact, key: _Key, progress: _Progress) -> bytes | None:
+    """The bytes of an artifact; None if it failed, which is noted."""
+    if progress.bytes >= MOST_BYTES:
+        progress.give_up(key, "too_many_bytes")
+        return None
+    try:
+        content = await artifact.read()
+    except ProviderError as error:
+        if (isinstance(error, Refused) and error.permanent) or isinstance(error, UnknownParseJob):
+            progress.give_up(key, code_of_error(error))
+        else:
+            progress.failed[key] = code_of_error(error)
+        return None
+    if not content:
+        progress.give_up(key, "empty")
+        return None
+    progress.bytes += len(content)
+    return content
+
+
+async def _store(
+    job: Job,
+    tools: Tools,
+    batch: Sequence[tuple[Artifact, _Key, bytes]],
+    progress: _Progress,
+) -> None:
+    contents = {key: content for _, key, content in batch}
+    places = await tools.engine.receive_artifacts(
+        job.job_id,
+        job.lease_token,
+        [
+            NewArtifact(
+                *key,
+                sha256=await hash_of(content),
+                bytes=len(content),
+                extension=artifact.extension if _EXTENSION.fullmatch(artifact.extension) else "bin",
+            )
+            for artifact, key, content in batch
+        ],
+    )
+    stored = [place for place in places if place.stored]
+    for place in places:
+        if place.stored:
+            continue
+        try:
+            async with asyncio.timeout(tools.settings.storage_deadline):
+                await tools.storage.write(place.path, contents[place.kind, place.name])
+        except ObjectRefused:
+            progress.give_up((place.kind, place.name), "storage_refused")
+            continue
+        except StorageError as error:
+            raise outcome_of_storage_error(error) from error
+        except TimeoutError as error:
+            raise outcome_of_storage_error(StorageError("it gave no answer in time")) from error
+        stored.append(place)
+    await tools.engine.finish_artifacts(
+        job.job_id, job.lease_token, [place.path for place in stored if not place.stored]
+    )
+    progress.stored.update((place.kind, place.name) for place in stored)
+
+
+def _what_failed(result: Result, failed: Mapping[_Key, str]) -> dict[str, object]:
+    return {
+        "parse_job_id": result.job.id,
+        "failed": len(failed),
+        "artifacts": [
+            {"kind": kind, "name": name, "code": code}
+            for (kind, name), code in [*failed.items()][:_NAMED]
+        ],
+    }
