@@ -11,8 +11,8 @@ begin
       lock table
         upload_pipeline.documents, upload_pipeline.upload_jobs, upload_pipeline.provider_jobs,
         upload_pipeline.webhook_deliveries, upload_pipeline.contents, upload_pipeline.artifacts,
-        upload_pipeline.events, upload_pipeline.deletions, upload_pipeline.provider_requests, upload_pipeline.owner_settings,
-        upload_pipeline.statuses, upload_pipeline.transitions,
+        upload_pipeline.events, upload_pipeline.deletions, upload_pipeline.provider_requests,
+        upload_pipeline.owner_settings, upload_pipeline.statuses, upload_pipeline.transitions,
         upload_pipeline.event_codes, upload_pipeline.error_codes, upload_pipeline.credit_caps,
         upload_pipeline.credit_reservations, upload_pipeline.providers, upload_pipeline.fallbacks,
         upload_pipeline.refused_deliveries, upload_pipeline.activity_counts, upload_pipeline.notifications,

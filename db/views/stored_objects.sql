@@ -19,9 +19,9 @@ select e.path, null, null, null, false
  where e.path like 'storage://parsed/%';
 
 comment on view upload_pipeline.stored_objects is
-  'One row for each object of parsed content that may be in storage, markdown or artifact: of a job, of a purged job (bytes and sha256 '
-  'are null, and so is job_id), or still to be deleted. stored is true if the object must be there. An object in '
-  'storage without a row here is an orphan.';
+  'One row for each object of parsed content that may be in storage, markdown or artifact: of a job, of a purged job '
+  '(bytes and sha256 are null, and so is job_id), or still to be deleted. stored is true if the object must be there. '
+  'An object in storage without a row here is an orphan.';
 
 revoke all on upload_pipeline.stored_objects from public;
 grant select on upload_pipeline.stored_objects to hookline_reader;

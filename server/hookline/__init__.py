@@ -20,11 +20,12 @@ if TYPE_CHECKING:
         JobFailed,
         NotParsed,
         StillRunning,
+        UnknownArtifact,
         WaitTimeout,
     )
     from hookline.error import HooklineError
     from hookline.postgres.errors import DatabaseError, IllegalTransition, Unavailable, UnknownJob
-    from hookline.postgres.views import JobOverview
+    from hookline.postgres.views import Artifact, JobOverview
     from hookline.settings import ConfigurationError
     from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused, Tools, stage
     from hookline.storage.objects import StorageError
@@ -36,11 +37,11 @@ _MODULES = {
     "client.client": ("Client",),
     "client.errors": (
         *("DamagedContent", "JobCancelled", "JobFailed"),
-        *("NotParsed", "StillRunning", "WaitTimeout"),
+        *("NotParsed", "StillRunning", "UnknownArtifact", "WaitTimeout"),
     ),
     "error": ("HooklineError",),
     "postgres.errors": ("DatabaseError", "IllegalTransition", "Unavailable", "UnknownJob"),
-    "postgres.views": ("JobOverview",),
+    "postgres.views": ("Artifact", "JobOverview"),
     "settings": ("ConfigurationError",),
     "stages": (
         *("Advance", "Deferred", "Failed", "HandedOver"),
@@ -53,6 +54,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 __all__ = [
     "Advance",
+    "Artifact",
     "AsyncClient",
     "Client",
     "ConfigurationError",
@@ -74,6 +76,7 @@ __all__ = [
     "StorageError",
     "Tools",
     "Unavailable",
+    "UnknownArtifact",
     "UnknownJob",
     "Unreadable",
     "WaitTimeout",

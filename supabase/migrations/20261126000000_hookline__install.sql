@@ -6669,9 +6669,10 @@ grant execute on function upload_pipeline.finish_notifications(uuid[], uuid[], t
   to hookline_worker;
 
 -- db/functions/worker/receive_artifacts.sql
--- Writes one row of artifacts for each, before its object is written. The path contains a hash of name and content, so
--- it belongs to one exact content. An artifact that comes again with other content gets another path, and the object
--- before is queued for deletion. The lease fences: a worker of an earlier attempt is refused.
+-- Writes one row of artifacts for each, before its object is written, and drops those of an earlier attempt. The path
+-- contains a hash of name and content, so it belongs to one exact content. An artifact that comes again with other
+-- content gets another path, and the object before is queued for deletion. The lease fences: a worker of an earlier
+-- attempt is refused.
 -- Locks: job, deletion, artifact. Calls: lock_leased_job, queue_deletion.
 create or replace function upload_pipeline.receive_artifacts(job_id uuid, lease_token uuid, artifacts jsonb)
 returns table (kind text, name text, path text, stored boolean)
@@ -6713,13 +6714,17 @@ begin
      from (
        select a.path
          from upload_pipeline.artifacts as a
-         join jsonb_to_recordset(receive_artifacts.artifacts) as n (kind text, name text, sha256 text)
+         left join jsonb_to_recordset(receive_artifacts.artifacts) as n (kind text, name text, sha256 text)
            on n.kind = a.kind
           and n.name = a.name
         where a.job_id = v_job.job_id
-          and (a.sha256, a.attempt) <> (n.sha256, v_job.attempt)
+          and (a.attempt <> v_job.attempt or a.sha256 <> n.sha256)
         order by a.path
      ) as old;
+
+  delete from upload_pipeline.artifacts as a
+   where a.job_id = v_job.job_id
+     and a.attempt <> v_job.attempt;
 
   return query
   insert into upload_pipeline.artifacts as a (job_id, kind, name, attempt, sha256, bytes, path)
@@ -6732,8 +6737,7 @@ begin
       as n (kind text, name text, sha256 text, bytes bigint, extension text)
    order by n.kind, n.name
   on conflict on constraint artifacts_pkey do update
-     set attempt = excluded.attempt,
-         sha256 = excluded.sha256,
+     set sha256 = excluded.sha256,
          bytes = excluded.bytes,
          path = excluded.path,
          recorded_at = excluded.recorded_at,
@@ -6743,8 +6747,8 @@ end;
 $$;
 
 comment on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) is
-  'Records artifacts of a leased job and answers the path of each. Write the object of each that is not stored, then '
-  'call finish_artifacts. artifacts is an array of {kind, name, sha256, bytes, extension}. Raises UP001, UP003, UP006; '
+  'Records artifacts of a leased job, drops those of its earlier attempts, and answers the path of each. Write the '
+  'object of each that is not stored, then call finish_artifacts. artifacts is an array of {kind, name, sha256, bytes, extension}. Raises UP001, UP003, UP006; '
   '55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) from public;
@@ -6850,7 +6854,8 @@ $$;
 
 comment on function upload_pipeline.finish_provider_request(text, text, text, text) is
   'Says that a request is done: result is done, ended (there was nothing to cancel), unknown (the provider does not '
-  'know the job) or not_offered (the provider has no such call). Safe to repeat.';
+  'know the job) or not_offered (the provider has no such call). Safe to repeat. Raises 55P03 after waiting '
+  '2 s for a lock.';
 
 revoke all on function upload_pipeline.finish_provider_request(text, text, text, text) from public;
 grant execute on function upload_pipeline.finish_provider_request(text, text, text, text) to hookline_worker;
@@ -6893,7 +6898,8 @@ $$;
 comment on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean) is
   'Says that a try of a request failed; tries is what claim_provider_requests answered. error is a code, a word. The '
   'request is due again after a pause that doubles with each try, up to an hour. permanent: the provider will never '
-  'do it; it waits for settle_provider_requests.';
+  'do it; it waits for settle_provider_requests. Raises '
+  '55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean) from public;
 grant execute on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean)
@@ -9123,9 +9129,9 @@ select e.path, null, null, null, false
  where e.path like 'storage://parsed/%';
 
 comment on view upload_pipeline.stored_objects is
-  'One row for each object of parsed content that may be in storage, markdown or artifact: of a job, of a purged job (bytes and sha256 '
-  'are null, and so is job_id), or still to be deleted. stored is true if the object must be there. An object in '
-  'storage without a row here is an orphan.';
+  'One row for each object of parsed content that may be in storage, markdown or artifact: of a job, of a purged job '
+  '(bytes and sha256 are null, and so is job_id), or still to be deleted. stored is true if the object must be there. '
+  'An object in storage without a row here is an orphan.';
 
 revoke all on upload_pipeline.stored_objects from public;
 grant select on upload_pipeline.stored_objects to hookline_reader;

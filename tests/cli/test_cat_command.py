@@ -63,3 +63,26 @@ def test_an_object_that_was_changed_is_not_printed(
     done = cli("cat", job_id, **environment)
     assert done.returncode == 3
     assert sentence_of(done) == "The storage failed: there is no object at this path."
+
+
+def test_an_artifact_is_printed_by_its_kind_and_name(
+    cli: Cli, workplace: Workplace, environment: dict[str, str]
+) -> None:
+    job_id = workplace.parsed_job(TEXT)
+    workplace.add_artifact(job_id, "json", "", b"{}")
+    for name in ("1.png", "a/b.png"):
+        workplace.add_artifact(job_id, "images", name, name.encode())
+    assert cli("cat", job_id, "--artifact", "json", **environment).stdout == "{}"
+    assert cli("cat", job_id, "--artifact", "images/a/b.png", **environment).stdout == "a/b.png"
+    done = cli("cat", job_id, "--artifact", "images", **environment)
+    assert done.returncode == 1
+    assert sentence_of(done) == (
+        "The job has no single artifact images. It has images/1.png, images/a/b.png."
+    )
+    shown = cli("job", job_id, DATABASE_URL=environment["DATABASE_URL"]).stdout
+    assert "\nartifact    images/a/b.png (7 bytes)\n" in shown
+    [path] = workplace.objects.rglob("*.json")
+    path.write_text("[]")
+    done = cli("cat", job_id, "--artifact", "json", **environment)
+    assert done.returncode == 1
+    assert "another hash" in done.stderr

@@ -24,6 +24,7 @@ from hookline import (
     JobFailed,
     StillRunning,
     Unavailable,
+    UnknownArtifact,
     UnknownJob,
     Unreadable,
     WaitTimeout,
@@ -230,6 +231,27 @@ async def test_markdown_that_was_changed_in_storage_is_not_returned(
         with pytest.raises(DamagedContent, match="another hash") as damaged:
             await client.result(job_id)
     assert DOCUMENT.upper().strip() not in str(damaged.value)
+
+
+async def test_artifacts_are_listed_and_read_if_they_are_unchanged(
+    workplace: Workplace, operator: str
+) -> None:
+    job_id = workplace.parsed_job()
+    path = workplace.add_artifact(job_id, "json", "", b"{}")
+    workplace.add_artifact(job_id, "images", "1.png", b"an image")
+    async with client_of(workplace, operator) as client:
+        found = await client.artifacts(job_id)
+        assert [(one.kind, one.name, one.bytes) for one in found] == [
+            ("images", "1.png", 8),
+            ("json", "", 2),
+        ]
+        assert await client.artifact(job_id, "images") == b"an image"
+        assert await client.artifact(job_id, "json") == b"{}"
+        with pytest.raises(UnknownArtifact, match=r"It has json\."):
+            await client.artifact(job_id, "json", "other")
+        (workplace.objects / path.removeprefix("storage://")).write_bytes(b"[]")
+        with pytest.raises(DamagedContent, match="another hash"):
+            await client.artifact(job_id, "json")
 
 
 async def test_a_cancelled_wait_leaves_nothing_behind(workplace: Workplace, operator: str) -> None:

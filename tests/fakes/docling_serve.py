@@ -119,7 +119,10 @@ class DoclingServe(Imitation):
             "failure": None,
         }
         check("TaskStatusResponse", task)
-        self.jobs[str(task["task_id"])] = task | {"callback": form.get("callbacks")}
+        self.jobs[str(task["task_id"])] = task | {
+            "callback": form.get("callbacks"),
+            "formats": form.getall("to_formats"),
+        }
         await self.created(str(task["task_id"]))
         return self.answer(request, fault, task)
 
@@ -140,7 +143,14 @@ class DoclingServe(Imitation):
         if task is None or task["task_status"] != "success" or task.get("fetched"):
             return web.json_response({"detail": "Task result not found."}, status=404)
         task["fetched"] = True
-        document = {"filename": "report.pdf", "md_content": self.markdown, "json_content": None}
+        formats = task["formats"]
+        assert isinstance(formats, list)
+        document: dict[str, object] = {
+            "filename": "report.pdf",
+            "md_content": self.markdown,
+            "json_content": {"texts": []} if "json" in formats else None,
+            "text_content": "Text" if "text" in formats else None,
+        }
         found = {
             "document": document,
             "status": "success",

@@ -189,7 +189,7 @@ def test_each_door_and_view_of_supabase_is_in_its_table(supabase: str) -> None:
     assert DOOR.findall(HANDBOOK) == [(name, grantee) for name, grantee, _ in doors]
     for name, _, as_its_function in doors:
         assert as_its_function, f"{name} has not the arguments and the result of its function"
-    assert len(views) == 3
+    assert len(views) == 5
     for view, columns in views:
         assert f"| `{view}` | {columns} |" in HANDBOOK, view
 

@@ -19,7 +19,7 @@ from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Failed
 from hookline.stages.registry import Stage
 from hookline.worker import completion
-from hookline.worker.parsing import requests
+from hookline.worker.parsing import artifacts, requests
 from support.servers import Server
 
 INVALID = "UP006"
@@ -84,6 +84,22 @@ def bounds(setting: str) -> tuple[Any, Any]:
 def around(least: float, greatest: float) -> list[tuple[Any, bool]]:
     """The bounds and their neighbours outside, each with whether it is accepted."""
     return [(least - 1, False), (least, True), (greatest, True), (greatest + 1, False)]
+
+
+def test_artifacts_are_limited_alike(database: Database) -> None:
+    job_id, lease_token = database.leased_job()
+
+    def accepted(count: int, name: str = "") -> bool:
+        made = [
+            {"kind": "k", "name": f"{name}{n}", "sha256": "a" * 64, "bytes": 1, "extension": "png"}
+            for n in range(count)
+        ]
+        lease = under_lease(job_id, lease_token, artifacts=Jsonb(made))
+        return database.accepts("receive_artifacts", **lease)
+
+    assert not accepted(artifacts.MOST + 1)
+    assert accepted(1, "n" * (artifacts.LONGEST_NAME - 1))
+    assert not accepted(1, "n" * artifacts.LONGEST_NAME)
 
 
 def test_a_worker_ends_a_request_to_a_provider_before_its_claim_ends(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -66,6 +67,18 @@ async def test_a_document_is_submitted_waited_for_and_read(project: Project) -> 
         assert job.parsed_path is not None
         await write(imitation, job.parsed_path, TEXT)
         assert await client.result(made.job_id) == TEXT
+        path = "storage://parsed/x/1.1.text.0.txt"
+        await asyncio.to_thread(
+            database.run,
+            "insert into upload_pipeline.artifacts"
+            " (job_id, kind, attempt, sha256, bytes, path, stored_at)"
+            " values (%(job_id)s, 'text', 1, %(sha256)s, 4, %(path)s, upload_pipeline.clock())",
+            job_id=made.job_id,
+            sha256=hashlib.sha256(b"Text").hexdigest(),
+            path=path,
+        )
+        await write(imitation, path, "Text")
+        assert await client.artifact(made.job_id, "text") == b"Text"
         [stored] = [one for bucket, one in imitation.objects.items() if bucket[0] == "raw"]
         assert stored.content == b"%PDF- a"
         assert await asyncio.to_thread(use_plainly, made.job_id) == TEXT

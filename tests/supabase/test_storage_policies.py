@@ -53,7 +53,7 @@ def signed_in(url: str, user: UUID, statement: str, *values: object) -> list[tup
 
 
 def test_both_policies_are_found() -> None:
-    assert len(POLICIES) == 2
+    assert len(POLICIES) == 3
 
 
 def test_a_user_reads_the_markdown_of_their_own_jobs_only(project_url: str) -> None:
@@ -76,6 +76,24 @@ def test_a_user_reads_the_markdown_of_their_own_jobs_only(project_url: str) -> N
         found = signed_in(project_url, owner, "select bucket_id, name from storage.objects")
         assert found == [("parsed", name)]
     assert signed_in(project_url, uuid4(), "select name from storage.objects") == []
+
+
+def test_a_user_reads_the_artifacts_of_their_own_jobs_only(project_url: str) -> None:
+    database = Database(project_url)
+    for owner in (ADA, BOB):
+        database.run(
+            "insert into upload_pipeline.artifacts"
+            " (job_id, kind, attempt, sha256, bytes, path, stored_at) values"
+            " (%(job_id)s, 'json', 1, repeat('a', 64), 1, %(path)s, upload_pipeline.clock())",
+            job_id=database.make_job(owner=owner),
+            path=f"storage://parsed/x/{owner}.json",
+        )
+        database.run(
+            "insert into storage.objects values ('parsed', %(name)s)", name=f"x/{owner}.json"
+        )
+    for owner in (ADA, BOB):
+        found = signed_in(project_url, owner, "select name from storage.objects")
+        assert found == [(f"x/{owner}.json",)]
 
 
 def test_a_user_uploads_into_their_own_folder_only(project_url: str) -> None:

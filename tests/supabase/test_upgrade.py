@@ -41,6 +41,10 @@ commit;
 select upload_pipeline.erase_document(document_id => j.document_id)
   from upload_pipeline.job_overview as j
  where j.filename = 'contract.pdf';
+insert into upload_pipeline.artifacts (job_id, kind, attempt, sha256, bytes, path)
+select j.job_id, 'text', 1, repeat('a', 64), 1, 'storage://parsed/x.txt'
+  from upload_pipeline.job_overview as j
+ limit 1;
 select upload_pipeline.record_submission(
   job_id => gen_random_uuid(), attempt => 1, parse_job_id => 'of an erased job'
 );

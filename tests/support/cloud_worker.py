@@ -109,16 +109,26 @@ class CloudWorker:
         job_id: UUID = row["job_id"]
         return job_id
 
-    async def submitted(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
+    async def submitted(
+        self,
+        content: bytes = PDF,
+        name: str = "report.pdf",
+        options: Mapping[str, object] | None = None,
+    ) -> UUID:
         """Make a job and submit it to the provider."""
-        job_id = await self.upload(content, name)
+        job_id = await self.upload(content, name, options)
         await self.work("uploaded")
         assert self.status(job_id) == "parse_queued"
         return job_id
 
-    async def ready(self, content: bytes = PDF, name: str = "report.pdf") -> UUID:
+    async def ready(
+        self,
+        content: bytes = PDF,
+        name: str = "report.pdf",
+        options: Mapping[str, object] | None = None,
+    ) -> UUID:
         """Make a job that the provider has parsed, and move it to parse_ready."""
-        job_id = await self.submitted(content, name)
+        job_id = await self.submitted(content, name, options)
         await self.cloud.settle()
         await self.ask()
         assert self.status(job_id) == "parse_ready"
@@ -249,6 +259,20 @@ class CloudWorker:
         content = await self.storage.read(job["parsed_path"])
         assert hashlib.sha256(content).hexdigest() == job["parsed_sha256"]
         return content.decode()
+
+    async def artifacts(self, job_id: UUID) -> dict[str, bytes]:
+        """The stored artifacts of a job by kind/name, after comparing hashes with the rows."""
+        found: dict[str, bytes] = {}
+        for row in self.query(
+            "select * from upload_pipeline.artifact_overview where job_id = %s", job_id
+        ):
+            content = await self.storage.read(row["path"])
+            assert (hashlib.sha256(content).hexdigest(), len(content)) == (
+                row["sha256"],
+                row["bytes"],
+            )
+            found["/".join(filter(None, (row["kind"], row["name"])))] = content
+        return found
 
     def is_whole(self) -> bool:
         """Whether check_integrity finds nothing."""

@@ -98,6 +98,20 @@ class Workplace:
         file.write_bytes(content)
         self.query("select upload_pipeline.finish_content(%s, %s)", job_id, kept["ordinal"])
 
+    def add_artifact(self, job_id: UUID, kind: str, name: str, content: bytes) -> str:
+        """Give a job an artifact and write its object. Returns its path."""
+        path = f"storage://parsed/{job_id}/{uuid4()}.{name.rpartition('.')[2] or kind}"
+        self.query(
+            "insert into upload_pipeline.artifacts"
+            " (job_id, kind, name, attempt, sha256, bytes, path, stored_at)"
+            " values (%s, %s, %s, 1, %s, %s, %s, upload_pipeline.clock())",
+            *(job_id, kind, name, hashlib.sha256(content).hexdigest(), len(content), path),
+        )
+        file = self.objects / path.removeprefix("storage://")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return path
+
     def job(self, job_id: UUID) -> DictRow:
         return self.one("select * from upload_pipeline.upload_jobs where job_id = %s", job_id)
 

@@ -1,6 +1,7 @@
--- Writes one row of artifacts for each, before its object is written. The path contains a hash of name and content, so
--- it belongs to one exact content. An artifact that comes again with other content gets another path, and the object
--- before is queued for deletion. The lease fences: a worker of an earlier attempt is refused.
+-- Writes one row of artifacts for each, before its object is written, and drops those of an earlier attempt. The path
+-- contains a hash of name and content, so it belongs to one exact content. An artifact that comes again with other
+-- content gets another path, and the object before is queued for deletion. The lease fences: a worker of an earlier
+-- attempt is refused.
 -- Locks: job, deletion, artifact. Calls: lock_leased_job, queue_deletion.
 create or replace function upload_pipeline.receive_artifacts(job_id uuid, lease_token uuid, artifacts jsonb)
 returns table (kind text, name text, path text, stored boolean)
@@ -42,13 +43,17 @@ begin
      from (
        select a.path
          from upload_pipeline.artifacts as a
-         join jsonb_to_recordset(receive_artifacts.artifacts) as n (kind text, name text, sha256 text)
+         left join jsonb_to_recordset(receive_artifacts.artifacts) as n (kind text, name text, sha256 text)
            on n.kind = a.kind
           and n.name = a.name
         where a.job_id = v_job.job_id
-          and (a.sha256, a.attempt) <> (n.sha256, v_job.attempt)
+          and (a.attempt <> v_job.attempt or a.sha256 <> n.sha256)
         order by a.path
      ) as old;
+
+  delete from upload_pipeline.artifacts as a
+   where a.job_id = v_job.job_id
+     and a.attempt <> v_job.attempt;
 
   return query
   insert into upload_pipeline.artifacts as a (job_id, kind, name, attempt, sha256, bytes, path)
@@ -61,8 +66,7 @@ begin
       as n (kind text, name text, sha256 text, bytes bigint, extension text)
    order by n.kind, n.name
   on conflict on constraint artifacts_pkey do update
-     set attempt = excluded.attempt,
-         sha256 = excluded.sha256,
+     set sha256 = excluded.sha256,
          bytes = excluded.bytes,
          path = excluded.path,
          recorded_at = excluded.recorded_at,
@@ -72,8 +76,8 @@ end;
 $$;
 
 comment on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) is
-  'Records artifacts of a leased job and answers the path of each. Write the object of each that is not stored, then '
-  'call finish_artifacts. artifacts is an array of {kind, name, sha256, bytes, extension}. Raises UP001, UP003, UP006; '
+  'Records artifacts of a leased job, drops those of its earlier attempts, and answers the path of each. Write the '
+  'object of each that is not stored, then call finish_artifacts. artifacts is an array of {kind, name, sha256, bytes, extension}. Raises UP001, UP003, UP006; '
   '55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) from public;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hookline.client.errors import DamagedContent, NotParsed
+from hookline.client.errors import DamagedContent, NotParsed, UnknownArtifact
 from hookline.postgres.connecting import Unreachable
 from hookline.postgres.errors import DatabaseError, Unavailable
 from hookline.postgres.migrations import MigrationError
@@ -50,7 +50,7 @@ def explain(error: Exception) -> tuple[int, str] | None:
             )
         case DatabaseError():
             return FAILED, " ".join(filter(None, [f"{error}.", error.hint]))
-        case MigrationError() | NotParsed() | DamagedContent():
+        case MigrationError() | NotParsed() | UnknownArtifact() | DamagedContent():
             return FAILED, str(error)
         case EmbeddedPostgresError():
             return AWAY, str(error)

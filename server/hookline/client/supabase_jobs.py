@@ -92,7 +92,7 @@ class SupabaseJobs:
 
     async def artifacts(self, job_id: UUID) -> list[Artifact]:
         """What the parser gave beside the markdown of a job, and is stored."""
-        rows = self._api.from_("artifacts").select(_ARTIFACT_COLUMNS).eq("job_id", str(job_id))
+        rows = self._api.from_("artifacts").select(_ARTIFACT_COLUMNS).in_("job_id", [str(job_id)])
         found = _ARTIFACTS.validate_python(await _answer_of(rows))
         return sorted(found, key=lambda one: (one.kind, one.name))
 

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(16);
+select plan(18);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('a');
@@ -66,6 +66,14 @@ select throws_ok(
     select jsonb_agg(jsonb_build_object('kind', 'text', 'name', n::text, 'sha256', repeat('a', 64), 'bytes', 1, 'extension', 'txt'))
       from generate_series(1, 999) as n
   )::text]) as artifacts;
+
+create temp table others as select path from upload_pipeline.artifacts;
+update upload_pipeline.artifacts set attempt = 7;
+select upload_pipeline.receive_artifacts(pg_temp.job('a'), (select lease_token from held), '[]');
+select is_empty('select from upload_pipeline.artifacts', 'artifacts of an earlier attempt are dropped, also if there are no others');
+select set_has('select path from upload_pipeline.deletions', 'select path from others', 'with their objects');
+delete from upload_pipeline.deletions;
+select pg_temp.receive('one', name) from unnest(array['x', 'y', 'z']) as name;
 
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
 select is_empty('select from upload_pipeline.artifacts', 'another attempt drops the artifacts of the one before');

@@ -156,6 +156,13 @@ def result_json(job: ParseJob, expand: Iterable[str], project_id: str) -> dict[s
             ],
             "document": None,
         },
+        "items": {
+            "pages": [
+                {"page_number": number, "success": True, "items": [{"type": "text", "md": page}]}
+                for number, page in pages
+                if page is not None
+            ]
+        },
         "text": {"pages": [{"page_number": number, "text": page or ""} for number, page in pages]},
     }
     return {

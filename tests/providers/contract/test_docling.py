@@ -98,3 +98,15 @@ async def test_without_an_address_the_worker_does_not_start(imitation: DoclingSe
     with pytest.raises(ConfigurationError, match="HOOKLINE_DOCLING_URL is not set"):
         async with PROVIDER.open(settings):
             pass
+
+
+async def test_text_and_json_are_asked_for_and_come_with_the_result(
+    worker: CloudWorker, imitation: DoclingServe
+) -> None:
+    job_id = await worker.submitted(options={"artifacts": ["json", "text", "tea"]})
+    imitation.end()
+    await worker.ask()
+    await worker.work("parse_ready")
+    assert await worker.artifacts(job_id) == {"json": b'{"texts": []}', "text": b"Text"}
+    [missing] = worker.event(job_id, "artifact_failed")["artifacts"]
+    assert missing == {"kind": "tea", "name": "", "code": "not_offered"}

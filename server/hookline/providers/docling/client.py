@@ -18,6 +18,7 @@ import aiohttp
 
 from hookline.providers.callback import Callback
 from hookline.providers.client import (
+    Artifact,
     ParseJob,
     ProviderClient,
     Result,
@@ -51,6 +52,7 @@ class DoclingClient(ProviderClient):
 
     name: ClassVar[str] = "docling"
     settings: ClassVar[str] = "HOOKLINE_DOCLING_URL or HOOKLINE_DOCLING_API_KEY"
+    artifact_kinds: ClassVar[frozenset[str]] = frozenset({"html", "json", "text"})
     options: ClassVar[type[Options]] = DoclingOptions
     event_types: ClassVar[Mapping[Status, str]] = {
         "done": "success",
@@ -74,9 +76,12 @@ class DoclingClient(ProviderClient):
     async def submit(self, submission: Submission) -> ParseJob:
         """Send the file. A task that was lost with its answer is only work done twice."""
         form = aiohttp.FormData(quote_fields=False)
-        form.add_field("to_formats", "md")
+        options = read_options(DoclingOptions, submission.options, self.name)
+        offered = [kind for kind in options.artifacts if kind in self.artifact_kinds]
+        for kind in ("md", *offered):
+            form.add_field("to_formats", kind)
         form.add_field("image_export_mode", "placeholder")
-        for name, value in fields_of(read_options(DoclingOptions, submission.options, self.name)):
+        for name, value in fields_of(options):
             form.add_field(name, value)
         if self._callback is not None:
             form.add_field("callbacks", _callback_of(self._callback, submission))
@@ -108,6 +113,7 @@ class DoclingClient(ProviderClient):
         return Result(
             job,
             document.get("md_content") or "",
+            artifacts=_artifacts_in(document),
             failed=sorted(page for page in pages if type(page) is int),
             incomplete=_failure(errors[0] if errors else {})[1] if partial else None,
             details=_confidence_in(found.get("confidence")),
@@ -120,6 +126,18 @@ def _callback_of(callback: Callback, submission: Submission) -> str:
         callback.secret.encode(), UUID(submission.job_id), int(submission.attempt)
     )
     return json.dumps({"url": callback.url, "headers": {"Authorization": authorization}})
+
+
+def _artifacts_in(document: dict[str, Any]) -> list[Artifact]:
+    """The formats beside markdown, as far as they were asked for."""
+    found: list[Artifact] = []
+    for kind in sorted(DoclingClient.artifact_kinds):
+        content = document.get(f"{kind}_content")
+        if content:
+            text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+            extension = "txt" if kind == "text" else kind
+            found.append(Artifact.held(kind, extension, text.encode("utf-8", "surrogatepass")))
+    return found
 
 
 @reading()

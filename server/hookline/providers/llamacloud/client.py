@@ -7,7 +7,8 @@ Vendor: LlamaCloud API reference, "Parsing" and "Files" (v2); SDK llama-cloud 2.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from llama_cloud import AsyncLlamaCloud, DefaultAsyncHttpxClient
 from hookline.process.http_client import open_http_client
 from hookline.providers.callback import Callback
 from hookline.providers.client import (
+    Artifact,
     Document,
     ParseJob,
     ProviderClient,
@@ -50,11 +52,16 @@ _UPLOADS: Final = (50, 5.0)
 _PAGE_SIZE: Final = 100
 
 
+# Where `GET /parse/{id}?expand=` has an artifact.
+_EXPANDED: Final[Mapping[str, str]] = {"json": "items", "text": "text_full"}
+
+
 class LlamaCloudClient(ProviderClient):
     """The calls to LlamaCloud. `webhook` None means that no webhook will come."""
 
     name: ClassVar[str] = "llamacloud"
     settings: ClassVar[str] = "LLAMA_CLOUD_API_KEY or LLAMA_CLOUD_BASE_URL"
+    artifact_kinds: ClassVar[frozenset[str]] = frozenset({"json", "text"})
     options: ClassVar[type[Options]] = LlamaCloudOptions
     event_types: ClassVar[Mapping[Status, str]] = {
         "done": "parse.success",
@@ -165,6 +172,19 @@ class LlamaCloudClient(ProviderClient):
             details=details,
         )
 
+    async def artifacts(self, parse_job_id: str, kinds: Collection[str]) -> list[Artifact]:
+        """The whole text, and `items`: the pages with their items as JSON."""
+        wanted = [_EXPANDED[kind] for kind in sorted(kinds)]
+        async with provider_errors(self._transferred_within):
+            # As it was sent: the SDK's models leave out what they do not know.
+            answer = await self._sdk.parsing.with_raw_response.get(parse_job_id, expand=wanted)
+            found = json.loads(await answer.read())
+        return [
+            Artifact.held(kind, extension, _bytes_of(found[_EXPANDED[kind]]))
+            for kind, extension in (("json", "json"), ("text", "txt"))
+            if kind in kinds and found.get(_EXPANDED[kind])
+        ]
+
     async def ask_many(self, parse_job_ids: Sequence[str]) -> dict[str, ParseJob]:
         """These jobs by their ids, as far as they are listed. A new job may not be listed yet."""
         async with provider_errors(self._answered_within):
@@ -208,6 +228,11 @@ class LlamaCloudClient(ProviderClient):
 def _open_http(timeout: httpx.Timeout) -> httpx.AsyncClient:
     # Without redirects, the key and the file are sent to no other host.
     return open_http_client(DefaultAsyncHttpxClient, timeout=timeout, follow_redirects=False)
+
+
+def _bytes_of(value: object) -> bytes:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
 @asynccontextmanager
