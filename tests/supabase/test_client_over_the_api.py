@@ -67,6 +67,7 @@ async def test_a_document_is_submitted_waited_for_and_read(project: Project) -> 
         assert job.parsed_path is not None
         await write(imitation, job.parsed_path, TEXT)
         assert await client.result(made.job_id) == TEXT
+        imitation.buckets["parsed"].allowed_mime_types = ["text/markdown", "text/plain"]
         path = "storage://parsed/x/1.1.text.0.txt"
         await asyncio.to_thread(
             database.run,

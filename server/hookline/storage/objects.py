@@ -22,6 +22,7 @@ __all__ = [
     "StorageError",
     "StorageMisconfigured",
     "StoredObject",
+    "TypeNotAllowed",
     "object_key",
 ]
 
@@ -51,6 +52,10 @@ class ObjectRefused(StorageError):
 
 class StorageMisconfigured(StorageError):
     """No call can succeed before a person has done what the message says."""
+
+
+class TypeNotAllowed(StorageMisconfigured):
+    """The bucket takes no object of this media type, but perhaps others."""
 
 
 @dataclass(frozen=True, slots=True)

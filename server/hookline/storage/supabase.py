@@ -27,6 +27,7 @@ from hookline.storage.objects import (
     StorageError,
     StorageMisconfigured,
     StoredObject,
+    TypeNotAllowed,
     object_key,
 )
 
@@ -82,7 +83,7 @@ _MEANINGS = {
     "AccessDenied": _Meaning(StorageMisconfigured, _WRONG_KEY),
     "InvalidJWT": _Meaning(StorageMisconfigured, _WRONG_KEY),
     "InvalidMimeType": _Meaning(
-        StorageMisconfigured,
+        TypeNotAllowed,
         "bucket {bucket} does not take {mime}: add it to the bucket's allowed_mime_types",
     ),
     "EntityTooLarge": _Meaning(ObjectRefused, _TOO_LARGE),

@@ -104,7 +104,7 @@ async def test_text_and_json_are_asked_for_and_come_with_the_result(
     worker: CloudWorker, imitation: DoclingServe
 ) -> None:
     job_id = await worker.submitted(options={"artifacts": ["json", "text", "tea"]})
-    imitation.end()
+    await imitation.end()
     await worker.ask()
     await worker.work("parse_ready")
     assert await worker.artifacts(job_id) == {"json": b'{"texts": []}', "text": b"Text"}

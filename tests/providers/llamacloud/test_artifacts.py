@@ -13,7 +13,7 @@ from hookline.postgres.engine import Engine
 from hookline.postgres.errors import StaleLease
 from hookline.providers.client import Artifact
 from hookline.providers.errors import Refused, Unanswered
-from hookline.storage.objects import ObjectRefused, StorageError
+from hookline.storage.objects import ObjectRefused, StorageError, TypeNotAllowed
 from hookline.worker.parsing import artifacts
 from support.cloud_worker import CloudWorker
 
@@ -196,14 +196,17 @@ async def test_a_storage_that_is_away_puts_the_job_off_and_then_nothing_is_missi
     assert len(await worker.artifacts(job_id)) == 2
 
 
+@pytest.mark.parametrize(
+    "error", [ObjectRefused("it is too large"), TypeNotAllowed("the bucket does not take it")]
+)
 async def test_an_object_that_the_storage_refuses_is_named(
-    worker: CloudWorker, album: Album, monkeypatch: pytest.MonkeyPatch
+    worker: CloudWorker, album: Album, monkeypatch: pytest.MonkeyPatch, error: StorageError
 ) -> None:
     write = worker.storage.write
 
     async def refuse(path: str, content: bytes) -> None:
         if ".images." in path:
-            raise ObjectRefused("the object is too large")
+            raise error
         await write(path, content)
 
     monkeypatch.setattr(worker.storage, "write", refuse)

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from hookline.postgres.records import NewArtifact
 from hookline.providers.client import Artifact, ProviderClient, Result
 from hookline.providers.errors import ProviderError, Refused, UnknownParseJob
@@ -21,10 +23,12 @@ from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Job, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of
-from hookline.storage.objects import ObjectRefused, StorageError
+from hookline.storage.objects import ObjectRefused, StorageError, TypeNotAllowed
 from hookline.worker.parsing.outcomes import code_of_error
 
 __all__ = ["Artifacts"]
+
+log = structlog.get_logger("hookline.worker")
 
 # Seconds between the rounds. The provider may need some time to show everything.
 PAUSES: Final = (2.0, 10.0, 30.0)
@@ -188,7 +192,8 @@ async def _store(
         try:
             async with asyncio.timeout(tools.settings.storage_deadline):
                 await tools.storage.write(place.path, contents[place.kind, place.name])
-        except ObjectRefused:
+        except (ObjectRefused, TypeNotAllowed) as error:
+            log.error("artifact_refused", path=place.path, reason=str(error))
             progress.give_up((place.kind, place.name), "storage_refused")
             continue
         except StorageError as error:
