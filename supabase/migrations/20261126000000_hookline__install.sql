@@ -6748,8 +6748,8 @@ $$;
 
 comment on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) is
   'Records artifacts of a leased job, drops those of its earlier attempts, and answers the path of each. Write the '
-  'object of each that is not stored, then call finish_artifacts. artifacts is an array of {kind, name, sha256, bytes, extension}. Raises UP001, UP003, UP006; '
-  '55P03 after waiting 2 s for a lock.';
+  'object of each that is not stored, then call finish_artifacts. artifacts is an array of {kind, name, sha256, '
+  'bytes, extension}. Raises UP001, UP003, UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) from public;
 grant execute on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) to hookline_worker;

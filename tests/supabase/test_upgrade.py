@@ -134,7 +134,7 @@ def test_every_row_outlives_the_upgrade(
     rows = Rows(superuser)
     before = rows.read()
     assert len(before) >= 13
-    assert all(before.values()), before
+    assert all(before.values()), [table for table, written in before.items() if not written]
 
     assert CHANGE[:14] in next_version.migrate(installed)
 

@@ -84,7 +84,8 @@ def read_options(model: type[_AnyOptions], given: Mapping[str, object], name: st
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     key = str(first["loc"][0])
-    taken = ", ".join(model.model_fields) or "none"
+    # Its own first, then those that every provider takes.
+    taken = ", ".join(sorted(model.model_fields, key=lambda name: name in Options.model_fields))
     reason = first["msg"].removeprefix("Value error, ")
     raise Refused(
         f"{name} takes no option {key[:100]}. It takes {taken}."
