@@ -21,7 +21,7 @@ select pg_temp.refused_by_guard_alone(
     'truncate upload_pipeline.statuses cascade',
     'truncate upload_pipeline.transitions cascade',
     'truncate upload_pipeline.event_codes cascade',
-    'truncate upload_pipeline.events, upload_pipeline.upload_jobs, upload_pipeline.contents,
+    'truncate upload_pipeline.events, upload_pipeline.upload_jobs, upload_pipeline.contents, upload_pipeline.artifacts,
               upload_pipeline.provider_jobs, upload_pipeline.webhook_deliveries'
   ]) as attack (statements);
 

@@ -11,6 +11,8 @@ insert into call values
   ('advance_job', $$select upload_pipeline.advance_job(job_id => %L, lease_token => %L, code => 'parse_started')$$),
   ('fail_job', $$select upload_pipeline.fail_job(job_id => %L, lease_token => %L, error => '{"code": "x", "error": "x"}')$$),
   ('defer_job', $$select upload_pipeline.defer_job(job_id => %L, lease_token => %L, error => '{"code": "x", "error": "x"}')$$),
+  ('receive_artifacts', $$select upload_pipeline.receive_artifacts(job_id => %L, lease_token => %L, artifacts => '[]')$$),
+  ('finish_artifacts', $$select upload_pipeline.finish_artifacts(job_id => %L, lease_token => %L, paths => '{}')$$),
   ('reserve_credits', 'select * from upload_pipeline.reserve_credits(job_id => %L, lease_token => %L, credits => 1)');
 select bag_eq(
   'select function from call',

@@ -66,7 +66,7 @@ end
 $$;
 select is(
   pg_temp.detail_of('a', 'whatever'),
-  'The job is parse_ready. Its legal codes: parse_truncated, upload_confirmed. payload is a JSON object.',
+  'The job is parse_ready. Its legal codes: artifact_failed, parse_truncated, upload_confirmed. payload is a JSON object.',
   'the refusal of an unknown code lists the legal codes, without those that need content'
 );
 
