@@ -13,7 +13,7 @@ select pg_temp.refused_by_guard_alone(
   regexp_replace(statements, '\s+', ' ', 'g'), statements
 )
   from unnest(array[
-    'truncate upload_pipeline.events',
+    'truncate upload_pipeline.events, upload_pipeline.notifications',
     'truncate upload_pipeline.events restart identity cascade',
     'truncate upload_pipeline.upload_jobs cascade',
     'truncate upload_pipeline.documents cascade',
@@ -22,7 +22,7 @@ select pg_temp.refused_by_guard_alone(
     'truncate upload_pipeline.transitions cascade',
     'truncate upload_pipeline.event_codes cascade',
     'truncate upload_pipeline.events, upload_pipeline.upload_jobs, upload_pipeline.contents, upload_pipeline.artifacts,
-              upload_pipeline.provider_jobs, upload_pipeline.webhook_deliveries'
+              upload_pipeline.notifications, upload_pipeline.provider_jobs, upload_pipeline.webhook_deliveries'
   ]) as attack (statements);
 
 select * from finish();

@@ -211,15 +211,14 @@ async def test_a_provider_that_answers_5xx_or_nonsense_costs_no_try(
     ],
     ids=["cancel", "delete"],
 )
-async def test_a_provider_is_told_to_cancel_and_delete_or_said_to_have_no_such_call(
+async def test_a_provider_without_such_a_call_is_said_to_have_none(
     worker: CloudWorker, imitation: Imitation, statement: str
 ) -> None:
     await worker.submitted()
     worker.query(statement)
     await worker.do("requests")
     [row] = worker.query("select state, result from upload_pipeline.provider_request_log")
-    done = "not_offered" if imitation.name in ("acme", "docling") else "done"
-    assert (row["state"], row["result"]) == ("done", done)
+    assert (row["state"], row["result"]) == ("done", "not_offered")
 
 
 @pytest.mark.parametrize("imitation", [LlamaCloudProvider, Reducto], ids=name_of, indirect=True)
