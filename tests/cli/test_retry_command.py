@@ -25,6 +25,16 @@ def test_several_jobs_are_retried_once_each(cli: Cli, db: Database, operator: st
     )
 
 
+def test_another_parser_may_be_named(cli: Cli, db: Database, operator: str) -> None:
+    job_id = db.make_failed_job()
+    done = cli("retry", job_id, "--provider", "docling", "--json", DATABASE_URL=operator)
+    assert (done.returncode, objects(done)[0]["outcome"]) == (0, "applied")
+    assert db.run("select provider from upload_pipeline.upload_jobs") == [("docling",)]
+    done = cli("retry", job_id, "--provider", "dcoling", DATABASE_URL=operator)
+    assert done.returncode == 1
+    assert sentence_of(done).startswith("there is no provider 'dcoling'. Name one of these")
+
+
 def test_on_a_terminal_a_job_is_one_line_with_a_short_id(
     cli: Cli, db: Database, operator: str
 ) -> None:
