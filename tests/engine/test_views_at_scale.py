@@ -33,6 +33,25 @@ def test_a_view_reads_few_rows_of_a_large_table(many: str, name: str) -> None:
     assert rows_read(many) - before < MOST_READ
 
 
+def test_a_backlog_is_told_without_reading_it(postgres18: Server) -> None:
+    with postgres18.create(template=postgres18.template) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            make_jobs(connection, 12_000, unfinished=10_000)
+        before = rows_read(url)
+        with psycopg.connect(url) as connection:
+            queue = connection.execute(
+                "select waiting, overdue, oldest > interval '80 days'"
+                " from upload_pipeline.queue_health where queue = 'parse_queued'"
+            ).fetchall()
+            alert = connection.execute(
+                "select count, detail from upload_pipeline.alerts where alert = 'jobs_overdue'"
+            ).fetchall()
+        # Each overdue job is read up to a thousand, once for the first view and twice for alerts.
+        assert rows_read(url) - before < 4_000
+    assert queue == [(10_000, 1000, True)]
+    assert alert == [(1000, "1000 or more jobs are past their deadline")]
+
+
 def test_every_view_is_among_the_queries(many: str) -> None:
     with psycopg.connect(many) as connection:
         views = connection.execute(
