@@ -77,12 +77,13 @@ create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs
 create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
   where claimable and upload_confirmed and lease_token is null;
 
--- The same jobs by owner: a claim goes from owner to owner, and takes the highest priority of each first.
+-- The same jobs by owner: a claim goes from owner to owner, and takes the highest priority of each first. The planner
+-- cannot know that leased_by is null where lease_token is, so it never takes one of these two indexes for the other.
 create index upload_jobs_to_claim_by_owner on upload_pipeline.upload_jobs (status, owner_id, priority desc, run_after)
   include (provider)
-  where claimable and upload_confirmed and lease_token is null;
+  where claimable and upload_confirmed and leased_by is null;
 
--- How many jobs of an owner run. Said by leased_by, so that no query about lease_token takes this index by mistake.
+-- How many jobs of an owner run.
 create index upload_jobs_running on upload_pipeline.upload_jobs (owner_id)
   where leased_by is not null;
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-BENCHES = ("thin", "content", "claims", "stage", "notifications")
+BENCHES = ("thin", "content", "claims", "fairness", "stage", "notifications")
 BY_NAME = (
     *(
         "chaos",

@@ -40,7 +40,7 @@ begin
        where j.status = lock_due_jobs.status
          and j.claimable
          and j.upload_confirmed
-         and j.lease_token is null
+         and j.leased_by is null
          and (
            lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
            or j.provider is null and takes_unnamed
@@ -57,7 +57,7 @@ begin
        where j.status = lock_due_jobs.status
          and j.claimable
          and j.upload_confirmed
-         and j.lease_token is null
+         and j.leased_by is null
          and (
            lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
            or j.provider is null and takes_unnamed
@@ -72,7 +72,7 @@ begin
          where j.status = lock_due_jobs.status
            and j.claimable
            and j.upload_confirmed
-           and j.lease_token is null
+           and j.leased_by is null
            and (
              lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
              or j.provider is null and takes_unnamed
@@ -135,7 +135,7 @@ begin
              where j.status = lock_due_jobs.status
                and j.claimable
                and j.upload_confirmed
-               and j.lease_token is null
+               and j.leased_by is null
                and (
                  lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
                  or j.provider is null and takes_unnamed
