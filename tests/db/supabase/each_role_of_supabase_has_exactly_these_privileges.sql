@@ -91,9 +91,6 @@ select bag_eq(
     ('providers', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('error_codes', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('event_codes', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
-    ('operator_actions', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
-    ('providers', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
-    ('fallbacks', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('statuses', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}'),
     ('transitions', 'readers_see_all', 'PERMISSIVE', 'SELECT', '{hookline_reader}')$$,
   'there are exactly these policies'
