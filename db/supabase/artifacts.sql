@@ -18,8 +18,8 @@ begin
      and a.stored_at is not null;
 
   comment on view hookline_api.my_artifacts is
-    'What the parser gave beside the markdown for the signed-in user''s own jobs, such as json or images: where each '
-    'is (storage://<bucket>/<key>), with the SHA-256 of its bytes in hex.';
+    'What the parser gave beside the markdown for the signed-in user''s own jobs, such as json: where each is '
+    '(storage://<bucket>/<key>), with the SHA-256 of its bytes in hex.';
 
   alter view hookline_api.my_artifacts owner to hookline_owner;
   revoke all on hookline_api.my_artifacts from public;

@@ -24,8 +24,8 @@ create table upload_pipeline.artifacts (
 );
 
 comment on table upload_pipeline.artifacts is
-  'What a parser gave beside the markdown, and was asked for by options: text, json, images, xlsx. All rows of a job '
-  'are of one attempt; a new attempt drops them. An object is written after its row.';
+  'What a parser gave beside the markdown, and was asked for by options, such as text or json. All rows of a job are '
+  'of one attempt; a new attempt drops them. An object is written after its row.';
 comment on column upload_pipeline.artifacts.name is
   'The provider''s own name, which tells several of a kind apart. Never part of a path.';
 comment on column upload_pipeline.artifacts.path is

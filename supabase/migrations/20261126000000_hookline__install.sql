@@ -1165,8 +1165,8 @@ create table upload_pipeline.artifacts (
 );
 
 comment on table upload_pipeline.artifacts is
-  'What a parser gave beside the markdown, and was asked for by options: text, json, images, xlsx. All rows of a job '
-  'are of one attempt; a new attempt drops them. An object is written after its row.';
+  'What a parser gave beside the markdown, and was asked for by options, such as text or json. All rows of a job are '
+  'of one attempt; a new attempt drops them. An object is written after its row.';
 comment on column upload_pipeline.artifacts.name is
   'The provider''s own name, which tells several of a kind apart. Never part of a path.';
 comment on column upload_pipeline.artifacts.path is
@@ -9918,8 +9918,8 @@ begin
      and a.stored_at is not null;
 
   comment on view hookline_api.my_artifacts is
-    'What the parser gave beside the markdown for the signed-in user''s own jobs, such as json or images: where each '
-    'is (storage://<bucket>/<key>), with the SHA-256 of its bytes in hex.';
+    'What the parser gave beside the markdown for the signed-in user''s own jobs, such as json: where each is '
+    '(storage://<bucket>/<key>), with the SHA-256 of its bytes in hex.';
 
   alter view hookline_api.my_artifacts owner to hookline_owner;
   revoke all on hookline_api.my_artifacts from public;

@@ -186,6 +186,11 @@ class SampleData:
             """
         )
         self.conn.execute("select upload_pipeline.set_fallback('llamacloud', 'docling')")
+        self.conn.execute(
+            "insert into upload_pipeline.artifacts (job_id, kind, attempt, sha256, bytes, path)"
+            " select job_id, 'text', 1, repeat('a', 64), 1, 'storage://parsed/a.txt'"
+            " from upload_pipeline.upload_jobs limit 1"
+        )
         self.conn.execute("select upload_pipeline.set_owner(gen_random_uuid(), max_running => 2)")
         self.conn.execute(
             "select upload_pipeline.pause_stage("

@@ -25,7 +25,7 @@ def cat(
         str | None,
         typer.Option(
             metavar="KIND[/NAME]",
-            help="Print this artifact instead, such as json or images/page_1.png.",
+            help="Print this artifact instead, such as json; with NAME if there are several.",
         ),
     ] = None,
 ) -> None:

@@ -84,7 +84,7 @@ class ParseJob:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What a job has beside its markdown. `kind` is a word, such as text, json, images or xlsx.
+    """What a job has beside its markdown. `kind` is a word, such as text or json.
 
     `read` gets the bytes; it may be called again if it raises ProviderError. `name` tells several
     of a kind apart, in the provider's own words. `extension` is that of a file: 1 to 5 lower-case

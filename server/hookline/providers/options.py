@@ -46,7 +46,7 @@ Kinds = Annotated[
     BeforeValidator(_split),
     AfterValidator(lambda kinds: tuple(dict.fromkeys(kinds))),
 ]
-"""Kinds of artifacts, such as text, json, images, xlsx. Each provider offers some."""
+"""Kinds of artifacts, such as text or json. Each provider offers some."""
 
 
 class Options(BaseModel):

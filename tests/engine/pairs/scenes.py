@@ -239,6 +239,15 @@ def _kept(stage: Stage, scene: Scene) -> None:
     _queued(stage, scene)
     scene.unrecognised = stage.keep(scene, recognised=False)
     scene.ordinal = stage.keep(scene)
+    stage._conn.execute(
+        "insert into upload_pipeline.artifacts (job_id, kind, attempt, sha256, bytes, path)"
+        " values (%s, 'text', 1, repeat('a', 64), 1, 'storage://parsed/a.txt')",
+        [scene.job_id],
+    )
+    stage._conn.execute(
+        "insert into upload_pipeline.provider_requests (provider, parse_job_id, kind)"
+        " values ('llamacloud', 'P1', 'cancel')"
+    )
 
 
 def _awaited(stage: Stage, scene: Scene) -> None:
