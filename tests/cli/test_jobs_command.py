@@ -245,6 +245,26 @@ def test_json_of_a_job_holds_its_timeline(cli: Cli, db: Database, reader: str) -
     assert 0 < second < 60
 
 
+def test_the_cost_of_each_attempt_is_one_row(cli: Cli, db: Database, reader: str) -> None:
+    job_id = db.make_job()
+    db.run(
+        "insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, provider,"
+        " reserved, billed, reserved_at, settled_at, check_after)"
+        " select %(job_id)s, attempt, ordinal, provider, 9.50, billed, now(),"
+        " case when billed is not null then now() end, case when billed is null then now() end"
+        " from (values (1, 1, 'docling', 0), (1, 2, 'docling', 2.25), (1, 3, 'docling', null),"
+        " (2, 1, 'local', null)) as r (attempt, ordinal, provider, billed)",
+        job_id=job_id,
+    )
+    lines = cli("job", job_id, DATABASE_URL=reader).stdout.splitlines()
+    at = [line.split() for line in lines].index(["attempt", "provider", "reserved", "billed"])
+    assert [line.split() for line in lines[at + 1 : at + 4]] == [
+        ["1", "docling", "9.5", "2.25"],
+        ["2", "local", "9.5"],
+        [],
+    ]
+
+
 def test_the_first_digits_of_one_id_are_enough(cli: Cli, db: Database, reader: str) -> None:
     job_id = db.make_job()
     for beginning in (str(job_id)[:4], str(job_id)[:13].upper(), job_id.hex[:20], job_id):

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from decimal import Decimal
+from itertools import groupby
 from typing import Annotated
 
 import typer
@@ -75,18 +77,20 @@ def job(
 
 
 def _print_costs(costs: Sequence[Cost]) -> None:
-    print_table(
-        [">attempt", "provider", ">reserved", ">billed"],
-        [
+    """One row for each attempt: what was reserved last, and the sum of its bills."""
+    rows = []
+    for attempt, found in groupby(costs, key=lambda one: one.attempt):
+        tries = list(found)
+        bills = [one.billed for one in tries if one.billed is not None]
+        rows.append(
             (
-                str(one.attempt),
-                one.provider,
-                credits_of(one.reserved),
-                "" if one.billed is None else credits_of(one.billed),
+                str(attempt),
+                tries[-1].provider,
+                credits_of(tries[-1].reserved),
+                credits_of(sum(bills, Decimal())) if bills else "",
             )
-            for one in costs
-        ],
-    )
+        )
+    print_table([">attempt", "provider", ">reserved", ">billed"], rows)
 
 
 async def _find_timeline(
