@@ -125,7 +125,8 @@ comment on column upload_pipeline.upload_jobs.options is 'What the parser is ask
 comment on column upload_pipeline.upload_jobs.metadata is 'The application''s own: an object. Hookline only shows it.';
 comment on column upload_pipeline.upload_jobs.priority is
   'From 0 to 9. Of the jobs of one owner that are due, the highest is claimed first.';
-comment on column upload_pipeline.upload_jobs.group_id is 'The jobs that the application waits for together.';
+comment on column upload_pipeline.upload_jobs.group_id is
+  'An id of the application that several jobs share. Hookline only shows it.';
 comment on column upload_pipeline.upload_jobs.lease_token is
   'The fencing token of the worker that holds the job. Null: nobody holds it.';
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';

@@ -895,7 +895,8 @@ comment on column upload_pipeline.upload_jobs.options is 'What the parser is ask
 comment on column upload_pipeline.upload_jobs.metadata is 'The application''s own: an object. Hookline only shows it.';
 comment on column upload_pipeline.upload_jobs.priority is
   'From 0 to 9. Of the jobs of one owner that are due, the highest is claimed first.';
-comment on column upload_pipeline.upload_jobs.group_id is 'The jobs that the application waits for together.';
+comment on column upload_pipeline.upload_jobs.group_id is
+  'An id of the application that several jobs share. Hookline only shows it.';
 comment on column upload_pipeline.upload_jobs.lease_token is
   'The fencing token of the worker that holds the job. Null: nobody holds it.';
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';
@@ -2710,7 +2711,7 @@ create or replace function upload_pipeline.lock_due_jobs(
   status text,
   batch integer,
   after uuid,
-  now timestamptz,
+  due_by timestamptz,
   capped boolean,
   few boolean,
   providers text[],
@@ -2786,7 +2787,7 @@ begin
     -- Once round. Null: nobody is left.
     exit when v_owner is null or v_wrapped and v_owner > after;
 
-    v_same := v_first > now;
+    v_same := v_first > due_by;
     continue when v_same or capped and upload_pipeline.is_at_cap(v_owner);
     last_owner := v_owner;
     v_owners := v_owners || v_owner;
@@ -2811,7 +2812,7 @@ begin
                    lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
                    or j.provider is null and takes_unnamed
                  )
-                 and j.run_after <= lock_due_jobs.now
+                 and j.run_after <= lock_due_jobs.due_by
                order by j.run_after
                limit batch + 50
             ) as oldest
@@ -2844,7 +2845,7 @@ begin
                )
                and j.owner_id = t.owner_id
                and j.priority = t.priority
-               and j.run_after <= lock_due_jobs.now
+               and j.run_after <= lock_due_jobs.due_by
              order by j.run_after
              limit t.share
                for no key update skip locked
@@ -5342,7 +5343,7 @@ begin
   for v_turn in 1 .. 10 loop
     if v_fair then
       v_locked := upload_pipeline.lock_due_jobs(
-        status => claim_jobs.status, batch => v_left, after => v_after, now => v_now, capped => v_stage.capped,
+        status => claim_jobs.status, batch => v_left, after => v_after, due_by => v_now, capped => v_stage.capped,
         few => v_stage.due <= batch, providers => claim_jobs.providers, takes_unnamed => takes_unnamed
       );
       v_due := v_locked.job_ids;

@@ -97,6 +97,35 @@ def test_each_filter_lists_only_its_jobs(cli: Cli, db: Database, reader: str) ->
     assert listed() == [late, owned, failed]
 
 
+def test_jobs_are_found_by_values_of_their_metadata(cli: Cli, db: Database, reader: str) -> None:
+    first, second, _ = db.make_job(), db.make_job(), db.make_job()
+    given = {first: '{"order": 42, "customer": "ACME"}', second: '{"order": "42", "rush": true}'}
+    for job_id, metadata in given.items():
+        db.run(
+            "update upload_pipeline.upload_jobs set metadata = %(metadata)s::jsonb"
+            " where job_id = %(job_id)s",
+            job_id=job_id,
+            metadata=metadata,
+        )
+
+    def listed(*pairs: str) -> list[UUID]:
+        options = [word for pair in pairs for word in ("--metadata", pair)]
+        rows = objects(cli("jobs", "--json", *options, DATABASE_URL=reader))
+        return [UUID(row["job_id"]) for row in rows]
+
+    assert listed("order=42") == [second, first]
+    assert listed("order=42", "customer=ACME") == [first]
+    assert listed("rush=true") == [second]
+    assert listed("customer=AC") == listed("no=such") == []
+    done = cli("jobs", "--metadata", "order", DATABASE_URL=reader)
+    assert (done.returncode, sentence_of(done)) == (
+        2,
+        "--metadata order is wrong. A right value: --metadata customer=42.",
+    )
+    shown = cli("job", first, DATABASE_URL=reader).stdout
+    assert "metadata    order=42 customer=ACME" in shown
+
+
 def test_since_is_a_time_or_how_long_ago_it_is(cli: Cli, db: Database, reader: str) -> None:
     first = db.make_job()
     time.sleep(0.01)

@@ -250,3 +250,28 @@ def test_options_of_a_parser_that_is_not_known_here_are_left_to_the_worker(
     variables = given | {"HOOKLINE_PARSER": "none"}
     done = cli("submit", folder / "a.pdf", "--no-follow", "--option", "colour=red", **variables)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_said_of_the_jobs_is_in_the_jobs(
+    cli: Cli, db: Database, given: dict[str, str], folder: Path
+) -> None:
+    group = uuid4()
+    done = cli(
+        *("submit", folder, "--no-follow", "--priority", 7, "--not-before", "12h"),
+        *("--option", "tier=agentic", "--option", "pages=1-2", "--provider", "llamacloud"),
+        *("--metadata", "customer=ACME", "--metadata", "order=42", "--group", group),
+        **given,
+    )
+    assert (done.returncode, done.stdout.count("\n")) == (0, 2)
+    rows = db.run(
+        "select distinct options, metadata, priority, provider, group_id,"
+        " run_after between created_at + interval '11 h' and created_at + interval '13 h'"
+        " from upload_pipeline.job_overview"
+    )
+    options = {"tier": "agentic", "pages": "1-2"}
+    metadata = {"customer": "ACME", "order": 42}
+    assert rows == [(options, metadata, 7, "llamacloud", group, True)]
+    for wrong in (("--option", "tier"), ("--metadata", "=1"), ("--not-before", "soon")):
+        done = cli("submit", folder, *wrong, **given)
+        assert done.returncode == 2, wrong
+        assert f"{wrong[0]} {wrong[1]} is wrong" in sentence_of(done)

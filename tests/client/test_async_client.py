@@ -8,6 +8,7 @@ import io
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -44,6 +45,29 @@ LISTENERS = (
 async def client_of(workplace: Workplace, url: str) -> AsyncIterator[AsyncClient]:
     async with AsyncClient(url, storage_url=workplace.objects.as_uri()) as client:
         yield client
+
+
+async def test_what_is_said_of_a_job_is_in_the_job(workplace: Workplace, operator: str) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    async with client_of(workplace, operator) as client:
+        made = await client.submit(
+            b"%PDF-1.7 report",
+            uuid4(),
+            filename="a.pdf",
+            options={"tier": "agentic"},
+            metadata={"order": 42},
+            priority=3,
+            not_before=tomorrow,
+        )
+        job = await client.status(made.job_id)
+        with pytest.raises(InvalidArgument, match="no time zone"):
+            await client.submit(b"x", uuid4(), filename="a.pdf", not_before=datetime.now())
+        with pytest.raises(InvalidArgument):
+            await client.submit(b"x", uuid4(), filename="a.pdf", priority=10)
+        with pytest.raises(TypeError, match="colour is not an argument"):
+            await client.submit(b"x", uuid4(), filename="a.pdf", colour="red")  # type: ignore[call-arg]
+    assert (job.options, job.metadata) == ({"tier": "agentic"}, {"order": 42})
+    assert (job.priority, job.run_after) == (3, tomorrow)
 
 
 async def test_a_submitted_file_is_stored_and_confirmed(

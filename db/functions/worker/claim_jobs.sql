@@ -142,7 +142,7 @@ begin
   for v_turn in 1 .. 10 loop
     if v_fair then
       v_locked := upload_pipeline.lock_due_jobs(
-        status => claim_jobs.status, batch => v_left, after => v_after, now => v_now, capped => v_stage.capped,
+        status => claim_jobs.status, batch => v_left, after => v_after, due_by => v_now, capped => v_stage.capped,
         few => v_stage.due <= batch, providers => claim_jobs.providers, takes_unnamed => takes_unnamed
       );
       v_due := v_locked.job_ids;

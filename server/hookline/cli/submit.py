@@ -69,7 +69,7 @@ def submit(
         str | None, typer.Option(help="The parser to use, if the workers have several.")
     ] = None,
     group: Annotated[
-        UUID | None, typer.Option(help="The group that the jobs belong to, a UUID.")
+        UUID | None, typer.Option(help="An id that these jobs share, a UUID of your own.")
     ] = None,
     follow: Annotated[
         bool,

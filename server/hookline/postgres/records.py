@@ -53,7 +53,8 @@ class JobRequest(TypedDict, total=False):
 
     `options` are for the parser, `metadata` is the application's: JSON objects of at most 16 KB.
     `priority`, 0 to 9, orders the jobs of one owner. No worker claims the job before `not_before`.
-    `provider` names a parser; None: the owner's, else the first that the workers have.
+    `provider` names a parser; None: the owner's, else the first that the workers have. `group_id`
+    is an id of the application that several jobs share.
     """
 
     correlation_id: str | None

@@ -236,6 +236,7 @@ CALLS = [
     Call("set_credit_cap", _none(**cap(500))),
     Call("set_fallback", _none(provider="llamacloud", next_provider="docling")),
     Call("set_credit_cap: another provider", _none(**{**cap(500), "provider": "docling"})),
+    Call("set_owner", _none(owner_id=UUID(int=OWNER), max_running=3)),
     Call("set_credit_cap: each owner", _none(**{**cap(500), "each_owner": True})),
 ]
 

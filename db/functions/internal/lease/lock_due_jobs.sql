@@ -8,7 +8,7 @@ create or replace function upload_pipeline.lock_due_jobs(
   status text,
   batch integer,
   after uuid,
-  now timestamptz,
+  due_by timestamptz,
   capped boolean,
   few boolean,
   providers text[],
@@ -84,7 +84,7 @@ begin
     -- Once round. Null: nobody is left.
     exit when v_owner is null or v_wrapped and v_owner > after;
 
-    v_same := v_first > now;
+    v_same := v_first > due_by;
     continue when v_same or capped and upload_pipeline.is_at_cap(v_owner);
     last_owner := v_owner;
     v_owners := v_owners || v_owner;
@@ -109,7 +109,7 @@ begin
                    lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
                    or j.provider is null and takes_unnamed
                  )
-                 and j.run_after <= lock_due_jobs.now
+                 and j.run_after <= lock_due_jobs.due_by
                order by j.run_after
                limit batch + 50
             ) as oldest
@@ -142,7 +142,7 @@ begin
                )
                and j.owner_id = t.owner_id
                and j.priority = t.priority
-               and j.run_after <= lock_due_jobs.now
+               and j.run_after <= lock_due_jobs.due_by
              order by j.run_after
              limit t.share
                for no key update skip locked
