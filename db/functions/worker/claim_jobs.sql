@@ -107,13 +107,19 @@ begin
     or length(worker) not between 1 and 200 or worker is null
     or batch not between 1 and 1000 or batch is null
     or lease not between interval '1 second' and interval '1 day' or lease is null
+    or v_stage.serves_anew and exists (
+      select
+        from unnest(claim_jobs.providers) as served (provider)
+       where served.provider is null or served.provider !~ '^[a-z][a-z0-9_]{0,62}$'
+    )
   then
     raise exception 'worker % cannot claim % jobs of status % for %',
       coalesce(quote_literal(left(worker, 200)), 'null'), coalesce(batch::text, 'null'),
       coalesce(quote_literal(left(claim_jobs.status, 200)), 'null'), coalesce(lease::text, 'null')
       using errcode = 'UP006',
             detail = 'status is a row of upload_pipeline.statuses that is not terminal; worker has 1 to 200 '
-              'characters; batch is 1 to 1000; lease is 1 second to 1 day.',
+              'characters; batch is 1 to 1000; lease is 1 second to 1 day; providers are words of lower-case letters, '
+              'digits and _.',
             hint = 'For example: claim_jobs(status => ''parsed'', worker => ''host-1'', batch => 10).';
   end if;
 
