@@ -4399,6 +4399,8 @@ returns setof upload_pipeline.answer
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '100ms'
 as $$
 declare
@@ -4486,6 +4488,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -4587,6 +4591,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -4713,6 +4719,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -4775,6 +4783,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -4853,6 +4863,8 @@ returns table (job_id uuid, ordinal integer, path text, content bytea, content_s
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -4912,6 +4924,8 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -4947,6 +4961,8 @@ returns table (path text, tries integer)
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -5000,6 +5016,8 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -5476,6 +5494,8 @@ returns timestamptz
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5514,6 +5534,8 @@ returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5552,6 +5574,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5803,6 +5827,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5885,6 +5911,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6002,6 +6030,8 @@ returns text
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6104,6 +6134,8 @@ returns table (outcome upload_pipeline.outcome, attempt integer, reserved numeri
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6192,6 +6224,8 @@ returns upload_pipeline.outcome
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6272,6 +6306,8 @@ returns table (
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -6345,6 +6381,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6687,6 +6725,8 @@ returns table (kind text, name text, path text, stored boolean)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 #variable_conflict use_column
@@ -6770,6 +6810,8 @@ returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6801,6 +6843,8 @@ returns table (parse_job_id text, kind text, tries integer)
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -6846,6 +6890,8 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -6884,6 +6930,8 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -6971,6 +7019,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   -- As browsers and file(1) send it: perhaps empty, in upper case or with parameters.
@@ -7200,6 +7250,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_document record;
@@ -7282,6 +7334,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7376,6 +7430,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7412,6 +7468,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7484,6 +7542,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7544,6 +7604,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7582,6 +7644,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs;
@@ -7651,6 +7715,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_settled bigint;
@@ -7761,6 +7827,8 @@ returns table (jobs bigint, documents bigint, deliveries bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_before timestamptz;
@@ -8009,6 +8077,8 @@ returns table (jobs bigint, objects bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_documents bigint;
@@ -8050,6 +8120,8 @@ returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 begin
   if owner_id is null then
@@ -8540,6 +8612,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_notifications bigint;

@@ -7,6 +7,8 @@ returns table (job_id uuid, ordinal integer, path text, content bytea, content_s
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();

@@ -23,6 +23,8 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   -- As browsers and file(1) send it: perhaps empty, in upper case or with parameters.

@@ -8,6 +8,8 @@ returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 begin
   if owner_id is null then

@@ -5,6 +5,8 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 as $$
 declare
   v_notifications bigint;

@@ -10,6 +10,8 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();

@@ -9,6 +9,8 @@ returns timestamptz
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 declare

@@ -8,6 +8,8 @@ returns table (kind text, name text, path text, stored boolean)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan made while the tables were small has to suit large ones.
+set enable_seqscan = off
 set lock_timeout = '2s'
 as $$
 #variable_conflict use_column

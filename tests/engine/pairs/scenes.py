@@ -55,7 +55,7 @@ update upload_pipeline.upload_jobs
    set run_after = run_after - interval '1 day', deadline_at = deadline_at - interval '1 day'
 """
 
-_CLEAR = """
+CLEAR = """
 delete from upload_pipeline.documents;
 delete from upload_pipeline.webhook_deliveries;
 delete from upload_pipeline.deletions;
@@ -110,7 +110,7 @@ class Stage:
         self._conn.execute(f"call put_back_{scene.name}()".encode())
 
     def _make(self, name: str, make: Callable[[Stage, Scene], None]) -> Scene:
-        self._conn.execute(_CLEAR.encode())
+        self._conn.execute(CLEAR.encode())
         # The neighbour is older, so that its row comes first in some orders and last in others.
         neighbour = self.call("create_job", **new_job("neighbour", OWNER))
         self.call("confirm_upload", job_id=neighbour["job_id"], **upload("neighbour"))
@@ -141,7 +141,7 @@ class Stage:
             f"insert into upload_pipeline.{table} table saved_{name}_{table};\n" for table in TABLES
         )
         return (
-            f"{copies} create procedure put_back_{name}() language sql as $$ {_CLEAR}; {inserts} $$"
+            f"{copies} create procedure put_back_{name}() language sql as $$ {CLEAR}; {inserts} $$"
         )
 
     # What the scenes are made of.
