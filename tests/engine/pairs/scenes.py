@@ -40,6 +40,7 @@ TABLES = (
     "provider_requests",
     "credit_caps",
     "credit_reservations",
+    "owner_settings",
     "refused_deliveries",
     "notifications",
 )
@@ -62,6 +63,7 @@ delete from upload_pipeline.deletions;
 delete from upload_pipeline.provider_requests;
 delete from upload_pipeline.credit_caps;
 delete from upload_pipeline.credit_reservations;
+delete from upload_pipeline.owner_settings;
 delete from upload_pipeline.refused_deliveries;
 update upload_pipeline.statuses
    set paused_until = null, paused_because = null, paused_by = null
