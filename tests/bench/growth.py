@@ -80,6 +80,7 @@ QUERIES = {
         "select * from upload_pipeline.delivery_log where source = 'local'"
         " order by first_seen desc limit 50"
     ),
+    "artifact_overview": "select * from upload_pipeline.artifact_overview limit 50",
     "stored_objects": "select * from upload_pipeline.stored_objects limit 50",
     "refusal_log": "select * from upload_pipeline.refusal_log",
     "status_counts": "select * from upload_pipeline.status_counts",
