@@ -217,7 +217,7 @@ def _everything_of(terminal: int) -> str:
 @pytest.mark.parametrize(
     ("arguments", "variables", "said"),
     [
-        (("--option", "colour=red"), {}, "local takes no option colour. It takes none."),
+        (("--option", "colour=red"), {}, "local takes no option colour. It takes artifacts."),
         (
             ("--option", "tier=fast"),
             {"LLAMA_CLOUD_API_KEY": "llx-key"},
@@ -226,7 +226,8 @@ def _everything_of(terminal: int) -> str:
         (
             ("--provider", "reducto", "--option", "colour=red"),
             {},
-            "reducto takes no option colour. It takes pages, tables, extraction, agentic.",
+            "reducto takes no option colour. It takes pages, tables, extraction, agentic,"
+            " artifacts.",
         ),
     ],
 )

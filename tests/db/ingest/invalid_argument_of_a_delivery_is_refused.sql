@@ -87,7 +87,8 @@ select throws_ok(
   'UP006', null, 'receive_content: correlation_id'
 );
 select results_eq(
-  'select delivery_id, outcome::text from upload_pipeline.webhook_deliveries', $$values ('d1', 'parked')$$,
+  'select delivery_id collate "default", outcome::text from upload_pipeline.webhook_deliveries',
+  $$values ('d1', 'parked')$$,
   'only the accepted delivery is recorded'
 );
 
