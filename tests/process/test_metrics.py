@@ -46,6 +46,7 @@ async def _expositions(url: str) -> tuple[bytes, bytes]:
         receiver.watch_bodies(BodyBudget(1))
         worker.count_claimed("parsed")
         worker.count_ended("parsed", "advanced", 1)
+        worker.count_notification("taken")
         return await receiver.exposition(), await worker.exposition()
 
 

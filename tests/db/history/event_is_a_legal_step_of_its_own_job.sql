@@ -75,8 +75,9 @@ select bag_eq(
 );
 
 select pg_temp.refused_by_guard_alone(
-  format('alter table upload_pipeline.events drop constraint %I', a.guard), concat_ws(' ', a.sqlstate, a.guard), a.name,
-  a.statements, a.besides
+  -- The notifications of an event refer to its key.
+  format('alter table upload_pipeline.events drop constraint %I cascade', a.guard),
+  concat_ws(' ', a.sqlstate, a.guard), a.name, a.statements, a.besides
 )
   from attack as a;
 
