@@ -138,14 +138,19 @@ comment on domain upload_pipeline.storage_path is
   'characters, the whole path at most 950.';
 
 -- db/types/small_object.sql
+-- The constraints are checked in the order of their names: the text of a huge number, which the last one writes, may be
+-- many times as long as what was sent.
 create domain upload_pipeline.small_object as jsonb
+  constraint nesting_is_at_most_50_deep check (not value @? 'strict $.**{51}')
+  constraint numbers_are_at_most_1e300 check (not value @? 'strict $.**{0 to 50} ? (@ > 1e300 || @ < -1e300)')
   constraint value_is_an_object_of_at_most_16_kb check (
     jsonb_typeof(value) = 'object' and octet_length(value::text) <= 16384
   );
 
 comment on domain upload_pipeline.small_object is
-  'A JSON object that a caller gives a job: at most 16 KB as text. It is a domain because a CHECK of a table would '
-  'read it again at each step of the job.';
+  'A JSON object that a caller gives a job: at most 16 KB as text, at most 50 levels deep, and with no number beyond '
+  '1e300, so that every reader of JSON can read it. It is a domain because a CHECK of a table would read it again at '
+  'each step of the job.';
 
 -- db/types/receipt.sql
 create type upload_pipeline.receipt as (
@@ -7138,9 +7143,13 @@ exception
                 'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
                 'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
               when sqlstate = '22003'
-                or v_constraint in ('value_is_an_object_of_at_most_16_kb', 'priority_is_0_to_9')
+                or v_constraint in (
+                  'nesting_is_at_most_50_deep', 'numbers_are_at_most_1e300', 'value_is_an_object_of_at_most_16_kb',
+                  'priority_is_0_to_9'
+                )
               then
-                'options and metadata are JSON objects of at most 16 KB each. priority is 0 to 9.'
+                'options and metadata are JSON objects of at most 16 KB each, at most 50 levels deep, with numbers up '
+                'to 1e300. priority is 0 to 9.'
               else
                 'owner_id, filename, bytes_len > 0, file_sha256 (64 lowercase hex digits) and raw_path are required. '
                 'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters. not_before is before '

@@ -142,9 +142,13 @@ exception
                 'without accents, blanks and _!.*''()&$=@;:+,?- in it, up to 255 characters; it is not `.` or `..`. '
                 'The whole has at most 950 characters. The bucket `parsed` is for parsed content.'
               when sqlstate = '22003'
-                or v_constraint in ('value_is_an_object_of_at_most_16_kb', 'priority_is_0_to_9')
+                or v_constraint in (
+                  'nesting_is_at_most_50_deep', 'numbers_are_at_most_1e300', 'value_is_an_object_of_at_most_16_kb',
+                  'priority_is_0_to_9'
+                )
               then
-                'options and metadata are JSON objects of at most 16 KB each. priority is 0 to 9.'
+                'options and metadata are JSON objects of at most 16 KB each, at most 50 levels deep, with numbers up '
+                'to 1e300. priority is 0 to 9.'
               else
                 'owner_id, filename, bytes_len > 0, file_sha256 (64 lowercase hex digits) and raw_path are required. '
                 'mime is empty or type/subtype. correlation_id has 1 to 200 printable characters. not_before is before '

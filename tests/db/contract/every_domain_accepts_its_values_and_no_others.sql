@@ -1,6 +1,6 @@
 begin;
 \ir ../raw_dml.psql
-select plan(162);
+select plan(181);
 
 create temp table word (domain text, guard text, good text[], bad text[]) on commit drop;
 
@@ -26,7 +26,13 @@ insert into word values
          rpad('storage://b/', 951, 'kkk/') || 'k']),
   ('small_object', 'value_is_an_object_of_at_most_16_kb',
    array['{}', '{"a": [1, {"b": null}]}', format('{"a": "%s"}', repeat('x', 16375))],
-   array['[]', '7', 'null', '"{}"', format('{"a": "%s"}', repeat('x', 16376))]);
+   array['[]', '7', 'null', '"{}"', format('{"a": "%s"}', repeat('x', 16376))]),
+  ('small_object', 'numbers_are_at_most_1e300',
+   array['{"a": [1e300, -1e300, 1e-400]}', format('{"a": "%s"}', repeat('9', 400))],
+   array['{"a": 1.1e300}', '{"a": {"b": [0, -1e5000]}}', format('{"a": %s1e301%s}', repeat('[', 49), repeat(']', 49))]),
+  ('small_object', 'nesting_is_at_most_50_deep',
+   array[format('{"a": %s1%s}', repeat('[', 49), repeat(']', 49)), format('{"a": "%s"}', repeat('[', 400))],
+   array[format('{"a": %s1%s}', repeat('[', 50), repeat(']', 50)), format('{"a": %s%s}', repeat('[', 3000), repeat(']', 3000))]);
 
 select bag_eq(
   'select domain, guard from word',

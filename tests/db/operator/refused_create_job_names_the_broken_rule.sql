@@ -23,6 +23,12 @@ insert into bad values
   ('options', format('{"a": "%s"}', repeat('x', 16385)), 'value_is_an_object_of_at_most_16_kb'),
   ('metadata', '7', 'value_is_an_object_of_at_most_16_kb'), ('metadata', 'null', 'value_is_an_object_of_at_most_16_kb'),
   ('metadata', format('{"a": "%s"}', repeat('é', 8190)), 'value_is_an_object_of_at_most_16_kb'),
+  ('metadata', '{"n": 1e5000}', 'numbers_are_at_most_1e300.*numbers up to 1e300'),
+  ('options', format('{"n": [-1%s.5]}', repeat('0', 400)), 'numbers_are_at_most_1e300'),
+  -- As text, these would have 100 MB.
+  ('metadata', format('{"n": [1e100000%s]}', repeat(',1e100000', 1000)), 'numbers_are_at_most_1e300'),
+  ('metadata', format('{"a": %s%s}', repeat('[', 3000), repeat(']', 3000)), 'nesting_is_at_most_50_deep.*50 levels deep'),
+  ('options', format('{"a": %s1e5000%s}', repeat('[', 50), repeat(']', 50)), 'nesting_is_at_most_50_deep'),
   ('priority', '-1', 'priority_is_0_to_9'), ('priority', '10', 'priority_is_0_to_9.*priority is 0 to 9'),
   ('priority', '70000', 'smallint.*priority is 0 to 9'), ('provider', 'Not a word', 'Known are docling, .*Name one of these'),
   ('not_before', 'infinity', 'times_are_between_2000_and_9999');
