@@ -16,7 +16,9 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import psycopg
+from psycopg.types.json import set_json_loads
 
+from hookline.postgres.json_values import read_json
 from hookline.postgres.time_limits import time_limits
 from hookline.version import __version__
 
@@ -89,8 +91,10 @@ async def adapt(connection: psycopg.AsyncConnection) -> None:
     """Find out, once for a new connection with autocommit, whether the server's defaults suit us.
 
     Where they do not, autocommit is switched off: then a transaction begins with the right
-    isolation, and `pin` sets the rest. If it fails, it closes the connection.
+    isolation, and `pin` sets the rest. If it fails, it closes the connection. JSON is read with
+    `read_json`.
     """
+    set_json_loads(read_json, connection)
     try:
         async with asyncio.timeout(_ADAPT_TIMEOUT):
             cursor = await connection.execute(_SUITS)
