@@ -19,7 +19,7 @@ _BUGS: Final = frozenset(
     {
         *("handler_failed", "handler_result_wrong", "execution_failed", "periodic_task_failed"),
         *("failure_not_recorded", "stage_not_paused"),
-        *("announcement_failed", "announcing_refused"),
+        *("announcement_failed", "announcing_refused", "loop_failed"),
         *("webhook_failed", "drain_failed", "claim_refused", "handler_resists_cancellation"),
     }
 )

@@ -1,12 +1,44 @@
-"""Ending asyncio tasks for certain."""
+"""asyncio tasks of a process: loops that go on after an unexpected error, and a certain end."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-__all__ = ["cancel_and_wait"]
+import structlog
+
+from hookline.process.frames import frames_of
+from hookline.settings import ConfigurationError
+
+__all__ = ["cancel_and_wait", "keep_running"]
+
+log = structlog.get_logger("hookline.process")
 
 _CANCEL_AGAIN_AFTER = 0.5
+# Seconds before a loop that raised runs again.
+RUN_AGAIN_AFTER = 5.0
+
+
+def keep_running(run: Callable[[], Awaitable[None]], name: str) -> asyncio.Task[None]:
+    """A task that runs a loop until it returns, and again after a pause if it raises.
+
+    An error that the loop does not expect is a bug, or a row that nobody foresaw. It is logged, and
+    neither ends the process nor, unnoticed, the loop. A ConfigurationError ends the task.
+    """
+    return asyncio.create_task(_keep_running(run, name), name=name)
+
+
+async def _keep_running(run: Callable[[], Awaitable[None]], name: str) -> None:
+    while True:
+        try:
+            await run()
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            log.error("loop_failed", loop=name, error=type(error).__name__, frames=frames_of(error))
+            await asyncio.sleep(RUN_AGAIN_AFTER)
+        else:
+            return
 
 
 async def cancel_and_wait(task: asyncio.Task[None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -22,7 +23,7 @@ from hookline.process.postgres_metrics import PostgresMetrics
 from hookline.process.readiness import Readiness
 from hookline.process.rights import Needs, require_login
 from hookline.process.roll_up import roll_up_activity
-from hookline.process.tasks import cancel_and_wait
+from hookline.process.tasks import cancel_and_wait, keep_running
 from hookline.receiver.accepted import AcceptedCounter
 from hookline.receiver.application import make_application
 from hookline.receiver.configured_sources import configured_sources, require_secrets
@@ -170,12 +171,12 @@ async def taking_deliveries(opened: OpenedReceiver, *, shared: bool = False) -> 
     storage_check: asyncio.Task[None] | None = None
     try:
         url = await listen(public, settings.host, settings.port, "HOOKLINE_", shared=shared)
-        tasks.append(asyncio.create_task(drain.run(), name="drain"))
-        tasks.append(asyncio.create_task(notifier.run(), name="notifier"))
-        tasks.append(asyncio.create_task(refusals.run(), name="refusals"))
-        tasks.append(asyncio.create_task(accepted.run(), name="accepted"))
-        tasks.append(asyncio.create_task(roll_up_activity(engine, stopping), name="roll-up"))
-        tasks.append(asyncio.create_task(state.run(stopping), name="metrics"))
+        tasks.append(keep_running(drain.run, "drain"))
+        tasks.append(keep_running(notifier.run, "notifier"))
+        tasks.append(keep_running(refusals.run, "refusals"))
+        tasks.append(keep_running(accepted.run, "accepted"))
+        tasks.append(keep_running(partial(roll_up_activity, engine, stopping), "roll-up"))
+        tasks.append(keep_running(partial(state.run, stopping), "metrics"))
         storage_check = asyncio.create_task(_check(storage, settings.storage_deadline))
         yield url
     finally:

@@ -11,12 +11,12 @@ import structlog
 
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import DatabaseError, InvalidArgument, Unavailable
+from hookline.process.frames import frames_of
 from hookline.settings import ConfigurationError
 from hookline.stages import Job, Stage
 from hookline.timing import Backoff, wait_until_set
 from hookline.worker.context import WorkerContext
 from hookline.worker.execution import Execution
-from hookline.worker.outcome import frames_of
 
 __all__ = ["Claimer"]
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 
 import structlog
 
 from hookline.postgres.errors import StaleLease, Unavailable
+from hookline.process.frames import frames_of
 from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.objects import StorageError
 from hookline.worker.context import log_fields
 
-__all__ = ["Outcome", "frames_of", "has_result", "outcome_of"]
+__all__ = ["Outcome", "has_result", "outcome_of"]
 
 log = structlog.get_logger("hookline.worker")
 
@@ -86,11 +86,3 @@ def _message_of(error: BaseException) -> str:
         return ""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= _LONGEST_MESSAGE else line[: _LONGEST_MESSAGE - 1] + "…"
-
-
-def frames_of(error: BaseException) -> list[str]:
-    """Where an error was raised, the last eight frames, without its message."""
-    return [
-        f"{frame.filename}:{frame.lineno} {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__, limit=-8)
-    ]

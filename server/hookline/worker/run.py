@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from psycopg_pool import AsyncConnectionPool
@@ -23,7 +24,7 @@ from hookline.process.postgres_metrics import PostgresMetrics
 from hookline.process.readiness import Readiness
 from hookline.process.rights import Needs, require_login
 from hookline.process.roll_up import roll_up_activity
-from hookline.process.tasks import cancel_and_wait
+from hookline.process.tasks import cancel_and_wait, keep_running
 from hookline.providers.parser_stages import PeriodicTask
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Stage, Tools
@@ -190,27 +191,21 @@ class _Running:
         )
         for stage, claimer in zip(self._stages, self._claimers, strict=True):
             self._metrics.show_stage(stage.status)
-            self._claimer_tasks.append(
-                asyncio.create_task(claimer.run(), name=f"claimer {stage.title}")
-            )
+            self._claimer_tasks.append(keep_running(claimer.run, f"claimer {stage.title}"))
         if self._settings.notify_url is not None:
-            self._claimer_tasks.append(asyncio.create_task(self._announcer.run(), name="announcer"))
-        self._other_tasks.append(asyncio.create_task(self._notifier.run(), name="notifier"))
+            self._claimer_tasks.append(keep_running(self._announcer.run, "announcer"))
+        self._other_tasks.append(keep_running(self._notifier.run, "notifier"))
         self._other_tasks.append(
-            asyncio.create_task(
-                roll_up_activity(self._tools.engine, self._stopping), name="roll-up"
-            )
+            keep_running(partial(roll_up_activity, self._tools.engine, self._stopping), "roll-up")
         )
-        self._other_tasks.append(
-            asyncio.create_task(self._state.run(self._stopping), name="metrics")
-        )
+        self._other_tasks.append(keep_running(partial(self._state.run, self._stopping), "metrics"))
         for task in self._periodic:
             self._other_tasks.append(
                 asyncio.create_task(repeat(task, self._tools, self._stopping), name=task.name)
             )
         # A transaction pooler would give the listener's connection to somebody else.
         if self._settings.prepare_threshold is not None:
-            self._listener_task = asyncio.create_task(self._listener.run(), name="listener")
+            self._listener_task = keep_running(self._listener.run, "listener")
         log.info(
             "working",
             worker=self._name,
