@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from hookline.doctor.configuration import check_configuration
 from hookline.postgres.records import Notification, Told
 from hookline.settings import Settings
 from hookline.worker.announcing.endpoint import open_endpoint
+from hookline.worker.announcing.message import body_of
 from support.application import SECRET
 
 MESSAGE = Notification(
@@ -99,6 +101,25 @@ async def test_an_answer_is_taken_or_has_a_reason(talk: Talk, error: str | None)
     assert not told.permanent
 
 
+@pytest.mark.parametrize(
+    ("status", "fails"),
+    [
+        *((status, False) for status in (204, 302, 400, 401, 404, 410, 422)),
+        *((status, True) for status in (408, 429, 500, 503, 599)),
+    ],
+)
+async def test_only_some_answers_are_about_the_endpoint_itself(status: int, fails: bool) -> None:
+    answer = f"HTTP/1.1 {status} So\r\nContent-Length: 0\r\n\r\n".encode()
+    async with listening(says(answer)) as url:
+        assert (await tell(url)).endpoint_fails is fails
+    assert (await tell(url)).endpoint_fails
+
+
+def test_a_body_is_json_or_is_not_written() -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        body_of(replace(MESSAGE, metadata={"n": float("inf")}))
+
+
 async def test_an_endpoint_that_says_nothing_is_given_up_in_time() -> None:
     async with listening(says(b"HTTP/1.1 200", then=5)) as url:
         assert (await tell(url, within=0.2)).error == "no answer in time"
@@ -116,7 +137,8 @@ async def test_tls_that_is_none_and_a_host_that_is_none_have_a_reason() -> None:
 
     async with listening(speak_plainly) as url:
         told = await tell(url.replace("http:", "https:"))
-    assert (told.error or "").startswith("no connection")
+    assert (told.error or "").startswith("TLS failed: ")
+    assert "not permitted" not in (told.error or "")
     assert (await tell("https://a..b/")).error is not None
 
 

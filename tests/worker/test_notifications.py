@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import socket
 import time
@@ -18,6 +19,7 @@ import structlog
 from aiohttp import web
 from standardwebhooks import Webhook
 
+from hookline.postgres.engine import Engine
 from hookline.receiver.run import receiving
 from hookline.stages import Advance, HandedOver, Job, Stage, Tools
 from hookline.worker.announcing.endpoint import pause_of
@@ -259,6 +261,53 @@ async def test_an_endpoint_that_is_away_costs_one_try_at_a_time(
     errors = {row["error"] for row in workplace.query("select error from"
               " upload_pipeline.notification_log where tries > 0")}  # fmt: skip
     assert errors == {"no connection: Connection refused"}
+
+
+async def test_refused_messages_of_one_job_hold_up_no_others(
+    workplace: Workplace, app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MIN", NEVER)
+    monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MAX", NEVER)
+    workplace.query("select upload_pipeline.start_announcing()")
+    refused = [workplace.parsed_job() for _ in range(20)]
+    statuses = itertools.cycle([400, 302, 410, 422])
+    theirs = {str(job) for job in refused}
+    app.answer = lambda message, request: (
+        next(statuses) if message.body["data"]["job_id"] in theirs else 204
+    )
+    async with announcing(workplace, app):
+        await until(
+            lambda: (
+                all(states(workplace, job)[0][0] in ("waiting", "dead") for job in refused)
+                and all(states(workplace, job)[0][1] == 1 for job in refused)
+            )
+        )
+        job = workplace.parsed_job()
+        await until(lambda: states(workplace, job) == [("taken", 0, None)] * 2)
+
+
+async def test_an_error_that_nobody_foresaw_ends_no_worker(
+    workplace: Workplace, app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookline.process.tasks.RUN_AGAIN_AFTER", 0.01)
+    raised = []
+    for name in ("start_announcing", "claim_jobs", "claim_notifications"):
+        works = getattr(Engine, name)
+
+        async def fails_once(
+            *given: Any, works: Any = works, name: str = name, **options: Any
+        ) -> Any:
+            if name not in raised:
+                raised.append(name)
+                raise ValueError("Exceeds the limit (4300 digits) for integer string conversion")
+            return await works(*given, **options)
+
+        monkeypatch.setattr(Engine, name, fails_once)
+    async with announcing(workplace, app):
+        await until(lambda: announced(workplace))
+        job = workplace.parsed_job()
+        await until(lambda: states(workplace, job) == [("taken", 0, None)] * 2)
+    assert len(raised) == 3
 
 
 async def test_a_name_that_leads_into_a_local_network_is_not_reached(

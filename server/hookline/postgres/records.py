@@ -147,6 +147,7 @@ class Told:
     """How the try of a claimed notification ended. `error` is None if the application took it.
 
     The next try is not before `pause` is over. After a `permanent` failure there is none.
+    `endpoint_fails`: it fails for every message, not only for this one.
     """
 
     event_id: UUID
@@ -154,6 +155,7 @@ class Told:
     error: str | None = None
     pause: timedelta | None = None
     permanent: bool = False
+    endpoint_fails: bool = False
 
 
 class Reservation(NamedTuple):

@@ -208,9 +208,12 @@ class Announcer:
         return told
 
     def _pace(self, told: Told) -> None:
-        """Slow down after a failure; the first success ends that."""
+        """Slow down while the endpoint fails; the first answer to a message ends that.
+
+        A refusal of one message is such an answer: the messages of others do not wait for it.
+        """
         now = time.monotonic()
-        if told.error is None:
+        if not told.endpoint_fails:
             self._fails = False
             self._resume_at = 0.0
             self._failing.reset()

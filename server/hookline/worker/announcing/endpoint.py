@@ -8,7 +8,6 @@ Redirects are not followed.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -21,6 +20,7 @@ import aiohttp
 
 from hookline.postgres.records import Notification, Told
 from hookline.process.http_client import check_certificates
+from hookline.process.os_errors import reason_of
 from hookline.process.public_addresses import (
     AddressRefused,
     any_address,
@@ -34,6 +34,8 @@ from hookline.worker.announcing.message import body_of, headers_of
 __all__ = ["Endpoint", "open_endpoint", "pause_of"]
 
 _LONGEST_PAUSE: Final = timedelta(days=1)
+# Like 5xx, these are about the endpoint. Other statuses are about the message.
+_TRY_LATER: Final = frozenset({408, 429})
 # Bytes of an answer, and seconds, that are read so that its connection can be used again.
 _READ, _READ_WITHIN = 2**16, 1.0
 
@@ -52,7 +54,7 @@ class Endpoint:
         """Send a notification once, and say how that ended."""
         body = body_of(notification)
         headers = headers_of(notification, body, self._keys, time.time())
-        error, pause, permanent = None, None, False
+        error, pause, permanent, fails = None, None, False, False
         try:
             async with self._session.post(
                 self._url, data=body, headers=headers, allow_redirects=False
@@ -61,16 +63,18 @@ class Endpoint:
                     error = f"answered {response.status}"
                     pause = pause_of(response.headers.get("Retry-After"), datetime.now(UTC))
                     permanent = response.status == 410
+                    fails = response.status in _TRY_LATER or response.status >= 500
                 await _read(response)
         # A ValueError is a host that cannot be one.
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failure:
-            error = _reason(failure)
+            error, fails = _reason(failure), True
         return Told(
             notification.event_id,
             notification.lease_token,
             error=error,
             pause=pause,
             permanent=permanent,
+            endpoint_fails=fails,
         )
 
 
@@ -129,13 +133,14 @@ def _reason(failure: Exception) -> str:
     match failure:
         case aiohttp.ClientConnectorCertificateError():
             return "its certificate is refused"
+        case aiohttp.ClientConnectorSSLError(os_error=cause):
+            return f"TLS failed: {reason_of(cause)}"[:500]
         case aiohttp.ClientConnectorDNSError(host=host):
             return f"the name {host} is not in DNS"
         case aiohttp.ClientConnectorError(os_error=AddressRefused()):
             return "its address is in a local network, or HOOKLINE_NOTIFY_PRIVATE is wrong"
         case aiohttp.ClientConnectorError(os_error=cause):
-            # asyncio's own text repeats the address.
-            return f"no connection: {os.strerror(cause.errno) if cause.errno else cause}"[:500]
+            return f"no connection: {reason_of(cause)}"[:500]
         case TimeoutError():
             return "no answer in time"
         case _:

@@ -35,7 +35,8 @@ def body_of(notification: Notification) -> bytes:
             "metadata": notification.metadata,
         },
     }
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()
 
 
 def headers_of(
