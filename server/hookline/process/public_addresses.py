@@ -19,6 +19,16 @@ __all__ = ["AddressRefused", "any_address", "is_private", "is_public", "open_con
 
 # Azure's address of the host, which answers every virtual machine like 169.254.169.254 does.
 _OF_THE_CLOUD: Final = frozenset({ipaddress.IPv4Address("168.63.129.16")})
+# What the registries call not globally reachable, and `ipaddress` of older Pythons calls public.
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        *("192.0.0.0/24", "192.88.99.0/24"),
+        *("64:ff9b:1::/48", "100:0:0:1::/64", "3fff::/20", "5f00::/16"),
+    )
+)
+# Of 192.0.0.0/24, these two are anycast services of the internet.
+_REACHABLE: Final = frozenset(map(ipaddress.IPv4Address, ("192.0.0.9", "192.0.0.10")))
 # A translator sends these to the IPv4 address in their last 32 bits (RFC 6052).
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -42,6 +52,7 @@ def is_public(address: str) -> bool:
         and not found.is_reserved
         and not getattr(found, "is_site_local", False)
         and found not in _OF_THE_CLOUD
+        and not _is_special(found)
     )
 
 
@@ -49,7 +60,7 @@ def is_private(address: str) -> bool:
     """Whether an IP address is of this machine or of a local network. Raises ValueError."""
     found = _real(ipaddress.ip_address(address))
     of_no_network = found.is_unspecified or (found.is_reserved and not found.is_loopback)
-    return found.is_private and not of_no_network
+    return found.is_private and not of_no_network and not _is_special(found)
 
 
 def any_address(address: str) -> bool:
@@ -74,6 +85,10 @@ def open_connector(
         return socket.socket(family=family, type=kind, proto=protocol)
 
     return aiohttp.TCPConnector(socket_factory=open_socket, **options)
+
+
+def _is_special(address: _Address) -> bool:
+    return address not in _REACHABLE and any(address in network for network in _SPECIAL)
 
 
 def _real(address: _Address) -> _Address:
