@@ -8,9 +8,19 @@ from pathlib import Path
 import certifi
 import httpx
 import pytest
+from aiohttp.helpers import get_env_proxy_for_url
+from yarl import URL
 
 from hookline.doctor.configuration import check_parser
-from hookline.process.http_client import check_certificates, check_proxies, open_http_client
+from hookline.process.http_client import (
+    check_certificates,
+    check_proxies,
+    open_http_client,
+    proxied,
+)
+from hookline.providers.reducto.provider import Reducto
+from hookline.sending.post import post
+from hookline.sending.webhook import Webhook
 from hookline.settings import ConfigurationError, load
 from hookline.storage.opening import open_storage
 from hookline.worker.parsing.configured_stages import parser_stages
@@ -128,6 +138,52 @@ def test_hosts_without_a_proxy_that_httpx_cannot_read_are_named(
     for value in WITHOUT_PROXY["right"]:
         monkeypatch.setenv("NO_PROXY", value)
         open_http_client(httpx.AsyncClient)
+
+
+REDUCTO = "https://platform.reducto.ai"
+
+
+@pytest.mark.parametrize(
+    ("variable", "values"),
+    {
+        "HTTPS_PROXY": [
+            *("https://proxy.example.com:3128", "socks5://127.0.0.1:1080", "127.0.0.1:3128"),
+            *("http://", "http://a:99999", "http://a:0", "http://a:port", "http://[::1", "://"),
+            *(f"socks5://user:{PASSWORD}@a:1", f"http://user:{PASSWORD}/1@a:1", f" {PROXY}"),
+        ],
+        "ALL_PROXY": [PROXY, f"socks5://user:{PASSWORD}@127.0.0.1:1080"],
+    }.items(),
+)
+async def test_a_proxy_that_aiohttp_would_go_past_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, values: list[str]
+) -> None:
+    for value in values:
+        monkeypatch.setenv(variable, value)
+        with pytest.raises(ConfigurationError, match=rf"^{variable} is .*reducto\.ai") as refused:
+            proxied(REDUCTO)
+        assert PASSWORD not in str(refused.value)
+        assert PROXY in str(refused.value)
+        with pytest.raises(ConfigurationError, match=rf"^{variable} is "):
+            await post(REDUCTO, Webhook("reducto", "/", {}, b""), within=1)
+    monkeypatch.setenv("REDUCTO_API_KEY", "a-key")
+    with pytest.raises(ConfigurationError, match=rf"^{variable} is "):
+        async with Reducto().open(load(None)):
+            pass
+    # No connection of aiohttp reads proxies for http://, and none does for a host in NO_PROXY.
+    assert not proxied("http://127.0.0.1:8080")
+    monkeypatch.setenv("NO_PROXY", "localhost,reducto.ai")
+    assert proxied(REDUCTO)
+
+
+def test_a_proxy_that_aiohttp_uses_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert proxied(REDUCTO)
+    for value in (PROXY, "http://[::1]:3128", f"http://user:{PASSWORD}@proxy.example.com:3128"):
+        monkeypatch.setenv("HTTPS_PROXY", value)
+        # Then it is not read.
+        monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1080")
+        assert proxied(REDUCTO)
+        found, _ = get_env_proxy_for_url(URL(REDUCTO))
+        assert found.host == httpx.URL(value).host
 
 
 def test_certificates_that_cannot_be_read_are_named(

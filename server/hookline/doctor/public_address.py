@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from hookline.doctor.check import Check
+from hookline.process.http_client import proxied
 from hookline.receiver.configured_sources import configured_sources
 from hookline.sending.post import Answer, NoAnswer, post
 from hookline.sending.webhook import Webhook, make_probe, variable_of
@@ -36,6 +37,7 @@ async def check_public_address(settings: Settings, url: str | None = None) -> li
         ]
     try:
         sources = [one.name for one in configured_sources(settings) if one.keys]
+        proxied(base)
     except ConfigurationError as error:
         return [_fault(str(error))]
     if not sources:

@@ -14,14 +14,15 @@ import ssl
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.request import getproxies
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from hookline.settings import ConfigurationError
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["check_certificates", "check_proxies", "open_http_client"]
+__all__ = ["check_certificates", "check_proxies", "open_http_client", "proxied"]
 
 _PROXY = "http://proxy.example.com:3128"
 # The names under which OpenSSL finds certificates in a directory: `openssl rehash` makes them.
@@ -54,6 +55,46 @@ def check_proxies() -> None:
         for scheme in ("http", "https", "all"):
             if url := proxies.get(scheme):
                 _check_proxy(_variable(scheme), url)
+
+
+def proxied(url: str) -> bool:
+    """aiohttp's `trust_env` for an address: whether it uses the proxies of the environment.
+
+    Those to https:// do. Raises ConfigurationError if the environment names a proxy for it that
+    aiohttp cannot use: it reads no ALL_PROXY, and goes past a proxy at https:// (`trust_env` of
+    aiohttp.ClientSession).
+    """
+    if not url.startswith("https:"):
+        return False
+    host = urlsplit(url).hostname or ""
+    proxies = getproxies()
+    if not proxy_bypass(host):
+        if value := proxies.get("https"):
+            if reason := _aiohttp_fault(value):
+                raise ConfigurationError(
+                    f"{_variable('https')} is wrong for connections to {host}: {reason}. A right"
+                    f" value: {_PROXY}. To use no proxy for {host}, add it to NO_PROXY."
+                )
+        elif proxies.get("all"):
+            raise ConfigurationError(
+                f"{_variable('all')} is not read for connections to {host}: set HTTPS_PROXY, for"
+                f" example to {_PROXY}. To use no proxy for {host}, add it to NO_PROXY."
+            )
+    return True
+
+
+def _aiohttp_fault(value: str) -> str | None:
+    if not value.lower().startswith("http://"):
+        return "it does not begin with http://, and no other kind of proxy can be used there"
+    try:
+        parts = urlsplit(value)
+        if parts.port == 0:
+            return "its port is not a number from 1 to 65535"
+    except ValueError:
+        return "user and password are percent-encoded, port is a number from 1 to 65535"
+    if not parts.hostname:
+        return "it has no host"
+    return None
 
 
 def check_certificates() -> None:

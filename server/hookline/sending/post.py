@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
 import time
 from collections.abc import Mapping
@@ -12,6 +11,8 @@ from typing import Any
 
 import aiohttp
 
+from hookline.process.http_client import proxied
+from hookline.process.os_errors import reason_of
 from hookline.sending.webhook import Webhook
 
 __all__ = ["Answer", "NoAnswer", "post"]
@@ -58,14 +59,15 @@ class Answer:
 async def post(base: str, webhook: Webhook, *, within: float) -> Answer:
     """POST a webhook to the receiver at `base`. Raises NoAnswer `within` so many seconds.
 
-    To an https:// address it uses the proxies of the environment (HTTPS_PROXY and so on).
+    To an https:// address it uses the proxy of HTTPS_PROXY. Raises ConfigurationError if the
+    environment names one that cannot be used.
     """
     started = time.perf_counter()
     try:
         async with (
             aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=within),
-                trust_env=base.startswith("https:"),
+                trust_env=proxied(base),
                 auto_decompress=False,
                 skip_auto_headers=["Accept-Encoding"],
             ) as session,
@@ -106,14 +108,13 @@ def _reason(error: Exception, within: float) -> str:
         case aiohttp.ClientConnectorSSLError(os_error=ssl.SSLError(reason="WRONG_VERSION_NUMBER")):
             return "it does not speak TLS: is the port one for http://, or does nothing end TLS?"
         case aiohttp.ClientConnectorSSLError(os_error=cause):
-            return f"TLS failed, {getattr(cause, 'reason', None) or cause}"
+            return f"TLS failed, {reason_of(cause)}"
         case aiohttp.ClientConnectorDNSError(host=host):
             return f"the name {host} is not in DNS: add its A or AAAA record, or correct the name"
         case aiohttp.ClientProxyConnectionError():
             return "the proxy of the environment cannot be reached: see HTTPS_PROXY"
         case aiohttp.ClientConnectorError(os_error=cause):
-            # asyncio's own text repeats the address.
-            said = os.strerror(cause.errno) if cause.errno else str(cause)
+            said = reason_of(cause)
             return f"no connection ({said}): does something listen there, and no firewall refuse?"
         case aiohttp.ServerDisconnectedError() | ConnectionResetError():
             return "the connection was closed without an answer: look at the log of the proxy"

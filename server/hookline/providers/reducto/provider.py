@@ -9,7 +9,7 @@ from decimal import Decimal
 import aiohttp
 import structlog
 
-from hookline.process.http_client import check_certificates, check_proxies
+from hookline.process.http_client import check_certificates, proxied
 from hookline.providers.client import ProviderClient
 from hookline.providers.http_calls import HttpCalls
 from hookline.providers.reducto.client import ReductoClient
@@ -56,7 +56,6 @@ class Reducto:
                 "REDUCTO_API_KEY is not set: set it, for example to the-key-of-reducto."
             )
         check_certificates()
-        check_proxies()
         if not settings.reducto_secrets:
             log.warning(
                 "webhook_not_configured",
@@ -66,7 +65,7 @@ class Reducto:
         headers = {"Authorization": f"Bearer {settings.reducto_api_key.get_secret_value()}"}
         base_url = settings.reducto_base_url or _BASE_URL
         async with (
-            aiohttp.ClientSession(trust_env=base_url.startswith("https:")) as session,
+            aiohttp.ClientSession(trust_env=proxied(base_url)) as session,
             open_result_urls(
                 settings.reducto_result_hosts, within=settings.provider_timeout
             ) as urls,
