@@ -177,6 +177,7 @@ begin;
 \ir functions/worker/settle_credits.sql
 \ir functions/worker/claim_reservations.sql
 \ir functions/worker/record_submission.sql
+\ir functions/worker/submitted_at.sql
 \ir functions/worker/start_announcing.sql
 \ir functions/worker/claim_notifications.sql
 \ir functions/worker/finish_notifications.sql

@@ -436,6 +436,11 @@ class Engine:
             provider=provider,
         )
 
+    async def submitted_at(self, provider: str, parse_job_id: str) -> datetime | None:
+        """When this provider job was recorded; None if it is unknown."""
+        found = await self._value("submitted_at", provider=provider, parse_job_id=parse_job_id)
+        return None if found is None else _moment(found)
+
     async def receive_artifacts(
         self, job_id: UUID, lease_token: UUID, artifacts: Sequence[NewArtifact]
     ) -> list[ArtifactPlace]:

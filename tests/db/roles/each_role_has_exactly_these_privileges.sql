@@ -33,6 +33,7 @@ select bag_eq(
           ('hookline_reader', 'read_metrics'),
           ('hookline_ingest hookline_worker hookline_operator', 'roll_up_activity'),
           ('hookline_worker', 'record_submission'),
+          ('hookline_worker', 'submitted_at'),
           ('hookline_worker', 'claim_jobs'),
           ('hookline_worker', 'heartbeat'),
           ('hookline_worker', 'release_lease'),

@@ -29,7 +29,7 @@ class Ask:
                 )
             parse_job = _most_telling(found)
             if parse_job.status in ("waiting", "running"):
-                if not is_stuck(parse_job, await tools.engine.clock()):
+                if not await is_stuck(parse_job, self._client, tools.engine):
                     raise Deferred("parse_running", f"The provider says {parse_job.said}.")
                 # fail_job has the provider cancel it.
                 raise Failed(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from hookline.postgres.deliveries import Content
+from hookline.postgres.engine import Engine
 from hookline.providers.client import ParseJob, ProviderClient, Result
 from hookline.providers.errors import NotReady, ProviderError, UnknownParseJob
 from hookline.sources.markdown import holds_text
@@ -117,27 +118,31 @@ class Fetch:
                         others.append(await self._client.ask(parse_job_id))
         except ProviderError as error:
             raise outcome_of_error(error, self._client) from error
-        raise _no_result(others, await tools.engine.clock())
+        raise await self._no_result(others, tools.engine)
 
+    async def _no_result(self, jobs: list[ParseJob], engine: Engine) -> Deferred | Failed:
+        by_status = {job.status: job for job in reversed(jobs)}
+        for unfinished in (by_status.get("running"), by_status.get("waiting")):
+            if unfinished and not await is_stuck(unfinished, self._client, engine):
+                return Deferred("parse_running", f"The provider says {unfinished.said}.")
+        if completed := by_status.get("done"):
+            if not await self._is_gone(completed, engine):
+                return Deferred(
+                    "result_not_ready", "The provider has the result but does not show it yet."
+                )
+            return Failed("result_gone", "The provider does not show the result.", start_over=True)
+        if failed := by_status.get("failed"):
+            return failure_of(failed)
+        if cancelled := by_status.get("cancelled"):
+            return Failed("parse_cancelled", why_ended(cancelled), permanent=True)
+        if jobs:
+            return Failed("parse_stuck", "The job does not end at the provider.", start_over=True)
+        return Failed("parse_job_unknown", "The provider does not know the job.", start_over=True)
 
-def _no_result(jobs: list[ParseJob], now: datetime) -> Deferred | Failed:
-    by_status = {job.status: job for job in reversed(jobs)}
-    for unfinished in (by_status.get("running"), by_status.get("waiting")):
-        if unfinished and not is_stuck(unfinished, now):
-            return Deferred("parse_running", f"The provider says {unfinished.said}.")
-    if completed := by_status.get("done"):
-        if completed.updated_at is None or now - completed.updated_at < _READABLE_WITHIN:
-            return Deferred(
-                "result_not_ready", "The provider has the result but does not show it yet."
-            )
-        return Failed("result_gone", "The provider does not show the result.", start_over=True)
-    if failed := by_status.get("failed"):
-        return failure_of(failed)
-    if cancelled := by_status.get("cancelled"):
-        return Failed("parse_cancelled", why_ended(cancelled), permanent=True)
-    if jobs:
-        return Failed("parse_stuck", "The job does not end at the provider.", start_over=True)
-    return Failed("parse_job_unknown", "The provider does not know the job.", start_over=True)
+    async def _is_gone(self, completed: ParseJob, engine: Engine) -> bool:
+        if completed.updated_at is None:
+            return await is_stuck(completed, self._client, engine)
+        return await engine.clock() - completed.updated_at >= _READABLE_WITHIN
 
 
 def _outcome_of_kept(error: StorageError) -> Deferred | Failed:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
+from hookline.postgres.engine import Engine
 from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import (
     Misconfigured,
@@ -90,6 +91,10 @@ def why_ended(job: ParseJob) -> str:
     return reason[:_LONGEST] or f"The provider says {job.said} and gives no reason."
 
 
-def is_stuck(job: ParseJob, now: datetime) -> bool:
-    """Whether an unfinished job is too old at `now`, by Postgres's clock, to end any more."""
-    return job.created_at is not None and now - job.created_at > STUCK_AFTER
+async def is_stuck(job: ParseJob, client: ProviderClient, engine: Engine) -> bool:
+    """Whether an unfinished job is too old, by Postgres's clock, to end any more.
+
+    Not every provider says when its job was created. Then it is as old as our record of it.
+    """
+    since = job.created_at or await engine.submitted_at(client.name, job.id)
+    return since is not None and await engine.clock() - since > STUCK_AFTER
