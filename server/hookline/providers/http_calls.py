@@ -117,7 +117,8 @@ def form_file(form: aiohttp.FormData, field: str, document: Document) -> None:
 def read_json(body: bytes) -> dict[str, Any]:
     """The JSON object in a body. Raises Unanswered if it is none."""
     try:
-        found = json.loads(body)
+        # NaN and Infinity are no JSON, and Postgres does not take them.
+        found = json.loads(body, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from fakes.docling_serve import DoclingServe
 from hookline.providers.configured_parser import choose_parser
 from hookline.providers.docling.provider import PROVIDER
 from hookline.settings import ConfigurationError, Settings
-from support.cloud_worker import CloudWorker
+from support.called_worker import CalledWorker
+from support.cloud_worker import PDF, CloudWorker
 
 pytestmark = pytest.mark.parametrize("imitation", [DoclingServe], ids=["docling"], indirect=True)
 
@@ -98,6 +100,47 @@ async def test_without_an_address_the_worker_does_not_start(imitation: DoclingSe
     with pytest.raises(ConfigurationError, match="HOOKLINE_DOCLING_URL is not set"):
         async with PROVIDER.open(settings):
             pass
+
+
+async def test_a_token_binds_no_other_task_to_its_job(
+    called: CalledWorker, imitation: DoclingServe
+) -> None:
+    """The body is not proven: who has seen one callback can repeat its token with another task."""
+    first = await called.worker.submitted()
+    [task] = imitation.jobs
+    await imitation.end()
+    genuine = imitation.webhook(task)
+
+    async def overtake(parse_job_id: str) -> None:
+        body = genuine.body.replace(task.encode(), parse_job_id.encode())
+        status, answer = await called.send(replace(genuine, body=body))
+        assert (status, answer["outcome"]) == (200, "parked")
+
+    imitation.created = overtake
+    second = await called.worker.upload(PDF + b"2")
+    await called.worker.work("uploaded")
+    # A report makes a worker ask, and the task is not done.
+    assert called.worker.status(second) == "parse_ready"
+    await called.worker.work("parse_ready")
+    assert called.worker.last_error(second) == "parse_running"
+    assert called.worker.status(first) == "parse_queued"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"status": "failure", "errors": {"a": 1}},
+        {"document": {"md_content": ["# Text"]}},
+        {"document": ["# Text"]},
+    ],
+)
+async def test_a_result_of_another_shape_puts_the_job_off(
+    worker: CloudWorker, imitation: DoclingServe, result: Any
+) -> None:
+    job_id = await parse(worker, imitation, **result)
+    assert (worker.last_error(job_id), worker.status(job_id)) == (
+        *("provider_unanswered", "parse_ready"),
+    )
 
 
 async def test_text_and_json_are_asked_for_and_come_with_the_result(

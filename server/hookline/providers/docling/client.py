@@ -8,6 +8,7 @@ Vendor: docling-serve 1.x, OpenAPI; the models of docling.datamodel.service (doc
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -28,9 +29,10 @@ from hookline.providers.client import (
 )
 from hookline.providers.docling.options import DoclingOptions, fields_of
 from hookline.providers.docling.source import authorization_of
-from hookline.providers.errors import NotReady, Refused, Unanswered
+from hookline.providers.errors import NotReady, Refused
 from hookline.providers.http_calls import HttpCalls, form_file, reading
 from hookline.providers.options import NO_OPTIONS, Options, read_options
+from hookline.sources.strict_json import as_text, replace_unstorable
 
 __all__ = ["DoclingClient"]
 
@@ -99,25 +101,7 @@ class DoclingClient(ProviderClient):
         if job.status != "done":
             raise NotReady(f"The provider says {job.said}.")
         found = await self._http.json("GET", f"/v1/result/{quote(parse_job_id, safe='')}")
-        document, errors = found.get("document"), found.get("errors") or []
-        if isinstance(found.get("failure"), dict):
-            code, reason, permanent = _failure(found["failure"])
-            raise Refused(reason, code=code, permanent=permanent)
-        if found.get("status") in ("failure", "skipped"):
-            code, reason, permanent = _failure(errors[0] if errors else {})
-            raise Refused(reason, code=code, permanent=permanent)
-        if not isinstance(document, dict) or not isinstance(errors, list):
-            raise Unanswered("The provider's answer has an unknown shape.")
-        pages = {error.get("page_no") for error in errors if isinstance(error, dict)}
-        partial = found.get("status") == "partial_success"
-        return Result(
-            job,
-            document.get("md_content") or "",
-            artifacts=_artifacts_in(document),
-            failed=sorted(page for page in pages if type(page) is int),
-            incomplete=_failure(errors[0] if errors else {})[1] if partial else None,
-            details=_confidence_in(found.get("confidence")),
-        )
+        return _read_result(job, found)
 
 
 def _callback_of(callback: Callback, submission: Submission) -> str:
@@ -138,6 +122,34 @@ def _artifacts_in(document: dict[str, Any]) -> list[Artifact]:
             extension = "txt" if kind == "text" else kind
             found.append(Artifact.held(kind, extension, text.encode("utf-8", "surrogatepass")))
     return found
+
+
+@reading()
+def _read_result(job: ParseJob, found: dict[str, Any]) -> Result:
+    """What the answer holds, or Refused if it says why there is no text."""
+    errors = found.get("errors") or []
+    if not isinstance(errors, list):
+        raise TypeError("errors")
+    first = errors[0] if errors else {}
+    failure = found.get("failure")
+    if not isinstance(failure, dict) and found.get("status") in ("failure", "skipped"):
+        failure = first if isinstance(first, dict) else {}
+    if isinstance(failure, dict):
+        code, reason, permanent = _failure(failure)
+        raise Refused(reason, code=code, permanent=permanent)
+    document = found["document"]
+    markdown = document.get("md_content")
+    if not isinstance(markdown, str | None):
+        raise TypeError("md_content")
+    pages = [error.get("page_no") for error in errors if isinstance(error, dict)]
+    return Result(
+        job,
+        markdown or "",
+        artifacts=_artifacts_in(document),
+        failed=sorted({page for page in pages if type(page) is int}),
+        incomplete=_failure(first)[1] if found.get("status") == "partial_success" else None,
+        details=_confidence_in(found.get("confidence")),
+    )
 
 
 @reading()
@@ -168,7 +180,7 @@ def _failure(said: Any) -> tuple[str, str, bool]:
     retryable = said.get("retryable")
     permanent = not retryable if isinstance(retryable, bool) else category in _PERMANENT
     code = "parse_failed" if category == "unknown" else category.upper()
-    return code, str(reason or "The provider gives no reason."), permanent
+    return code, as_text(reason) or "The provider gives no reason.", permanent
 
 
 def _confidence_in(scores: object) -> dict[str, object]:
@@ -177,8 +189,9 @@ def _confidence_in(scores: object) -> dict[str, object]:
         return {}
     named = {"mean": "mean_score", "low": "low_score", "grade": "mean_grade"}
     confidence = {
-        name: round(score, 3) if isinstance(score, float) else score
+        name: round(score, 3) if isinstance(score, float) else replace_unstorable(str(score))
         for name, field in named.items()
-        if isinstance(score := scores.get(field), int | float | str)
+        if isinstance(score := scores.get(field), str)
+        or (isinstance(score, float) and math.isfinite(score))
     }
     return {"confidence": confidence} if confidence else {}

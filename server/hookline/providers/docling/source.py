@@ -1,7 +1,8 @@
 """Source `docling`: the callbacks of docling-serve, which signs nothing.
 
 It returns a header that we give it with each task: a token that proves one attempt of one job. The
-body is not proven, so a report only makes a worker ask docling-serve itself.
+body is not proven: its task counts only for the job that it was submitted for, and a report only
+makes a worker ask docling-serve itself.
 Vendor: docling-serve docs, "Callbacks"; docling.datamodel.service.callbacks (docling-slim 2.143).
 """
 
@@ -56,11 +57,11 @@ class DoclingSource:
         now: float,
         path: Mapping[str, str],
     ) -> Notice:
-        """What a callback says about the job that its token names. Raises NotProven, Malformed.
+        """What a callback says about its task. Raises NotProven, Malformed.
 
         Only the end of the task concerns us. Progress before it is ignored.
         """
-        job_id = self._verify(headers)
+        self._verify(headers)
         event = as_object(read(body))
         kind, task_id = short_text(event, "/progress/kind"), short_text(event, "/task_id")
         if kind is None or task_id is None:
@@ -76,9 +77,8 @@ class DoclingSource:
         if code == "parse_ended":
             reason = pointed(event, "/progress/failure/message")
             payload["error"] = as_text(reason) or NO_REASON
-        return Notice(
-            delivery_id, status, code, job_id=job_id, parse_job_id=task_id, payload=payload
-        )
+        # Without the job of the token: a task that nobody has recorded is not linked to that job.
+        return Notice(delivery_id, status, code, parse_job_id=task_id, payload=payload)
 
     def sign(
         self,
@@ -93,7 +93,7 @@ class DoclingSource:
         """The header of a callback about this attempt of this job."""
         return {"Authorization": authorization_of(secret, job_id, attempt)}
 
-    def _verify(self, headers: Mapping[str, str]) -> UUID:
+    def _verify(self, headers: Mapping[str, str]) -> None:
         given = one_header(headers, "authorization")
         if given is None:
             raise NotProven(NO_SIGNATURE)
@@ -105,4 +105,3 @@ class DoclingSource:
         if found is None or job_id is None:
             raise NotProven(_MALFORMED)
         job_tokens.verify_token(found[2], job_id, self.keys, domain=_DOMAIN, malformed=_MALFORMED)
-        return job_id

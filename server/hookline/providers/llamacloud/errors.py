@@ -64,7 +64,7 @@ async def provider_errors(seconds: float) -> AsyncIterator[None]:
         ) from error
     except (llama_cloud.LlamaCloudError, httpx.HTTPError) as error:
         raise Unanswered(f"The provider's answer broke off: {type(error).__name__}.") from error
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as error:
         # The SDK does not check answers. One of another shape, such as a proxy's, fails here.
         raise Unanswered("The provider's answer has an unknown shape.") from error
 
@@ -80,4 +80,4 @@ def _error_of_answer(response: httpx.Response, body: object) -> ProviderError:
     said = f"The provider answered {status}: {reason}"
     if kind is RateLimited:
         return RateLimited(said, retry_after=read_retry_after(response.headers))
-    return kind(said)
+    return Refused(said, status=status) if kind is Refused else kind(said)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from hookline.providers.client import ParseJob, Status, Submission, read_id
+from hookline.sources.strict_json import as_text
 
 __all__ = ["failure_in", "metadata_of", "read_parse_job"]
 
@@ -71,20 +72,20 @@ def read_parse_job(job: _Described) -> ParseJob:
     """The job as our own record. Raises ValueError, AttributeError or TypeError if it is none."""
     metadata = job.user_metadata or {}
     code, permanent = failure_in(job.error_message)
-    credits_ = None if job.usage is None else job.usage.credits
+    billed = _billed(None if job.usage is None else job.usage.credits)
     return ParseJob(
         id=read_id(job.id),
         # A status that we do not know is none that ends a job.
         status=_STATUSES.get(str(job.status), "running"),
         said=str(job.status),
-        reason=job.error_message,
+        reason=as_text(job.error_message),
         code=code,
         permanent=permanent,
         created_at=_moment(job.created_at),
         updated_at=_moment(job.updated_at),
-        billed=None if credits_ is None else Decimal(str(credits_)),
-        job_id=metadata.get("hookline_job_id"),
-        attempt=metadata.get("attempt"),
+        billed=billed,
+        job_id=as_text(metadata.get("hookline_job_id")),
+        attempt=as_text(metadata.get("attempt")),
     )
 
 
@@ -93,6 +94,15 @@ def failure_in(message: str | None) -> tuple[str, bool]:
     found = _CODE.search(message or "")
     code = found[0][:100] if found else "parse_failed"
     return code, code in _PERMANENT
+
+
+def _billed(credits_: object) -> Decimal | None:
+    if credits_ is None:
+        return None
+    billed = Decimal(str(credits_))
+    if not billed.is_finite() or billed < 0:
+        raise ValueError("no amount of credits")
+    return billed
 
 
 def _moment(value: datetime | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -36,7 +37,7 @@ def confidence_in(metadata: _Metadata | None) -> dict[str, object]:
     rated = [
         (page.confidence, page.page_number)
         for page in metadata.pages
-        if page.confidence is not None
+        if _is_score(page.confidence) and type(page.page_number) is int
     ]
     if not rated:
         return {}
@@ -46,9 +47,13 @@ def confidence_in(metadata: _Metadata | None) -> dict[str, object]:
         "lowest": round(min(rated)[0], 3),
         "lowest_pages": [number for _, number in sorted(rated)[:_LOWEST]],
     }
-    if metadata.document is not None and metadata.document.confidence is not None:
+    if metadata.document is not None and _is_score(metadata.document.confidence):
         confidence["document"] = round(metadata.document.confidence, 3)
     return {"confidence": confidence}
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def cut_pages(pages: Mapping[int, str | None]) -> list[int]:

@@ -9,10 +9,11 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from hookline.providers.client import ParseJob, Status, Submission, read_id
 from hookline.providers.http_calls import reading
+from hookline.sources.strict_json import as_text
 
 __all__ = ["metadata_of", "read_job", "read_listed", "read_result"]
 
@@ -66,7 +67,7 @@ def read_job(parse_job_id: str, found: Mapping[str, Any], credits_a_page: Decima
         id=parse_job_id,
         status=status,
         said=str(said),
-        reason=error.get("message") or found.get("reason"),
+        reason=as_text(error.get("message") or found.get("reason")),
         code=name or "parse_failed",
         permanent=name in _PERMANENT,
         created_at=created_at,
@@ -109,21 +110,40 @@ def read_result(full: Mapping[str, Any]) -> tuple[str, dict[str, object]]:
 def _billed(found: Mapping[str, Any], credits_a_page: Decimal) -> Decimal | None:
     usage = (found.get("result") or {}).get("usage") or {}
     if usage.get("credits") is not None:
-        return Decimal(str(usage["credits"]))
-    # Accounts with prices since September 2026 are told quantities, and no credits.
-    if usage.get("num_pages") is not None:
-        return Decimal(int(usage["num_pages"])) * credits_a_page
-    return None
+        billed = Decimal(str(usage["credits"]))
+        if not billed.is_finite() or billed < 0:
+            raise ValueError("no amount of credits")
+        return billed
+    # Accounts with prices since September 2026 are told quantities, and no credits. The price of a
+    # page is that of plain parsing: other work is settled as reserved.
+    order = _order_in(found.get("raw_config"))
+    pages = usage.get("num_pages")
+    if not _is_count(pages) or not order or (_object_in(order, "enhance").get("agentic")):
+        return None
+    return Decimal(pages) * credits_a_page
+
+
+def _order_in(raw: object) -> dict[str, Any]:
+    """The body of our request; empty if it cannot be read."""
+    try:
+        found = json.loads(raw) if isinstance(raw, str) else None
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def _metadata_in(raw: object) -> dict[str, str]:
-    try:
-        found = json.loads(raw)["async"]["metadata"] if isinstance(raw, str) else None
-    except (ValueError, LookupError, TypeError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        return {}
-    return {name: value for name, value in found.items() if isinstance(value, str)}
+    metadata = _object_in(_object_in(_order_in(raw), "async"), "metadata")
+    return {name: value for name, value in metadata.items() if isinstance(value, str)}
+
+
+def _object_in(found: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and value >= 0
 
 
 def _moment(value: object) -> datetime | None:
