@@ -32,6 +32,7 @@ class Reducto(Imitation):
 
     def __init__(self) -> None:
         super().__init__()
+        self._uploads: dict[str, bytes] = {}
         self.orders: list[dict[str, Any]] = []
         self.tells_credits = True
         self.by_url = False
@@ -39,6 +40,7 @@ class Reducto(Imitation):
         self.downloads: list[web.Request] = []
         router = self.application.router
         router.add_post("/upload", self._upload)
+        router.add_delete("/upload/{id}", self._delete_upload)
         router.add_post("/parse_async", self._create)
         router.add_get("/jobs", self._list)
         router.add_get("/job/{id}", self._get)
@@ -77,8 +79,19 @@ class Reducto(Imitation):
     async def _upload(self, request: web.Request) -> web.Response:
         file = (await request.post())["file"]
         assert isinstance(file, web.FileField)
-        self.files.append(file.file.read())
-        return web.json_response({"file_id": f"reducto://{uuid4()}.pdf", "presigned_url": None})
+        file_id = f"reducto://{uuid4()}.pdf"
+        self._uploads[file_id] = file.file.read()
+        return web.json_response({"file_id": file_id, "presigned_url": None})
+
+    async def _delete_upload(self, request: web.Request) -> web.Response:
+        file_id = request.match_info["id"]
+        if self._uploads.pop(file_id, None) is None:
+            return web.Response(status=404)
+        return web.json_response({"file_id": file_id})
+
+    @property
+    def files(self) -> list[bytes]:
+        return [*self._uploads.values()]
 
     async def _create(self, request: web.Request) -> web.Response:
         order = await request.json()
@@ -186,5 +199,8 @@ class Reducto(Imitation):
         return web.Response(status=404 if job is None else 200)
 
     async def _delete(self, request: web.Request) -> web.Response:
+        fault = self.planned(request, "delete")
+        if isinstance(fault, web.Response):
+            return fault
         job = self.jobs.pop(request.match_info["id"], None)
         return web.Response(status=404 if job is None else 202)

@@ -165,6 +165,10 @@ class ProviderClient(ABC):
         """Do all that is free before `submit`: upload, wait for a rate limit. Returns a handle."""
         return ""
 
+    async def discard(self, handle: str) -> None:
+        """Delete what `prepare` stored: no job will use it. It is called once, and may fail."""
+        raise NotOffered("The provider has no way to delete a file.")
+
     @abstractmethod
     async def submit(self, submission: Submission) -> ParseJob:
         """Start to parse. After Unanswered with `sent`, the job may exist and cost credits."""

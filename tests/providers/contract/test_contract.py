@@ -26,6 +26,16 @@ def status(code: int, **headers: str) -> web.Response:
     return web.Response(status=code, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
 
+def report_early(worker: CloudWorker, imitation: Imitation) -> None:
+    """Report the end of the only job, as a forged or an early callback would."""
+    [parse_job_id] = imitation.jobs
+    worker.query(
+        "select upload_pipeline.receive_event(source => %s, delivery_id => 'e', body_sha256 =>"
+        " repeat('a', 64), event_type => 'x', code => 'parse_ready', parse_job_id => %s)",
+        *(imitation.name, parse_job_id),
+    )
+
+
 def answered(code: int, **headers: str) -> Answer:
     """An answer is sent once, and a parameter serves the tests of several providers."""
     return partial(status, code, **headers)
@@ -80,6 +90,20 @@ async def test_a_submission_refused_by_401_402_422_429_or_a_redirect_costs_nothi
     assert worker.codes(job_id) == ["stage_retried" if tries else "stage_deferred"]
     assert worker.settled(job_id) == 0
     assert imitation.jobs == {}
+
+
+@pytest.mark.parametrize("imitation", [LlamaCloudProvider, Reducto], ids=name_of, indirect=True)
+async def test_a_file_whose_parse_was_refused_is_deleted_there(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    imitation.fail("create", status(429), status(429))
+    job_id = await worker.upload()
+    for _ in range(2):
+        await worker.work("uploaded")
+        worker.later(minutes=10)
+        assert imitation.files == []
+    await worker.work("uploaded")
+    assert (worker.status(job_id), len(imitation.files)) == ("parse_queued", 1)
 
 
 async def test_a_rate_limit_is_waited_for_as_long_as_the_provider_says(
@@ -147,17 +171,24 @@ async def test_a_result_that_is_gone_starts_its_job_over(
     assert (worker.status(job_id), worker.last_error(job_id)) == ("uploaded", "parse_job_unknown")
 
 
+@pytest.mark.parametrize("stage", ["parse_queued", "parse_ready"])
+async def test_a_job_that_does_not_end_within_a_day_starts_over(
+    worker: CloudWorker, imitation: Imitation, stage: str
+) -> None:
+    job_id = await worker.submitted()
+    if stage == "parse_ready":
+        report_early(worker, imitation)
+    for hours, seen in ((23, (stage, "parse_running")), (2, ("uploaded", "parse_stuck"))):
+        worker.later(hours=hours)
+        await (worker.ask() if stage == "parse_queued" else worker.work(stage))
+        assert (worker.status(job_id), worker.last_error(job_id)) == seen
+
+
 async def test_a_result_before_its_time_is_asked_for_again(
     worker: CloudWorker, imitation: Imitation
 ) -> None:
     job_id = await worker.submitted()
-    [parse_job_id] = imitation.jobs
-    # As a forged or an early report would do.
-    worker.query(
-        "select upload_pipeline.receive_event(source => %s, delivery_id => 'e', body_sha256 =>"
-        " repeat('a', 64), event_type => 'x', code => 'parse_ready', parse_job_id => %s)",
-        *(imitation.name, parse_job_id),
-    )
+    report_early(worker, imitation)
     await worker.work("parse_ready")
     assert (worker.status(job_id), worker.last_error(job_id)) == ("parse_ready", "parse_running")
     await imitation.end()

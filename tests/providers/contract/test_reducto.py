@@ -159,6 +159,51 @@ async def test_an_account_that_is_told_no_credits_is_settled_by_pages(
     assert worker.settled(job_id) == 4
 
 
+async def test_agentic_parsing_without_credits_is_settled_as_it_was_reserved(
+    worker: CloudWorker, imitation: Reducto
+) -> None:
+    imitation.tells_credits = False
+    job_id = await worker.submitted(options={"agentic": True})
+    await imitation.end()
+    await worker.ask()
+    await worker.work("parse_ready")
+    assert (worker.status(job_id), worker.settled(job_id)) == ("parsed", None)
+    worker.later(hours=25)
+    await worker.do("billing")
+    assert worker.settled(job_id) == worker.reservation(job_id)["reserved"] == 8
+
+
+@pytest.mark.parametrize(
+    ("deletions", "questions", "states"),
+    [
+        # It is still being stopped.
+        ([409, 409], [], ["waiting", "done"]),
+        # It is being deleted already.
+        ([409], [409], ["done"]),
+        ([423] * 10, [], ["waiting"] * 4 + ["refused"]),
+        ([422] * 2, [], ["refused"]),
+    ],
+)
+async def test_a_deletion_that_is_refused_for_a_moment_is_tried_again(
+    worker: CloudWorker,
+    imitation: Reducto,
+    deletions: list[int],
+    questions: list[int],
+    states: list[str],
+) -> None:
+    await worker.submitted()
+    imitation.fail("delete", *(web.Response(status=code) for code in deletions))
+    imitation.fail("ask", *(web.Response(status=code) for code in questions))
+    worker.query(
+        "select upload_pipeline.erase_document(document_id) from upload_pipeline.documents"
+    )
+    for state in states:
+        await worker.do("requests")
+        [row] = worker.query("select state from upload_pipeline.provider_request_log")
+        assert row["state"] == state
+        worker.later(hours=1)
+
+
 async def test_many_jobs_are_asked_about_by_one_listing(
     worker: CloudWorker, imitation: Reducto
 ) -> None:

@@ -374,7 +374,7 @@ async def test_a_worker_that_loses_its_lease_during_the_upload_submits_nothing(
 
     with pytest.raises(StaleLease):
         await worker.handle(job, Overtaken(worker.pool))
-    assert len(worker.cloud.jobs.files) == 1
+    assert worker.cloud.jobs.files == {}
     assert worker.cloud.jobs.jobs == {}
 
 

@@ -290,6 +290,27 @@ async def test_options_are_refused_except_those_of_other_parsers(workplace: Work
         await until(lambda: reason(workplace, taken) == "receiver_away")
 
 
+async def test_artifacts_are_not_offered_and_the_event_says_so(
+    workplace: Workplace, receiver: Receiver
+) -> None:
+    job_id = job_of(workplace, sample(), options='{"artifacts": ["json", "text"]}')
+    async with parsing(workplace, receiver.url):
+        await until(lambda: workplace.status(job_id) == "parsed")
+    assert workplace.codes(job_id)[2:] == ["artifact_failed", "parse_completed"]
+    payload = workplace.one(
+        "select payload from upload_pipeline.events where job_id = %s and code = 'artifact_failed'",
+        job_id,
+    )["payload"]
+    assert payload == {
+        "parse_job_id": f"local-{job_id}-1",
+        "failed": 2,
+        "artifacts": [
+            {"kind": "json", "name": "", "code": "not_offered"},
+            {"kind": "text", "name": "", "code": "not_offered"},
+        ],
+    }
+
+
 async def test_a_hanging_parser_is_a_timeout_and_a_crashed_one_is_tried_again(
     workplace: Workplace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ from hookline.providers.llamacloud.jobs import metadata_of, read_parse_job
 from hookline.providers.llamacloud.options import LlamaCloudOptions, fields_of
 from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, confidence_in, cut_pages
 from hookline.providers.options import NO_OPTIONS, Options, chosen_pages, read_options
+from hookline.sources.strict_json import as_text
 
 __all__ = ["EVENTS", "LlamaCloudClient", "open_client"]
 
@@ -113,6 +114,11 @@ class LlamaCloudClient(ProviderClient):
         await self._parses.wait_for_turn()
         return file_id
 
+    async def discard(self, handle: str) -> None:
+        """Delete a file that no job uses: LlamaCloud may keep it until it is deleted."""
+        async with provider_errors(self._answered_within):
+            await self._sdk.files.delete(handle)
+
     async def submit(self, submission: Submission) -> ParseJob:
         """Create a parse job. After Unanswered with `sent`, the job may exist and cost credits."""
         # Never with upload_file=, since the SDK then silently drops user_metadata.
@@ -159,18 +165,20 @@ class LlamaCloudClient(ProviderClient):
             job, markdown = read_parse_job(found.job), found.markdown_full
             metadata = found.job.user_metadata or {}
             details = {
-                "tier": found.job.tier,
-                "version": metadata.get("version"),
+                "tier": as_text(found.job.tier),
+                "version": as_text(metadata.get("version")),
                 **confidence_in(found.metadata),
             }
-        return Result(
-            job,
-            markdown,
-            pages=len(pages),
-            cut=await asyncio.to_thread(cut_pages, pages),
-            failed=[number for number, text in sorted(pages.items()) if text is None],
-            details=details,
-        )
+            if not isinstance(markdown, str) or any(type(number) is not int for number in pages):
+                raise TypeError("markdown_full or page_number")
+            return Result(
+                job,
+                markdown,
+                pages=len(pages),
+                cut=await asyncio.to_thread(cut_pages, pages),
+                failed=[number for number, text in sorted(pages.items()) if text is None],
+                details=details,
+            )
 
     async def artifacts(self, parse_job_id: str, kinds: Collection[str]) -> list[Artifact]:
         """The whole text, and `items`: the pages with their items as JSON."""

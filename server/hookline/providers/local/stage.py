@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
@@ -33,7 +33,7 @@ from hookline.providers.local.parser import (
     parser_version,
 )
 from hookline.providers.local.signed_envelope import parse_job_id_of, webhook_of
-from hookline.providers.options import NoOptions
+from hookline.providers.options import NoOptions, read_options
 from hookline.providers.parser_stages import ParserStages
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Stage, Tools
@@ -48,6 +48,8 @@ _TIMEOUT: Final = 600.0
 _TRIES: Final = 3
 # If the receiver has another secret, it refuses every job until somebody corrects that.
 _REFUSED_PAUSE: Final = timedelta(minutes=1)
+# Artifacts that the event names, as for the other parsers.
+_NAMED: Final = 50
 # The receiver's outcomes after which the text is the job's content.
 _TAKEN: Final = frozenset({"applied", "duplicate"})
 
@@ -101,7 +103,7 @@ class ParseLocally:
         self._memory = memory
         # The stage may be given a higher concurrency, but no more children may run at once.
         self._children = asyncio.Semaphore(at_once)
-        # Attempts whose missing text is recorded, so that sending again does not repeat it.
+        # Attempts whose missing parts are recorded, so that sending again does not repeat it.
         self._recorded: set[tuple[UUID, int]] = set()
         self._tries = tries
 
@@ -109,6 +111,7 @@ class ParseLocally:
         """Parse the raw file and send its text to the receiver. Raises Failed, Deferred, Paused."""
         try:
             check_job_options(job.options, NoOptions, LOCAL)
+            wanted = read_options(NoOptions, job.options, LOCAL).artifacts
         except Refused as error:
             raise Failed(error.code, str(error), permanent=True) from error
         if job.bytes_len > MAX_BYTES:
@@ -125,27 +128,37 @@ class ParseLocally:
             )
         if isinstance(result, ParseFailed):
             raise Failed(result.code, result.reason, permanent=result.permanent)
-        if result.pages_without_text:
-            # Before the content, so that no content is stored without its warning.
-            await self._record_missing_text(job, result, tools)
+        # Before the content, so that no content is stored without its warnings.
+        await self._record_what_is_missing(job, result, wanted, tools)
         self._check_taken(await self._deliver(job, result, tools))
         self._recorded.discard((job.job_id, job.attempt))
         return HandedOver()
 
-    async def _record_missing_text(self, job: Job, result: Parsed, tools: Tools) -> None:
+    async def _record_what_is_missing(
+        self, job: Job, result: Parsed, wanted: Sequence[str], tools: Tools
+    ) -> None:
+        missing: dict[str, dict[str, object]] = {}
+        if result.pages_without_text:
+            missing["parse_truncated"] = {"pages_without_text": result.pages_without_text}
+        if wanted:
+            missing["artifact_failed"] = {
+                "failed": len(wanted),
+                "artifacts": [
+                    {"kind": kind, "name": "", "code": "not_offered"} for kind in wanted[:_NAMED]
+                ],
+            }
         attempt = (job.job_id, job.attempt)
-        if attempt not in self._recorded:
+        if not missing or attempt in self._recorded:
+            return
+        for code, payload in missing.items():
             await tools.engine.advance_job(
                 job.job_id,
                 job.lease_token,
-                "parse_truncated",
-                {
-                    "parse_job_id": parse_job_id_of(job),
-                    "pages_without_text": result.pages_without_text,
-                },
+                code,
+                {"parse_job_id": parse_job_id_of(job), **payload},
                 keep_lease=True,
             )
-            self._recorded.add(attempt)
+        self._recorded.add(attempt)
 
     async def _deliver(self, job: Job, result: Parsed, tools: Tools) -> Answer:
         webhook = await asyncio.to_thread(webhook_of, tools.settings, job, result)

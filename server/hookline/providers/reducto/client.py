@@ -134,9 +134,19 @@ class ReductoClient(ProviderClient):
 
     async def delete(self, parse_job_id: str) -> None:
         """Delete the job's results. Reducto deletes the file itself after about 24 hours."""
-        await self._http.bytes(
-            "DELETE", _path_of(parse_job_id), params={"include_persisted": "true"}
-        )
+        try:
+            await self._http.bytes(
+                "DELETE", _path_of(parse_job_id), params={"include_persisted": "true"}
+            )
+        except Refused as error:
+            # The job runs, or is being deleted. A question about it tells which.
+            if error.status == 409:
+                await self._found(parse_job_id)
+            raise
+
+    async def discard(self, handle: str) -> None:
+        """Delete a file that no job uses. Raises UnknownParseJob if it is gone."""
+        await self._http.bytes("DELETE", f"/upload/{quote(handle, safe='')}")
 
     def _options(self, given: Mapping[str, object]) -> ReductoOptions:
         return read_options(ReductoOptions, given, self.name)

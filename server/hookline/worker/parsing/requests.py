@@ -20,6 +20,10 @@ __all__ = ["ProviderRequests"]
 log = structlog.get_logger("hookline.worker")
 
 _BATCH: Final = 20
+# Conflict, locked, too early: the job is still being stopped or deleted. They pass.
+_PASSING: Final = frozenset({409, 423, 425})
+# So many tries show that they do not.
+_REFUSED_FOR_GOOD: Final = 5
 # Seconds for one request. After five minutes another worker may send it (claim_provider_requests).
 SENT_WITHIN: Final = 240.0
 
@@ -44,7 +48,9 @@ class ProviderRequests:
                 result = await self._result(request)
         except (ProviderError, TimeoutError) as error:
             code = code_of_error(error)
-            permanent = isinstance(error, Refused)
+            permanent = isinstance(error, Refused) and (
+                error.status not in _PASSING or request.tries >= _REFUSED_FOR_GOOD
+            )
             report = log.error if permanent else log.warning
             report("provider_request_failed", code=code, reason=str(error), **ids)
             await engine.fail_provider_request(

@@ -17,7 +17,7 @@ import structlog
 from hookline.postgres.errors import BudgetExceeded
 from hookline.postgres.records import Reservation
 from hookline.providers.client import Document, ParseJob, ProviderClient, Submission
-from hookline.providers.errors import ProviderError, Refused, Unanswered
+from hookline.providers.errors import ProviderError, Refused, Unanswered, UnknownParseJob
 from hookline.providers.job_options import check_job_options
 from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
 from hookline.timing import now
@@ -78,7 +78,11 @@ class Submit:
         submission = Submission(handle, document, str(job.job_id), str(job.attempt), job.options)
         # Reserving again checks the lease before it costs, and starts the grace anew: an upload
         # or a wait for a rate limit may have taken long.
-        reservation = await self._reserve(job, tools, cost, again=True)
+        try:
+            reservation = await self._reserve(job, tools, cost, again=True)
+        except Exception:
+            await self._discard(submission)
+            raise
         await self._record(job, tools, await self._submit(job, tools, submission, reservation))
         return HandedOver()
 
@@ -92,7 +96,17 @@ class Submit:
                 # The job may exist. The open reservation tells the next try to look for it.
                 raise Deferred("submission_unanswered", str(error), self._grace) from error
             await _settle_unused(job, tools, reservation)
+            await self._discard(submission)
             raise outcome_of_error(error, self._client) from error
+
+    async def _discard(self, submission: Submission) -> None:
+        """Delete the file that was uploaded for nothing: the next try uploads it again."""
+        try:
+            await self._client.discard(submission.handle)
+        except UnknownParseJob:
+            pass
+        except ProviderError as error:
+            log.warning("file_not_discarded", reason=str(error), job_id=submission.job_id)
 
     async def _record_earlier(
         self, job: Job, tools: Tools, reservation: Reservation, cost: Decimal
