@@ -2012,20 +2012,20 @@ begin
     return move;
   end if;
 
+  -- A code with a row of its own has only this one, also where it leads back.
   select f.next_provider into v_next
     from upload_pipeline.fallbacks as f
    where f.provider = v_job.provider
      and (f.code = v_error ->> 'code' or f.code is null)
-     and not exists (
-       select
-         from upload_pipeline.events as e
-        where e.job_id = v_job.job_id
-          and e.code in ('fell_back', 'job_retried')
-          and e.payload ->> 'from_provider' = f.next_provider
-     )
    order by f.code nulls last
    limit 1;
-  if not found or upload_pipeline.content_is_waiting(v_job.job_id, v_job.attempt) then
+  if not found or upload_pipeline.content_is_waiting(v_job.job_id, v_job.attempt) or exists (
+    select
+      from upload_pipeline.events as e
+     where e.job_id = v_job.job_id
+       and e.code in ('fell_back', 'job_retried')
+       and e.payload ->> 'from_provider' = v_next
+  ) then
     return move;
   end if;
 

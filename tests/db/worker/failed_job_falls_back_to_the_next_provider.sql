@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(24);
+select plan(26);
 
 create function pg_temp.claim_at(status text) returns void
 language sql as $$
@@ -77,6 +77,16 @@ select is(
   pg_temp.break('a', 'X'), 'failed_parse local 3 parse_failed', 'nor to one from which a person has taken it'
 );
 
+-- A code with a row of its own has no other.
+select upload_pipeline.set_fallback(provider => 'local', code => 'NONE', next_provider => 'reducto');
+select upload_pipeline.retry_job(job_id => pg_temp.job('b'), provider => 'local');
+select pg_temp.claim_at('uploaded');
+select is(
+  pg_temp.break('b', 'NONE'), 'failed_parse local 3 parse_failed',
+  'a code whose own row leads back is a dead letter, whatever the row for all codes says'
+);
+select upload_pipeline.set_fallback(provider => 'local', code => 'NONE', next_provider => null);
+
 -- Tries are counted anew at the next provider.
 select is(pg_temp.break('c', 'X', permanent => false), 'uploaded llamacloud 1 stage_retried', 'the first try is repeated');
 update upload_pipeline.statuses set max_tries = 1 where status = 'uploaded';
@@ -106,6 +116,8 @@ select is(
     code => 'parse_ready', parse_job_id => 'P-d'
   )).outcome::text, 'stale', 'a late success of the first provider is stale'
 );
+
+select is_empty('select from upload_pipeline.provider_requests', 'what has failed there needs no cancellation');
 
 -- Nobody falls back while paid content waits for storage.
 select upload_pipeline.record_submission(pg_temp.job('e'), 1, 'P-e');
