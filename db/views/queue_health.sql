@@ -25,6 +25,30 @@ with recursive source (name) as (
          and not j.terminal
     ) as first
    where not s.terminal
+), awaited as materialized (
+  -- Where webhooks fail to come, the jobs are the oldest. More of them would make this slow, and say no more.
+  select asked.provider, count(*) as jobs, min(asked.updated_at) as since
+    from unfinished as u
+    cross join lateral (
+      select j.updated_at,
+             coalesce(
+               j.provider,
+               (
+                 select min(p.provider)
+                   from upload_pipeline.provider_jobs as p
+                  where p.job_id = j.job_id
+                    and p.attempt = j.attempt
+               )
+             ) as provider
+        from upload_pipeline.upload_jobs as j
+       where j.status = u.status
+         and not j.terminal
+       order by j.updated_at
+       limit 1000
+    ) as asked
+   where not u.claimable
+     and not u.has_content
+   group by asked.provider
 )
 select u.status as queue,
        u.jobs as waiting,
@@ -84,8 +108,8 @@ select 'notification: dead', count(*), 0, 0, count(*), max(clock.now - n.dead_at
   cross join upload_pipeline.notifications as n
  where n.dead_at is not null
 union all
-select 'source: ' || source.name, waiting.jobs, 0, 0,
-       case when clock.now - greatest(waiting.since, last.seen) > interval '15 minutes' then waiting.jobs else 0 end,
+select 'source: ' || source.name, coalesce(a.jobs, 0), 0, 0,
+       case when clock.now - greatest(a.since, last.seen) > interval '15 minutes' then coalesce(a.jobs, 0) else 0 end,
        clock.now - last.seen
   from clock
   cross join source
@@ -94,19 +118,14 @@ select 'source: ' || source.name, waiting.jobs, 0, 0,
       from upload_pipeline.webhook_deliveries as d
      where d.source = source.name
   ) as last
-  cross join (
-    select coalesce(sum(u.jobs), 0)::bigint as jobs, min(u.since) as since
-      from unfinished as u
-     where not u.claimable
-       and not u.has_content
-  ) as waiting
+  left join awaited as a on a.provider = upload_pipeline.provider_of(source.name)
  where source.name is not null;
 
 comment on view upload_pipeline.queue_health is
   'One row for each place where work can wait: how many wait (leased or not), how many of them are leased, have an '
   'expired lease or are overdue (of a status, counted to 1,000), and how long ago the oldest took its last step. For a '
-  'source, waiting is the number of jobs that the provider has, oldest is the time since its last delivery, and all '
-  'its jobs are overdue after 15 minutes of silence.';
+  'source, waiting is the number of jobs that its provider has (of the 1,000 oldest of each status), oldest is the '
+  'time since its last delivery, and all its jobs are overdue after 15 minutes of silence.';
 
 revoke all on upload_pipeline.queue_health from public;
 grant select on upload_pipeline.queue_health to hookline_reader;

@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(7);
+select plan(9);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 create function pg_temp.silence() returns setof text
@@ -48,6 +48,20 @@ select is(
   (select string_agg(silence, '; ') from pg_temp.silence() as silence),
   'source: llamacloud: 1 waiting, 1 overdue, 01:20:00; source: llamaparse: 1 waiting, 0 overdue, 00:04:59',
   'a redelivery does not end the silence'
+);
+
+
+-- Each source has the jobs of its own provider.
+select from upload_pipeline.claim_jobs(status => 'uploaded', worker => 'w', batch => 10, providers => array['docling']);
+select upload_pipeline.record_submission(pg_temp.job('ours'), 1, 'p2', provider => 'docling');
+select is(
+  (select silence from pg_temp.silence() as silence limit 1), 'source: llamacloud: 1 waiting, 1 overdue, 01:20:00',
+  'a job of another provider does not wait for this source'
+);
+select upload_pipeline.cancel_job(job_id => pg_temp.job('theirs'));
+select pg_temp.set_clock('2026-01-01 15:00+00');
+select is_empty(
+  $$select * from upload_pipeline.alerts where alert = 'source_silent'$$, 'and a source whose provider has no job is not silent'
 );
 
 select * from finish();
