@@ -6530,7 +6530,8 @@ grant execute on function upload_pipeline.start_announcing() to hookline_worker;
 -- db/functions/worker/claim_notifications.sql
 -- Gives leases to the notifications that are due, and only to the first waiting one of each job. One behind it is put
 -- off until then, so that no later claim reads it again and again: one second while the first one is being sent,
--- because finish_notifications may end that at any moment, and else as long as the first one waits.
+-- because finish_notifications may end that at any moment, and else as long as the first one waits. Neither a lease nor
+-- a pause is longer than a day, so a later run_after was set by a clock that was ahead: then it is over.
 -- Locks: notification (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.claim_notifications(
   batch integer default 16,
@@ -6564,6 +6565,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := upload_pipeline.clock();
+  v_latest timestamptz := v_now + interval '1 day 1 minute';
 begin
   perform upload_pipeline.check_isolation();
 
@@ -6580,7 +6582,23 @@ begin
   return query
   with due as materialized (
     select n.event_id, n.run_after, before.run_after as held_until, before.lease_token is not null as is_sent
-      from upload_pipeline.notifications as n
+      from (
+        (
+          select o.event_id, o.job_id, o.version, o.run_after
+            from upload_pipeline.notifications as o
+           where o.run_after <= v_now
+           order by o.run_after
+           limit batch + 1000
+        )
+        union all
+        (
+          select o.event_id, o.job_id, o.version, o.run_after
+            from upload_pipeline.notifications as o
+           where o.run_after > v_latest
+           order by o.run_after desc
+           limit batch + 1000
+        )
+      ) as n
       left join lateral (
         select p.run_after, p.lease_token
           from upload_pipeline.notifications as p
@@ -6590,20 +6608,17 @@ begin
          order by p.version
          limit 1
       ) as before on true
-     where n.run_after <= v_now
-     order by n.run_after
-     limit batch + 1000
   ), behind as (
     select n.event_id, due.held_until, due.is_sent
       from due
       join upload_pipeline.notifications as n on n.event_id = due.event_id
      where due.held_until is not null
-       and n.run_after <= v_now
+       and (n.run_after <= v_now or n.run_after > v_latest)
        for update of n skip locked
   ), put_off as (
     update upload_pipeline.notifications as n
        set run_after = case
-             when behind.is_sent then v_now + interval '1 second'
+             when behind.is_sent or behind.held_until > v_latest then v_now + interval '1 second'
              else greatest(behind.held_until, v_now + interval '1 second')
            end
       from behind
@@ -6613,7 +6628,7 @@ begin
       from due
       join upload_pipeline.notifications as n on n.event_id = due.event_id
      where due.held_until is null
-       and n.run_after <= v_now
+       and (n.run_after <= v_now or n.run_after > v_latest)
      order by due.run_after
      limit batch
        for update of n skip locked
@@ -8681,7 +8696,11 @@ begin
     select n.event_id
       from upload_pipeline.notifications as n
      where n.event_id in (select again.event_id from again)
-       and (n.lease_token is null or n.run_after < upload_pipeline.clock())
+       and (
+         n.lease_token is null or n.run_after < upload_pipeline.clock()
+         -- A lease is a day at most. This one was given by a clock that was ahead.
+         or n.run_after > upload_pipeline.clock() + interval '1 day 1 minute'
+       )
        for update skip locked
   )
   update upload_pipeline.notifications as n
@@ -8731,7 +8750,11 @@ begin
       select n.event_id
         from upload_pipeline.notifications as n
        where (n.run_after is not null or n.dead_at is not null)
-         and (n.lease_token is null or n.run_after < upload_pipeline.clock())
+         and (
+           n.lease_token is null or n.run_after < upload_pipeline.clock()
+           -- A lease is a day at most. This one was given by a clock that was ahead.
+           or n.run_after > upload_pipeline.clock() + interval '1 day 1 minute'
+         )
          for update skip locked
     )
     delete from upload_pipeline.notifications as n

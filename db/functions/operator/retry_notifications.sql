@@ -31,7 +31,11 @@ begin
     select n.event_id
       from upload_pipeline.notifications as n
      where n.event_id in (select again.event_id from again)
-       and (n.lease_token is null or n.run_after < upload_pipeline.clock())
+       and (
+         n.lease_token is null or n.run_after < upload_pipeline.clock()
+         -- A lease is a day at most. This one was given by a clock that was ahead.
+         or n.run_after > upload_pipeline.clock() + interval '1 day 1 minute'
+       )
        for update skip locked
   )
   update upload_pipeline.notifications as n

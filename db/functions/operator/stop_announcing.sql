@@ -20,7 +20,11 @@ begin
       select n.event_id
         from upload_pipeline.notifications as n
        where (n.run_after is not null or n.dead_at is not null)
-         and (n.lease_token is null or n.run_after < upload_pipeline.clock())
+         and (
+           n.lease_token is null or n.run_after < upload_pipeline.clock()
+           -- A lease is a day at most. This one was given by a clock that was ahead.
+           or n.run_after > upload_pipeline.clock() + interval '1 day 1 minute'
+         )
          for update skip locked
     )
     delete from upload_pipeline.notifications as n
