@@ -4063,8 +4063,8 @@ comment on function upload_pipeline.queue_deletion(text) is
 revoke all on function upload_pipeline.queue_deletion(text) from public;
 
 -- db/functions/internal/content/cancel_deletion.sql
--- Deletes the row of deletions for a path that a document is about to have. The lock on the path lasts until the
--- transaction ends, so that nobody claims the deletion of an object whose document is not committed yet.
+-- Deletes the row of deletions for a path that a document or an artifact is about to have. The lock on the path lasts
+-- until the transaction ends, so that nobody claims the deletion of an object whose row is not committed yet.
 -- Locks: raw path (advisory), deletion. Calls: clock, in_utc.
 create or replace function upload_pipeline.cancel_deletion(path text)
 returns void
@@ -4087,7 +4087,7 @@ begin
     raise exception 'the object % is being deleted', quote_literal(left(cancel_deletion.path, 200))
       using errcode = 'UP020',
             detail = format(
-              'It is of a document that was erased. Its deletion may be under way until %s. Nothing was changed.',
+              'Nothing needed it any more. Its deletion may be under way until %s. Nothing was changed.',
               upload_pipeline.in_utc(v_claimed_until)
             ),
             hint = 'Call again in a minute, then upload the file, or use another path.';
@@ -4096,7 +4096,7 @@ end;
 $$;
 
 comment on function upload_pipeline.cancel_deletion(text) is
-  'Takes a path off the deletion queue, because a document needs it. Raises UP020 while its deletion may be under way.';
+  'Takes a path off the deletion queue, because it is needed again. Raises UP020 while its deletion may be under way.';
 
 revoke all on function upload_pipeline.cancel_deletion(text) from public;
 
@@ -6771,9 +6771,9 @@ grant execute on function upload_pipeline.finish_notifications(uuid[], uuid[], t
 -- db/functions/worker/receive_artifacts.sql
 -- Writes one row of artifacts for each, before its object is written, and drops those of an earlier attempt. The path
 -- contains a hash of name and content, so it belongs to one exact content. An artifact that comes again with other
--- content gets another path, and the object before is queued for deletion. The lease fences: a worker of an earlier
--- attempt is refused.
--- Locks: job, deletion, artifact. Calls: lock_leased_job, queue_deletion.
+-- content gets another path, and the object before is queued for deletion. If the first content comes back, its path
+-- leaves the queue again. The lease fences: a worker of an earlier attempt is refused.
+-- Locks: job, raw path (advisory), deletion, artifact. Calls: cancel_deletion, clock, lock_leased_job, queue_deletion.
 create or replace function upload_pipeline.receive_artifacts(job_id uuid, lease_token uuid, artifacts jsonb)
 returns table (kind text, name text, path text, stored boolean)
 language plpgsql
@@ -6788,6 +6788,7 @@ declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_leased_job(
     receive_artifacts.job_id, receive_artifacts.lease_token
   );
+  v_given upload_pipeline.artifacts[];
 begin
   if jsonb_typeof(receive_artifacts.artifacts) is distinct from 'array' or exists (
     select
@@ -6812,15 +6813,37 @@ begin
             hint = 'For example: [{"kind": "text", "name": "", "sha256": "...", "bytes": 12, "extension": "txt"}].';
   end if;
 
+  v_given := array(
+    select row(
+             v_job.job_id, n.kind, n.name, v_job.attempt, n.sha256, n.bytes,
+             format(
+               'storage://parsed/%s/%s.%s.%s.%s.%s', v_job.document_id, v_job.job_id, v_job.attempt, n.kind,
+               encode(sha256(convert_to(n.name || ' ' || n.sha256, 'UTF8')), 'hex'), n.extension
+             ),
+             upload_pipeline.clock(), null
+           )::upload_pipeline.artifacts
+      from jsonb_to_recordset(receive_artifacts.artifacts)
+        as n (kind text, name text, sha256 text, bytes bigint, extension text)
+     order by n.kind, n.name
+  );
+
+  perform upload_pipeline.cancel_deletion(again.path)
+     from (
+       select d.path
+         from unnest(v_given) as n
+         join upload_pipeline.deletions as d on d.path = n.path
+        order by d.path
+     ) as again;
+
   perform upload_pipeline.queue_deletion(old.path)
      from (
        select a.path
          from upload_pipeline.artifacts as a
-         left join jsonb_to_recordset(receive_artifacts.artifacts) as n (kind text, name text, sha256 text)
+         left join unnest(v_given) as n
            on n.kind = a.kind
           and n.name = a.name
         where a.job_id = v_job.job_id
-          and (a.attempt <> v_job.attempt or a.sha256 <> n.sha256)
+          and (a.attempt <> v_job.attempt or a.path <> n.path)
         order by a.path
      ) as old;
 
@@ -6829,15 +6852,9 @@ begin
      and a.attempt <> v_job.attempt;
 
   return query
-  insert into upload_pipeline.artifacts as a (job_id, kind, name, attempt, sha256, bytes, path)
-  select v_job.job_id, n.kind, n.name, v_job.attempt, n.sha256, n.bytes,
-         format(
-           'storage://parsed/%s/%s.%s.%s.%s.%s', v_job.document_id, v_job.job_id, v_job.attempt, n.kind,
-           encode(sha256(convert_to(n.name || ' ' || n.sha256, 'UTF8')), 'hex'), n.extension
-         )
-    from jsonb_to_recordset(receive_artifacts.artifacts)
-      as n (kind text, name text, sha256 text, bytes bigint, extension text)
-   order by n.kind, n.name
+  insert into upload_pipeline.artifacts as a (job_id, kind, name, attempt, sha256, bytes, path, recorded_at)
+  select n.job_id, n.kind, n.name, n.attempt, n.sha256, n.bytes, n.path, n.recorded_at
+    from unnest(v_given) as n
   on conflict on constraint artifacts_pkey do update
      set sha256 = excluded.sha256,
          bytes = excluded.bytes,
@@ -6851,7 +6868,8 @@ $$;
 comment on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) is
   'Records artifacts of a leased job, drops those of its earlier attempts, and answers the path of each. Write the '
   'object of each that is not stored, then call finish_artifacts. artifacts is an array of {kind, name, sha256, '
-  'bytes, extension}. Raises UP001, UP003, UP006; 55P03 after waiting 2 s for a lock.';
+  'bytes, extension}. Raises UP001, UP003, UP006, UP020 (the object at such a path is being deleted: call again in a '
+  'minute); 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) from public;
 grant execute on function upload_pipeline.receive_artifacts(uuid, uuid, jsonb) to hookline_worker;

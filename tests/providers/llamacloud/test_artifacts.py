@@ -196,6 +196,33 @@ async def test_a_storage_that_is_away_puts_the_job_off_and_then_nothing_is_missi
     assert len(await worker.artifacts(job_id)) == 2
 
 
+async def test_content_that_comes_back_waits_until_its_old_object_is_deleted(
+    worker: CloudWorker, album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise StorageError("it is away")
+
+    job_id = await worker.ready(options={"artifacts": ["images"]})
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.storage, "write", refuse)
+        for album.content in (b"an image", b"another one"):
+            await worker.work("parse_ready")
+            worker.later(minutes=10)
+    assert len(worker.query("select * from upload_pipeline.claim_deletions()")) == 2
+    album.content = b"an image"
+    await worker.work("parse_ready")
+    assert worker.status(job_id) == "parse_ready"
+    assert worker.last_error(job_id) == "deletion_under_way"
+    assert worker.codes(job_id)[-1] == "stage_deferred"
+    worker.later(minutes=2)
+    await worker.work("parse_ready")
+    assert set((await worker.artifacts(job_id)).values()) == {b"an image"}
+    paths = worker.query("select path from upload_pipeline.deletions")
+    assert {row["path"] for row in paths}.isdisjoint(
+        row["path"] for row in worker.query("select path from upload_pipeline.artifacts")
+    )
+
+
 @pytest.mark.parametrize(
     "error", [ObjectRefused("it is too large"), TypeNotAllowed("the bucket does not take it")]
 )

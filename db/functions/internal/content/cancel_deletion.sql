@@ -1,5 +1,5 @@
--- Deletes the row of deletions for a path that a document is about to have. The lock on the path lasts until the
--- transaction ends, so that nobody claims the deletion of an object whose document is not committed yet.
+-- Deletes the row of deletions for a path that a document or an artifact is about to have. The lock on the path lasts
+-- until the transaction ends, so that nobody claims the deletion of an object whose row is not committed yet.
 -- Locks: raw path (advisory), deletion. Calls: clock, in_utc.
 create or replace function upload_pipeline.cancel_deletion(path text)
 returns void
@@ -22,7 +22,7 @@ begin
     raise exception 'the object % is being deleted', quote_literal(left(cancel_deletion.path, 200))
       using errcode = 'UP020',
             detail = format(
-              'It is of a document that was erased. Its deletion may be under way until %s. Nothing was changed.',
+              'Nothing needed it any more. Its deletion may be under way until %s. Nothing was changed.',
               upload_pipeline.in_utc(v_claimed_until)
             ),
             hint = 'Call again in a minute, then upload the file, or use another path.';
@@ -31,6 +31,6 @@ end;
 $$;
 
 comment on function upload_pipeline.cancel_deletion(text) is
-  'Takes a path off the deletion queue, because a document needs it. Raises UP020 while its deletion may be under way.';
+  'Takes a path off the deletion queue, because it is needed again. Raises UP020 while its deletion may be under way.';
 
 revoke all on function upload_pipeline.cancel_deletion(text) from public;

@@ -11,16 +11,18 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from hookline.postgres.errors import DeletionUnderWay
 from hookline.postgres.records import NewArtifact
 from hookline.providers.client import Artifact, ProviderClient, Result
 from hookline.providers.errors import ProviderError, Refused, UnknownParseJob
 from hookline.providers.options import read_options
 from hookline.sources.strict_json import replace_unstorable
-from hookline.stages import Job, Tools
+from hookline.stages import Deferred, Job, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of
 from hookline.storage.objects import ObjectRefused, StorageError, TypeNotAllowed
@@ -172,19 +174,22 @@ async def _store(
     progress: _Progress,
 ) -> None:
     contents = {key: content for _, key, content in batch}
-    places = await tools.engine.receive_artifacts(
-        job.job_id,
-        job.lease_token,
-        [
-            NewArtifact(
-                *key,
-                sha256=await hash_of(content),
-                bytes=len(content),
-                extension=artifact.extension if _EXTENSION.fullmatch(artifact.extension) else "bin",
-            )
-            for artifact, key, content in batch
-        ],
-    )
+    new = [
+        NewArtifact(
+            *key,
+            sha256=await hash_of(content),
+            bytes=len(content),
+            extension=artifact.extension if _EXTENSION.fullmatch(artifact.extension) else "bin",
+        )
+        for artifact, key, content in batch
+    ]
+    try:
+        places = await tools.engine.receive_artifacts(job.job_id, job.lease_token, new)
+    except DeletionUnderWay as error:
+        # Content that came, went and came back: the object of its first time is being deleted.
+        raise Deferred(
+            "deletion_under_way", "An object of this job is being deleted.", timedelta(minutes=1)
+        ) from error
     stored = [place for place in places if place.stored]
     for place in places:
         if place.stored:
