@@ -94,6 +94,7 @@ begin;
 \ir functions/internal/step/resolve_step.sql
 \ir functions/internal/step/content_is_waiting.sql
 \ir functions/internal/step/fall_back.sql
+\ir functions/internal/step/leave_attempt.sql
 \ir functions/internal/step/write_steps.sql
 \ir functions/internal/step/write_step.sql
 \ir functions/internal/step/move_job.sql

@@ -2069,12 +2069,51 @@ comment on function upload_pipeline.fall_back(upload_pipeline.move) is
 
 revoke all on function upload_pipeline.fall_back(upload_pipeline.move) from public;
 
+-- db/functions/internal/step/leave_attempt.sql
+-- Ends what belongs to the attempt that a step leaves, if the step begins another one. The artifacts are dropped,
+-- unless the job keeps the content that they came with. What may still run at the provider is cancelled there, because
+-- its answer would be stale. A failure without a lease is the provider's own report: then it has ended.
+-- Locks: deletion, artifact, provider request. Calls: drop_artifacts, queue_requests_of_jobs.
+create or replace function upload_pipeline.leave_attempt(move upload_pipeline.move)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_job upload_pipeline.upload_jobs := move.job;
+  v_attempt integer := (
+    select j.attempt from upload_pipeline.upload_jobs as j where j.job_id = v_job.job_id and j.attempt < v_job.attempt
+  );
+begin
+  if v_attempt is null then
+    return;
+  end if;
+
+  if not (move.step).has_content then
+    perform upload_pipeline.drop_artifacts(v_job.job_id);
+  end if;
+
+  if not (v_job.terminal or v_job.claimable or v_job.has_content)
+    and ((move.step).code <> 'fell_back' or v_job.lease_token is not null)
+  then
+    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_attempt);
+  end if;
+end;
+$$;
+
+comment on function upload_pipeline.leave_attempt(upload_pipeline.move) is
+  'Drops the artifacts of the attempt that the step of a locked job leaves, and has its provider cancel what may run '
+  'there. Does nothing if the step stays in its attempt.';
+
+revoke all on function upload_pipeline.leave_attempt(upload_pipeline.move) from public;
+
 -- db/functions/internal/step/write_steps.sql
 -- Inserts the events of many steps, and the notifications of those that are announced; then moves their jobs. This is
 -- the only place where a job moves. The caller has locked the jobs, and passes each of them once. The events go in
 -- first, because a trigger on upload_jobs looks for them. Every step ends the lease: its holder is refused with UP003
--- from then on. A step to a dead letter becomes one to the next provider, if the job has a fallback.
--- Locks: job. Calls: clock, fall_back, uuid7.
+-- from then on. A step to a dead letter becomes one to the next provider, if the job has a fallback. A step that begins
+-- another attempt, whoever makes it, ends what belongs to the one before.
+-- Locks: job, deletion, artifact, provider request. Calls: clock, fall_back, leave_attempt, uuid7.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
 returns setof upload_pipeline.events
 language plpgsql
@@ -2087,10 +2126,16 @@ set enable_mergejoin = off
 as $$
 declare
   v_now timestamptz := upload_pipeline.clock();
+  v_step upload_pipeline.step;
 begin
   for v_number in 1 .. coalesce(cardinality(moves), 0) loop
-    if ((moves[v_number]).step).failed then
+    v_step := (moves[v_number]).step;
+    if v_step.failed then
       moves[v_number] := upload_pipeline.fall_back(moves[v_number]);
+      v_step := (moves[v_number]).step;
+    end if;
+    if v_step.event_type = 'retry' then
+      perform upload_pipeline.leave_attempt(moves[v_number]);
     end if;
   end loop;
 
@@ -2172,7 +2217,7 @@ revoke all on function upload_pipeline.write_steps(upload_pipeline.move[]) from 
 -- db/functions/internal/step/write_step.sql
 -- Moves one job. The caller has locked it and passes its row with the columns it wants changed (attempt, max_attempts,
 -- run_after, parsed_*, last_error).
--- Locks: job. Calls: write_steps.
+-- Locks: job, deletion, artifact, provider request. Calls: write_steps.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,
@@ -2206,7 +2251,7 @@ revoke all on function upload_pipeline.write_step(upload_pipeline.upload_jobs, u
 -- Moves the job, if the step is legal. A step out of a finished status (a late success, a retry) may meet a newer
 -- unfinished job of the same document. The unique index decides, even between two transactions at the same time. Only
 -- such a step needs a subtransaction.
--- Locks: job. Calls: write_step.
+-- Locks: job, deletion, artifact, provider request. Calls: write_step.
 create or replace function upload_pipeline.move_job(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,
@@ -2246,7 +2291,7 @@ revoke all on function upload_pipeline.move_job(upload_pipeline.upload_jobs, upl
 
 -- db/functions/internal/step/move_job_or_raise.sql
 -- Moves the job as move_job does, for callers to whom a refusal is an error.
--- Locks: job. Calls: move_job.
+-- Locks: job, deletion, artifact, provider request. Calls: move_job.
 create or replace function upload_pipeline.move_job_or_raise(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,
@@ -2481,7 +2526,7 @@ revoke all on function upload_pipeline.check_error_argument(jsonb) from public;
 -- db/functions/internal/lease/reschedule_in_place.sql
 -- Moves the job from its status to the same status. The step ends the lease, and run_after counts in every status
 -- (see end_lease).
--- Locks: job. Calls: move_job_or_raise, resolve_step.
+-- Locks: job, deletion, artifact, provider request. Calls: move_job_or_raise, resolve_step.
 create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,
   code text,
@@ -2517,7 +2562,8 @@ revoke all on function upload_pipeline.reschedule_in_place(upload_pipeline.uploa
 -- Moves the job: to the same status for another try, or to its failure. A worker reports the failed try, or
 -- sweep_leases finds an expired lease. Three expired leases count as one failed try, because a worker that dies takes
 -- many innocent jobs with it. They do count, because a document may kill every worker that takes it.
--- Locks: job. Calls: backoff, clock, move_job_or_raise, reschedule_in_place, resolve_step, tries_since_arrival.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: backoff, clock, move_job_or_raise, reschedule_in_place, resolve_step, tries_since_arrival.
 create or replace function upload_pipeline.retry_or_fail(
   job upload_pipeline.upload_jobs,
   code text,
@@ -2566,7 +2612,7 @@ revoke all on function upload_pipeline.retry_or_fail(upload_pipeline.upload_jobs
 -- db/functions/internal/lease/sweep_leases.sql
 -- Ends expired leases of any status, so that no other process has to look for them. A lease that ends later than the
 -- longest lease allows was given by a clock that was ahead. It ends, too.
--- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
+-- Locks: job (skip locked), deletion, artifact, provider request. Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
 language plpgsql
@@ -3369,7 +3415,7 @@ revoke all on function upload_pipeline.report_step(
 
 -- db/functions/internal/delivery/apply_report.sql
 -- Applies a parked report to its job. take_deliveries does the same for reports that come by webhook.
--- Locks: job. Calls: move_job, report_step.
+-- Locks: job, deletion, artifact, provider request. Calls: move_job, report_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
@@ -3461,7 +3507,7 @@ revoke all on function upload_pipeline.link_provider_job(text, text, uuid, integ
 -- db/functions/internal/delivery/apply_parked_reports.sql
 -- Moves the job by each parked delivery and gives the deliveries their outcome. The caller holds the lock of the
 -- provider job.
--- Locks: job, delivery. Calls: apply_report, lock_job, provider_of.
+-- Locks: job, deletion, artifact, provider request, delivery. Calls: apply_report, lock_job, provider_of.
 create or replace function upload_pipeline.apply_parked_reports(provider text, parse_job_id text, job_id uuid)
 returns void
 language plpgsql
@@ -3510,7 +3556,8 @@ revoke all on function upload_pipeline.apply_parked_reports(text, text, uuid) fr
 -- Then the jobs of applied deliveries are moved, and all deliveries are recorded. A delivery whose locks are not free
 -- is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery that shares
 -- its id or document with an earlier one of the call is `late`: take it again in a call of its own.
--- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Locks: provider job (advisory), document (if a report is parked), job, deletion, artifact, provider request,
+-- delivery.
 -- Calls: answered_attempt, apply_parked_reports, clock, invalid_argument_of, provider_of, raise_conflict, report_step,
 -- uuid7, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])
@@ -4405,7 +4452,8 @@ revoke all on function upload_pipeline.charge_caps(uuid, text, numeric, timestam
 -- an earlier one of the call, and a refused one. If one breaks a rule that only a constraint holds, every delivery gets
 -- its own subtransaction. So no delivery affects another, and an error that receive_event would raise becomes a row. No
 -- call waits for the lock of a job: its holder may keep it for long, and the other deliveries would wait, too.
--- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Locks: provider job (advisory), document (if a report is parked), job, deletion, artifact, provider request,
+-- delivery.
 -- Calls: check_isolation, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_events(deliveries upload_pipeline.delivery[])
 returns setof upload_pipeline.answer
@@ -4483,7 +4531,8 @@ grant execute on function upload_pipeline.receive_events(upload_pipeline.deliver
 -- db/functions/ingest/receive_event.sql
 -- Takes one proven delivery without content: counts it once, moves its job and writes the event, in one transaction.
 -- It waits for its locks, and then does what receive_events does.
--- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Locks: provider job (advisory), document (if a report is parked), job, deletion, artifact, provider request,
+-- delivery.
 -- Calls: lock_provider_job, provider_of, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_event(
   source text,
@@ -4580,7 +4629,8 @@ grant execute on function upload_pipeline.receive_event(
 -- Takes one proven delivery with content, and gives out the path of its object. The job's status does not change here;
 -- finish_content changes it once the object is written. If content is given, the bytes are safe in Postgres after the
 -- commit, whatever storage does later. If it is null, only the caller has them.
--- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
+-- Locks: provider job (advisory), document (if a report is parked), job, deletion, artifact, provider request, content,
+-- delivery.
 -- Calls: answered_attempt, apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job,
 -- lock_answered_job, lock_provider_job, provider_of, receipt_of, record_delivery, touch_applied_delivery,
 -- write_content.
@@ -4790,7 +4840,8 @@ grant execute on function upload_pipeline.keep_content(uuid, integer, bytea) to 
 
 -- db/functions/ingest/finish_content.sql
 -- Moves the job, writes its event, drops the bytes and updates the deliveries, in one transaction. Safe to repeat.
--- Locks: job, content, delivery. Calls: clock, lock_job, move_job, receipt_of, resolve_step.
+-- Locks: job, deletion, artifact, provider request, content, delivery.
+-- Calls: clock, lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.finish_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql
@@ -5234,7 +5285,8 @@ grant execute on function upload_pipeline.roll_up_activity() to hookline_ingest,
 -- an equal share of each owner. In a status that is not claimable, these are the jobs past their deadline, the oldest
 -- first: the worker asks the provider about them. Sweeping here means that no other process has to. If none is due, it
 -- takes jobs that a clock has put off while it was ahead.
--- Locks: provider (each minute), job (skip locked), owner (advisory, skipped if another claim has it).
+-- Locks: provider (each minute), job (skip locked), deletion, artifact, provider request, owner (advisory, skipped if
+-- another claim has it).
 -- Calls: check_isolation, clock, lock_due_jobs, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
@@ -5574,7 +5626,8 @@ grant execute on function upload_pipeline.release_lease(uuid, uuid) to hookline_
 
 -- db/functions/worker/advance_job.sql
 -- Moves the job by the step that its worker has done, and ends its lease or keeps it.
--- Locks: document (if keep_lease, because the job's row is then written twice), job.
+-- Locks: document (if keep_lease, because the job's row is then written twice), job, deletion, artifact, provider
+-- request.
 -- Calls: lock_leased_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.advance_job(
   job_id uuid,
@@ -5681,7 +5734,7 @@ grant execute on function upload_pipeline.advance_job(uuid, uuid, text, jsonb, b
 -- Moves many jobs as advance_job does. One statement locks and moves most of them together, without waiting for a lock.
 -- Each of the rest gets advance_job in a subtransaction of its own, which says what is wrong with it: so does every job
 -- of the call if one of them breaks a rule that only a constraint holds.
--- Locks: document (never: advance_job does so for keep_lease), job.
+-- Locks: document (never: advance_job does so for keep_lease), job, deletion, artifact, provider request.
 -- Calls: advance_job, check_isolation, write_steps.
 create or replace function upload_pipeline.advance_jobs(
   job_ids uuid[],
@@ -5824,10 +5877,10 @@ grant execute on function upload_pipeline.advance_jobs(uuid[], uuid[], text[], j
 
 -- db/functions/worker/fail_job.sql
 -- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
--- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled.
--- The artifacts of that attempt are dropped.
+-- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled: by
+-- the step if another attempt begins, and here if start_over finds that none is left.
 -- Locks: job, deletion, artifact, provider request.
--- Calls: backoff, check_error_argument, clock, content_is_waiting, drop_artifacts, lock_leased_job, move_job_or_raise,
+-- Calls: backoff, check_error_argument, clock, content_is_waiting, lock_leased_job, move_job_or_raise,
 -- queue_requests_of_jobs, receipt_of, resolve_step, retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
@@ -5862,14 +5915,6 @@ begin
        and t.enabled;
   end if;
 
-  if v_back_to is not null and v_job.attempt < v_job.max_attempts and not v_job.has_content then
-    perform upload_pipeline.drop_artifacts(v_job.job_id);
-  end if;
-
-  if start_over and not (v_job.claimable or v_job.has_content) then
-    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
-  end if;
-
   if v_back_to is not null and v_job.attempt < v_job.max_attempts then
     v_job.run_after := upload_pipeline.clock() + (
       select upload_pipeline.backoff(v_job.attempt - 1, s.retry_base, s.retry_cap)
@@ -5892,6 +5937,9 @@ begin
       error => v_error,
       permanent => coalesce(permanent, false) or v_back_to is not null
     );
+    if start_over and not (v_job.claimable or v_job.has_content) then
+      perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
+    end if;
   end if;
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);
@@ -5912,7 +5960,7 @@ grant execute on function upload_pipeline.fail_job(uuid, uuid, jsonb, boolean, b
 
 -- db/functions/worker/defer_job.sql
 -- Ends the lease and moves run_after. No try is counted, because nobody failed.
--- Locks: job.
+-- Locks: job, deletion, artifact, provider request.
 -- Calls: backoff, check_error_argument, clock, lock_leased_job, receipt_of, reschedule_in_place, tries_since_arrival.
 create or replace function upload_pipeline.defer_job(
   job_id uuid,
@@ -6036,7 +6084,8 @@ grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) t
 -- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
 -- It applies those of one provider job, because that lock comes before all others. Deliveries about a provider job
 -- whose document was erased are deleted.
--- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
+-- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery (or only deliveries,
+-- skip locked).
 -- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job, provider_of.
 create or replace function upload_pipeline.apply_parked()
 returns text
@@ -6380,9 +6429,9 @@ grant execute on function upload_pipeline.claim_reservations(integer, text[]) to
 -- Writes the provider's id, whatever has become of the job in the meantime; moves the job; and applies what was
 -- parked for that id. If nobody waits for the answer any more, it queues what the provider has to be told, so that a
 -- worker that dies leaves nothing running there.
--- Locks: provider job (advisory), document, job, provider request, delivery.
--- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job,
--- lock_provider_job, move_job, queue_provider_request, receipt_of, resolve_step.
+-- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery.
+-- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job, lock_provider_job,
+-- move_job, queue_provider_request, receipt_of, resolve_step.
 create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,
@@ -7320,7 +7369,8 @@ revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint
 
 -- db/functions/operator/confirm_upload.sql
 -- Sets upload_confirmed of the document, which foreign keys copy into its jobs, and moves the job.
--- Locks: document, job (all jobs of the document). Calls: lock_job, move_job, receipt_of, resolve_step.
+-- Locks: document, job (all jobs of the document), deletion, artifact, provider request.
+-- Calls: lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
 language plpgsql
@@ -7396,11 +7446,9 @@ grant execute on function upload_pipeline.confirm_upload(uuid, bigint, text) to 
 -- db/functions/operator/retry_job.sql
 -- Moves the job along the one retry transition that leaves its status; without one it keeps its status. attempt only
 -- rises, because provider jobs and push tokens name it. If all attempts are used up, an operator's retry allows one
--- more. If the job waits for the provider, what runs there is cancelled: its answer would be stale. The artifacts of
--- the attempt that is over are dropped.
+-- more.
 -- Locks: job, deletion, artifact, provider request.
--- Calls: check_provider, clock, content_still_wanted, drop_artifacts, lock_job, move_job_or_raise,
--- queue_requests_of_jobs, receipt_of, resolve_step.
+-- Calls: check_provider, clock, content_still_wanted, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.retry_job(
   job_id uuid,
   reason text default null,
@@ -7434,14 +7482,6 @@ begin
       case when v_waiting.awaited then 'awaited' else 'kept' end,
       v_job, ordinal => v_waiting.ordinal, path => v_waiting.path
     );
-  end if;
-
-  if not v_job.has_content then
-    perform upload_pipeline.drop_artifacts(v_job.job_id);
-  end if;
-
-  if not (v_job.terminal or v_job.claimable or v_job.has_content) then
-    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
   end if;
 
   v_from_provider := v_job.provider;
@@ -7500,7 +7540,8 @@ grant execute on function upload_pipeline.retry_job(uuid, text, text) to hooklin
 
 -- db/functions/operator/cancel_job.sql
 -- Moves the job to cancelled, and queues the cancellation of what runs at the provider.
--- Locks: job, provider request. Calls: lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of, resolve_step.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of, resolve_step.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -7538,7 +7579,8 @@ grant execute on function upload_pipeline.cancel_job(uuid, text) to hookline_ope
 
 -- db/functions/operator/release_job.sql
 -- Ends the lease and writes an event, because an operator did it.
--- Locks: job. Calls: clock, lock_job, move_job_or_raise, receipt_of, resolve_step.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: clock, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.release_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
@@ -7708,9 +7750,9 @@ grant execute on function upload_pipeline.discard_content(uuid, integer) to hook
 -- db/functions/operator/settle_parked.sql
 -- Gives parked deliveries the outcome ignored, or links their provider job to a job and applies them. Later reports of
 -- the provider job find the decision: the link, or an ignored delivery (receive_event).
--- Locks: provider job (advisory), document, job, delivery.
--- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job,
--- provider_of, receipt_of.
+-- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery.
+-- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job, provider_of,
+-- receipt_of.
 create or replace function upload_pipeline.settle_parked(
   parse_job_id text,
   job_id uuid default null,

@@ -124,9 +124,11 @@ def test_the_comment_begins_with_what_the_function_does(function: Function) -> N
     assert re.match(r"[A-Z].*\. Locks: ", function.comment)
 
 
-def test_the_order_is_the_one_that_lock_job_tells() -> None:
+def test_the_order_is_the_one_that_lock_job_and_the_handbook_tell() -> None:
     told = re.sub(r" \(advisory\)", "", FUNCTIONS["lock_job"].comment)
     assert f"in one order: {', '.join(ORDER)}." in told
+    handbook = " ".join((DB / "README.md").read_text().split()).replace(" (advisory)", "")
+    assert f"if you write a function of your own: {', '.join(ORDER)}." in handbook
 
 
 def test_no_line_of_sql_is_longer_than_120_characters() -> None:

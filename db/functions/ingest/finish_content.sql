@@ -1,5 +1,6 @@
 -- Moves the job, writes its event, drops the bytes and updates the deliveries, in one transaction. Safe to repeat.
--- Locks: job, content, delivery. Calls: clock, lock_job, move_job, receipt_of, resolve_step.
+-- Locks: job, deletion, artifact, provider request, content, delivery.
+-- Calls: clock, lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.finish_content(job_id uuid, ordinal integer)
 returns upload_pipeline.receipt
 language plpgsql

@@ -1,7 +1,8 @@
 -- Takes one proven delivery with content, and gives out the path of its object. The job's status does not change here;
 -- finish_content changes it once the object is written. If content is given, the bytes are safe in Postgres after the
 -- commit, whatever storage does later. If it is null, only the caller has them.
--- Locks: provider job (advisory), document (if a report is parked), job, content, delivery.
+-- Locks: provider job (advisory), document (if a report is parked), job, deletion, artifact, provider request, content,
+-- delivery.
 -- Calls: answered_attempt, apply_parked_reports, check_delivery_arguments, content_still_wanted, link_provider_job,
 -- lock_answered_job, lock_provider_job, provider_of, receipt_of, record_delivery, touch_applied_delivery,
 -- write_content.

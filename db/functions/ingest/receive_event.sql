@@ -1,6 +1,7 @@
 -- Takes one proven delivery without content: counts it once, moves its job and writes the event, in one transaction.
 -- It waits for its locks, and then does what receive_events does.
--- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Locks: provider job (advisory), document (if a report is parked), job, deletion, artifact, provider request,
+-- delivery.
 -- Calls: lock_provider_job, provider_of, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_event(
   source text,

@@ -3,7 +3,8 @@
 -- an earlier one of the call, and a refused one. If one breaks a rule that only a constraint holds, every delivery gets
 -- its own subtransaction. So no delivery affects another, and an error that receive_event would raise becomes a row. No
 -- call waits for the lock of a job: its holder may keep it for long, and the other deliveries would wait, too.
--- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Locks: provider job (advisory), document (if a report is parked), job, deletion, artifact, provider request,
+-- delivery.
 -- Calls: check_isolation, refuse_delivery, take_deliveries.
 create or replace function upload_pipeline.receive_events(deliveries upload_pipeline.delivery[])
 returns setof upload_pipeline.answer

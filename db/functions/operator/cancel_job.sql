@@ -1,5 +1,6 @@
 -- Moves the job to cancelled, and queues the cancellation of what runs at the provider.
--- Locks: job, provider request. Calls: lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of, resolve_step.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: lock_job, move_job_or_raise, queue_requests_of_jobs, receipt_of, resolve_step.
 create or replace function upload_pipeline.cancel_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql

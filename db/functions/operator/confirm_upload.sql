@@ -1,5 +1,6 @@
 -- Sets upload_confirmed of the document, which foreign keys copy into its jobs, and moves the job.
--- Locks: document, job (all jobs of the document). Calls: lock_job, move_job, receipt_of, resolve_step.
+-- Locks: document, job (all jobs of the document), deletion, artifact, provider request.
+-- Calls: lock_job, move_job, receipt_of, resolve_step.
 create or replace function upload_pipeline.confirm_upload(job_id uuid, bytes_len bigint, file_sha256 text)
 returns upload_pipeline.receipt
 language plpgsql

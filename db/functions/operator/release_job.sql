@@ -1,5 +1,6 @@
 -- Ends the lease and writes an event, because an operator did it.
--- Locks: job. Calls: clock, lock_job, move_job_or_raise, receipt_of, resolve_step.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: clock, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.release_job(job_id uuid, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql

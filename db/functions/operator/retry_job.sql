@@ -1,10 +1,8 @@
 -- Moves the job along the one retry transition that leaves its status; without one it keeps its status. attempt only
 -- rises, because provider jobs and push tokens name it. If all attempts are used up, an operator's retry allows one
--- more. If the job waits for the provider, what runs there is cancelled: its answer would be stale. The artifacts of
--- the attempt that is over are dropped.
+-- more.
 -- Locks: job, deletion, artifact, provider request.
--- Calls: check_provider, clock, content_still_wanted, drop_artifacts, lock_job, move_job_or_raise,
--- queue_requests_of_jobs, receipt_of, resolve_step.
+-- Calls: check_provider, clock, content_still_wanted, lock_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.retry_job(
   job_id uuid,
   reason text default null,
@@ -38,14 +36,6 @@ begin
       case when v_waiting.awaited then 'awaited' else 'kept' end,
       v_job, ordinal => v_waiting.ordinal, path => v_waiting.path
     );
-  end if;
-
-  if not v_job.has_content then
-    perform upload_pipeline.drop_artifacts(v_job.job_id);
-  end if;
-
-  if not (v_job.terminal or v_job.claimable or v_job.has_content) then
-    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
   end if;
 
   v_from_provider := v_job.provider;

@@ -1,8 +1,8 @@
 -- Gives parked deliveries the outcome ignored, or links their provider job to a job and applies them. Later reports of
 -- the provider job find the decision: the link, or an ignored delivery (receive_event).
--- Locks: provider job (advisory), document, job, delivery.
--- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job,
--- provider_of, receipt_of.
+-- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery.
+-- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job, provider_of,
+-- receipt_of.
 create or replace function upload_pipeline.settle_parked(
   parse_job_id text,
   job_id uuid default null,

@@ -1,5 +1,6 @@
 -- Moves the job by the step that its worker has done, and ends its lease or keeps it.
--- Locks: document (if keep_lease, because the job's row is then written twice), job.
+-- Locks: document (if keep_lease, because the job's row is then written twice), job, deletion, artifact, provider
+-- request.
 -- Calls: lock_leased_job, move_job_or_raise, receipt_of, resolve_step.
 create or replace function upload_pipeline.advance_job(
   job_id uuid,

@@ -1,7 +1,7 @@
 -- Moves many jobs as advance_job does. One statement locks and moves most of them together, without waiting for a lock.
 -- Each of the rest gets advance_job in a subtransaction of its own, which says what is wrong with it: so does every job
 -- of the call if one of them breaks a rule that only a constraint holds.
--- Locks: document (never: advance_job does so for keep_lease), job.
+-- Locks: document (never: advance_job does so for keep_lease), job, deletion, artifact, provider request.
 -- Calls: advance_job, check_isolation, write_steps.
 create or replace function upload_pipeline.advance_jobs(
   job_ids uuid[],

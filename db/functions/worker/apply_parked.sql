@@ -2,7 +2,8 @@
 -- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
 -- It applies those of one provider job, because that lock comes before all others. Deliveries about a provider job
 -- whose document was erased are deleted.
--- Locks: provider job (advisory), document, job, delivery (or only deliveries, skip locked).
+-- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery (or only deliveries,
+-- skip locked).
 -- Calls: apply_parked_reports, check_isolation, clock, lock_job, lock_provider_job, provider_of.
 create or replace function upload_pipeline.apply_parked()
 returns text

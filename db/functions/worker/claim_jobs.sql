@@ -2,7 +2,8 @@
 -- an equal share of each owner. In a status that is not claimable, these are the jobs past their deadline, the oldest
 -- first: the worker asks the provider about them. Sweeping here means that no other process has to. If none is due, it
 -- takes jobs that a clock has put off while it was ahead.
--- Locks: provider (each minute), job (skip locked), owner (advisory, skipped if another claim has it).
+-- Locks: provider (each minute), job (skip locked), deletion, artifact, provider request, owner (advisory, skipped if
+-- another claim has it).
 -- Calls: check_isolation, clock, lock_due_jobs, sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,

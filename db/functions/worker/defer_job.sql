@@ -1,5 +1,5 @@
 -- Ends the lease and moves run_after. No try is counted, because nobody failed.
--- Locks: job.
+-- Locks: job, deletion, artifact, provider request.
 -- Calls: backoff, check_error_argument, clock, lock_leased_job, receipt_of, reschedule_in_place, tries_since_arrival.
 create or replace function upload_pipeline.defer_job(
   job_id uuid,

@@ -1,8 +1,8 @@
 -- Moves the job: to the same status for another try, back for another attempt, or to its failure. The row of its
--- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled.
--- The artifacts of that attempt are dropped.
+-- status decides which. If the job waits for the provider, what runs there for an attempt that is over is cancelled: by
+-- the step if another attempt begins, and here if start_over finds that none is left.
 -- Locks: job, deletion, artifact, provider request.
--- Calls: backoff, check_error_argument, clock, content_is_waiting, drop_artifacts, lock_leased_job, move_job_or_raise,
+-- Calls: backoff, check_error_argument, clock, content_is_waiting, lock_leased_job, move_job_or_raise,
 -- queue_requests_of_jobs, receipt_of, resolve_step, retry_or_fail.
 create or replace function upload_pipeline.fail_job(
   job_id uuid,
@@ -37,14 +37,6 @@ begin
        and t.enabled;
   end if;
 
-  if v_back_to is not null and v_job.attempt < v_job.max_attempts and not v_job.has_content then
-    perform upload_pipeline.drop_artifacts(v_job.job_id);
-  end if;
-
-  if start_over and not (v_job.claimable or v_job.has_content) then
-    perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
-  end if;
-
   if v_back_to is not null and v_job.attempt < v_job.max_attempts then
     v_job.run_after := upload_pipeline.clock() + (
       select upload_pipeline.backoff(v_job.attempt - 1, s.retry_base, s.retry_cap)
@@ -67,6 +59,9 @@ begin
       error => v_error,
       permanent => coalesce(permanent, false) or v_back_to is not null
     );
+    if start_over and not (v_job.claimable or v_job.has_content) then
+      perform upload_pipeline.queue_requests_of_jobs('cancel', array[v_job.job_id], v_job.attempt);
+    end if;
   end if;
 
   return upload_pipeline.receipt_of('applied', v_job, v_event);

@@ -1,9 +1,9 @@
 -- Writes the provider's id, whatever has become of the job in the meantime; moves the job; and applies what was
 -- parked for that id. If nobody waits for the answer any more, it queues what the provider has to be told, so that a
 -- worker that dies leaves nothing running there.
--- Locks: provider job (advisory), document, job, provider request, delivery.
--- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job,
--- lock_provider_job, move_job, queue_provider_request, receipt_of, resolve_step.
+-- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery.
+-- Calls: apply_parked_reports, check_correlation_id, link_provider_job, lock_answered_job, lock_job, lock_provider_job,
+-- move_job, queue_provider_request, receipt_of, resolve_step.
 create or replace function upload_pipeline.record_submission(
   job_id uuid,
   attempt integer,

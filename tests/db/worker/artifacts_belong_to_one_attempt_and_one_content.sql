@@ -1,7 +1,7 @@
 begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
-select plan(18);
+select plan(22);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 select pg_temp.make_job('a');
@@ -56,6 +56,21 @@ create temp table first as select path from upload_pipeline.artifacts where name
 select results_eq($$select pg_temp.receive('other', '../../x')$$, array['images ../../x f'], 'other content needs another write');
 select set_eq('select path from upload_pipeline.deletions', 'select path from first', 'and the object before is deleted');
 
+select results_eq($$select pg_temp.receive('one', '../../x')$$, array['images ../../x f'], 'the first content comes back');
+select set_eq(
+  'select path from upload_pipeline.deletions',
+  $$select format('storage://parsed/%s/%s.1.images.%s.png', pg_temp.document('a'), pg_temp.job('a'),
+                  pg_temp.sha(convert_to('../../x ' || pg_temp.sha('other'), 'UTF8')))$$,
+  'then its object is not deleted, and that of the other content is'
+);
+select pg_temp.set_clock('2026-01-01 12:06+00');
+select count(*) from upload_pipeline.claim_deletions();
+select throws_ok(
+  $$select pg_temp.receive('other', '../../x')$$, 'UP020', null, 'while an object is being deleted its path is given to nobody'
+);
+select pg_temp.set_clock('2026-01-01 12:08+00');
+select results_eq($$select pg_temp.receive('other', '../../x')$$, array['images ../../x f'], 'and a minute later it is');
+
 select throws_ok(
   format(
     'select upload_pipeline.receive_artifacts(%L, (select lease_token from held), %L)', pg_temp.job('a'), artifacts
@@ -75,6 +90,7 @@ select set_has('select path from upload_pipeline.deletions', 'select path from o
 delete from upload_pipeline.deletions;
 select pg_temp.receive('one', name) from unnest(array['x', 'y', 'z']) as name;
 
+delete from upload_pipeline.deletions;
 select upload_pipeline.retry_job(job_id => pg_temp.job('a'));
 select is_empty('select from upload_pipeline.artifacts', 'another attempt drops the artifacts of the one before');
 select is((select count(*) from upload_pipeline.deletions), 3::bigint, 'and their objects are deleted');

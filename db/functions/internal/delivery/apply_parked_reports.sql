@@ -1,6 +1,6 @@
 -- Moves the job by each parked delivery and gives the deliveries their outcome. The caller holds the lock of the
 -- provider job.
--- Locks: job, delivery. Calls: apply_report, lock_job, provider_of.
+-- Locks: job, deletion, artifact, provider request, delivery. Calls: apply_report, lock_job, provider_of.
 create or replace function upload_pipeline.apply_parked_reports(provider text, parse_job_id text, job_id uuid)
 returns void
 language plpgsql

@@ -1,5 +1,5 @@
 -- Applies a parked report to its job. take_deliveries does the same for reports that come by webhook.
--- Locks: job. Calls: move_job, report_step.
+-- Locks: job, deletion, artifact, provider request. Calls: move_job, report_step.
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,

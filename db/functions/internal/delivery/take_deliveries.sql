@@ -4,7 +4,8 @@
 -- Then the jobs of applied deliveries are moved, and all deliveries are recorded. A delivery whose locks are not free
 -- is `busy`. A delivery that receive_event would refuse is `refused`; refuse_delivery says why. A delivery that shares
 -- its id or document with an earlier one of the call is `late`: take it again in a call of its own.
--- Locks: provider job (advisory), document (if a report is parked), job, delivery.
+-- Locks: provider job (advisory), document (if a report is parked), job, deletion, artifact, provider request,
+-- delivery.
 -- Calls: answered_attempt, apply_parked_reports, clock, invalid_argument_of, provider_of, raise_conflict, report_step,
 -- uuid7, write_steps.
 create or replace function upload_pipeline.take_deliveries(deliveries upload_pipeline.delivery[])

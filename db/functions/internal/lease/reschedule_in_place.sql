@@ -1,6 +1,6 @@
 -- Moves the job from its status to the same status. The step ends the lease, and run_after counts in every status
 -- (see end_lease).
--- Locks: job. Calls: move_job_or_raise, resolve_step.
+-- Locks: job, deletion, artifact, provider request. Calls: move_job_or_raise, resolve_step.
 create or replace function upload_pipeline.reschedule_in_place(
   job upload_pipeline.upload_jobs,
   code text,

@@ -1,7 +1,8 @@
 -- Moves the job: to the same status for another try, or to its failure. A worker reports the failed try, or
 -- sweep_leases finds an expired lease. Three expired leases count as one failed try, because a worker that dies takes
 -- many innocent jobs with it. They do count, because a document may kill every worker that takes it.
--- Locks: job. Calls: backoff, clock, move_job_or_raise, reschedule_in_place, resolve_step, tries_since_arrival.
+-- Locks: job, deletion, artifact, provider request.
+-- Calls: backoff, clock, move_job_or_raise, reschedule_in_place, resolve_step, tries_since_arrival.
 create or replace function upload_pipeline.retry_or_fail(
   job upload_pipeline.upload_jobs,
   code text,

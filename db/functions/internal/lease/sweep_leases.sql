@@ -1,6 +1,6 @@
 -- Ends expired leases of any status, so that no other process has to look for them. A lease that ends later than the
 -- longest lease allows was given by a clock that was ahead. It ends, too.
--- Locks: job (skip locked). Calls: clock, end_lease, lock_job, retry_or_fail.
+-- Locks: job (skip locked), deletion, artifact, provider request. Calls: clock, end_lease, lock_job, retry_or_fail.
 create or replace function upload_pipeline.sweep_leases(batch integer)
 returns void
 language plpgsql

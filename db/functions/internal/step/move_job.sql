@@ -1,7 +1,7 @@
 -- Moves the job, if the step is legal. A step out of a finished status (a late success, a retry) may meet a newer
 -- unfinished job of the same document. The unique index decides, even between two transactions at the same time. Only
 -- such a step needs a subtransaction.
--- Locks: job. Calls: write_step.
+-- Locks: job, deletion, artifact, provider request. Calls: write_step.
 create or replace function upload_pipeline.move_job(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,

@@ -1,5 +1,5 @@
 -- Moves the job as move_job does, for callers to whom a refusal is an error.
--- Locks: job. Calls: move_job.
+-- Locks: job, deletion, artifact, provider request. Calls: move_job.
 create or replace function upload_pipeline.move_job_or_raise(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,

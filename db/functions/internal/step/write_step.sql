@@ -1,6 +1,6 @@
 -- Moves one job. The caller has locked it and passes its row with the columns it wants changed (attempt, max_attempts,
 -- run_after, parsed_*, last_error).
--- Locks: job. Calls: write_steps.
+-- Locks: job, deletion, artifact, provider request. Calls: write_steps.
 create or replace function upload_pipeline.write_step(
   job upload_pipeline.upload_jobs,
   step upload_pipeline.step,

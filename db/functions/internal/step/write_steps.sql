@@ -1,8 +1,9 @@
 -- Inserts the events of many steps, and the notifications of those that are announced; then moves their jobs. This is
 -- the only place where a job moves. The caller has locked the jobs, and passes each of them once. The events go in
 -- first, because a trigger on upload_jobs looks for them. Every step ends the lease: its holder is refused with UP003
--- from then on. A step to a dead letter becomes one to the next provider, if the job has a fallback.
--- Locks: job. Calls: clock, fall_back, uuid7.
+-- from then on. A step to a dead letter becomes one to the next provider, if the job has a fallback. A step that begins
+-- another attempt, whoever makes it, ends what belongs to the one before.
+-- Locks: job, deletion, artifact, provider request. Calls: clock, fall_back, leave_attempt, uuid7.
 create or replace function upload_pipeline.write_steps(moves upload_pipeline.move[])
 returns setof upload_pipeline.events
 language plpgsql
@@ -15,10 +16,16 @@ set enable_mergejoin = off
 as $$
 declare
   v_now timestamptz := upload_pipeline.clock();
+  v_step upload_pipeline.step;
 begin
   for v_number in 1 .. coalesce(cardinality(moves), 0) loop
-    if ((moves[v_number]).step).failed then
+    v_step := (moves[v_number]).step;
+    if v_step.failed then
       moves[v_number] := upload_pipeline.fall_back(moves[v_number]);
+      v_step := (moves[v_number]).step;
+    end if;
+    if v_step.event_type = 'retry' then
+      perform upload_pipeline.leave_attempt(moves[v_number]);
     end if;
   end loop;
 
