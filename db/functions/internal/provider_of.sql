@@ -14,4 +14,6 @@ comment on function upload_pipeline.provider_of(text) is
   'The provider whose ids the deliveries of a source name: llamacloud for the sources llamaparse and '
   'llamaparse_push, otherwise the source itself.';
 
+-- A view calls its functions with the reader's rights.
 revoke all on function upload_pipeline.provider_of(text) from public;
+grant execute on function upload_pipeline.provider_of(text) to hookline_reader;

@@ -12,7 +12,7 @@ create temp view function as
            select
              from aclexplode(p.proacl) as a
             where a.grantee <> p.proowner
-              and p.proname not in ('clock', 'in_utc')
+              and p.proname not in ('clock', 'in_utc', 'provider_of')
          ) as is_granted,
          p.proowner::regrole::text as owner
     from pg_proc as p

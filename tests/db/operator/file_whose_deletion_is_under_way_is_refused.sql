@@ -29,7 +29,7 @@ $$;
 set local timezone = 'Asia/Tokyo';
 select is(
   pg_temp.refusal(),
-  'the object ''storage://raw/ada/f.pdf'' is being deleted. It is of a document that was erased. Its deletion may be under '
+  'the object ''storage://raw/ada/f.pdf'' is being deleted. Nothing needed it any more. Its deletion may be under '
   'way until 2026-01-01 12:07:00Z. Nothing was changed. Call again in a minute, then upload the file, or use another path.',
   'the file is refused while its object may be deleted, and the error says until when'
 );

@@ -74,7 +74,8 @@ select bag_eq(
           ('hookline_operator', 'check_integrity'),
           ('hookline_operator', 'recount_statuses'),
           ('hookline_operator hookline_reader hookline_worker', 'clock'),
-          ('hookline_operator hookline_reader', 'in_utc')
+          ('hookline_operator hookline_reader', 'in_utc'),
+          ('hookline_operator hookline_reader', 'provider_of')
       ) as may (role, function),
       generate_series(1, 3) as n
      where split_part(role, ' ', n) <> ''$$,
