@@ -179,7 +179,7 @@ async def test_agentic_parsing_without_credits_is_settled_as_it_was_reserved(
         # It is still being stopped.
         ([409, 409], [], ["waiting", "done"]),
         # It is being deleted already.
-        ([409], [409], ["done"]),
+        ([409] * 9, [409], ["done"]),
         ([423] * 10, [], ["waiting"] * 4 + ["refused"]),
         ([422] * 2, [], ["refused"]),
     ],
