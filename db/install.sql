@@ -48,6 +48,7 @@ begin;
 -- Documents, their jobs, and the history of each job
 \ir tables/providers.sql
 \ir tables/documents.sql
+\ir tables/job_groups.sql
 \ir tables/upload_jobs.sql
 \ir tables/owner_settings.sql
 \ir types/move.sql
@@ -144,6 +145,10 @@ begin;
 \ir functions/internal/content/drop_artifacts.sql
 \ir functions/internal/content/erase_documents.sql
 
+-- Internal: groups of jobs
+\ir functions/internal/group/join_group.sql
+\ir functions/internal/group/announce_groups.sql
+
 -- Internal: credits
 \ir functions/internal/credit/check_credits_argument.sql
 \ir functions/internal/credit/sum_credits.sql
@@ -192,6 +197,7 @@ begin;
 \ir functions/internal/check_provider.sql
 \ir functions/operator/create_job.sql
 \ir functions/internal/create_users_job.sql
+\ir functions/operator/close_group.sql
 \ir functions/operator/confirm_upload.sql
 \ir functions/operator/retry_job.sql
 \ir functions/operator/cancel_job.sql
@@ -220,6 +226,7 @@ begin;
 \ir views/document_overview.sql
 \ir views/job_timeline.sql
 \ir views/failed_jobs.sql
+\ir views/group_status.sql
 \ir views/activity.sql
 \ir views/overdue_counts.sql
 \ir views/queue_health.sql

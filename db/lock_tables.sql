@@ -16,7 +16,7 @@ begin
         upload_pipeline.event_codes, upload_pipeline.error_codes, upload_pipeline.credit_caps,
         upload_pipeline.credit_reservations, upload_pipeline.providers, upload_pipeline.fallbacks,
         upload_pipeline.refused_deliveries, upload_pipeline.activity_counts, upload_pipeline.notifications,
-        upload_pipeline.operator_actions
+        upload_pipeline.job_groups, upload_pipeline.operator_actions
         in access exclusive mode;
       exit;
     exception

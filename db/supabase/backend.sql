@@ -67,6 +67,15 @@ begin
     select upload_pipeline.cancel_job(job_id => cancel_job.job_id, reason => cancel_job.reason);
   end;
 
+  create or replace function hookline_api.close_group(group_id uuid)
+  returns bigint
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select upload_pipeline.close_group(group_id => close_group.group_id);
+  end;
+
   create or replace function hookline_api.erase_document(document_id uuid, reason text default null)
   returns table (jobs bigint, objects bigint)
   language sql
@@ -99,6 +108,7 @@ begin
     'upload_pipeline.confirm_upload for the backend.';
   comment on function hookline_api.retry_job(uuid, text, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
+  comment on function hookline_api.close_group(uuid) is 'upload_pipeline.close_group for the backend.';
   comment on function hookline_api.erase_document(uuid, text) is 'upload_pipeline.erase_document for the backend.';
   comment on function hookline_api.erase_owner(uuid, text) is 'upload_pipeline.erase_owner for the backend.';
 
@@ -108,6 +118,7 @@ begin
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
   alter function hookline_api.retry_job(uuid, text, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
+  alter function hookline_api.close_group(uuid) owner to hookline_owner;
   alter function hookline_api.erase_document(uuid, text) owner to hookline_owner;
   alter function hookline_api.erase_owner(uuid, text) owner to hookline_owner;
 
@@ -118,6 +129,7 @@ begin
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text, text),
     hookline_api.cancel_job(uuid, text),
+    hookline_api.close_group(uuid),
     hookline_api.erase_document(uuid, text),
     hookline_api.erase_owner(uuid, text)
     from public;
@@ -128,6 +140,7 @@ begin
     upload_pipeline.confirm_upload(uuid, bigint, text),
     upload_pipeline.retry_job(uuid, text, text),
     upload_pipeline.cancel_job(uuid, text),
+    upload_pipeline.close_group(uuid),
     upload_pipeline.erase_document(uuid, text),
     upload_pipeline.erase_owner(uuid, text),
     hookline_api.create_job(
@@ -136,6 +149,7 @@ begin
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text, text),
     hookline_api.cancel_job(uuid, text),
+    hookline_api.close_group(uuid),
     hookline_api.erase_document(uuid, text),
     hookline_api.erase_owner(uuid, text)
     to service_role;

@@ -7,6 +7,7 @@ alter table upload_pipeline.documents enable row level security;
 alter table upload_pipeline.error_codes enable row level security;
 alter table upload_pipeline.event_codes enable row level security;
 alter table upload_pipeline.events enable row level security;
+alter table upload_pipeline.job_groups enable row level security;
 alter table upload_pipeline.notifications enable row level security;
 alter table upload_pipeline.operator_actions enable row level security;
 alter table upload_pipeline.owner_settings enable row level security;

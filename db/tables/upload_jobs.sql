@@ -42,6 +42,8 @@ create table upload_pipeline.upload_jobs (
   constraint version_counts_from_one check (version >= 1),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
+  constraint group_is_of_the_owner foreign key (owner_id, group_id)
+    references upload_pipeline.job_groups (owner_id, group_id),
   constraint priority_is_0_to_9 check (priority between 0 and 9),
   constraint attempts_are_bounded check (attempt <= max_attempts),
   constraint lease_is_whole check (
@@ -105,6 +107,10 @@ create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (status, upd
 -- The jobs that took a step last, and the finished ones that purge deletes.
 create index upload_jobs_by_time on upload_pipeline.upload_jobs (updated_at);
 
+-- The jobs of a group, and whether one is unfinished. Most jobs have no group.
+create index upload_jobs_by_group on upload_pipeline.upload_jobs (group_id, terminal)
+  where group_id is not null;
+
 create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;
 
@@ -126,7 +132,7 @@ comment on column upload_pipeline.upload_jobs.metadata is 'The application''s ow
 comment on column upload_pipeline.upload_jobs.priority is
   'From 0 to 9. Of the jobs of one owner that are due, the highest is claimed first.';
 comment on column upload_pipeline.upload_jobs.group_id is
-  'An id of the application that several jobs share. Hookline only shows it.';
+  'An id of the application that several jobs of one owner share: see job_groups.';
 comment on column upload_pipeline.upload_jobs.lease_token is
   'The fencing token of the worker that holds the job. Null: nobody holds it.';
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';

@@ -774,6 +774,50 @@ comment on column upload_pipeline.documents.purged_paths is
 comment on column upload_pipeline.documents.upload_confirmed is
   'True: the raw file is there, with this size and hash. Foreign keys copy it into the jobs.';
 
+-- db/tables/job_groups.sql
+create table upload_pipeline.job_groups (
+  group_id uuid not null,
+  owner_id uuid not null,
+  created_at timestamptz not null default upload_pipeline.clock(),
+  closed_at timestamptz,
+  check_after timestamptz,
+  announced_at timestamptz,
+  counts jsonb,
+  constraint job_groups_pkey primary key (group_id),
+  -- owner_id comes first, so that the index also finds the groups of an owner.
+  constraint group_has_one_owner unique (owner_id, group_id),
+  constraint only_a_closed_group_is_checked check (check_after is null or closed_at is not null),
+  constraint announced_group_is_not_checked check (announced_at is null or check_after is null),
+  constraint only_a_closed_group_is_announced check (announced_at is null or closed_at is not null),
+  constraint announced_group_has_counts check ((counts is null) = (announced_at is null)),
+  constraint counts_is_an_object check (jsonb_typeof(counts) = 'object'),
+  constraint times_are_between_2000_and_9999 check (
+    least(created_at, closed_at, check_after, announced_at) >= timestamptz '2000-01-01 00:00+00'
+    and greatest(created_at, closed_at, check_after, announced_at) <= timestamptz '9999-01-01 00:00+00'
+  )
+)
+-- A queue, too: while a closed group has unfinished jobs, its row is rewritten at each look.
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+create index job_groups_to_check on upload_pipeline.job_groups (check_after)
+  where check_after is not null;
+
+-- Those that purge may delete.
+create index job_groups_by_time on upload_pipeline.job_groups (created_at);
+
+comment on table upload_pipeline.job_groups is
+  'Groups of jobs: one row for each group_id that create_job was given. Steps of jobs never touch it: a worker looks '
+  'whether a closed group has ended.';
+comment on column upload_pipeline.job_groups.closed_at is
+  'When close_group was called. Null: it takes new jobs.';
+comment on column upload_pipeline.job_groups.check_after is
+  'A worker looks then whether the group has ended. Null: it is open, was announced, or was closed while '
+  'announcements were off.';
+comment on column upload_pipeline.job_groups.announced_at is
+  'When a worker found that the group has ended, and wrote its notification.';
+comment on column upload_pipeline.job_groups.counts is
+  'What the application is told: the number of jobs, {"total", "complete", "failed", "cancelled"}.';
+
 -- db/tables/upload_jobs.sql
 create table upload_pipeline.upload_jobs (
   job_id uuid not null default upload_pipeline.uuid7(),
@@ -819,6 +863,8 @@ create table upload_pipeline.upload_jobs (
   constraint version_counts_from_one check (version >= 1),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint provider_is_known foreign key (provider) references upload_pipeline.providers (provider),
+  constraint group_is_of_the_owner foreign key (owner_id, group_id)
+    references upload_pipeline.job_groups (owner_id, group_id),
   constraint priority_is_0_to_9 check (priority between 0 and 9),
   constraint attempts_are_bounded check (attempt <= max_attempts),
   constraint lease_is_whole check (
@@ -882,6 +928,10 @@ create index upload_jobs_unconfirmed on upload_pipeline.upload_jobs (status, upd
 -- The jobs that took a step last, and the finished ones that purge deletes.
 create index upload_jobs_by_time on upload_pipeline.upload_jobs (updated_at);
 
+-- The jobs of a group, and whether one is unfinished. Most jobs have no group.
+create index upload_jobs_by_group on upload_pipeline.upload_jobs (group_id, terminal)
+  where group_id is not null;
+
 create index upload_jobs_failed on upload_pipeline.upload_jobs (updated_at)
   where failed;
 
@@ -903,7 +953,7 @@ comment on column upload_pipeline.upload_jobs.metadata is 'The application''s ow
 comment on column upload_pipeline.upload_jobs.priority is
   'From 0 to 9. Of the jobs of one owner that are due, the highest is claimed first.';
 comment on column upload_pipeline.upload_jobs.group_id is
-  'An id of the application that several jobs share. Hookline only shows it.';
+  'An id of the application that several jobs of one owner share: see job_groups.';
 comment on column upload_pipeline.upload_jobs.lease_token is
   'The fencing token of the worker that holds the job. Null: nobody holds it.';
 comment on column upload_pipeline.upload_jobs.parsed_bytes is 'Size of the parsed content in bytes.';
@@ -1010,8 +1060,9 @@ comment on table upload_pipeline.provider_jobs is
 -- db/tables/notifications.sql
 create table upload_pipeline.notifications (
   event_id uuid not null,
-  job_id uuid not null,
-  version integer not null,
+  job_id uuid,
+  version integer,
+  group_id uuid,
   run_after timestamptz default upload_pipeline.clock(),
   tries integer not null default 0,
   lease_token uuid,
@@ -1022,6 +1073,12 @@ create table upload_pipeline.notifications (
   constraint one_notification_an_event unique (job_id, version),
   constraint notification_is_of_an_event foreign key (job_id, version)
     references upload_pipeline.events (job_id, version) on delete cascade,
+  constraint one_notification_a_group unique (group_id),
+  constraint notification_is_of_a_group foreign key (group_id)
+    references upload_pipeline.job_groups (group_id) on delete cascade,
+  constraint notification_is_of_an_event_or_a_group check (
+    (job_id is null) = (version is null) and num_nonnulls(job_id, group_id) = 1
+  ),
   constraint notification_waits_or_is_taken_or_dead check (num_nonnulls(run_after, taken_at, dead_at) = 1),
   constraint only_a_waiting_notification_has_a_lease check (lease_token is null or run_after is not null),
   constraint tries_are_not_negative check (tries >= 0),
@@ -1041,10 +1098,12 @@ create index notifications_dead on upload_pipeline.notifications (dead_at)
   where dead_at is not null;
 
 comment on table upload_pipeline.notifications is
-  'The outbox: what the application is told, one row for each step to a status that is announced. The row is written '
-  'in the transaction of the step. It is deleted with its job.';
+  'The outbox: what the application is told, one row for each step to a status that is announced, written in the '
+  'transaction of the step, and one for each group of jobs that has ended. It is deleted with its job or group.';
 comment on column upload_pipeline.notifications.event_id is
-  'That of the event. The application gets it as webhook-id, the same in every try.';
+  'That of the event; of a group, an id of its own. The application gets it as webhook-id, the same in every try.';
+comment on column upload_pipeline.notifications.group_id is
+  'The group that has ended. Null: the notification is about a step.';
 comment on column upload_pipeline.notifications.run_after is
   'It is not sent before. While somebody sends it, the end of the lease. Null: it is taken or dead.';
 comment on column upload_pipeline.notifications.tries is 'How many tries have failed.';
@@ -1609,6 +1668,7 @@ alter table upload_pipeline.documents enable row level security;
 alter table upload_pipeline.error_codes enable row level security;
 alter table upload_pipeline.event_codes enable row level security;
 alter table upload_pipeline.events enable row level security;
+alter table upload_pipeline.job_groups enable row level security;
 alter table upload_pipeline.notifications enable row level security;
 alter table upload_pipeline.operator_actions enable row level security;
 alter table upload_pipeline.owner_settings enable row level security;
@@ -1897,7 +1957,7 @@ create trigger deleted_jobs_are_counted
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
 -- (advisory), provider, document, job, raw path (advisory), deletion, artifact, provider request, content, delivery,
--- reservation, cap, owner, fallback, status, notification, refusal, activity (advisory).
+-- reservation, cap, owner, fallback, status, group, notification, refusal, activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -4267,6 +4327,133 @@ comment on function upload_pipeline.erase_documents(uuid[]) is
 
 revoke all on function upload_pipeline.erase_documents(uuid[]) from public;
 
+-- Internal: groups of jobs
+
+-- db/functions/internal/group/join_group.sql
+-- Makes the group if it is missing, and keeps it open until the transaction ends: close_group waits for that. Jobs that
+-- join the group at the same time do not wait for each other.
+-- Locks: group. Calls: in_utc.
+create or replace function upload_pipeline.join_group(group_id uuid, owner_id uuid)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_group record;
+begin
+  -- Another round is needed only if purge deletes the group at this moment.
+  loop
+    select g.owner_id, g.closed_at into v_group
+      from upload_pipeline.job_groups as g
+     where g.group_id = join_group.group_id
+       for share;
+    exit when found;
+
+    insert into upload_pipeline.job_groups (group_id, owner_id)
+    values (join_group.group_id, join_group.owner_id)
+    on conflict on constraint job_groups_pkey do nothing;
+  end loop;
+
+  if v_group.owner_id <> join_group.owner_id then
+    raise exception 'group % is not of owner %', join_group.group_id, join_group.owner_id
+      using errcode = 'UP006',
+            detail = 'All jobs of a group have one owner: that of its first job.',
+            hint = 'Pass another group_id. A new group needs no more than a new UUID.';
+  end if;
+
+  if v_group.closed_at is not null then
+    raise exception 'group % is closed and takes no new job', join_group.group_id
+      using errcode = 'UP006',
+            detail = format('close_group was called at %s.', upload_pipeline.in_utc(v_group.closed_at)),
+            hint = 'Pass another group_id, and call close_group after the last job of a group was made.';
+  end if;
+end;
+$$;
+
+comment on function upload_pipeline.join_group(uuid, uuid) is
+  'Locks the group of a new job, so that it stays open, and makes it if it is missing. Raises UP006 if it is of '
+  'another owner or closed.';
+
+revoke all on function upload_pipeline.join_group(uuid, uuid) from public;
+
+-- db/functions/internal/group/announce_groups.sql
+-- Writes the notification of each closed group that has ended. The lock lets one worker at a time judge a group; the
+-- next statement then sees every job that another has committed. A closed group gets no new job, so a group without
+-- unfinished jobs stays without, unless an operator sends one back. A group that goes on is looked at again after a
+-- sixteenth of the time that it is closed: 1 to 30 seconds.
+-- Locks: group (skip locked). Calls: clock, uuid7.
+create or replace function upload_pipeline.announce_groups()
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_now timestamptz := upload_pipeline.clock();
+  v_due uuid[] := array(
+    select g.group_id
+      from upload_pipeline.job_groups as g
+     where g.check_after <= v_now
+     order by g.check_after
+     limit 100
+       for no key update skip locked
+  );
+begin
+  if v_due = '{}' then
+    return;
+  end if;
+
+  with judged as materialized (
+    select due.group_id,
+           exists (
+             select
+               from upload_pipeline.upload_jobs as j
+              where j.group_id = due.group_id
+                and not j.terminal
+             offset 0
+           ) as goes_on
+      from unnest(v_due) as due (group_id)
+  ), put_off as (
+    update upload_pipeline.job_groups as g
+       set check_after = v_now
+             + least(greatest((v_now - g.closed_at) / 16, interval '1 second'), interval '30 seconds')
+      from judged as u
+     where g.group_id = u.group_id
+       and u.goes_on
+  ), counted as (
+    select u.group_id, jobs.counts
+      from judged as u
+      cross join lateral (
+        select jsonb_build_object(
+                 'total', count(*),
+                 'complete', count(*) filter (where not j.failed and j.status <> 'cancelled'),
+                 'failed', count(*) filter (where j.failed),
+                 'cancelled', count(*) filter (where j.status = 'cancelled')
+               ) as counts
+          from upload_pipeline.upload_jobs as j
+         where j.group_id = u.group_id
+      ) as jobs
+     where not u.goes_on
+  ), ended as (
+    update upload_pipeline.job_groups as g
+       set check_after = null,
+           announced_at = v_now,
+           counts = c.counts
+      from counted as c
+     where g.group_id = c.group_id
+    returning g.group_id
+  )
+  insert into upload_pipeline.notifications (event_id, group_id)
+  select upload_pipeline.uuid7(), e.group_id
+    from ended as e;
+end;
+$$;
+
+comment on function upload_pipeline.announce_groups() is
+  'Looks at up to 100 closed groups that are due, and writes one notification for each that has ended: none of its '
+  'jobs is unfinished. claim_notifications calls it.';
+
+revoke all on function upload_pipeline.announce_groups() from public;
+
 -- Internal: credits
 
 -- db/functions/internal/credit/check_credits_argument.sql
@@ -6582,8 +6769,9 @@ grant execute on function upload_pipeline.start_announcing() to hookline_worker;
 -- Gives leases to the notifications that are due, and only to the first waiting one of each job. One behind it is put
 -- off until then, so that no later claim reads it again and again: one second while the first one is being sent,
 -- because finish_notifications may end that at any moment, and else as long as the first one waits. Neither a lease nor
--- a pause is longer than a day, so a later run_after was set by a clock that was ahead: then it is over.
--- Locks: notification (skip locked). Calls: check_isolation, clock.
+-- a pause is longer than a day, so a later run_after was set by a clock that was ahead: then it is over. First it writes
+-- those of groups that have ended.
+-- Locks: group, notification (skip locked). Calls: announce_groups, check_isolation, clock.
 create or replace function upload_pipeline.claim_notifications(
   batch integer default 16,
   lease interval default '60 seconds'
@@ -6600,7 +6788,9 @@ returns table (
   code text,
   occurred_at timestamptz,
   correlation_id text,
-  metadata jsonb
+  metadata jsonb,
+  group_id uuid,
+  counts jsonb
 )
 language plpgsql
 security definer
@@ -6615,8 +6805,8 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz := upload_pipeline.clock();
-  v_latest timestamptz := v_now + interval '1 day 1 minute';
+  v_now timestamptz;
+  v_latest timestamptz;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -6629,6 +6819,10 @@ begin
             detail = 'batch is 1 to 1000; lease is 1 second to 1 day.',
             hint = 'For example: claim_notifications(batch => 16, lease => interval ''60 seconds'').';
   end if;
+
+  perform upload_pipeline.announce_groups();
+  v_now := upload_pipeline.clock();
+  v_latest := v_now + interval '1 day 1 minute';
 
   return query
   with due as materialized (
@@ -6675,7 +6869,7 @@ begin
       from behind
      where n.event_id = behind.event_id
   ), first as (
-    select n.event_id
+    select n.event_id, n.job_id, n.version, n.group_id
       from due
       join upload_pipeline.notifications as n on n.event_id = due.event_id
      where due.held_until is null
@@ -6688,20 +6882,21 @@ begin
      set lease_token = gen_random_uuid(),
          run_after = v_now + claim_notifications.lease
     from first
-    cross join upload_pipeline.events as e
-    join upload_pipeline.upload_jobs as j on j.job_id = e.job_id
+    left join upload_pipeline.events as e on e.job_id = first.job_id and e.version = first.version
+    left join upload_pipeline.upload_jobs as j on j.job_id = first.job_id
+    left join upload_pipeline.job_groups as g on g.group_id = first.group_id
    where n.event_id = first.event_id
-     and e.job_id = n.job_id
-     and e.version = n.version
-  returning n.event_id, n.lease_token, n.tries, n.job_id, e.document_id, j.owner_id, n.version, e.to_status, e.code,
-            e.ts, e.correlation_id::text, j.metadata::jsonb;
+  returning n.event_id, n.lease_token, n.tries, n.job_id, e.document_id, coalesce(j.owner_id, g.owner_id), n.version,
+            e.to_status, e.code, coalesce(e.ts, g.announced_at), e.correlation_id::text, j.metadata::jsonb, n.group_id,
+            g.counts;
 end;
 $$;
 
 comment on function upload_pipeline.claim_notifications(integer, interval) is
   'Claims up to `batch` notifications that are due, each with a lease and a fencing token of its own: of each job the '
-  'first one that is neither taken nor dead. Send each to the application, then call finish_notifications. What is not '
-  'finished by the end of the lease is claimed again. Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'first one that is neither taken nor dead. That of a group has a group_id and counts, and no job. Send each to the '
+  'application, then call finish_notifications. What is not finished by the end of the lease is claimed again. Raises '
+  'UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_notifications(integer, interval) from public;
 grant execute on function upload_pipeline.claim_notifications(integer, interval) to hookline_worker;
@@ -7120,9 +7315,9 @@ revoke all on function upload_pipeline.check_provider(text) from public;
 -- Writes the document, and a job with its first event. The CHECK constraints of documents hold the rules; here a
 -- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
 -- unfinished jobs decides between two calls at the same time.
--- Locks: document, raw path (advisory), deletion.
--- Calls: cancel_deletion, check_correlation_id, check_isolation, check_provider, clock, queue_deletion, receipt_of,
--- uuid7.
+-- Locks: document, raw path (advisory), deletion, group.
+-- Calls: cancel_deletion, check_correlation_id, check_isolation, check_provider, clock, join_group, queue_deletion,
+-- receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -7201,6 +7396,10 @@ begin
   if not v_previous.upload_confirmed and v_previous.raw_path <> create_job.raw_path then
     -- A file may have been uploaded to the old path, and no document names that path any more.
     perform upload_pipeline.queue_deletion(v_previous.raw_path);
+  end if;
+
+  if create_job.group_id is not null then
+    perform upload_pipeline.join_group(create_job.group_id, create_job.owner_id);
   end if;
 
   -- Another round is needed only if the job in the way finishes at this moment.
@@ -7282,10 +7481,11 @@ comment on function upload_pipeline.create_job(
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
   'document. If that document has an unfinished job, the receipt names it and nothing of it is changed. A job is not '
   'claimed before confirm_upload, nor before not_before. options are for the parser, metadata is the application''s. '
-  'priority (0 to 9) orders the jobs of one owner. provider null is that of set_owner. The media type is stored in '
-  'lower case and without parameters; it is application/octet-stream if it is empty. If the object at raw_path is '
-  'still to be deleted, its deletion is cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 '
-  'while that deletion may be under way.';
+  'priority (0 to 9) orders the jobs of one owner. provider null is that of set_owner. group_id is an id that '
+  'several jobs of one owner share, until close_group. The media type is stored in lower case and without parameters; '
+  'it is application/octet-stream if it is empty. If the object at raw_path is still to be deleted, its deletion is '
+  'cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under '
+  'way.';
 
 revoke all on function upload_pipeline.create_job(
   uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid
@@ -7297,7 +7497,7 @@ grant execute on function upload_pipeline.create_job(
 -- db/functions/internal/create_users_job.sql
 -- Writes what create_job writes, within the bounds of a user: one job for each file that is uploaded, and a number of
 -- uploads that are not confirmed. Only the backend may order what costs more.
--- Locks: uploads of the owner (advisory), document, raw path (advisory), deletion. Calls: create_job.
+-- Locks: uploads of the owner (advisory), document, raw path (advisory), deletion, group. Calls: create_job.
 create or replace function upload_pipeline.create_users_job(
   owner_id uuid,
   filename text,
@@ -7368,6 +7568,63 @@ comment on function upload_pipeline.create_users_job(uuid, text, text, bigint, t
   'before and has a job is a duplicate, whatever the status of that job. Raises UP006, UP020, UP021.';
 
 revoke all on function upload_pipeline.create_users_job(uuid, text, text, bigint, text, jsonb, integer) from public;
+
+-- db/functions/operator/close_group.sql
+-- Closes the group. It waits for calls of create_job that are adding a job, so that each of their jobs counts. A group
+-- that is closed already stays as it is.
+-- Locks: group. Calls: check_isolation, clock.
+create or replace function upload_pipeline.close_group(group_id uuid)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_closed_at timestamptz;
+begin
+  perform upload_pipeline.check_isolation();
+
+  select g.closed_at into v_closed_at
+    from upload_pipeline.job_groups as g
+   where g.group_id = close_group.group_id
+     for no key update;
+  if not found then
+    raise exception 'unknown group %', coalesce(close_group.group_id::text, 'null')
+      using errcode = 'UP001',
+            detail = 'No row of upload_pipeline.job_groups has this group_id.',
+            hint = 'A group begins with the first create_job that names it: see upload_pipeline.group_status.';
+  end if;
+
+  if v_closed_at is null then
+    update upload_pipeline.job_groups as g
+       set closed_at = upload_pipeline.clock(),
+           check_after = case
+             when exists (select from upload_pipeline.statuses as s where s.announced_since is not null)
+             then upload_pipeline.clock()
+           end
+     where g.group_id = close_group.group_id;
+
+    -- Only a hint: perhaps all its jobs are finished. An idle worker would find that at its next poll.
+    perform pg_notify('hookline', 'notifications');
+  end if;
+
+  return (
+    select count(*)
+      from upload_pipeline.upload_jobs as j
+     where j.group_id = close_group.group_id
+       and not j.terminal
+  );
+end;
+$$;
+
+comment on function upload_pipeline.close_group(uuid) is
+  'Says that the group gets no more jobs: create_job refuses them from now on. Once none of its jobs is unfinished, '
+  'the application is told so, once. A group that is closed while announcements are off is not announced. Answers '
+  'how many of its jobs are unfinished. Raises UP001.';
+
+revoke all on function upload_pipeline.close_group(uuid) from public;
+grant execute on function upload_pipeline.close_group(uuid) to hookline_operator;
 
 -- db/functions/operator/confirm_upload.sql
 -- Sets upload_confirmed of the document, which foreign keys copy into its jobs, and moves the job.
@@ -7933,8 +8190,8 @@ revoke all on function upload_pipeline.count_purgeable(timestamptz) from public;
 -- of operators. A job takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are
 -- deleted at their providers, because nobody could name them later. A job is left out while its content waits for
 -- storage or for a decision, or a notification of it waits to be sent.
--- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status (skip locked,
--- apart from what goes with a job).
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status, group (skip
+-- locked, apart from what goes with a job).
 -- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs, record_action.
 create or replace function upload_pipeline.purge(
   older_than interval,
@@ -7951,6 +8208,7 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
+  v_group_ids uuid[];
   v_before timestamptz;
   v_due uuid[];
   v_document_ids uuid[];
@@ -8163,6 +8421,28 @@ begin
   delete from upload_pipeline.operator_actions as a
    where a.at < v_before;
 
+  -- Groups without jobs, unless one is still to be announced.
+  v_group_ids := array(
+    select g.group_id
+      from upload_pipeline.job_groups as g
+     where g.created_at < v_before
+       and g.check_after is null
+       and not exists (select from upload_pipeline.upload_jobs as j where j.group_id = g.group_id)
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.group_id = g.group_id
+            and n.run_after is not null
+       )
+     order by g.created_at
+     limit batch
+       for update skip locked
+  );
+  -- A new statement, which sees a job that joined a group before the lock.
+  delete from upload_pipeline.job_groups as g
+   where g.group_id = any (v_group_ids)
+     and not exists (select from upload_pipeline.upload_jobs as j where j.group_id = g.group_id);
+
   if jobs + documents + deliveries > 0 then
     perform upload_pipeline.record_action(
       'purge', purge.reason,
@@ -8180,10 +8460,10 @@ comment on function upload_pipeline.purge(interval, integer, interval, boolean, 
   'Deletes jobs that have not moved for `older_than`, with their whole histories and deliveries: finished ones '
   '(failed and cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if '
   'nothing else needs it. Queues the deletion of their provider jobs at the providers. Also deletes deliveries that '
-  'never found a job, settled reservations of earlier months, requests to providers that are done, and actions of '
-  'operators. Deletes at most `batch` of each kind: call it again until all counts are 0. Other documents and stored '
-  'objects stay; erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes '
-  'nothing and counts all that is old enough. Raises UP006.';
+  'never found a job, groups without jobs, settled reservations of earlier months, requests to providers that are '
+  'done, and actions of operators. Deletes at most `batch` of each kind: call it again until all counts are 0. Other '
+  'documents and stored objects stay; erase_document and erase_owner delete those. older_than is at least least_age. '
+  'dry_run deletes nothing and counts all that is old enough. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer, interval, boolean, text) from public;
 grant execute on function upload_pipeline.purge(interval, integer, interval, boolean, text) to hookline_operator;
@@ -8230,10 +8510,10 @@ revoke all on function upload_pipeline.erase_document(uuid, text) from public;
 grant execute on function upload_pipeline.erase_document(uuid, text) to hookline_operator;
 
 -- db/functions/operator/erase_owner.sql
--- Deletes all documents, caps and settings of an owner, queues the deletion of their objects and provider jobs, and
--- takes the owner's id out of the reservations: what was spent stays in the sums of all owners.
--- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, owner (all of the
--- owner).
+-- Deletes all documents, caps, settings and groups of an owner, queues the deletion of their objects and provider
+-- jobs, and takes the owner's id out of the reservations: what was spent stays in the sums of all owners.
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, owner, group (all of
+-- the owner).
 -- Calls: erase_documents, record_action.
 create or replace function upload_pipeline.erase_owner(owner_id uuid, reason text default null)
 returns table (documents bigint, jobs bigint, objects bigint)
@@ -8243,6 +8523,8 @@ set search_path = pg_catalog, pg_temp
 -- A plan made while the tables were small has to suit large ones.
 set enable_seqscan = off
 as $$
+declare
+  v_group_ids uuid[];
 begin
   if owner_id is null then
     raise exception 'cannot erase owner %', coalesce(owner_id::text, 'null')
@@ -8268,6 +8550,18 @@ begin
   delete from upload_pipeline.owner_settings as o
    where o.owner_id = erase_owner.owner_id;
 
+  v_group_ids := array(
+    select g.group_id
+      from upload_pipeline.job_groups as g
+     where g.owner_id = erase_owner.owner_id
+     order by g.group_id
+       for update
+  );
+  -- A new statement, which sees a job that joined a group while this one waited for the lock.
+  delete from upload_pipeline.job_groups as g
+   where g.group_id = any (v_group_ids)
+     and not exists (select from upload_pipeline.upload_jobs as j where j.group_id = g.group_id);
+
   perform upload_pipeline.record_action(
     'erase_owner', erase_owner.reason, id => erase_owner.owner_id,
     details => jsonb_build_object('documents', documents, 'jobs', jobs, 'objects', objects)
@@ -8279,8 +8573,8 @@ $$;
 
 comment on function upload_pipeline.erase_owner(uuid, text) is
   'Removes everything of an owner at once: every document, also one without a job, as erase_document does, and the '
-  'owner''s caps and settings. Queues the deletion of the objects from storage, and of the jobs at the providers. The '
-  'counts are 0 if nothing was there. Raises UP006.';
+  'owner''s caps, settings and groups. Queues the deletion of the objects from storage, and of the jobs at the '
+  'providers. The counts are 0 if nothing was there. Raises UP006.';
 
 revoke all on function upload_pipeline.erase_owner(uuid, text) from public;
 grant execute on function upload_pipeline.erase_owner(uuid, text) to hookline_operator;
@@ -8790,8 +9084,9 @@ revoke all on function upload_pipeline.retry_notifications(uuid) from public;
 grant execute on function upload_pipeline.retry_notifications(uuid) to hookline_operator;
 
 -- db/functions/operator/stop_announcing.sql
--- Switches announcements off, and deletes notifications that wait or are dead if it is told so.
--- Locks: status, notification (skip locked). Calls: check_isolation, clock.
+-- Switches announcements off, and deletes notifications that wait or are dead if it is told so; then
+-- groups that are closed already are not announced either.
+-- Locks: status, group, notification (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.stop_announcing(discard boolean default false)
 returns bigint
 language plpgsql
@@ -8808,6 +9103,10 @@ begin
    where s.announced_since is not null;
 
   if discard then
+    update upload_pipeline.job_groups as g
+       set check_after = null
+     where g.check_after is not null;
+
     with free as (
       select n.event_id
         from upload_pipeline.notifications as n
@@ -8831,8 +9130,8 @@ $$;
 
 comment on function upload_pipeline.stop_announcing(boolean) is
   'From now on, no step writes a notification, until a worker with HOOKLINE_NOTIFY_URL starts again. What waits is '
-  'still sent; discard => true deletes it instead, and what is dead, apart from what is being sent now. Answers how '
-  'many were deleted.';
+  'still sent, and groups that were closed before are still announced; discard => true deletes it instead, forgets '
+  'these groups, and deletes what is dead, apart from what is being sent now. Answers how many were deleted.';
 
 revoke all on function upload_pipeline.stop_announcing(boolean) from public;
 grant execute on function upload_pipeline.stop_announcing(boolean) to hookline_operator;
@@ -8994,6 +9293,37 @@ comment on view upload_pipeline.failed_jobs is
 
 revoke all on upload_pipeline.failed_jobs from public;
 grant select on upload_pipeline.failed_jobs to hookline_reader;
+
+-- db/views/group_status.sql
+create or replace view upload_pipeline.group_status as
+select g.group_id,
+       g.owner_id,
+       jobs.total,
+       jobs.unfinished,
+       jobs.complete,
+       jobs.failed,
+       jobs.cancelled,
+       g.closed_at is not null and jobs.unfinished = 0 as ended,
+       g.created_at,
+       g.closed_at,
+       g.announced_at
+  from upload_pipeline.job_groups as g
+  cross join lateral (
+    select count(*) as total,
+           count(*) filter (where not j.terminal) as unfinished,
+           count(*) filter (where j.terminal and not j.failed and j.status <> 'cancelled') as complete,
+           count(*) filter (where j.failed) as failed,
+           count(*) filter (where j.status = 'cancelled') as cancelled
+      from upload_pipeline.upload_jobs as j
+     where j.group_id = g.group_id
+  ) as jobs;
+
+comment on view upload_pipeline.group_status is
+  'One row for each group: how many jobs it has and how they ended. Failed jobs count as finished. ended: it is closed '
+  'and none of its jobs is unfinished now. announced_at: when a worker found that, the first time.';
+
+revoke all on upload_pipeline.group_status from public;
+grant select on upload_pipeline.group_status to hookline_reader;
 
 -- db/views/activity.sql
 create or replace view upload_pipeline.activity as
@@ -9373,7 +9703,7 @@ select n.event_id,
        n.version,
        e.to_status as status,
        e.code,
-       e.ts as occurred_at,
+       coalesce(e.ts, g.announced_at) as occurred_at,
        case
          when n.taken_at is not null then 'taken'
          when n.dead_at is not null then 'dead'
@@ -9384,16 +9714,18 @@ select n.event_id,
        n.run_after,
        n.taken_at,
        n.dead_at,
-       n.error
+       n.error,
+       n.group_id
   from upload_pipeline.notifications as n
-  join upload_pipeline.events as e
+  left join upload_pipeline.events as e
     on e.job_id = n.job_id
-   and e.version = n.version;
+   and e.version = n.version
+  left join upload_pipeline.job_groups as g on g.group_id = n.group_id;
 
 comment on view upload_pipeline.notification_log is
-  'One row for each notification: what the application is told about which step, and whether it took it. state is '
-  'waiting (for its first or next try), sending, taken or dead. tries counts the failed ones; error is why the last '
-  'of them failed.';
+  'One row for each notification: what the application is told about which step, or about which group that has ended '
+  '(group_id, and no job), and whether it took it. state is waiting (for its first or next try), sending, taken or '
+  'dead. tries counts the failed ones; error is why the last of them failed.';
 
 revoke all on upload_pipeline.notification_log from public;
 grant select on upload_pipeline.notification_log to hookline_reader;
@@ -10294,6 +10626,15 @@ begin
     select upload_pipeline.cancel_job(job_id => cancel_job.job_id, reason => cancel_job.reason);
   end;
 
+  create or replace function hookline_api.close_group(group_id uuid)
+  returns bigint
+  language sql
+  volatile
+  set search_path = pg_catalog, pg_temp
+  begin atomic
+    select upload_pipeline.close_group(group_id => close_group.group_id);
+  end;
+
   create or replace function hookline_api.erase_document(document_id uuid, reason text default null)
   returns table (jobs bigint, objects bigint)
   language sql
@@ -10326,6 +10667,7 @@ begin
     'upload_pipeline.confirm_upload for the backend.';
   comment on function hookline_api.retry_job(uuid, text, text) is 'upload_pipeline.retry_job for the backend.';
   comment on function hookline_api.cancel_job(uuid, text) is 'upload_pipeline.cancel_job for the backend.';
+  comment on function hookline_api.close_group(uuid) is 'upload_pipeline.close_group for the backend.';
   comment on function hookline_api.erase_document(uuid, text) is 'upload_pipeline.erase_document for the backend.';
   comment on function hookline_api.erase_owner(uuid, text) is 'upload_pipeline.erase_owner for the backend.';
 
@@ -10335,6 +10677,7 @@ begin
   alter function hookline_api.confirm_upload(uuid, bigint, text) owner to hookline_owner;
   alter function hookline_api.retry_job(uuid, text, text) owner to hookline_owner;
   alter function hookline_api.cancel_job(uuid, text) owner to hookline_owner;
+  alter function hookline_api.close_group(uuid) owner to hookline_owner;
   alter function hookline_api.erase_document(uuid, text) owner to hookline_owner;
   alter function hookline_api.erase_owner(uuid, text) owner to hookline_owner;
 
@@ -10345,6 +10688,7 @@ begin
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text, text),
     hookline_api.cancel_job(uuid, text),
+    hookline_api.close_group(uuid),
     hookline_api.erase_document(uuid, text),
     hookline_api.erase_owner(uuid, text)
     from public;
@@ -10355,6 +10699,7 @@ begin
     upload_pipeline.confirm_upload(uuid, bigint, text),
     upload_pipeline.retry_job(uuid, text, text),
     upload_pipeline.cancel_job(uuid, text),
+    upload_pipeline.close_group(uuid),
     upload_pipeline.erase_document(uuid, text),
     upload_pipeline.erase_owner(uuid, text),
     hookline_api.create_job(
@@ -10363,6 +10708,7 @@ begin
     hookline_api.confirm_upload(uuid, bigint, text),
     hookline_api.retry_job(uuid, text, text),
     hookline_api.cancel_job(uuid, text),
+    hookline_api.close_group(uuid),
     hookline_api.erase_document(uuid, text),
     hookline_api.erase_owner(uuid, text)
     to service_role;

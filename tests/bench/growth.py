@@ -91,6 +91,7 @@ QUERIES = {
     "credit_status": "select * from upload_pipeline.credit_status",
     "provider_request_log": "select * from upload_pipeline.provider_request_log limit 50",
     "notification_log": "select * from upload_pipeline.notification_log limit 50",
+    "group_status": "select * from upload_pipeline.group_status limit 50",
     "job_costs": "select * from upload_pipeline.job_costs limit 50",
     "overdue_counts": "select * from upload_pipeline.overdue_counts",
     "workers": "select * from upload_pipeline.workers",

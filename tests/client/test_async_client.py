@@ -223,6 +223,19 @@ async def test_the_end_of_a_job_without_markdown_is_an_error_that_says_why(
         assert (again.outcome, again.status) == ("applied", "uploaded")
 
 
+async def test_a_closed_group_takes_no_job(workplace: Workplace, operator: str) -> None:
+    group, owner = uuid4(), uuid4()
+    async with client_of(workplace, operator) as client:
+        for content in (b"one", b"two"):
+            await client.submit(content, owner, filename="a.txt", group_id=group)
+        assert await client.close_group(str(group)) == 2
+        with pytest.raises(InvalidArgument, match="takes no new job"):
+            await client.submit(b"three", owner, filename="a.txt", group_id=group)
+        for unknown in (uuid4(), "7"):
+            with pytest.raises(UnknownJob):
+                await client.close_group(unknown)
+
+
 @pytest.mark.parametrize("job_id", [uuid4(), "not-a-uuid"])
 async def test_an_id_of_no_job_is_unknown_to_every_call(
     workplace: Workplace, operator: str, job_id: UUID | str

@@ -46,7 +46,7 @@ def test_it_has_the_methods_of_the_asynchronous_one() -> None:
 
     own = {"submit_raw", "unopened"}
     expected = {name: one for name, one in face(AsyncClient).items() if name not in own}
-    assert len(expected) == 11
+    assert len(expected) == 12
     assert face(Client) == {**expected, "close": inspect.signature(Client.close)}
 
 

@@ -34,6 +34,7 @@ ORDER = [
     "owner",
     "fallback",
     "status",
+    "group",
     "notification",
     "refusal",
     "activity",

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from engine.races.arguments import new_job
 from support.servers import Server
 
 # The installation fills the lookup tables. They are emptied, since the dump brings its own rows.
@@ -192,6 +193,20 @@ class SampleData:
             " from upload_pipeline.upload_jobs limit 1"
         )
         self.conn.execute("select upload_pipeline.set_owner(gen_random_uuid(), max_running => 2)")
+        self.conn.execute(
+            """
+            select upload_pipeline.start_announcing();
+            insert into upload_pipeline.job_groups (group_id, owner_id, closed_at, check_after)
+            values (gen_random_uuid(), gen_random_uuid(), now(), now());
+            select * from upload_pipeline.claim_notifications();
+            """
+        )
+        grouped = {**new_job("grouped"), "group_id": uuid.uuid4()}
+        names = sql.SQL(", ").join(
+            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name))
+            for name in grouped
+        )
+        self.conn.execute(sql.SQL("select upload_pipeline.create_job({})").format(names), grouped)
         self.conn.execute(
             "select upload_pipeline.pause_stage("
             "status => 'parsed', until => now() + interval '1 day', reason => 'é')"

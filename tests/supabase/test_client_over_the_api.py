@@ -84,6 +84,9 @@ async def test_a_document_is_submitted_waited_for_and_read(project: Project) -> 
         assert stored.content == b"%PDF- a"
         assert await asyncio.to_thread(use_plainly, made.job_id) == TEXT
         assert (await client.cancel(made.job_id)).status == "cancelled"
+        group = uuid4()
+        await client.submit(b"%PDF- b", owner, filename="b.pdf", group_id=group)
+        assert await client.close_group(group) == 1
 
 
 async def write(imitation: SupabaseImitation, path: str, text: str) -> None:

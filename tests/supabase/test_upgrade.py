@@ -56,6 +56,10 @@ select r.*
   cross join lateral upload_pipeline.reserve_credits(
     job_id => c.job_id, lease_token => c.lease_token, credits => 3
   ) as r;
+select upload_pipeline.create_job(
+  owner_id => gen_random_uuid(), filename => 'g.pdf', mime => '', bytes_len => 1,
+  file_sha256 => repeat('9', 64), raw_path => 'storage://raw/g.pdf', group_id => gen_random_uuid()
+);
 select upload_pipeline.start_announcing();
 select upload_pipeline.cancel_job(job_id => j.job_id)
   from upload_pipeline.upload_jobs as j

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import structlog
@@ -453,3 +453,51 @@ async def test_another_hookline_takes_the_notifications(
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
     pause = pause_of(value, datetime(2026, 1, 1, 12, tzinfo=UTC))
     assert (None if pause is None else pause.total_seconds()) == seconds
+
+
+async def test_the_end_of_a_closed_group_is_told_once(
+    workplace: Workplace, app: Application
+) -> None:
+    group, owner = uuid4(), uuid4()
+
+    def make(name: str) -> UUID:
+        [row] = workplace.query(
+            "select job_id from upload_pipeline.create_job(owner_id => %s, filename => 'a.pdf',"
+            " mime => '', bytes_len => 1, file_sha256 => encode(sha256(%s), 'hex'),"
+            " raw_path => 'storage://raw/a.pdf', group_id => %s)",
+            owner,
+            name.encode(),
+            group,
+        )
+        return UUID(str(row["job_id"]))
+
+    def ended() -> list[Any]:
+        return [one for one in app.messages if one.body["type"] == "group.ended"]
+
+    async with announcing(workplace, app):
+        await until(lambda: announced(workplace))
+        jobs = [make("one"), make("two")]
+        workplace.query("select upload_pipeline.cancel_job(%s)", jobs[0])
+        workplace.query("select upload_pipeline.close_group(%s)", group)
+        await until(lambda: len(app.messages) == 1)
+        assert ended() == []
+        workplace.query("select upload_pipeline.cancel_job(%s)", jobs[1])
+        workplace.query("update upload_pipeline.job_groups set check_after = now()")
+        await until(lambda: len(app.messages) == 3)
+    async with announcing(workplace, app):
+        workplace.query("select upload_pipeline.cancel_job(%s)", workplace.uploaded_job())
+        await until(lambda: len(app.messages) == 4)
+    assert app.forged == []
+    [message] = ended()
+    assert message.body["data"] == {
+        "group_id": str(group),
+        "owner_id": str(owner),
+        "total": 2,
+        "complete": 0,
+        "failed": 0,
+        "cancelled": 2,
+    }
+    [row] = workplace.query(
+        "select event_id, state from upload_pipeline.notification_log where group_id = %s", group
+    )
+    assert (message.id, row["state"]) == (str(row["event_id"]), "taken")

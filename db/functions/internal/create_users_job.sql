@@ -1,6 +1,6 @@
 -- Writes what create_job writes, within the bounds of a user: one job for each file that is uploaded, and a number of
 -- uploads that are not confirmed. Only the backend may order what costs more.
--- Locks: uploads of the owner (advisory), document, raw path (advisory), deletion. Calls: create_job.
+-- Locks: uploads of the owner (advisory), document, raw path (advisory), deletion, group. Calls: create_job.
 create or replace function upload_pipeline.create_users_job(
   owner_id uuid,
   filename text,

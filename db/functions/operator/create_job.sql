@@ -1,9 +1,9 @@
 -- Writes the document, and a job with its first event. The CHECK constraints of documents hold the rules; here a
 -- violation only gets a sentence. A file may be described again until its upload is confirmed. The unique index over
 -- unfinished jobs decides between two calls at the same time.
--- Locks: document, raw path (advisory), deletion.
--- Calls: cancel_deletion, check_correlation_id, check_isolation, check_provider, clock, queue_deletion, receipt_of,
--- uuid7.
+-- Locks: document, raw path (advisory), deletion, group.
+-- Calls: cancel_deletion, check_correlation_id, check_isolation, check_provider, clock, join_group, queue_deletion,
+-- receipt_of, uuid7.
 create or replace function upload_pipeline.create_job(
   owner_id uuid,
   filename text,
@@ -82,6 +82,10 @@ begin
   if not v_previous.upload_confirmed and v_previous.raw_path <> create_job.raw_path then
     -- A file may have been uploaded to the old path, and no document names that path any more.
     perform upload_pipeline.queue_deletion(v_previous.raw_path);
+  end if;
+
+  if create_job.group_id is not null then
+    perform upload_pipeline.join_group(create_job.group_id, create_job.owner_id);
   end if;
 
   -- Another round is needed only if the job in the way finishes at this moment.
@@ -163,10 +167,11 @@ comment on function upload_pipeline.create_job(
   'Creates a job for a file of an owner, in the initial status. The same file of the same owner is the same '
   'document. If that document has an unfinished job, the receipt names it and nothing of it is changed. A job is not '
   'claimed before confirm_upload, nor before not_before. options are for the parser, metadata is the application''s. '
-  'priority (0 to 9) orders the jobs of one owner. provider null is that of set_owner. The media type is stored in '
-  'lower case and without parameters; it is application/octet-stream if it is empty. If the object at raw_path is '
-  'still to be deleted, its deletion is cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 '
-  'while that deletion may be under way.';
+  'priority (0 to 9) orders the jobs of one owner. provider null is that of set_owner. group_id is an id that '
+  'several jobs of one owner share, until close_group. The media type is stored in lower case and without parameters; '
+  'it is application/octet-stream if it is empty. If the object at raw_path is still to be deleted, its deletion is '
+  'cancelled. Outcomes: applied, duplicate. Raises UP006, UP009, UP011, and UP020 while that deletion may be under '
+  'way.';
 
 revoke all on function upload_pipeline.create_job(
   uuid, text, text, bigint, text, text, text, jsonb, jsonb, integer, timestamptz, text, uuid

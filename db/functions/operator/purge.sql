@@ -2,8 +2,8 @@
 -- of operators. A job takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are
 -- deleted at their providers, because nobody could name them later. A job is left out while its content waits for
 -- storage or for a decision, or a notification of it waits to be sent.
--- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status (skip locked,
--- apart from what goes with a job).
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status, group (skip
+-- locked, apart from what goes with a job).
 -- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs, record_action.
 create or replace function upload_pipeline.purge(
   older_than interval,
@@ -20,6 +20,7 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
+  v_group_ids uuid[];
   v_before timestamptz;
   v_due uuid[];
   v_document_ids uuid[];
@@ -232,6 +233,28 @@ begin
   delete from upload_pipeline.operator_actions as a
    where a.at < v_before;
 
+  -- Groups without jobs, unless one is still to be announced.
+  v_group_ids := array(
+    select g.group_id
+      from upload_pipeline.job_groups as g
+     where g.created_at < v_before
+       and g.check_after is null
+       and not exists (select from upload_pipeline.upload_jobs as j where j.group_id = g.group_id)
+       and not exists (
+         select
+           from upload_pipeline.notifications as n
+          where n.group_id = g.group_id
+            and n.run_after is not null
+       )
+     order by g.created_at
+     limit batch
+       for update skip locked
+  );
+  -- A new statement, which sees a job that joined a group before the lock.
+  delete from upload_pipeline.job_groups as g
+   where g.group_id = any (v_group_ids)
+     and not exists (select from upload_pipeline.upload_jobs as j where j.group_id = g.group_id);
+
   if jobs + documents + deliveries > 0 then
     perform upload_pipeline.record_action(
       'purge', purge.reason,
@@ -249,10 +272,10 @@ comment on function upload_pipeline.purge(interval, integer, interval, boolean, 
   'Deletes jobs that have not moved for `older_than`, with their whole histories and deliveries: finished ones '
   '(failed and cancelled ones too), and unfinished ones whose upload was never confirmed, with their document if '
   'nothing else needs it. Queues the deletion of their provider jobs at the providers. Also deletes deliveries that '
-  'never found a job, settled reservations of earlier months, requests to providers that are done, and actions of '
-  'operators. Deletes at most `batch` of each kind: call it again until all counts are 0. Other documents and stored '
-  'objects stay; erase_document and erase_owner delete those. older_than is at least least_age. dry_run deletes '
-  'nothing and counts all that is old enough. Raises UP006.';
+  'never found a job, groups without jobs, settled reservations of earlier months, requests to providers that are '
+  'done, and actions of operators. Deletes at most `batch` of each kind: call it again until all counts are 0. Other '
+  'documents and stored objects stay; erase_document and erase_owner delete those. older_than is at least least_age. '
+  'dry_run deletes nothing and counts all that is old enough. Raises UP006.';
 
 revoke all on function upload_pipeline.purge(interval, integer, interval, boolean, text) from public;
 grant execute on function upload_pipeline.purge(interval, integer, interval, boolean, text) to hookline_operator;

@@ -1,5 +1,6 @@
--- Switches announcements off, and deletes notifications that wait or are dead if it is told so.
--- Locks: status, notification (skip locked). Calls: check_isolation, clock.
+-- Switches announcements off, and deletes notifications that wait or are dead if it is told so; then
+-- groups that are closed already are not announced either.
+-- Locks: status, group, notification (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.stop_announcing(discard boolean default false)
 returns bigint
 language plpgsql
@@ -16,6 +17,10 @@ begin
    where s.announced_since is not null;
 
   if discard then
+    update upload_pipeline.job_groups as g
+       set check_after = null
+     where g.check_after is not null;
+
     with free as (
       select n.event_id
         from upload_pipeline.notifications as n
@@ -39,8 +44,8 @@ $$;
 
 comment on function upload_pipeline.stop_announcing(boolean) is
   'From now on, no step writes a notification, until a worker with HOOKLINE_NOTIFY_URL starts again. What waits is '
-  'still sent; discard => true deletes it instead, and what is dead, apart from what is being sent now. Answers how '
-  'many were deleted.';
+  'still sent, and groups that were closed before are still announced; discard => true deletes it instead, forgets '
+  'these groups, and deletes what is dead, apart from what is being sent now. Answers how many were deleted.';
 
 revoke all on function upload_pipeline.stop_announcing(boolean) from public;
 grant execute on function upload_pipeline.stop_announcing(boolean) to hookline_operator;

@@ -1,8 +1,9 @@
 -- Gives leases to the notifications that are due, and only to the first waiting one of each job. One behind it is put
 -- off until then, so that no later claim reads it again and again: one second while the first one is being sent,
 -- because finish_notifications may end that at any moment, and else as long as the first one waits. Neither a lease nor
--- a pause is longer than a day, so a later run_after was set by a clock that was ahead: then it is over.
--- Locks: notification (skip locked). Calls: check_isolation, clock.
+-- a pause is longer than a day, so a later run_after was set by a clock that was ahead: then it is over. First it writes
+-- those of groups that have ended.
+-- Locks: group, notification (skip locked). Calls: announce_groups, check_isolation, clock.
 create or replace function upload_pipeline.claim_notifications(
   batch integer default 16,
   lease interval default '60 seconds'
@@ -19,7 +20,9 @@ returns table (
   code text,
   occurred_at timestamptz,
   correlation_id text,
-  metadata jsonb
+  metadata jsonb,
+  group_id uuid,
+  counts jsonb
 )
 language plpgsql
 security definer
@@ -34,8 +37,8 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-  v_now timestamptz := upload_pipeline.clock();
-  v_latest timestamptz := v_now + interval '1 day 1 minute';
+  v_now timestamptz;
+  v_latest timestamptz;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -48,6 +51,10 @@ begin
             detail = 'batch is 1 to 1000; lease is 1 second to 1 day.',
             hint = 'For example: claim_notifications(batch => 16, lease => interval ''60 seconds'').';
   end if;
+
+  perform upload_pipeline.announce_groups();
+  v_now := upload_pipeline.clock();
+  v_latest := v_now + interval '1 day 1 minute';
 
   return query
   with due as materialized (
@@ -94,7 +101,7 @@ begin
       from behind
      where n.event_id = behind.event_id
   ), first as (
-    select n.event_id
+    select n.event_id, n.job_id, n.version, n.group_id
       from due
       join upload_pipeline.notifications as n on n.event_id = due.event_id
      where due.held_until is null
@@ -107,20 +114,21 @@ begin
      set lease_token = gen_random_uuid(),
          run_after = v_now + claim_notifications.lease
     from first
-    cross join upload_pipeline.events as e
-    join upload_pipeline.upload_jobs as j on j.job_id = e.job_id
+    left join upload_pipeline.events as e on e.job_id = first.job_id and e.version = first.version
+    left join upload_pipeline.upload_jobs as j on j.job_id = first.job_id
+    left join upload_pipeline.job_groups as g on g.group_id = first.group_id
    where n.event_id = first.event_id
-     and e.job_id = n.job_id
-     and e.version = n.version
-  returning n.event_id, n.lease_token, n.tries, n.job_id, e.document_id, j.owner_id, n.version, e.to_status, e.code,
-            e.ts, e.correlation_id::text, j.metadata::jsonb;
+  returning n.event_id, n.lease_token, n.tries, n.job_id, e.document_id, coalesce(j.owner_id, g.owner_id), n.version,
+            e.to_status, e.code, coalesce(e.ts, g.announced_at), e.correlation_id::text, j.metadata::jsonb, n.group_id,
+            g.counts;
 end;
 $$;
 
 comment on function upload_pipeline.claim_notifications(integer, interval) is
   'Claims up to `batch` notifications that are due, each with a lease and a fencing token of its own: of each job the '
-  'first one that is neither taken nor dead. Send each to the application, then call finish_notifications. What is not '
-  'finished by the end of the lease is claimed again. Raises UP006; 55P03 after waiting 2 s for a lock.';
+  'first one that is neither taken nor dead. That of a group has a group_id and counts, and no job. Send each to the '
+  'application, then call finish_notifications. What is not finished by the end of the lease is claimed again. Raises '
+  'UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_notifications(integer, interval) from public;
 grant execute on function upload_pipeline.claim_notifications(integer, interval) to hookline_worker;

@@ -30,7 +30,7 @@ __all__ = ["main", "make_app"]
 _COMMANDS = {
     "On this machine": ("up", "demo"),
     "Run": ("serve", "work", "workers", "dashboard", "migrate", "doctor"),
-    "Jobs": ("submit", "jobs", "job", "cat", "retry", "cancel"),
+    "Jobs": ("submit", "jobs", "job", "group", "cat", "retry", "cancel"),
     "Webhooks": ("deliveries", "notifications", "url", "send"),
     "Steering": ("pause", "resume", "credits", "purge", "erase"),
     "The state machine": ("diagram",),

@@ -60,7 +60,7 @@ def notifications(
         bool, typer.Option("--json", help="Print one JSON object for each row.")
     ] = False,
 ) -> None:
-    """List what the application was told of the steps of jobs, the newest first.
+    """List what the application was told of jobs and groups, the newest first.
 
     A notification waits, is taken, or is dead: after a day of failed tries. --retry and --stop need
     a login role in hookline_operator.
@@ -129,19 +129,25 @@ def _print(found: list[NotificationOverview], as_json: bool) -> None:
         for one in found:
             print_json(one)
     elif found:
-        shown = ids_to_show([one.job_id for one in found])
+        shown = _subjects(found)
         print_rows(
             ["id", "step (UTC)", "job", "status", "state", ">tries", "last error"],
             [
                 (
                     str(one.event_id),
                     timestamp(one.occurred_at).removesuffix("Z"),
-                    job_id,
-                    one.status,
+                    subject,
+                    one.status or "ended",
                     one.state,
                     f"{one.tries}",
                     one.error or "",
                 )
-                for job_id, one in zip(shown, found, strict=True)
+                for subject, one in zip(shown, found, strict=True)
             ],
         )
+
+
+def _subjects(found: list[NotificationOverview]) -> list[str]:
+    """The job or the group that each is about."""
+    jobs = iter(ids_to_show([one.job_id for one in found if one.job_id is not None]))
+    return [next(jobs) if one.job_id is not None else f"group {one.group_id}" for one in found]

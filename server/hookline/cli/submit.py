@@ -69,7 +69,8 @@ def submit(
         str | None, typer.Option(help="The parser to use, if the workers have several.")
     ] = None,
     group: Annotated[
-        UUID | None, typer.Option(help="An id that these jobs share, a UUID of your own.")
+        UUID | None,
+        typer.Option(help="An id that these jobs share, a UUID of your own: see `hookline group`."),
     ] = None,
     follow: Annotated[
         bool,

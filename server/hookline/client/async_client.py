@@ -301,6 +301,14 @@ class AsyncClient:
         """
         return _told(await self._parts().engine.retry_job(_job_id(job_id), reason, provider))
 
+    async def close_group(self, group_id: UUID | str) -> int:
+        """Let no more jobs join a group; how many of its jobs are unfinished.
+
+        When none is, the application is told so, once, if announcements are on. A group begins with
+        the first submit or create that names it. Raises UnknownJob if there is no such group.
+        """
+        return await self._parts().engine.close_group(_group_id(group_id))
+
     def _parts(self) -> _Parts:
         if self._open is None:
             raise RuntimeError(
@@ -356,6 +364,13 @@ def _job_id(value: UUID | str) -> UUID:
     except ValueError:
         # For an application an id from a URL that is no UUID is as unknown as any other.
         raise UnknownJob(f"{value!r} is no job id", hint="A job id is a UUID.") from None
+
+
+def _group_id(value: UUID | str) -> UUID:
+    try:
+        return value if isinstance(value, UUID) else UUID(value)
+    except ValueError:
+        raise UnknownJob(f"{value!r} is no group id", hint="A group id is a UUID.") from None
 
 
 def _owner(value: UUID | str) -> UUID:

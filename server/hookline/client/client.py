@@ -146,6 +146,10 @@ class Client:
         """See AsyncClient.retry."""
         return self._run(lambda client: client.retry(job_id, reason, provider=provider))
 
+    def close_group(self, group_id: UUID | str) -> int:
+        """See AsyncClient.close_group."""
+        return self._run(lambda client: client.close_group(group_id))
+
     def _run(self, call: Callable[[AsyncClient], Coroutine[Any, Any, _Answer]]) -> _Answer:
         loop = self._opened()
         return loop.run(call(self._client))

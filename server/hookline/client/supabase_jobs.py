@@ -81,6 +81,10 @@ class SupabaseJobs:
     async def cancel_job(self, job_id: UUID, reason: str | None = None) -> Receipt:
         return await self._call("cancel_job", job_id=str(job_id), reason=reason)
 
+    async def close_group(self, group_id: UUID) -> int:
+        call = self._api.rpc("close_group", {"group_id": str(group_id)})
+        return int(await _answer_of(call))
+
     async def jobs_of(self, job_ids: list[UUID]) -> list[JobOverview]:
         """The jobs with these ids, as far as they exist, in any order."""
         found: list[JobOverview] = []

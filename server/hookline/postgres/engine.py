@@ -595,6 +595,13 @@ class Engine:
             )
             return await cursor.fetchall()
 
+    async def close_group(self, group_id: UUID) -> int:
+        """Let no more jobs join the group; how many of its jobs are unfinished.
+
+        When none is, the application is told so, once. Raises UnknownJob if there is no such group.
+        """
+        return int(await self._value("close_group", group_id=group_id))
+
     async def finish_notifications(self, told: Sequence[Told]) -> list[str | None]:
         """Say how tries ended; the state of each: taken, waiting or dead.
 

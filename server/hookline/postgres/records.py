@@ -54,7 +54,7 @@ class JobRequest(TypedDict, total=False):
     `options` are for the parser, `metadata` is the application's: JSON objects of at most 16 KB.
     `priority`, 0 to 9, orders the jobs of one owner. No worker claims the job before `not_before`.
     `provider` names a parser; None: the owner's, else the first that the workers have. `group_id`
-    is an id of the application that several jobs share.
+    is an id of the application that several jobs of one owner share, until close_group.
     """
 
     correlation_id: str | None
@@ -126,20 +126,26 @@ class ArtifactPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A row of claim_notifications: what to tell the application, and the lease for it."""
+    """A row of claim_notifications: what to tell the application, and the lease for it.
+
+    It is about a step of a job; or about the end of a group: then it has `group_id` and `counts`,
+    and nothing of a job.
+    """
 
     event_id: UUID
     lease_token: UUID = field(repr=False)
     tries: int
-    job_id: UUID
-    document_id: UUID
+    job_id: UUID | None
+    document_id: UUID | None
     owner_id: UUID
-    version: int
-    status: str
-    code: str
+    version: int | None
+    status: str | None
+    code: str | None
     occurred_at: datetime
-    correlation_id: str
-    metadata: dict[str, object] = field(repr=False)
+    correlation_id: str | None
+    metadata: dict[str, object] | None = field(repr=False)
+    group_id: UUID | None = None
+    counts: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

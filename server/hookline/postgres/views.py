@@ -25,6 +25,7 @@ __all__ = [
     "Delivery",
     "DocumentOverview",
     "FailedJob",
+    "GroupStatus",
     "JobOverview",
     "KnownObject",
     "LoggedRequest",
@@ -301,11 +302,11 @@ class NotificationOverview:
     """A row of notification_log."""
 
     event_id: UUID
-    job_id: UUID
-    document_id: UUID
-    version: int
-    status: str
-    code: str
+    job_id: UUID | None
+    document_id: UUID | None
+    version: int | None
+    status: str | None
+    code: str | None
     occurred_at: datetime
     state: str
     tries: int
@@ -313,6 +314,24 @@ class NotificationOverview:
     taken_at: datetime | None
     dead_at: datetime | None
     error: str | None
+    group_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStatus:
+    """A row of group_status."""
+
+    group_id: UUID
+    owner_id: UUID
+    total: int
+    unfinished: int
+    complete: int
+    failed: int
+    cancelled: int
+    ended: bool
+    created_at: datetime
+    closed_at: datetime | None
+    announced_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -581,6 +600,13 @@ class Views:
             )
         ]
         return sorted(found, key=lambda one: one.first_seen, reverse=True)[:limit]
+
+    async def group(self, group_id: UUID) -> GroupStatus | None:
+        """The jobs of a group, counted; None if there is no such group."""
+        found = await self._select(
+            GroupStatus, "group_status", "where group_id = %(group_id)s", group_id=group_id
+        )
+        return found[0] if found else None
 
     async def notifications(
         self, *, job_id: UUID | None = None, dead: bool = False, limit: int = 50

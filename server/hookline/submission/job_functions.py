@@ -35,6 +35,8 @@ class JobFunctions(Protocol):
 
     async def cancel_job(self, job_id: UUID, reason: str | None = None) -> Receipt: ...
 
+    async def close_group(self, group_id: UUID) -> int: ...
+
 
 class JobReader(Protocol):
     """The rows of job_overview and artifact_overview. It may raise DatabaseError."""

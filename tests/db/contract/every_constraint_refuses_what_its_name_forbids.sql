@@ -30,6 +30,7 @@ select upload_pipeline.record_action('purge', null);
 insert into upload_pipeline.owner_settings (owner_id, max_running) values (gen_random_uuid(), 1);
 insert into upload_pipeline.notifications (event_id, job_id, version)
 select e.event_id, e.job_id, e.version from upload_pipeline.events as e where e.version = 1;
+insert into upload_pipeline.job_groups (group_id, owner_id) values (gen_random_uuid(), gen_random_uuid());
 set constraints all immediate;
 set constraints all deferred;
 
@@ -123,6 +124,29 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('notifications', 'one_notification_an_event', '23505', $$
     insert into notifications (event_id, job_id, version) select gen_random_uuid(), job_id, version from notifications$$),
   ('notifications', 'notification_is_of_an_event', '23503', 'update notifications set job_id = gen_random_uuid()'),
+  ('notifications', 'notification_is_of_an_event_or_a_group', '23514', 'update notifications set version = null'),
+  ('notifications', 'notification_is_of_an_event_or_a_group', '23514', 'update notifications set job_id = null, version = null'),
+  ('notifications', 'notification_is_of_an_event_or_a_group', '23514', $$
+    update notifications as n set group_id = g.group_id from job_groups as g
+     where n.event_id = (select event_id from notifications limit 1)$$),
+  ('notifications', 'notification_is_of_a_group', '23503', $$
+    update notifications set job_id = null, version = null, group_id = gen_random_uuid()$$),
+  ('notifications', 'one_notification_a_group', '23505', $$
+    insert into notifications (event_id, group_id) select gen_random_uuid(), g.group_id from job_groups as g, generate_series(1, 2)$$),
+  ('job_groups', 'group_has_one_owner', '23505', $$
+    alter table job_groups drop constraint job_groups_pkey cascade;
+    insert into job_groups (group_id, owner_id) select group_id, owner_id from job_groups$$),
+  ('job_groups', 'only_a_closed_group_is_checked', '23514', 'update job_groups set check_after = now()'),
+  ('job_groups', 'only_a_closed_group_is_announced', '23514', $$update job_groups set announced_at = now(), counts = '{}'$$),
+  ('job_groups', 'announced_group_is_not_checked', '23514', $$
+    update job_groups set closed_at = now(), announced_at = now(), counts = '{}', check_after = now()$$),
+  ('job_groups', 'announced_group_has_counts', '23514', 'update job_groups set closed_at = now(), announced_at = now()'),
+  ('job_groups', 'announced_group_has_counts', '23514', $$update job_groups set counts = '{}'$$),
+  ('job_groups', 'counts_is_an_object', '23514', $$
+    update job_groups set closed_at = now(), announced_at = now(), counts = '[]'$$),
+  ('job_groups', 'times_are_between_2000_and_9999', '23514', $$update job_groups set closed_at = 'infinity'$$),
+  ('upload_jobs', 'group_is_of_the_owner', '23503', $$
+    update upload_jobs as j set group_id = g.group_id from job_groups as g$$),
   ('notifications', 'notification_waits_or_is_taken_or_dead', '23514', 'update notifications set run_after = null'),
   ('notifications', 'notification_waits_or_is_taken_or_dead', '23514', 'update notifications set taken_at = now()'),
   ('notifications', 'notification_waits_or_is_taken_or_dead', '23514', $$

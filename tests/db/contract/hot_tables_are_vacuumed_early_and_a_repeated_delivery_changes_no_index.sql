@@ -10,7 +10,7 @@ select bag_eq(
        and array_to_string(c.reloptions, ' ') ~ 'autovacuum_vacuum_scale_factor=0(\.0\d)?'$$,
   array[
     'upload_jobs', 'webhook_deliveries', 'contents', 'deletions', 'provider_requests', 'notifications', 'credit_caps',
-    'activity_counts'
+    'activity_counts', 'job_groups'
   ],
   'a table that is rewritten all the time is vacuumed long before a fifth of it is dead'
 );

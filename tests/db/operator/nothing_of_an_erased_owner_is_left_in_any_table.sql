@@ -18,7 +18,7 @@ select upload_pipeline.finish_content(job_id => pg_temp.job('secret purged'), or
 select upload_pipeline.cancel_job(job_id => pg_temp.job('secret purged'), reason => 'secret reason');
 select pg_temp.set_clock('2026-02-01 12:00+00');
 select upload_pipeline.purge(older_than => '7 days');
-select pg_temp.make_job('secret again', file => 'secret unconfirmed');
+select pg_temp.make_job('secret again', file => 'secret unconfirmed', group_id => pg_temp.owner('group'));
 select pg_temp.claim();
 select pg_temp.reserve('secret held', 5);
 select upload_pipeline.record_submission(job_id => pg_temp.job('secret held'), attempt => 1, parse_job_id => 'secret pj');
@@ -55,7 +55,7 @@ $$;
 select set_has(
   'select pg_temp.found()',
   $$values ('documents'), ('upload_jobs'), ('events'), ('provider_jobs'), ('contents'), ('webhook_deliveries'), ('credit_caps'),
-           ('credit_reservations'), ('owner_settings')$$,
+           ('credit_reservations'), ('owner_settings'), ('job_groups')$$,
   'the words of the owner are in these tables'
 );
 select ok(documents = 5 and jobs >= 3, 'erase_owner deletes the documents')

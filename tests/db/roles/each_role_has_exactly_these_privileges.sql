@@ -59,6 +59,7 @@ select bag_eq(
           ('hookline_operator', 'resume_stage'),
           ('hookline_operator', 'set_credit_cap'), ('hookline_operator', 'set_fallback'), ('hookline_operator', 'set_owner'),
           ('hookline_operator', 'create_job'),
+          ('hookline_operator', 'close_group'),
           ('hookline_operator', 'confirm_upload'),
           ('hookline_operator', 'retry_job'),
           ('hookline_operator', 'cancel_job'),
@@ -104,7 +105,7 @@ select bag_eq(
            unnest(array[
              'job_overview', 'job_timeline', 'failed_jobs', 'queue_health', 'stage_latency', 'delivery_log', 'refusal_log',
              'stored_objects', 'artifact_overview', 'provider_request_log', 'notification_log', 'credit_status', 'job_costs',
-             'document_overview', 'alerts', 'activity',
+             'document_overview', 'group_status', 'alerts', 'activity',
              'delivery_activity', 'workers', 'overdue_counts', 'status_counts', 'statuses', 'transitions',
              'event_codes', 'error_codes', 'providers', 'fallbacks', 'operator_actions'
            ]) as relation

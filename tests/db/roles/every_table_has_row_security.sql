@@ -30,6 +30,7 @@ insert into upload_pipeline.credit_caps (provider, scope, period, credits, start
 insert into upload_pipeline.fallbacks (provider, next_provider) values ('llamacloud', 'docling');
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
 values (pg_temp.job('a'), 1, 1, pg_temp.owner('ada'), 'p', 1, now(), now());
+insert into upload_pipeline.job_groups (group_id, owner_id) values (gen_random_uuid(), pg_temp.owner('ada'));
 insert into upload_pipeline.notifications (event_id, job_id, version)
 select e.event_id, e.job_id, e.version from upload_pipeline.events as e where e.version = 1;
 grant select on all tables in schema upload_pipeline to hookline_ingest, hookline_reader;

@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
-select plan(30);
+select plan(34);
 
 -- What each function of hookline_api answers to the backend, and to a signed-in user who owns the job.
 create temporary table call (n integer generated always as identity, statement text, answer text);
@@ -29,6 +29,9 @@ insert into call (statement, answer) values
     'applied cancelled'
   ),
   (
+    'select hookline_api.close_group(group_id => pg_temp.owner(''group''))::text', '1'
+  ),
+  (
     'select jobs || '' '' || objects from hookline_api.erase_document(document_id => pg_temp.document(''d''))',
     '1 1'
   ),
@@ -40,7 +43,7 @@ select pg_temp.make_job('a', confirmed => false);
 select pg_temp.make_job('b');
 select pg_temp.receive_event(delivery_id => 'd1', code => 'parse_failed', job_id => pg_temp.job('b'));
 select pg_temp.make_job('c');
-select pg_temp.make_job('d');
+select pg_temp.make_job('d', group_id => pg_temp.owner('group'));
 select pg_temp.make_job('e', owner => 'bob');
 
 select results_eq(

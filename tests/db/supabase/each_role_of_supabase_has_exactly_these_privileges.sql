@@ -26,10 +26,11 @@ select bag_eq(
     ('service_role', 'hookline_api.confirm_upload', 3), ('service_role', 'upload_pipeline.confirm_upload', 3),
     ('service_role', 'hookline_api.retry_job', 3), ('service_role', 'upload_pipeline.retry_job', 3),
     ('service_role', 'hookline_api.cancel_job', 2), ('service_role', 'upload_pipeline.cancel_job', 2),
+    ('service_role', 'hookline_api.close_group', 1), ('service_role', 'upload_pipeline.close_group', 1),
     ('service_role', 'hookline_api.erase_document', 2), ('service_role', 'upload_pipeline.erase_document', 2),
     ('service_role', 'hookline_api.erase_owner', 2), ('service_role', 'upload_pipeline.erase_owner', 2),
     ('service_role', 'upload_pipeline.clock', 0), ('service_role', 'upload_pipeline.in_utc', 1)$$,
-  'a user may call one function, the backend six, and those that they and its view call'
+  'a user may call one function, the backend seven, and those that they and its view call'
 );
 select bag_eq(
   $$select g.role, c.oid::regclass::text, p.privilege

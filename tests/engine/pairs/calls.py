@@ -12,7 +12,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from engine.pairs.scenes import OWNER, SENDING, Scene
+from engine.pairs.scenes import GROUP, OWNER, SENDING, Scene
 from engine.races.arguments import (
     ERROR,
     Row,
@@ -219,6 +219,11 @@ CALLS = [
     Call("retry_notifications: one", lambda scene: {"event_id": scene.event_id}),
     Call("create_job", _none(**new_job("a", OWNER))),
     Call("create_job: elsewhere", _none(**{**new_job("a", OWNER), "raw_path": "storage://raw/2"})),
+    Call(
+        "create_job: of the group",
+        _none(**new_job("b", OWNER), group_id=GROUP),
+    ),
+    Call("close_group", _none(group_id=GROUP)),
     Call("confirm_upload", _job(**upload("a"))),
     Call("retry_job", _job()),
     Call("retry_job: another provider", _job(provider="docling")),

@@ -47,6 +47,7 @@ GATES = {
     "cap": "select from upload_pipeline.credit_caps for update",
     "refusal": "select from upload_pipeline.refused_deliveries for update",
     "provider job": "select from upload_pipeline.provider_jobs for update",
+    "group": "select from upload_pipeline.job_groups for update",
     "notification": "select from upload_pipeline.notifications for update",
 }
 
@@ -59,6 +60,10 @@ select 'job' as what, j.job_id, jsonb_build_array(
 union all
 select 'event', e.job_id, jsonb_build_array(e.version, e.from_status, e.to_status, e.code)
   from upload_pipeline.events as e
+union all
+select 'group', null, jsonb_build_array(
+         g.closed_at is not null, g.announced_at is not null, g.counts)
+  from upload_pipeline.job_groups as g
 union all
 select 'document', null, jsonb_build_array(
          d.filename, d.upload_confirmed, d.raw_path, cardinality(d.purged_paths))

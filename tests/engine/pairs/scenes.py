@@ -26,10 +26,13 @@ from engine.races.arguments import (
 )
 
 OWNER = 1
+# An open group, of the other job; and a closed one, of the job.
+GROUP, CLOSED = UUID(int=2**125), UUID(int=2**124)
 # The lease of a notification that is being sent.
 SENDING = UUID(int=2**126)
 TABLES = (
     "documents",
+    "job_groups",
     "upload_jobs",
     "events",
     "provider_jobs",
@@ -51,6 +54,7 @@ update upload_pipeline.contents set run_after = run_after - interval '1 day';
 update upload_pipeline.deletions set run_after = run_after - interval '1 day';
 update upload_pipeline.credit_reservations set check_after = check_after - interval '1 day';
 update upload_pipeline.notifications set run_after = run_after - interval '1 day';
+update upload_pipeline.job_groups set check_after = check_after - interval '1 day';
 update upload_pipeline.webhook_deliveries set check_after = check_after - interval '1 day';
 update upload_pipeline.upload_jobs
    set run_after = run_after - interval '1 day', deadline_at = deadline_at - interval '1 day'
@@ -58,6 +62,7 @@ update upload_pipeline.upload_jobs
 
 CLEAR = """
 delete from upload_pipeline.documents;
+delete from upload_pipeline.job_groups;
 delete from upload_pipeline.webhook_deliveries;
 delete from upload_pipeline.deletions;
 delete from upload_pipeline.provider_requests;
@@ -114,7 +119,7 @@ class Stage:
     def _make(self, name: str, make: Callable[[Stage, Scene], None]) -> Scene:
         self._conn.execute(CLEAR.encode())
         # The neighbour is older, so that its row comes first in some orders and last in others.
-        neighbour = self.call("create_job", **new_job("neighbour", OWNER))
+        neighbour = self.call("create_job", **new_job("neighbour", OWNER), group_id=GROUP)
         self.call("confirm_upload", job_id=neighbour["job_id"], **upload("neighbour"))
         refused = '[{"source": "llamaparse", "reason": "no_header", "count": 1}]'
         self.call("count_refusals", refusals=refused)
@@ -124,7 +129,8 @@ class Stage:
             "insert into upload_pipeline.notifications (event_id, job_id, version)"
             " select event_id, job_id, version from upload_pipeline.events where version = 1"
         )
-        made = self.call("create_job", **new_job("a", OWNER))
+        made = self.call("create_job", **new_job("a", OWNER), group_id=CLOSED)
+        self.call("close_group", group_id=CLOSED)
         scene = Scene(
             name, made["job_id"], made["document_id"], neighbour["job_id"], UUID(int=2**127)
         )

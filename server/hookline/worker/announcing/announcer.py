@@ -48,7 +48,7 @@ PAUSE_MAX = 30.0
 REFUSED_PAUSE = 10.0
 # How much longer a lease is than a try, in seconds: for the wait before it and the statement after.
 LEASE_MARGIN = 45.0
-# What retry_notifications notifies.
+# What retry_notifications and close_group notify.
 _HINT = "notifications"
 
 
@@ -175,13 +175,16 @@ class Announcer:
         if state in ("taken", "dead"):
             # The next one of its job may be due now.
             self._woken.set()
-        fields = {
-            "event_id": str(notification.event_id),
-            "job_id": str(notification.job_id),
-            "status": notification.status,
-            "version": notification.version,
-            "correlation_id": notification.correlation_id,
-        }
+        fields: dict[str, object] = {"event_id": str(notification.event_id)}
+        if notification.group_id is not None:
+            fields |= {"group_id": str(notification.group_id)}
+        else:
+            fields |= {
+                "job_id": str(notification.job_id),
+                "status": notification.status,
+                "version": notification.version,
+                "correlation_id": notification.correlation_id,
+            }
         if state == "dead":
             log.error("notification_dead", error=told.error, **fields)
         elif told.error is not None:

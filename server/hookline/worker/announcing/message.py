@@ -20,11 +20,16 @@ _HEADERS: Final = {
 
 
 def body_of(notification: Notification) -> bytes:
-    """The JSON body: ids and the step, no content. It is the same in every try."""
-    message = {
-        "type": f"job.{notification.status}",
-        "timestamp": notification.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "data": {
+    """The JSON body: ids, and the step or the counts of a group. It is the same in every try."""
+    data: dict[str, object]
+    if notification.group_id is not None:
+        data = {
+            "group_id": str(notification.group_id),
+            "owner_id": str(notification.owner_id),
+            **(notification.counts or {}),
+        }
+    else:
+        data = {
             "job_id": str(notification.job_id),
             "document_id": str(notification.document_id),
             "owner_id": str(notification.owner_id),
@@ -33,7 +38,11 @@ def body_of(notification: Notification) -> bytes:
             "code": notification.code,
             "correlation_id": notification.correlation_id,
             "metadata": notification.metadata,
-        },
+        }
+    message = {
+        "type": "group.ended" if notification.group_id else f"job.{notification.status}",
+        "timestamp": notification.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "data": data,
     }
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode()
