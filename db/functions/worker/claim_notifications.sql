@@ -1,8 +1,8 @@
 -- Gives leases to the notifications that are due, and only to the first waiting one of each job. One behind it is put
 -- off until then, so that no later claim reads it again and again: one second while the first one is being sent,
 -- because finish_notifications may end that at any moment, and else as long as the first one waits. Neither a lease nor
--- a pause is longer than a day, so a later run_after was set by a clock that was ahead: then it is over. First it writes
--- those of groups that have ended.
+-- a pause is longer than a day, so a later run_after was set by a clock that was ahead: then it is over. First it
+-- writes those of groups that have ended.
 -- Locks: group, notification (skip locked). Calls: announce_groups, check_isolation, clock.
 create or replace function upload_pipeline.claim_notifications(
   batch integer default 16,
