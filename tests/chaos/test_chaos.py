@@ -70,7 +70,8 @@ def _conflict(state: FinalState) -> FinalState:
 
 
 def _tell_nothing(state: FinalState) -> FinalState:
-    return replace(state, told=state.told[1:])
+    first = state.told[0].event_id
+    return replace(state, told=[one for one in state.told if one.event_id != first])
 
 
 def _tell_late(state: FinalState) -> FinalState:

@@ -42,7 +42,7 @@ async def test_a_receiver_killed_between_storing_and_finishing_loses_nothing(
             # The backend of the killed receiver would still finish. If a machine dies, both end.
             sender.query(
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-                " where application_name like 'hookline-receiver %'"
+                " where starts_with(application_name, 'hookline-receiver ')"
             )
         assert sender.job(job)["status"] == "uploaded"
         row = sender.one("select content, stored_at from upload_pipeline.contents")

@@ -34,7 +34,7 @@ select is(pg_temp.result_at_commit('set session_replication_role = replica; ' ||
         select pg_temp.insert_event('a', 3, 'parse_queued', 'parse_ready', 'stage_done')$$),
       ('events', 'events_are_append_only', $$update upload_pipeline.events set payload = '{"by": "me"}'$$),
       ('events', 'events_are_append_only', $$delete from upload_pipeline.events where version = 2$$),
-      ('events', 'events_are_never_truncated', $$truncate upload_pipeline.events$$)
+      ('events', 'events_are_never_truncated', $$truncate upload_pipeline.events cascade$$)
   ) as attack (relation, trigger, statements);
 
 select * from finish();
