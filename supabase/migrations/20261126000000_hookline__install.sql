@@ -4649,8 +4649,10 @@ returns setof upload_pipeline.answer
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '100ms'
 as $$
 declare
@@ -4739,8 +4741,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -4843,8 +4847,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -4971,8 +4977,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5036,8 +5044,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5116,8 +5126,10 @@ returns table (job_id uuid, ordinal integer, path text, content bytea, content_s
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -5177,8 +5189,10 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -5214,8 +5228,10 @@ returns table (path text, tries integer)
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -5269,8 +5285,10 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -5517,6 +5535,7 @@ set lock_timeout = '2s'
 set plan_cache_mode = force_generic_plan
 -- The jobs that are due are read in order from their index, whatever number of jobs the planner expects.
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -5748,8 +5767,10 @@ returns timestamptz
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5788,8 +5809,10 @@ returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5829,8 +5852,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -5939,6 +5964,7 @@ set lock_timeout = '2s'
 set plan_cache_mode = force_generic_plan
 -- Each row is looked up by its key, whatever number of rows the planner expects.
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -6082,8 +6108,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6161,8 +6189,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6281,8 +6311,10 @@ returns text
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6385,8 +6417,10 @@ returns table (outcome upload_pipeline.outcome, attempt integer, reserved numeri
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6475,8 +6509,10 @@ returns upload_pipeline.outcome
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6557,8 +6593,10 @@ returns table (
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -6632,8 +6670,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -6719,8 +6759,10 @@ language sql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select p.recorded_at
@@ -6799,6 +6841,7 @@ set lock_timeout = '2s'
 set plan_cache_mode = force_generic_plan
 -- What is due is read in order from its index, and the rest is looked up by its key.
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -6920,6 +6963,7 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -7025,8 +7069,10 @@ returns table (kind text, name text, path text, stored boolean)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 #variable_conflict use_column
@@ -7128,8 +7174,10 @@ returns void
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
 declare
@@ -7161,8 +7209,10 @@ returns table (parse_job_id text, kind text, tries integer)
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -7208,8 +7258,10 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -7248,8 +7300,10 @@ returns void
 language sql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 set lock_timeout = '2s'
 as $$
   select upload_pipeline.check_isolation();
@@ -7337,8 +7391,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   -- As browsers and file(1) send it: perhaps empty, in upper case or with parameters.
@@ -7635,8 +7691,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_document record;
@@ -7717,8 +7775,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7806,8 +7866,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7845,8 +7907,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7919,8 +7983,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -7981,8 +8047,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs := upload_pipeline.lock_job(job_id);
@@ -8021,8 +8089,10 @@ returns upload_pipeline.receipt
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_job upload_pipeline.upload_jobs;
@@ -8092,8 +8162,10 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_settled bigint;
@@ -8204,8 +8276,10 @@ returns table (jobs bigint, documents bigint, deliveries bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_group_ids uuid[];
@@ -8477,8 +8551,10 @@ returns table (jobs bigint, objects bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_documents bigint;
@@ -8520,8 +8596,10 @@ returns table (documents bigint, jobs bigint, objects bigint)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_group_ids uuid[];
@@ -9026,8 +9104,10 @@ returns bigint
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan made while the tables were small has to suit large ones.
+-- A plan made while the tables were small has to suit large ones. Before Postgres 18, a plan that reads a table whole
+-- all the same looks so expensive that Postgres would compile it.
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_notifications bigint;

@@ -17,6 +17,7 @@ set lock_timeout = '2s'
 set plan_cache_mode = force_generic_plan
 -- Each row is looked up by its key, whatever number of rows the planner expects.
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off

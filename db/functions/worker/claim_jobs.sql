@@ -45,6 +45,7 @@ set lock_timeout = '2s'
 set plan_cache_mode = force_generic_plan
 -- The jobs that are due are read in order from their index, whatever number of jobs the planner expects.
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off

@@ -31,6 +31,7 @@ set lock_timeout = '2s'
 set plan_cache_mode = force_generic_plan
 -- What is due is read in order from its index, and the rest is looked up by its key.
 set enable_seqscan = off
+set jit = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
