@@ -75,16 +75,14 @@ with (
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
 
--- Leased, finished and unconfirmed jobs are not in this index, so a claim reads only jobs that it can take. A worker
--- probes it once for each provider that it has, and for '': jobs that name none.
-create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, coalesce(provider, ''), run_after)
+-- Leased, finished and unconfirmed jobs are not in this index, so a claim reads only jobs that it can take.
+create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
   where claimable and upload_confirmed and lease_token is null;
 
 -- The same jobs by owner: a claim goes from owner to owner, and takes the highest priority of each first. The planner
 -- cannot know that leased_by is null where lease_token is, so it never takes one of these two indexes for the other.
-create index upload_jobs_to_claim_by_owner on upload_pipeline.upload_jobs (
-  status, coalesce(provider, ''), owner_id, priority desc, run_after
-)
+create index upload_jobs_to_claim_by_owner on upload_pipeline.upload_jobs (status, owner_id, priority desc, run_after)
+  include (provider)
   where claimable and upload_confirmed and leased_by is null;
 
 -- How many jobs of an owner run.
@@ -95,7 +93,7 @@ create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
 -- Jobs that nobody holds, by their deadline: where they wait for somebody else's answer, a worker asks for it then.
-create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (status, coalesce(provider, ''), deadline_at)
+create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (status, deadline_at)
   where upload_confirmed and lease_token is null and deadline_at is not null;
 
 -- The job of each status that waits longest, whatever the number of jobs.

@@ -181,19 +181,12 @@ with clock as materialized (
     from clock
     cross join upload_pipeline.statuses as s
     cross join lateral (
-      select min(first.run_after) as since
-        from (select p.provider from upload_pipeline.providers as p union all select '') as asked
-        cross join lateral (
-          select j.run_after
-            from upload_pipeline.upload_jobs as j
-           where j.status = s.status
-             and j.claimable
-             and j.upload_confirmed
-             and j.lease_token is null
-             and coalesce(j.provider, '') = asked.provider
-           order by j.run_after
-           limit 1
-        ) as first
+      select min(j.run_after) as since
+        from upload_pipeline.upload_jobs as j
+       where j.status = s.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.lease_token is null
     ) as due
    where s.claimable
      -- Without it, jobs may stay here for ever: nobody has to work on them.
@@ -208,25 +201,25 @@ with clock as materialized (
           and j.status = s.status
      )
   union all
-  -- More of them would make this slow, and say no more.
-  select 'provider_unserved', p.provider, min(j.run_after), count(*),
-         format('Jobs wait for a worker that has the provider %s, and none has claimed for it in 5 minutes', p.provider)
+  -- Nobody takes them, so they are the oldest. More of them would make this slow, and say no more.
+  select 'provider_unserved', j.provider, min(j.run_after), count(*),
+         format('Jobs wait for a worker that has the provider %s, and none has claimed for it in 5 minutes', j.provider)
     from clock
     join upload_pipeline.statuses as s on s.claimable and not s.has_content
-    join upload_pipeline.providers as p on (p.served_at > clock.now - interval '5 minutes') is not true
     cross join lateral (
-      select j.run_after
+      select j.provider, j.run_after
         from upload_pipeline.upload_jobs as j
        where j.status = s.status
          and j.claimable
          and j.upload_confirmed
          and j.lease_token is null
-         and coalesce(j.provider, '') = p.provider
          and j.run_after < clock.now - interval '5 minutes'
        order by j.run_after
        limit 1000
     ) as j
-   group by p.provider
+    join upload_pipeline.providers as p on p.provider = j.provider
+   where (p.served_at > clock.now - interval '5 minutes') is not true
+   group by j.provider
   union all
   select 'dead_letters', a.code, min(a.at), sum(a.count)::bigint,
          format('%s jobs failed for good by %s in the last hour', sum(a.count), a.code)

@@ -896,16 +896,14 @@ with (
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
 
--- Leased, finished and unconfirmed jobs are not in this index, so a claim reads only jobs that it can take. A worker
--- probes it once for each provider that it has, and for '': jobs that name none.
-create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, coalesce(provider, ''), run_after)
+-- Leased, finished and unconfirmed jobs are not in this index, so a claim reads only jobs that it can take.
+create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
   where claimable and upload_confirmed and lease_token is null;
 
 -- The same jobs by owner: a claim goes from owner to owner, and takes the highest priority of each first. The planner
 -- cannot know that leased_by is null where lease_token is, so it never takes one of these two indexes for the other.
-create index upload_jobs_to_claim_by_owner on upload_pipeline.upload_jobs (
-  status, coalesce(provider, ''), owner_id, priority desc, run_after
-)
+create index upload_jobs_to_claim_by_owner on upload_pipeline.upload_jobs (status, owner_id, priority desc, run_after)
+  include (provider)
   where claimable and upload_confirmed and leased_by is null;
 
 -- How many jobs of an owner run.
@@ -916,7 +914,7 @@ create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
 -- Jobs that nobody holds, by their deadline: where they wait for somebody else's answer, a worker asks for it then.
-create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (status, coalesce(provider, ''), deadline_at)
+create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (status, deadline_at)
   where upload_confirmed and lease_token is null and deadline_at is not null;
 
 -- The job of each status that waits longest, whatever the number of jobs.
@@ -2819,7 +2817,7 @@ revoke all on function upload_pipeline.limit_shares(uuid[], integer) from public
 -- Changes nothing. Owners with waiting jobs form a ring, in the order of their ids. This goes along it from `after` on,
 -- once round at most, and gives each owner with due jobs an equal share of the batch, of the highest priority that is
 -- due. A step is one probe of an index, however many jobs an owner has. Owners whose jobs are not due cost steps too,
--- so their number is bounded. If no step finds a free job, owners of the oldest and the newest due jobs get the batch.
+-- so their number is bounded. If no step finds a free job, the owners of the oldest due jobs get the batch.
 -- Locks: job (skip locked), owner (advisory, of those with max_running; skipped if another claim has it).
 -- Calls: is_at_cap, limit_shares.
 create or replace function upload_pipeline.lock_due_jobs(
@@ -2830,6 +2828,7 @@ create or replace function upload_pipeline.lock_due_jobs(
   capped boolean,
   few boolean,
   providers text[],
+  takes_unnamed boolean,
   out job_ids uuid[],
   out last_owner uuid
 )
@@ -2852,58 +2851,49 @@ begin
 
   for v_step in 1 .. case when few then 0 else greatest(batch, 16) end loop
     if v_same then
-      select first.priority, first.run_after into v_priority, v_first
-        from unnest(providers) as served (provider)
-        cross join lateral (
-          select j.priority, j.run_after
-            from upload_pipeline.upload_jobs as j
-           where j.status = lock_due_jobs.status
-             and j.claimable
-             and j.upload_confirmed
-             and j.leased_by is null
-             and coalesce(j.provider, '') = served.provider
-             and j.owner_id = v_owner
-             and j.priority < v_priority
-           order by j.priority desc, j.run_after
-           limit 1
-        ) as first
-       order by first.priority desc, first.run_after
+      select j.priority, j.run_after into v_priority, v_first
+        from upload_pipeline.upload_jobs as j
+       where j.status = lock_due_jobs.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.leased_by is null
+         and (
+           lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+           or j.provider is null and takes_unnamed
+         )
+         and j.owner_id = v_owner
+         and j.priority < v_priority
+       order by j.priority desc, j.run_after
        limit 1;
     end if;
     if not v_same or not found then
       last_owner := v_owner;
-      select first.owner_id, first.priority, first.run_after into v_owner, v_priority, v_first
-        from unnest(providers) as served (provider)
-        cross join lateral (
-          select j.owner_id, j.priority, j.run_after
-            from upload_pipeline.upload_jobs as j
-           where j.status = lock_due_jobs.status
-             and j.claimable
-             and j.upload_confirmed
-             and j.leased_by is null
-             and coalesce(j.provider, '') = served.provider
-             and j.owner_id > v_owner
-           order by j.owner_id, j.priority desc, j.run_after
-           limit 1
-        ) as first
-       order by first.owner_id, first.priority desc, first.run_after
+      select j.owner_id, j.priority, j.run_after into v_owner, v_priority, v_first
+        from upload_pipeline.upload_jobs as j
+       where j.status = lock_due_jobs.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.leased_by is null
+         and (
+           lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+           or j.provider is null and takes_unnamed
+         )
+         and j.owner_id > v_owner
+       order by j.owner_id, j.priority desc, j.run_after
        limit 1;
       if not found and not v_wrapped then
         v_wrapped := true;
-        select first.owner_id, first.priority, first.run_after into v_owner, v_priority, v_first
-          from unnest(providers) as served (provider)
-          cross join lateral (
-            select j.owner_id, j.priority, j.run_after
-              from upload_pipeline.upload_jobs as j
-             where j.status = lock_due_jobs.status
-               and j.claimable
-               and j.upload_confirmed
-               and j.leased_by is null
-               and coalesce(j.provider, '') = served.provider
-             order by j.owner_id, j.priority desc, j.run_after
-             limit 1
-          ) as first
-         order by first.owner_id, first.priority desc, first.run_after
+        select j.owner_id, j.priority, j.run_after into v_owner, v_priority, v_first
+          from upload_pipeline.upload_jobs as j
+         where j.status = lock_due_jobs.status
+           and j.claimable
+           and j.upload_confirmed
+           and j.leased_by is null
+           and (
+             lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
+         order by j.owner_id, j.priority desc, j.run_after
          limit 1;
       end if;
     end if;
@@ -2920,41 +2910,26 @@ begin
 
   for v_round in case when few then 2 else 1 end .. 2 loop
     if v_round = 2 then
-      -- Only so many are read. An owner who has just come is behind all jobs of another, so among the newest.
+      -- Only so many are read: all of them may be of one owner, at the cap.
       select array_agg(o.owner_id), array_agg(o.priority) into v_owners, v_priorities
         from (
-          select sample.owner_id, max(sample.priority) as priority
-            from unnest(providers) as served (provider)
-            cross join lateral (
-              (
-                select j.owner_id, j.priority
-                  from upload_pipeline.upload_jobs as j
-                 where j.status = lock_due_jobs.status
-                   and j.claimable
-                   and j.upload_confirmed
-                   and j.lease_token is null
-                   and coalesce(j.provider, '') = served.provider
-                   and j.run_after <= lock_due_jobs.due_by
-                 order by j.run_after
-                 limit batch + 50
-              )
-              union all
-              (
-                select j.owner_id, j.priority
-                  from upload_pipeline.upload_jobs as j
-                 where j.status = lock_due_jobs.status
-                   and j.claimable
-                   and j.upload_confirmed
-                   and j.lease_token is null
-                   and coalesce(j.provider, '') = served.provider
-                   and j.run_after <= lock_due_jobs.due_by
-                 order by j.run_after desc
-                 limit batch + 50
-              )
-            ) as sample
-           group by sample.owner_id
-          having (capped and upload_pipeline.is_at_cap(sample.owner_id)) is not true
-           order by random()
+          select distinct oldest.owner_id, oldest.priority
+            from (
+              select j.owner_id, j.priority
+                from upload_pipeline.upload_jobs as j
+               where j.status = lock_due_jobs.status
+                 and j.claimable
+                 and j.upload_confirmed
+                 and j.lease_token is null
+                 and (
+                   lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+                   or j.provider is null and takes_unnamed
+                 )
+                 and j.run_after <= lock_due_jobs.due_by
+               order by j.run_after
+               limit batch + 50
+            ) as oldest
+           order by oldest.priority desc
            limit batch
         ) as o;
     end if;
@@ -2966,45 +2941,27 @@ begin
       v_shares := upload_pipeline.limit_shares(v_owners, v_share);
     end if;
 
-    -- Of several providers, the one whose first job is the oldest comes first.
     select array_agg(due.job_id) into job_ids
       from (
         select d.job_id
           from unnest(v_owners, v_priorities, v_shares) as t (owner_id, priority, share)
           cross join lateral (
             select j.job_id
-              from (
-                select served.provider
-                  from unnest(providers) as served (provider)
-                 order by (
-                   select min(j.run_after)
-                     from upload_pipeline.upload_jobs as j
-                    where cardinality(providers) > 1
-                      and j.status = lock_due_jobs.status
-                      and j.claimable
-                      and j.upload_confirmed
-                      and j.leased_by is null
-                      and coalesce(j.provider, '') = served.provider
-                      and j.owner_id = t.owner_id
-                      and j.priority = t.priority
-                 )
-              ) as served
-              cross join lateral (
-                select j.job_id
-                  from upload_pipeline.upload_jobs as j
-                 where j.status = lock_due_jobs.status
-                   and j.claimable
-                   and j.upload_confirmed
-                   and j.leased_by is null
-                   and coalesce(j.provider, '') = served.provider
-                   and j.owner_id = t.owner_id
-                   and j.priority = t.priority
-                   and j.run_after <= lock_due_jobs.due_by
-                 order by j.run_after
-                 limit t.share
-                   for no key update skip locked
-              ) as j
+              from upload_pipeline.upload_jobs as j
+             where j.status = lock_due_jobs.status
+               and j.claimable
+               and j.upload_confirmed
+               and j.leased_by is null
+               and (
+                 lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+                 or j.provider is null and takes_unnamed
+               )
+               and j.owner_id = t.owner_id
+               and j.priority = t.priority
+               and j.run_after <= lock_due_jobs.due_by
+             order by j.run_after
              limit t.share
+               for no key update skip locked
           ) as d
          limit batch
       ) as due;
@@ -3014,14 +2971,13 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_due_jobs(
-  text, integer, uuid, timestamptz, boolean, boolean, text[]
+  text, integer, uuid, timestamptz, boolean, boolean, text[], boolean
 ) is
   'Locks up to `batch` due jobs, and answers their ids and the owner after whom the next call should go on. The caller '
-  'gives them leases, and calls again for more. capped: some owner has max_running. few: no more than batch are due. '
-  'providers: '''' stands for the jobs that name none.';
+  'gives them leases, and calls again for more. capped: some owner has max_running. few: no more than batch are due.';
 
 revoke all on function upload_pipeline.lock_due_jobs(
-  text, integer, uuid, timestamptz, boolean, boolean, text[]
+  text, integer, uuid, timestamptz, boolean, boolean, text[], boolean
 ) from public;
 
 -- Internal: what a delivery says, and which job it is about
@@ -5592,20 +5548,10 @@ declare
   v_after uuid := coalesce(after, gen_random_uuid());
   v_left integer := batch;
   v_taken integer;
-  -- '' stands for the jobs that name none.
-  v_providers text[];
   v_fair boolean;
   v_locked record;
 begin
   perform upload_pipeline.check_isolation();
-
-  if claim_jobs.providers is null then
-    v_providers := array(select p.provider from upload_pipeline.providers as p) || ''::text;
-  elsif takes_unnamed then
-    v_providers := claim_jobs.providers || ''::text;
-  else
-    v_providers := claim_jobs.providers;
-  end if;
 
   select s.terminal, s.claimable, s.paused_until > v_now as paused,
          exists (
@@ -5624,39 +5570,29 @@ begin
              left join upload_pipeline.providers as p on p.provider = served.provider
             where (p.served_at between v_now - interval '1 minute' and v_now + interval '1 minute') is not true
          ) as serves_anew,
-         waiting.due,
-         waiting.providers,
-         waiting.due > 0 and exists (
-           select from upload_pipeline.owner_settings as o where o.max_running is not null
-         ) as capped,
-         waiting.due = 0 and exists (
-           select from upload_pipeline.upload_jobs as j where j.updated_at > v_now + interval '1 minute'
-         ) as has_early_steps
+         exists (select from upload_pipeline.owner_settings as o where o.max_running is not null) as capped,
+         -- One more than this claim may take is as good as many.
+         (
+           select count(*)
+             from (
+               select
+                 from upload_pipeline.upload_jobs as j
+                where s.claimable
+                  and j.status = claim_jobs.status
+                  and j.claimable
+                  and j.upload_confirmed
+                  and j.lease_token is null
+                  and j.run_after <= v_now
+                  and (
+                    claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+                    or j.provider is null and takes_unnamed
+                  )
+                order by j.run_after
+                limit least(greatest(batch, 0), 1000) + 1
+             ) as oldest
+         ) as due
     into v_stage
     from upload_pipeline.statuses as s
-    cross join lateral (
-      select coalesce(sum(oldest.due), 0)::integer as due,
-             array_agg(served.provider) filter (where oldest.due > 0) as providers
-        from unnest(v_providers) as served (provider)
-        cross join lateral (
-          -- One more than this claim may take is as good as many.
-          select count(*) as due
-            from (
-              select
-                from upload_pipeline.upload_jobs as j
-               where s.claimable
-                 and (s.paused_until > v_now) is not true
-                 and j.status = claim_jobs.status
-                 and j.claimable
-                 and j.upload_confirmed
-                 and j.lease_token is null
-                 and coalesce(j.provider, '') = served.provider
-                 and j.run_after <= v_now
-               order by j.run_after
-               limit least(greatest(batch, 0), 1000) + 1
-            ) as j
-        ) as oldest
-    ) as waiting
    where s.status = claim_jobs.status;
 
   if v_stage.terminal is distinct from false
@@ -5698,80 +5634,60 @@ begin
     return;
   end if;
 
-  if v_stage.due > 0 then
-    v_providers := v_stage.providers;
-  end if;
-
-  v_fair := v_stage.due > batch or v_stage.capped;
+  v_fair := v_stage.due > batch or v_stage.due > 0 and v_stage.capped;
 
   -- In turns: an owner may have less than an equal share, and each turn takes one priority of an owner.
   for v_turn in 1 .. 10 loop
     if v_fair then
       v_locked := upload_pipeline.lock_due_jobs(
         status => claim_jobs.status, batch => v_left, after => v_after, due_by => v_now, capped => v_stage.capped,
-        few => v_stage.due <= batch, providers => v_providers
+        few => v_stage.due <= batch, providers => claim_jobs.providers, takes_unnamed => takes_unnamed
       );
       v_due := v_locked.job_ids;
       v_after := v_locked.last_owner;
-    elsif v_stage.due > 0 then
+    elsif v_stage.claimable then
       select array_agg(due.job_id) into v_due
         from (
           select j.job_id
-            from unnest(v_providers) as served (provider)
-            cross join lateral (
-              select j.job_id
-                from upload_pipeline.upload_jobs as j
-               where j.status = claim_jobs.status
-                 and j.claimable
-                 and j.upload_confirmed
-                 and j.lease_token is null
-                 and coalesce(j.provider, '') = served.provider
-                 and j.run_after <= v_now
-               order by j.run_after
-               limit batch
-                 for no key update skip locked
-            ) as j
+            from upload_pipeline.upload_jobs as j
+           where j.status = claim_jobs.status
+             and j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.run_after <= v_now
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.run_after
            limit batch
-        ) as due;
-    elsif not v_stage.claimable then
-      -- Of several providers, the one whose first job is the oldest comes first.
+             for no key update skip locked
+        ) as due
+       where v_stage.due > 0;
+    else
       select array_agg(due.job_id) into v_due
         from (
           select j.job_id
-            from (
-              select served.provider
-                from unnest(v_providers) as served (provider)
-               order by (
-                 select min(j.deadline_at)
-                   from upload_pipeline.upload_jobs as j
-                  where cardinality(v_providers) > 1
-                    and j.status = claim_jobs.status
-                    and j.upload_confirmed
-                    and j.lease_token is null
-                    and coalesce(j.provider, '') = served.provider
-               )
-            ) as served
-            cross join lateral (
-              select j.job_id
-                from upload_pipeline.upload_jobs as j
-               where j.status = claim_jobs.status
-                 and not j.claimable
-                 and j.upload_confirmed
-                 and j.lease_token is null
-                 and coalesce(j.provider, '') = served.provider
-                 and j.deadline_at <= v_now
-               order by j.deadline_at
-               limit batch
-                 for no key update skip locked
-            ) as j
+            from upload_pipeline.upload_jobs as j
+           where j.status = claim_jobs.status
+             and not j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.deadline_at <= v_now
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.deadline_at
            limit batch
+             for no key update skip locked
         ) as due;
     end if;
 
     -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is
     -- in the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
     -- alone: a right clock may have set them, and the job would be claimed again and again.
-    if v_due is null and v_stage.has_early_steps then
+    if v_due is null and not v_fair then
       select array_agg(due.job_id) into v_due
         from (
           select j.job_id
@@ -5815,7 +5731,6 @@ begin
                   from upload_pipeline.provider_jobs as p
                  where p.job_id = j.job_id
                    and p.attempt = j.attempt
-                   and (p.provider = j.provider or j.provider is null)
                  order by p.recorded_at desc, p.parse_job_id
               ),
               j.lease_token, j.leased_until, v_after;
@@ -6717,13 +6632,11 @@ as $$
                      from upload_pipeline.credit_reservations as s
                     where s.job_id = c.job_id
                       and s.attempt = c.attempt
-                      and s.provider = c.provider
                       and s.settled_at >= p.recorded_at
                  ) as paid
             from upload_pipeline.provider_jobs as p
            where p.job_id = c.job_id
              and p.attempt = c.attempt
-             and p.provider = c.provider
            order by p.recorded_at desc, p.parse_job_id
         ) as p
     ) as ids;
@@ -9535,14 +9448,12 @@ select s.status,
   cross join lateral (
     -- By the index of deadlines, and no further than it has to.
     select count(*) as jobs, min(late.deadline_at) as since
-      from (select p.provider from upload_pipeline.providers as p union all select '') as asked
-      cross join lateral (
+      from (
         select j.deadline_at
           from upload_pipeline.upload_jobs as j
          where j.status = s.status
            and j.upload_confirmed
            and j.lease_token is null
-           and coalesce(j.provider, '') = asked.provider
            and j.deadline_at < clock.latest
          order by j.deadline_at
          limit 1001
@@ -10233,19 +10144,12 @@ with clock as materialized (
     from clock
     cross join upload_pipeline.statuses as s
     cross join lateral (
-      select min(first.run_after) as since
-        from (select p.provider from upload_pipeline.providers as p union all select '') as asked
-        cross join lateral (
-          select j.run_after
-            from upload_pipeline.upload_jobs as j
-           where j.status = s.status
-             and j.claimable
-             and j.upload_confirmed
-             and j.lease_token is null
-             and coalesce(j.provider, '') = asked.provider
-           order by j.run_after
-           limit 1
-        ) as first
+      select min(j.run_after) as since
+        from upload_pipeline.upload_jobs as j
+       where j.status = s.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.lease_token is null
     ) as due
    where s.claimable
      -- Without it, jobs may stay here for ever: nobody has to work on them.
@@ -10260,25 +10164,25 @@ with clock as materialized (
           and j.status = s.status
      )
   union all
-  -- More of them would make this slow, and say no more.
-  select 'provider_unserved', p.provider, min(j.run_after), count(*),
-         format('Jobs wait for a worker that has the provider %s, and none has claimed for it in 5 minutes', p.provider)
+  -- Nobody takes them, so they are the oldest. More of them would make this slow, and say no more.
+  select 'provider_unserved', j.provider, min(j.run_after), count(*),
+         format('Jobs wait for a worker that has the provider %s, and none has claimed for it in 5 minutes', j.provider)
     from clock
     join upload_pipeline.statuses as s on s.claimable and not s.has_content
-    join upload_pipeline.providers as p on (p.served_at > clock.now - interval '5 minutes') is not true
     cross join lateral (
-      select j.run_after
+      select j.provider, j.run_after
         from upload_pipeline.upload_jobs as j
        where j.status = s.status
          and j.claimable
          and j.upload_confirmed
          and j.lease_token is null
-         and coalesce(j.provider, '') = p.provider
          and j.run_after < clock.now - interval '5 minutes'
        order by j.run_after
        limit 1000
     ) as j
-   group by p.provider
+    join upload_pipeline.providers as p on p.provider = j.provider
+   where (p.served_at > clock.now - interval '5 minutes') is not true
+   group by j.provider
   union all
   select 'dead_letters', a.code, min(a.at), sum(a.count)::bigint,
          format('%s jobs failed for good by %s in the last hour', sum(a.count), a.code)

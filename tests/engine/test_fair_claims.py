@@ -44,12 +44,3 @@ def test_owners_whose_jobs_are_not_due_are_passed_sixteen_a_claim(database: str)
         fill(connection, "gen_random_uuid()", 320, TOMORROW)
         waited = [wait_for_turn(connection, 1, UUID(int=n << 120)) for n in range(0, 256, 51)]
     assert max(one.claims for one in waited) <= 320 / 16 + 2
-
-
-def test_new_owner_does_not_wait_until_all_of_those_are_passed(database: str) -> None:
-    """Their job is the newest of those that are due, so each claim has an even chance of it."""
-    with psycopg.connect(database, autocommit=True) as connection:
-        fill(connection, GREEDY, 2000, AN_HOUR_AGO)
-        fill(connection, "gen_random_uuid()", 1000, TOMORROW)
-        waited = [wait_for_turn(connection, 1, UUID(int=n << 120)) for n in range(0, 256, 13)]
-    assert sum(one.claims for one in waited) / len(waited) < 6

@@ -58,20 +58,10 @@ declare
   v_after uuid := coalesce(after, gen_random_uuid());
   v_left integer := batch;
   v_taken integer;
-  -- '' stands for the jobs that name none.
-  v_providers text[];
   v_fair boolean;
   v_locked record;
 begin
   perform upload_pipeline.check_isolation();
-
-  if claim_jobs.providers is null then
-    v_providers := array(select p.provider from upload_pipeline.providers as p) || ''::text;
-  elsif takes_unnamed then
-    v_providers := claim_jobs.providers || ''::text;
-  else
-    v_providers := claim_jobs.providers;
-  end if;
 
   select s.terminal, s.claimable, s.paused_until > v_now as paused,
          exists (
@@ -90,39 +80,29 @@ begin
              left join upload_pipeline.providers as p on p.provider = served.provider
             where (p.served_at between v_now - interval '1 minute' and v_now + interval '1 minute') is not true
          ) as serves_anew,
-         waiting.due,
-         waiting.providers,
-         waiting.due > 0 and exists (
-           select from upload_pipeline.owner_settings as o where o.max_running is not null
-         ) as capped,
-         waiting.due = 0 and exists (
-           select from upload_pipeline.upload_jobs as j where j.updated_at > v_now + interval '1 minute'
-         ) as has_early_steps
+         exists (select from upload_pipeline.owner_settings as o where o.max_running is not null) as capped,
+         -- One more than this claim may take is as good as many.
+         (
+           select count(*)
+             from (
+               select
+                 from upload_pipeline.upload_jobs as j
+                where s.claimable
+                  and j.status = claim_jobs.status
+                  and j.claimable
+                  and j.upload_confirmed
+                  and j.lease_token is null
+                  and j.run_after <= v_now
+                  and (
+                    claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+                    or j.provider is null and takes_unnamed
+                  )
+                order by j.run_after
+                limit least(greatest(batch, 0), 1000) + 1
+             ) as oldest
+         ) as due
     into v_stage
     from upload_pipeline.statuses as s
-    cross join lateral (
-      select coalesce(sum(oldest.due), 0)::integer as due,
-             array_agg(served.provider) filter (where oldest.due > 0) as providers
-        from unnest(v_providers) as served (provider)
-        cross join lateral (
-          -- One more than this claim may take is as good as many.
-          select count(*) as due
-            from (
-              select
-                from upload_pipeline.upload_jobs as j
-               where s.claimable
-                 and (s.paused_until > v_now) is not true
-                 and j.status = claim_jobs.status
-                 and j.claimable
-                 and j.upload_confirmed
-                 and j.lease_token is null
-                 and coalesce(j.provider, '') = served.provider
-                 and j.run_after <= v_now
-               order by j.run_after
-               limit least(greatest(batch, 0), 1000) + 1
-            ) as j
-        ) as oldest
-    ) as waiting
    where s.status = claim_jobs.status;
 
   if v_stage.terminal is distinct from false
@@ -164,80 +144,60 @@ begin
     return;
   end if;
 
-  if v_stage.due > 0 then
-    v_providers := v_stage.providers;
-  end if;
-
-  v_fair := v_stage.due > batch or v_stage.capped;
+  v_fair := v_stage.due > batch or v_stage.due > 0 and v_stage.capped;
 
   -- In turns: an owner may have less than an equal share, and each turn takes one priority of an owner.
   for v_turn in 1 .. 10 loop
     if v_fair then
       v_locked := upload_pipeline.lock_due_jobs(
         status => claim_jobs.status, batch => v_left, after => v_after, due_by => v_now, capped => v_stage.capped,
-        few => v_stage.due <= batch, providers => v_providers
+        few => v_stage.due <= batch, providers => claim_jobs.providers, takes_unnamed => takes_unnamed
       );
       v_due := v_locked.job_ids;
       v_after := v_locked.last_owner;
-    elsif v_stage.due > 0 then
+    elsif v_stage.claimable then
       select array_agg(due.job_id) into v_due
         from (
           select j.job_id
-            from unnest(v_providers) as served (provider)
-            cross join lateral (
-              select j.job_id
-                from upload_pipeline.upload_jobs as j
-               where j.status = claim_jobs.status
-                 and j.claimable
-                 and j.upload_confirmed
-                 and j.lease_token is null
-                 and coalesce(j.provider, '') = served.provider
-                 and j.run_after <= v_now
-               order by j.run_after
-               limit batch
-                 for no key update skip locked
-            ) as j
+            from upload_pipeline.upload_jobs as j
+           where j.status = claim_jobs.status
+             and j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.run_after <= v_now
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.run_after
            limit batch
-        ) as due;
-    elsif not v_stage.claimable then
-      -- Of several providers, the one whose first job is the oldest comes first.
+             for no key update skip locked
+        ) as due
+       where v_stage.due > 0;
+    else
       select array_agg(due.job_id) into v_due
         from (
           select j.job_id
-            from (
-              select served.provider
-                from unnest(v_providers) as served (provider)
-               order by (
-                 select min(j.deadline_at)
-                   from upload_pipeline.upload_jobs as j
-                  where cardinality(v_providers) > 1
-                    and j.status = claim_jobs.status
-                    and j.upload_confirmed
-                    and j.lease_token is null
-                    and coalesce(j.provider, '') = served.provider
-               )
-            ) as served
-            cross join lateral (
-              select j.job_id
-                from upload_pipeline.upload_jobs as j
-               where j.status = claim_jobs.status
-                 and not j.claimable
-                 and j.upload_confirmed
-                 and j.lease_token is null
-                 and coalesce(j.provider, '') = served.provider
-                 and j.deadline_at <= v_now
-               order by j.deadline_at
-               limit batch
-                 for no key update skip locked
-            ) as j
+            from upload_pipeline.upload_jobs as j
+           where j.status = claim_jobs.status
+             and not j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.deadline_at <= v_now
+             and (
+               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
+               or j.provider is null and takes_unnamed
+             )
+           order by j.deadline_at
            limit batch
+             for no key update skip locked
         ) as due;
     end if;
 
     -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is
     -- in the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
     -- alone: a right clock may have set them, and the job would be claimed again and again.
-    if v_due is null and v_stage.has_early_steps then
+    if v_due is null and not v_fair then
       select array_agg(due.job_id) into v_due
         from (
           select j.job_id
@@ -281,7 +241,6 @@ begin
                   from upload_pipeline.provider_jobs as p
                  where p.job_id = j.job_id
                    and p.attempt = j.attempt
-                   and (p.provider = j.provider or j.provider is null)
                  order by p.recorded_at desc, p.parse_job_id
               ),
               j.lease_token, j.leased_until, v_after;

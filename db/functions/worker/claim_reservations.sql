@@ -53,13 +53,11 @@ as $$
                      from upload_pipeline.credit_reservations as s
                     where s.job_id = c.job_id
                       and s.attempt = c.attempt
-                      and s.provider = c.provider
                       and s.settled_at >= p.recorded_at
                  ) as paid
             from upload_pipeline.provider_jobs as p
            where p.job_id = c.job_id
              and p.attempt = c.attempt
-             and p.provider = c.provider
            order by p.recorded_at desc, p.parse_job_id
         ) as p
     ) as ids;

@@ -1,7 +1,7 @@
 -- Changes nothing. Owners with waiting jobs form a ring, in the order of their ids. This goes along it from `after` on,
 -- once round at most, and gives each owner with due jobs an equal share of the batch, of the highest priority that is
 -- due. A step is one probe of an index, however many jobs an owner has. Owners whose jobs are not due cost steps too,
--- so their number is bounded. If no step finds a free job, owners of the oldest and the newest due jobs get the batch.
+-- so their number is bounded. If no step finds a free job, the owners of the oldest due jobs get the batch.
 -- Locks: job (skip locked), owner (advisory, of those with max_running; skipped if another claim has it).
 -- Calls: is_at_cap, limit_shares.
 create or replace function upload_pipeline.lock_due_jobs(
@@ -12,6 +12,7 @@ create or replace function upload_pipeline.lock_due_jobs(
   capped boolean,
   few boolean,
   providers text[],
+  takes_unnamed boolean,
   out job_ids uuid[],
   out last_owner uuid
 )
@@ -34,58 +35,49 @@ begin
 
   for v_step in 1 .. case when few then 0 else greatest(batch, 16) end loop
     if v_same then
-      select first.priority, first.run_after into v_priority, v_first
-        from unnest(providers) as served (provider)
-        cross join lateral (
-          select j.priority, j.run_after
-            from upload_pipeline.upload_jobs as j
-           where j.status = lock_due_jobs.status
-             and j.claimable
-             and j.upload_confirmed
-             and j.leased_by is null
-             and coalesce(j.provider, '') = served.provider
-             and j.owner_id = v_owner
-             and j.priority < v_priority
-           order by j.priority desc, j.run_after
-           limit 1
-        ) as first
-       order by first.priority desc, first.run_after
+      select j.priority, j.run_after into v_priority, v_first
+        from upload_pipeline.upload_jobs as j
+       where j.status = lock_due_jobs.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.leased_by is null
+         and (
+           lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+           or j.provider is null and takes_unnamed
+         )
+         and j.owner_id = v_owner
+         and j.priority < v_priority
+       order by j.priority desc, j.run_after
        limit 1;
     end if;
     if not v_same or not found then
       last_owner := v_owner;
-      select first.owner_id, first.priority, first.run_after into v_owner, v_priority, v_first
-        from unnest(providers) as served (provider)
-        cross join lateral (
-          select j.owner_id, j.priority, j.run_after
-            from upload_pipeline.upload_jobs as j
-           where j.status = lock_due_jobs.status
-             and j.claimable
-             and j.upload_confirmed
-             and j.leased_by is null
-             and coalesce(j.provider, '') = served.provider
-             and j.owner_id > v_owner
-           order by j.owner_id, j.priority desc, j.run_after
-           limit 1
-        ) as first
-       order by first.owner_id, first.priority desc, first.run_after
+      select j.owner_id, j.priority, j.run_after into v_owner, v_priority, v_first
+        from upload_pipeline.upload_jobs as j
+       where j.status = lock_due_jobs.status
+         and j.claimable
+         and j.upload_confirmed
+         and j.leased_by is null
+         and (
+           lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+           or j.provider is null and takes_unnamed
+         )
+         and j.owner_id > v_owner
+       order by j.owner_id, j.priority desc, j.run_after
        limit 1;
       if not found and not v_wrapped then
         v_wrapped := true;
-        select first.owner_id, first.priority, first.run_after into v_owner, v_priority, v_first
-          from unnest(providers) as served (provider)
-          cross join lateral (
-            select j.owner_id, j.priority, j.run_after
-              from upload_pipeline.upload_jobs as j
-             where j.status = lock_due_jobs.status
-               and j.claimable
-               and j.upload_confirmed
-               and j.leased_by is null
-               and coalesce(j.provider, '') = served.provider
-             order by j.owner_id, j.priority desc, j.run_after
-             limit 1
-          ) as first
-         order by first.owner_id, first.priority desc, first.run_after
+        select j.owner_id, j.priority, j.run_after into v_owner, v_priority, v_first
+          from upload_pipeline.upload_jobs as j
+         where j.status = lock_due_jobs.status
+           and j.claimable
+           and j.upload_confirmed
+           and j.leased_by is null
+           and (
+             lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+             or j.provider is null and takes_unnamed
+           )
+         order by j.owner_id, j.priority desc, j.run_after
          limit 1;
       end if;
     end if;
@@ -102,41 +94,26 @@ begin
 
   for v_round in case when few then 2 else 1 end .. 2 loop
     if v_round = 2 then
-      -- Only so many are read. An owner who has just come is behind all jobs of another, so among the newest.
+      -- Only so many are read: all of them may be of one owner, at the cap.
       select array_agg(o.owner_id), array_agg(o.priority) into v_owners, v_priorities
         from (
-          select sample.owner_id, max(sample.priority) as priority
-            from unnest(providers) as served (provider)
-            cross join lateral (
-              (
-                select j.owner_id, j.priority
-                  from upload_pipeline.upload_jobs as j
-                 where j.status = lock_due_jobs.status
-                   and j.claimable
-                   and j.upload_confirmed
-                   and j.lease_token is null
-                   and coalesce(j.provider, '') = served.provider
-                   and j.run_after <= lock_due_jobs.due_by
-                 order by j.run_after
-                 limit batch + 50
-              )
-              union all
-              (
-                select j.owner_id, j.priority
-                  from upload_pipeline.upload_jobs as j
-                 where j.status = lock_due_jobs.status
-                   and j.claimable
-                   and j.upload_confirmed
-                   and j.lease_token is null
-                   and coalesce(j.provider, '') = served.provider
-                   and j.run_after <= lock_due_jobs.due_by
-                 order by j.run_after desc
-                 limit batch + 50
-              )
-            ) as sample
-           group by sample.owner_id
-          having (capped and upload_pipeline.is_at_cap(sample.owner_id)) is not true
-           order by random()
+          select distinct oldest.owner_id, oldest.priority
+            from (
+              select j.owner_id, j.priority
+                from upload_pipeline.upload_jobs as j
+               where j.status = lock_due_jobs.status
+                 and j.claimable
+                 and j.upload_confirmed
+                 and j.lease_token is null
+                 and (
+                   lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+                   or j.provider is null and takes_unnamed
+                 )
+                 and j.run_after <= lock_due_jobs.due_by
+               order by j.run_after
+               limit batch + 50
+            ) as oldest
+           order by oldest.priority desc
            limit batch
         ) as o;
     end if;
@@ -148,45 +125,27 @@ begin
       v_shares := upload_pipeline.limit_shares(v_owners, v_share);
     end if;
 
-    -- Of several providers, the one whose first job is the oldest comes first.
     select array_agg(due.job_id) into job_ids
       from (
         select d.job_id
           from unnest(v_owners, v_priorities, v_shares) as t (owner_id, priority, share)
           cross join lateral (
             select j.job_id
-              from (
-                select served.provider
-                  from unnest(providers) as served (provider)
-                 order by (
-                   select min(j.run_after)
-                     from upload_pipeline.upload_jobs as j
-                    where cardinality(providers) > 1
-                      and j.status = lock_due_jobs.status
-                      and j.claimable
-                      and j.upload_confirmed
-                      and j.leased_by is null
-                      and coalesce(j.provider, '') = served.provider
-                      and j.owner_id = t.owner_id
-                      and j.priority = t.priority
-                 )
-              ) as served
-              cross join lateral (
-                select j.job_id
-                  from upload_pipeline.upload_jobs as j
-                 where j.status = lock_due_jobs.status
-                   and j.claimable
-                   and j.upload_confirmed
-                   and j.leased_by is null
-                   and coalesce(j.provider, '') = served.provider
-                   and j.owner_id = t.owner_id
-                   and j.priority = t.priority
-                   and j.run_after <= lock_due_jobs.due_by
-                 order by j.run_after
-                 limit t.share
-                   for no key update skip locked
-              ) as j
+              from upload_pipeline.upload_jobs as j
+             where j.status = lock_due_jobs.status
+               and j.claimable
+               and j.upload_confirmed
+               and j.leased_by is null
+               and (
+                 lock_due_jobs.providers is null or j.provider = any (lock_due_jobs.providers)
+                 or j.provider is null and takes_unnamed
+               )
+               and j.owner_id = t.owner_id
+               and j.priority = t.priority
+               and j.run_after <= lock_due_jobs.due_by
+             order by j.run_after
              limit t.share
+               for no key update skip locked
           ) as d
          limit batch
       ) as due;
@@ -196,12 +155,11 @@ end;
 $$;
 
 comment on function upload_pipeline.lock_due_jobs(
-  text, integer, uuid, timestamptz, boolean, boolean, text[]
+  text, integer, uuid, timestamptz, boolean, boolean, text[], boolean
 ) is
   'Locks up to `batch` due jobs, and answers their ids and the owner after whom the next call should go on. The caller '
-  'gives them leases, and calls again for more. capped: some owner has max_running. few: no more than batch are due. '
-  'providers: '''' stands for the jobs that name none.';
+  'gives them leases, and calls again for more. capped: some owner has max_running. few: no more than batch are due.';
 
 revoke all on function upload_pipeline.lock_due_jobs(
-  text, integer, uuid, timestamptz, boolean, boolean, text[]
+  text, integer, uuid, timestamptz, boolean, boolean, text[], boolean
 ) from public;
