@@ -86,7 +86,7 @@ select is_empty(
       from function, unnest(proconfig) as setting
      where setting not in (
              'search_path=pg_catalog, pg_temp', 'lock_timeout=2s', 'plan_cache_mode=force_generic_plan',
-             'enable_seqscan=off', 'enable_bitmapscan=off', 'enable_hashjoin=off', 'enable_mergejoin=off'
+             'enable_seqscan=off', 'enable_bitmapscan=off', 'enable_hashjoin=off', 'enable_mergejoin=off', 'jit=off'
            )
        and (proname not in ('broadcast_event', 'receive_events') or setting <> 'lock_timeout=100ms')$$,
   'no function changes another setting'

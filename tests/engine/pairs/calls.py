@@ -202,7 +202,6 @@ CALLS = [
     Call("record_submission", _job(attempt=1, parse_job_id="P1")),
     Call("record_submission: of what is parked", _job(attempt=1, parse_job_id="P2")),
     Call("record_submission: of an earlier attempt", _job(attempt=1, parse_job_id="P3")),
-    Call("submitted_at", _none(provider="llamacloud", parse_job_id="P1")),
     Call("receive_artifacts", _lease(artifacts=Jsonb(_ARTIFACTS))),
     Call("receive_artifacts: other", _lease(artifacts=Jsonb(_OTHER_ARTIFACTS))),
     Call("finish_artifacts", _lease(paths=["storage://parsed/x"])),
