@@ -246,6 +246,11 @@ async def test_a_provider_without_such_a_call_is_said_to_have_none(
     worker: CloudWorker, imitation: Imitation, statement: str
 ) -> None:
     await worker.submitted()
+    # As the claims of its worker do.
+    worker.query(
+        "insert into upload_pipeline.providers (provider)"
+        " select provider from upload_pipeline.provider_jobs on conflict do nothing"
+    )
     worker.query(statement)
     await worker.do("requests")
     [row] = worker.query("select state, result from upload_pipeline.provider_request_log")
