@@ -12,6 +12,7 @@ from hookline.postgres.notifier import Notifier
 from hookline.postgres.records import ClaimedContent
 from hookline.receiver.drain import Drain
 from hookline.receiver.metrics import ReceiverMetrics
+from hookline.settings import ConfigurationError
 from hookline.storage.objects import Storage
 from support.sender import LATER, Sender, Start, envelope_of, set_clock
 from support.waiting import until
@@ -86,10 +87,11 @@ async def test_a_stop_that_fails_half_way_still_closes_the_admin_side(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(self: Drain) -> None:
-        raise LookupError("the drain's end")
+        # The only error that ends a loop.
+        raise ConfigurationError("the drain's end")
 
     monkeypatch.setattr(Drain, "run", fail)
-    with pytest.raises(LookupError):
+    with pytest.raises(ConfigurationError):
         async with start() as sender:
             admin = sender.admin_url.removeprefix("http://").split(":")
     with pytest.raises(ConnectionRefusedError):
