@@ -18,6 +18,7 @@ from hookline.storage.objects import (
     Storage,
     StorageError,
     StorageMisconfigured,
+    TypeNotAllowed,
 )
 from hookline.storage.opening import open_storage
 from hookline.storage.supabase import key_problem
@@ -96,7 +97,7 @@ async def test_an_error_that_needs_a_person_says_what_to_do(supabase: SupabaseIm
     settings = supabase.settings()
     supabase.buckets["parsed"] = Bucket(["text/plain"], file_size_limit=10)
     error = await refusal(settings)
-    assert type(error) is StorageMisconfigured
+    assert type(error) is TypeNotAllowed
     assert str(error) == (
         "bucket parsed does not take text/markdown: add it to the bucket's allowed_mime_types"
     )
