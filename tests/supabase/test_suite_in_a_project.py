@@ -17,6 +17,7 @@ TESTS = Path("supabase/tests")
 NEEDS_A_SUPERUSER = {
     "claim_reads_few_rows_more_than_its_batch": "fills the tables with their triggers off",
     "check_integrity_finds_a_disabled_guard": "switches the triggers of foreign keys off",
+    "operators_actions_are_written_down_with_login_and_reason": "becomes another login",
     "types_of_a_caller_are_never_used": "becomes a role that is no member of anything",
     "guards_work_in_replica_mode": "sets session_replication_role",
     "initial_status_moves_within_one_transaction": "sets session_replication_role",
