@@ -40,19 +40,13 @@ def print_overview(
         "priority": str(one.priority or ""),
         "group": str(one.group_id or ""),
     }
-    told = [
-        ("artifact", f"{_label(artifact)} ({artifact.bytes:,} bytes)") for artifact in artifacts
-    ]
+    told = [("artifact", f"{artifact.label} ({artifact.bytes:,} bytes)") for artifact in artifacts]
     told += [("at provider", _sentence(request)) for request in requests]
     for name, value in (*rows.items(), *told):
         if value:
             console().print(
                 Text.assemble((f"{name:<12}", "bold"), printable(value)), soft_wrap=True
             )
-
-
-def _label(artifact: Artifact) -> str:
-    return f"{artifact.kind}/{artifact.name}" if artifact.name else artifact.kind
 
 
 def _sentence(request: LoggedRequest) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hookline.client.errors import DamagedContent, UnknownArtifact
+from hookline.client.errors import UnknownArtifact
+from hookline.client.stored_objects import read_object
 from hookline.postgres.views import Artifact
-from hookline.storage.content import hash_of
 from hookline.storage.objects import Storage
 
 __all__ = ["read_artifact"]
@@ -23,16 +23,10 @@ async def read_artifact(
     found = [one for one in of_kind if one.name == name] or (of_kind if not name else [])
     if len(found) != 1:
         have = of_kind or artifacts
-        names = ", ".join(f"{one.kind}/{one.name}" if one.name else one.kind for one in have[:20])
+        names = ", ".join(one.label for one in have[:20])
         raise UnknownArtifact(
             f"The job has no single artifact {kind}{'/' if name else ''}{name}."
             f" It has {names or 'none'}."
         )
-    content = await storage.read(found[0].path)
-    if await hash_of(content) != found[0].sha256:
-        raise DamagedContent(
-            f"The object {found[0].path} of job {found[0].job_id} is not what was stored: it has"
-            f" {len(content):,} bytes and another hash. Restore it from a backup, or parse the"
-            " document again."
-        )
-    return content
+    [one] = found
+    return await read_object(storage, one.path, one.sha256, one.job_id)

@@ -19,7 +19,7 @@ from hookline.client.push_url import push_url
 from hookline.client.waits import Waits
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
-from hookline.postgres.errors import InvalidArgument, UnknownJob
+from hookline.postgres.errors import DatabaseError, InvalidArgument, UnknownJob
 from hookline.postgres.records import JobRequest, Receipt
 from hookline.postgres.views import Artifact, JobOverview, Views
 from hookline.settings import ConfigurationError, load
@@ -359,22 +359,21 @@ def _checked(request: JobRequest) -> JobRequest:
 
 
 def _job_id(value: UUID | str) -> UUID:
-    try:
-        return value if isinstance(value, UUID) else UUID(value)
-    except ValueError:
-        # For an application an id from a URL that is no UUID is as unknown as any other.
-        raise UnknownJob(f"{value!r} is no job id", hint="A job id is a UUID.") from None
+    # For an application an id from a URL that is no UUID is as unknown as any other.
+    return _uuid(value, "job id", UnknownJob)
 
 
 def _group_id(value: UUID | str) -> UUID:
-    try:
-        return value if isinstance(value, UUID) else UUID(value)
-    except ValueError:
-        raise UnknownJob(f"{value!r} is no group id", hint="A group id is a UUID.") from None
+    return _uuid(value, "group id", UnknownJob)
 
 
 def _owner(value: UUID | str) -> UUID:
+    return _uuid(value, "owner", InvalidArgument)
+
+
+def _uuid(value: UUID | str, what: str, error: type[DatabaseError]) -> UUID:
     try:
         return value if isinstance(value, UUID) else UUID(value)
     except ValueError:
-        raise InvalidArgument(f"{value!r} is no owner", hint="An owner is a UUID.") from None
+        article = "An" if what[0] in "aeiou" else "A"
+        raise error(f"{value!r} is no {what}", hint=f"{article} {what} is a UUID.") from None

@@ -189,6 +189,11 @@ class Artifact:
     sha256: str
     bytes: int
 
+    @property
+    def label(self) -> str:
+        """The kind, and the name where it has one: what `hookline cat --artifact` takes."""
+        return f"{self.kind}/{self.name}" if self.name else self.kind
+
 
 @dataclass(frozen=True, slots=True)
 class KnownObject:
