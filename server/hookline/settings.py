@@ -48,7 +48,7 @@ from hookline.setting_values import (
     standard_key,
 )
 
-__all__ = ["ENV_FILE", "ConfigurationError", "Settings", "find_env_file", "load"]
+__all__ = ["ENV_FILE", "ConfigurationError", "Settings", "find_env_file", "load", "missing"]
 
 # `hookline up` writes it, for the other commands to read. Variables of the environment win over it.
 ENV_FILE = Path(".hookline/env")
@@ -380,32 +380,33 @@ class Settings(BaseSettings):
     def require_database(self) -> str:
         """DATABASE_URL. Raises ConfigurationError, which says how to set it."""
         if self.database_url is None:
-            raise _missing("DATABASE_URL", "or run `hookline up` in this directory")
+            raise missing("DATABASE_URL", "or run `hookline up` in this directory")
         return self.database_url.get_secret_value()
 
     def require_storage(self) -> str:
         """HOOKLINE_STORAGE_URL. Raises ConfigurationError, which says how to set it."""
         if self.storage_url is None:
-            raise _missing("HOOKLINE_STORAGE_URL")
+            raise missing("HOOKLINE_STORAGE_URL")
         return self.storage_url
 
     def require_api_key(self) -> str:
         """LLAMA_CLOUD_API_KEY. Raises ConfigurationError, which says how to set it."""
         if self.llama_cloud_api_key is None:
-            raise _missing("LLAMA_CLOUD_API_KEY")
+            raise missing("LLAMA_CLOUD_API_KEY")
         return self.llama_cloud_api_key.get_secret_value()
 
     def require_llamaparse_secret(self) -> str:
         """The first, newest of HOOKLINE_LLAMAPARSE_SECRETS. Raises ConfigurationError."""
         if not self.llamaparse_secrets:
-            raise _missing(
+            raise missing(
                 "HOOKLINE_LLAMAPARSE_SECRETS",
                 "the local parser signs with the first of the receiver's secrets",
             )
         return self.llamaparse_secrets[0].get_secret_value()
 
 
-def _missing(variable: str, more: str = "") -> ConfigurationError:
+def missing(variable: str, more: str = "") -> ConfigurationError:
+    """The error that says how to set a variable. `more` is what could be done instead, or why."""
     sentence = f"{variable} is not set: set it, for example to {_EXAMPLES[variable]}"
     return ConfigurationError(f"{sentence}; {more}." if more else f"{sentence}.")
 

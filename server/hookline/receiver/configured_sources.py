@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from hookline.providers.installed import installed
 from hookline.setting_values import standard_key
-from hookline.settings import ConfigurationError, Settings, find_env_file
+from hookline.settings import ConfigurationError, Settings, find_env_file, missing
 from hookline.sources.descriptions import read_senders, secrets_variable
 from hookline.sources.llamaparse import LlamaParseSource
 from hookline.sources.llamaparse_push import LlamaParsePushSource
@@ -42,11 +42,10 @@ def configured_sources(settings: Settings) -> tuple[Source, ...]:
 def require_secrets(settings: Settings) -> None:
     """Raise ConfigurationError if no source has a secret: every delivery would be refused."""
     if not any(source.keys for source in configured_sources(settings)):
-        raise ConfigurationError(
-            "HOOKLINE_LLAMAPARSE_SECRETS is not set: set it, for example to"
-            " a-long-random-secret,the-one-before-it; or HOOKLINE_LLAMACLOUD_SECRETS, or"
-            " HOOKLINE_PUSH_SECRETS, or the secrets of another sender: a receiver accepts only what"
-            " is signed with a secret."
+        raise missing(
+            "HOOKLINE_LLAMAPARSE_SECRETS",
+            "or HOOKLINE_LLAMACLOUD_SECRETS, or HOOKLINE_PUSH_SECRETS, or the secrets of another"
+            " sender: a receiver accepts only what is signed with a secret",
         )
 
 

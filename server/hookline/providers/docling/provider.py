@@ -15,7 +15,7 @@ from hookline.providers.docling.client import DoclingClient
 from hookline.providers.docling.options import DoclingOptions
 from hookline.providers.docling.source import DoclingSource
 from hookline.providers.http_calls import HttpCalls
-from hookline.settings import ConfigurationError, Settings
+from hookline.settings import Settings, missing
 
 __all__ = ["PROVIDER", "Docling"]
 
@@ -48,9 +48,7 @@ class Docling:
     async def open(self, settings: Settings) -> AsyncIterator[ProviderClient]:
         """A client for the service. Raises ConfigurationError without its address."""
         if settings.docling_url is None:
-            raise ConfigurationError(
-                "HOOKLINE_DOCLING_URL is not set: set it, for example to http://127.0.0.1:5001."
-            )
+            raise missing(self.variable)
         if settings.docling_url.startswith("https:"):
             check_certificates()
         key = settings.docling_api_key

@@ -17,7 +17,7 @@ from hookline.providers.reducto.options import ReductoOptions
 from hookline.providers.reducto.source import ReductoSource
 from hookline.providers.result_urls import open_result_urls
 from hookline.setting_values import standard_key
-from hookline.settings import ConfigurationError, Settings
+from hookline.settings import Settings, missing
 
 __all__ = ["PROVIDER", "Reducto"]
 
@@ -52,9 +52,7 @@ class Reducto:
     async def open(self, settings: Settings) -> AsyncIterator[ProviderClient]:
         """A client for the key of the settings. Raises ConfigurationError without one."""
         if settings.reducto_api_key is None:
-            raise ConfigurationError(
-                "REDUCTO_API_KEY is not set: set it, for example to the-key-of-reducto."
-            )
+            raise missing(self.variable)
         check_certificates()
         if not settings.reducto_secrets:
             log.warning(
