@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 
 from aiohttp import web
 
+from hookline.process.os_errors import reason_of
 from hookline.settings import ConfigurationError
 
 __all__ = ["address", "cannot_listen", "listen", "reached_at"]
@@ -41,8 +41,7 @@ async def listen(
 
 def cannot_listen(host: str, port: int, prefix: str, error: OSError) -> ConfigurationError:
     """The error that names the variable at fault: `prefix` and HOST or PORT."""
-    number = error.errno or 0
-    at_fault = "PORT" if number in (errno.EADDRINUSE, errno.EACCES) else "HOST"
-    # asyncio's message repeats the address, and an error of name resolution has no errno.
-    reason = os.strerror(number) if number > 0 else error.strerror
-    return ConfigurationError(f"{prefix}{at_fault}: cannot listen on {host}:{port}, {reason}.")
+    at_fault = "PORT" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST"
+    return ConfigurationError(
+        f"{prefix}{at_fault}: cannot listen on {host}:{port}, {reason_of(error)}."
+    )

@@ -8,11 +8,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 
+from hookline.process.retry_after import seconds_until
 from hookline.providers.local.signed_envelope import SignedEnvelope
 from hookline.sources import routes
 from hookline.timing import Backoff
@@ -94,22 +94,12 @@ async def deliver(
         if number < tries:
             pause = backoff.next(RETRY_MAX)
             if retry_after is not None:
-                pause = _seconds_until(retry_after, clock()) or pause
+                now = datetime.fromtimestamp(clock(), UTC)
+                pause = seconds_until(retry_after, now) or pause
             await sleep(min(max(pause, 0.0), RETRY_MAX))
     if answer is None:
         raise Undelivered(f"{url} gave no answer in {tries} tries: {reason}.")
     return answer
-
-
-def _seconds_until(retry_after: str, now: float) -> float | None:
-    """What a Retry-After header asks for: a number or a date (RFC 9110, section 10.2.3)."""
-    if retry_after.isascii() and retry_after.isdigit():
-        return float(retry_after)
-    try:
-        when: datetime = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now
 
 
 def _json(body: bytes) -> Mapping[str, Any]:

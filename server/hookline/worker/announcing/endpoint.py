@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -28,12 +27,14 @@ from hookline.process.public_addresses import (
     is_public,
     open_connector,
 )
+from hookline.process.retry_after import seconds_until
 from hookline.settings import Settings
 from hookline.worker.announcing.message import body_of, headers_of
 
 __all__ = ["Endpoint", "open_endpoint", "pause_of"]
 
-_LONGEST_PAUSE: Final = timedelta(days=1)
+# Seconds.
+_LONGEST_PAUSE: Final = 86400.0
 # Like 5xx, these are about the endpoint. Other statuses are about the message.
 _TRY_LATER: Final = frozenset({408, 429})
 # Bytes of an answer, and seconds, that are read so that its connection can be used again.
@@ -103,16 +104,9 @@ async def open_endpoint(settings: Settings, *, at_once: int) -> AsyncIterator[En
 
 
 def pause_of(retry_after: str | None, now: datetime) -> timedelta | None:
-    """The pause that Retry-After asks for, at most a day: seconds or a date (RFC 9110, 10.2.3)."""
-    if retry_after is None:
-        return None
-    if retry_after.isascii() and retry_after.isdigit():
-        return min(timedelta(seconds=min(int(retry_after[:9]), 86400)), _LONGEST_PAUSE)
-    with suppress(ValueError, TypeError, OverflowError):
-        until = parsedate_to_datetime(retry_after)
-        if until.tzinfo is not None:
-            return min(max(until - now, timedelta()), _LONGEST_PAUSE)
-    return None
+    """The pause that Retry-After asks for, at most a day."""
+    seconds = None if retry_after is None else seconds_until(retry_after, now)
+    return None if seconds is None else timedelta(seconds=min(max(seconds, 0), _LONGEST_PAUSE))
 
 
 async def _read(response: aiohttp.ClientResponse) -> None:
