@@ -17,19 +17,19 @@ from hookline.stages import Job, Stage
 from hookline.timing import Backoff, wait_until_set
 from hookline.worker.context import WorkerContext
 from hookline.worker.execution import Execution
+from hookline.worker.poll_intervals import (
+    POLL_MAX_WITH_LISTEN,
+    POLL_MAX_WITHOUT_LISTEN,
+    POLL_MIN,
+    REFUSED_PAUSE,
+)
 
 __all__ = ["Claimer"]
 
 log = structlog.get_logger("hookline.worker")
 
-# Poll interval in seconds: minimum; maximum with LISTEN; maximum without.
-POLL_MIN = 0.2
-POLL_MAX_WITH_LISTEN = 5.0
-POLL_MAX_WITHOUT_LISTEN = 1.0
 # Seconds between two claims, however many notifications arrive.
 WAKE_MIN = 0.05
-# Seconds after Postgres refused a claim, for example because a right is missing.
-REFUSED_PAUSE = 10.0
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 

@@ -24,6 +24,12 @@ from hookline.settings import Settings
 from hookline.timing import Backoff, wait_until_set
 from hookline.worker.announcing.endpoint import Endpoint, open_endpoint
 from hookline.worker.metrics import WorkerMetrics
+from hookline.worker.poll_intervals import (
+    POLL_MAX_WITH_LISTEN,
+    POLL_MAX_WITHOUT_LISTEN,
+    POLL_MIN,
+    REFUSED_PAUSE,
+)
 
 __all__ = ["NEEDED", "Announcer"]
 
@@ -35,17 +41,11 @@ NEEDED: Final = ("start_announcing", "claim_notifications", "finish_notification
 # Requests under way at the same time, and notifications claimed: the next ones wait here already.
 AT_ONCE = 16
 CLAIMED = 64
-# Poll interval in seconds: minimum; maximum with LISTEN; maximum without.
-POLL_MIN = 0.2
-POLL_MAX_WITH_LISTEN = 5.0
-POLL_MAX_WITHOUT_LISTEN = 1.0
 # Seconds between two claims that find little, however many hints arrive.
 WAKE_MIN = 0.02
 # Pauses while the endpoint fails, in seconds.
 PAUSE_MIN = 0.5
 PAUSE_MAX = 30.0
-# Seconds after Postgres refused a claim, for example because a right is missing.
-REFUSED_PAUSE = 10.0
 # How much longer a lease is than a try, in seconds: for the wait before it and the statement after.
 LEASE_MARGIN = 45.0
 # What retry_notifications and close_group notify.
