@@ -32,7 +32,7 @@ from hookline.sources.refusals import NotProven, Refusal
 from hookline.storage.content import take_content
 from hookline.storage.objects import Storage
 from hookline.timing import now
-from hookline.tracing.spans import Span, span
+from hookline.tracing.spans import Span, procedure_span, span
 
 __all__ = ["make_application"]
 
@@ -42,11 +42,6 @@ log = structlog.get_logger("hookline.receiver")
 _LARGE = 2**16
 # Large bodies that are parsed at the same time. While one is parsed there are two copies of it.
 _PARSED_AT_ONCE = 2
-
-_STATEMENT = {
-    "db.system.name": "postgresql",
-    "db.stored_procedure.name": "upload_pipeline.receive_events",
-}
 
 _UNRECOGNISED = "The body has an unknown shape. It is kept, and an operator will decide."
 _MESSAGES = {
@@ -215,7 +210,7 @@ class _Handler:
 
             if isinstance(event, Notice):
                 # Its statement is shared with other requests, so this is the wait for it.
-                with span("upload_pipeline.receive_events", "CLIENT", _STATEMENT):
+                with procedure_span("receive_events"):
                     receipt = await self._gatherer.receive(self._source.name, body_sha256, event)
             else:
                 receipt = await self._take_content(body_sha256, event, progress)

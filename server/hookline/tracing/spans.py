@@ -14,7 +14,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal, Protocol, TypeAlias
 from uuid import UUID
 
-__all__ = ["Attributes", "Kind", "Span", "Tracer", "add_ids", "calls_traced", "span", "use"]
+__all__ = [
+    "Attributes",
+    "Kind",
+    "Span",
+    "Tracer",
+    "add_ids",
+    "calls_traced",
+    "procedure_span",
+    "span",
+    "use",
+]
 
 Kind: TypeAlias = Literal["INTERNAL", "SERVER", "CLIENT", "CONSUMER"]
 Attributes: TypeAlias = Mapping[str, object]
@@ -70,6 +80,18 @@ def span(
     if _tracer is None:
         return _OFF
     return _tracer.span(name, kind, attributes or {}, job_id)
+
+
+def procedure_span(name: str) -> AbstractContextManager[Span]:
+    """A span for a call of an SQL function of ours, which is shared with other work or waited for.
+
+    `calls_traced` makes those of calls that each have a statement of their own.
+    """
+    if _tracer is None:
+        return _OFF
+    full = f"upload_pipeline.{name}"
+    attributes = {"db.system.name": "postgresql", "db.stored_procedure.name": full}
+    return _tracer.span(full, "CLIENT", attributes, None)
 
 
 def add_ids(logger: object, name: str, event: Any) -> Any:

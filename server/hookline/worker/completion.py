@@ -16,7 +16,7 @@ from hookline.postgres.records import Receipt
 from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Advance, Deferred, Failed, HandedOver, Job, Paused
 from hookline.timing import Backoff
-from hookline.tracing.spans import span
+from hookline.tracing.spans import procedure_span
 from hookline.worker.context import WorkerContext, log_fields
 from hookline.worker.outcome import Outcome
 
@@ -32,10 +32,6 @@ _LONGEST_TEXT = 1500
 _LONGEST_CODE = 90
 _LONGEST_REASON = 500
 _LOCK_NOT_AVAILABLE = "55P03"
-_STATEMENT = {
-    "db.system.name": "postgresql",
-    "db.stored_procedure.name": "upload_pipeline.advance_jobs",
-}
 
 
 class Completion:
@@ -124,7 +120,7 @@ class Completion:
         # Before it joins the others: a payload that cannot be JSON must not fail them.
         json.dumps(payload)
         try:
-            with span("upload_pipeline.advance_jobs", "CLIENT", _STATEMENT):
+            with procedure_span("advance_jobs"):
                 receipt = await self._context.advances.send((*ids, code, payload))
         except Unavailable as error:
             if error.sqlstate != _LOCK_NOT_AVAILABLE:
