@@ -77,8 +77,6 @@ class Artifacts:
         kinds = read_options(self._client.options, job.options, self._client.name).artifacts
         if not kinds:
             return {}
-        # Those of an earlier attempt are dropped, also if this one has none.
-        await tools.engine.receive_artifacts(job.job_id, job.lease_token, [])
         progress = _Progress()
         for pause in (*PAUSES, None):
             await self._one_round(job, tools, result, kinds, progress)
