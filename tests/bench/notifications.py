@@ -9,7 +9,6 @@ the last, by the times that Postgres has written. Rounds alternate.
 from __future__ import annotations
 
 import asyncio
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,8 +21,8 @@ from uuid import UUID
 
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
+from bench.rates import print_rates
 from bench.stage import worker_environment
 from bench.thin import describe_server
 from hookline.postgres.migrations import migrate
@@ -120,7 +119,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             rates["hookline work"].append(_run(url, target))
             rates["bare requests"].append(asyncio.run(_post(target)))
-    _print(console, rates)
+    print_rates(console, "notifications", rates, "hookline work", ROUNDS)
 
 
 @contextmanager
@@ -201,17 +200,3 @@ async def _post(target: str) -> float:
         started = time.monotonic()
         await asyncio.gather(*(some() for _ in range(AT_ONCE)))
         return NOTIFICATIONS / (time.monotonic() - started)
-
-
-def _print(console: Console, rates: dict[str, list[float]]) -> None:
-    ours = rates["hookline work"]
-    table = Table("notifications /s", "hookline / it", "median", "least", "most")
-    for name, found in rates.items():
-        ratios = [one / other for one, other in zip(ours, found, strict=True)]
-        table.add_row(
-            name,
-            f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
-            *(f"{value:.0f}" for value in (statistics.median(found), min(found), max(found))),
-        )
-    console.print(f"Medians of {ROUNDS} alternating rounds:")
-    console.print(table)

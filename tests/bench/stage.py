@@ -8,7 +8,6 @@ last one, by the times that Postgres has written. Rounds alternate.
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,8 +20,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
+from bench.rates import print_rates
 from bench.thin import describe_server
 from hookline.postgres.migrations import migrate
 from hookline.standalone.embedded import ThrowawayPostgres
@@ -130,7 +129,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             for side in sides:
                 rates[side.name].append(_run(places[side.name], side))
-    _print(console, rates)
+    print_rates(console, "jobs", rates, HOOKLINE.name, ROUNDS)
 
 
 def _make(url: str, side: Side, number: int) -> str:
@@ -190,17 +189,3 @@ def worker_environment(url: str, directory: str) -> Mapping[str, str]:
         "HOOKLINE_STORAGE_URL": f"file://{directory}",
         "HOOKLINE_ADMIN_PORT": "0",
     }
-
-
-def _print(console: Console, rates: Mapping[str, list[float]]) -> None:
-    ours = rates[HOOKLINE.name]
-    table = Table("jobs /s", "hookline / it", "median", "least", "most")
-    for name, found in rates.items():
-        ratios = [one / other for one, other in zip(ours, found, strict=True)]
-        table.add_row(
-            name,
-            f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
-            *(f"{value:.0f}" for value in (statistics.median(found), min(found), max(found))),
-        )
-    console.print(f"Medians of {ROUNDS} alternating rounds:")
-    console.print(table)
