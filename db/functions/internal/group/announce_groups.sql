@@ -41,18 +41,12 @@ begin
      where g.group_id = u.group_id
        and u.goes_on
   ), counted as (
-    select u.group_id, jobs.counts
+    select s.group_id,
+           jsonb_build_object(
+             'total', s.total, 'complete', s.complete, 'failed', s.failed, 'cancelled', s.cancelled
+           ) as counts
       from judged as u
-      cross join lateral (
-        select jsonb_build_object(
-                 'total', count(*),
-                 'complete', count(*) filter (where not j.failed and j.status <> 'cancelled'),
-                 'failed', count(*) filter (where j.failed),
-                 'cancelled', count(*) filter (where j.status = 'cancelled')
-               ) as counts
-          from upload_pipeline.upload_jobs as j
-         where j.group_id = u.group_id
-      ) as jobs
+      join upload_pipeline.group_status as s on s.group_id = u.group_id
      where not u.goes_on
   ), ended as (
     update upload_pipeline.job_groups as g
