@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
-select plan(14);
+select plan(15);
 
 create temp view function as
   select p.oid, p.oid::regprocedure::text as function, p.proname, p.prosecdef, p.proconfig, p.proacl, p.prosqlbody,
@@ -90,6 +90,19 @@ select is_empty(
            )
        and (proname not in ('broadcast_event', 'receive_events') or setting <> 'lock_timeout=100ms')$$,
   'no function changes another setting'
+);
+select is_empty(
+  $$select function
+      from function
+     where proconfig @> array['enable_seqscan=off']
+       and not proconfig @> array['jit=off']
+       and exists (
+         select
+           from pg_roles as r
+          where r.rolname in ('hookline_ingest', 'hookline_worker', 'hookline_operator')
+            and has_function_privilege(r.oid, function.oid, 'execute')
+       )$$,
+  'a granted function that switches a kind of scan off, which makes plans look expensive, has none of them compiled'
 );
 select is_empty(
   $$select proname from function where proname <> lower(proname) or proname !~ '^[a-z][a-z0-9_]*$'$$,
