@@ -7272,8 +7272,8 @@ $$;
 
 comment on function upload_pipeline.finish_provider_request(text, text, text, text) is
   'Says that a request is done: result is done, ended (there was nothing to cancel), unknown (the provider does not '
-  'know the job) or not_offered (the provider has no such call). Safe to repeat. Raises 55P03 after waiting '
-  '2 s for a lock.';
+  'know the job) or not_offered (the provider has no such call). Safe to repeat. Raises 55P03 after waiting 2 s for '
+  'a lock.';
 
 revoke all on function upload_pipeline.finish_provider_request(text, text, text, text) from public;
 grant execute on function upload_pipeline.finish_provider_request(text, text, text, text) to hookline_worker;
@@ -7320,8 +7320,7 @@ $$;
 comment on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean) is
   'Says that a try of a request failed; tries is what claim_provider_requests answered. error is a code, a word. The '
   'request is due again after a pause that doubles with each try, up to an hour. permanent: the provider will never '
-  'do it; it waits for settle_provider_requests. Raises '
-  '55P03 after waiting 2 s for a lock.';
+  'do it; it waits for settle_provider_requests. Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean) from public;
 grant execute on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean)
@@ -9161,8 +9160,8 @@ revoke all on function upload_pipeline.retry_notifications(uuid) from public;
 grant execute on function upload_pipeline.retry_notifications(uuid) to hookline_operator;
 
 -- db/functions/operator/stop_announcing.sql
--- Switches announcements off, and deletes notifications that wait or are dead if it is told so; then
--- groups that are closed already are not announced either.
+-- Switches announcements off, and deletes notifications that wait or are dead if it is told so; then groups that are
+-- closed already are not announced either.
 -- Locks: status, group, notification (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.stop_announcing(discard boolean default false)
 returns bigint

@@ -1,5 +1,5 @@
--- Switches announcements off, and deletes notifications that wait or are dead if it is told so; then
--- groups that are closed already are not announced either.
+-- Switches announcements off, and deletes notifications that wait or are dead if it is told so; then groups that are
+-- closed already are not announced either.
 -- Locks: status, group, notification (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.stop_announcing(discard boolean default false)
 returns bigint

@@ -39,8 +39,7 @@ $$;
 comment on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean) is
   'Says that a try of a request failed; tries is what claim_provider_requests answered. error is a code, a word. The '
   'request is due again after a pause that doubles with each try, up to an hour. permanent: the provider will never '
-  'do it; it waits for settle_provider_requests. Raises '
-  '55P03 after waiting 2 s for a lock.';
+  'do it; it waits for settle_provider_requests. Raises 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean) from public;
 grant execute on function upload_pipeline.fail_provider_request(text, text, text, integer, text, boolean)

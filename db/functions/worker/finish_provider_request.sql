@@ -30,8 +30,8 @@ $$;
 
 comment on function upload_pipeline.finish_provider_request(text, text, text, text) is
   'Says that a request is done: result is done, ended (there was nothing to cancel), unknown (the provider does not '
-  'know the job) or not_offered (the provider has no such call). Safe to repeat. Raises 55P03 after waiting '
-  '2 s for a lock.';
+  'know the job) or not_offered (the provider has no such call). Safe to repeat. Raises 55P03 after waiting 2 s for '
+  'a lock.';
 
 revoke all on function upload_pipeline.finish_provider_request(text, text, text, text) from public;
 grant execute on function upload_pipeline.finish_provider_request(text, text, text, text) to hookline_worker;
