@@ -268,3 +268,6 @@ async def test_an_event_of_docling_serve_is_sent_with_the_token_of_its_job(
         event = ("docling", "--body", "event.json", "--yes")
         done = await send(*event, "--job", job.job_id, **secret)
         assert (done.returncode, status_of(sender, job)) == (OK, "parse_ready")
+        # The event of this task again, with the token of no job: the receiver knows it already.
+        again = await send(*event, **secret)
+        assert (again.returncode, "duplicate" in again.stdout) == (FAILED, True), again.stdout
