@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -17,49 +15,12 @@ from hookline.settings import Settings
 from hookline.worker.announcing.endpoint import open_endpoint
 from hookline.worker.announcing.message import body_of
 from support.application import SECRET
+from support.raw_server import Talk, endless, listening, says
 
 MESSAGE = Notification(
     *(UUID(int=1), UUID(int=2), 0, UUID(int=3), UUID(int=4), UUID(int=5), 7, "parsed"),
     *("parse_completed", datetime(2026, 1, 1, tzinfo=UTC), "c", {}),
 )
-
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-def says(answer: bytes, *, then: float = 0) -> Talk:
-    """Read a request, send these bytes, and keep the connection open for so many seconds."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        await writer.drain()
-        await asyncio.sleep(then)
-
-    return talk
-
-
-async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while True:
-        writer.write(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
-        await writer.drain()
-
-
-@asynccontextmanager
-async def listening(talk: Talk) -> AsyncIterator[str]:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await talk(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"
-        server.close()
 
 
 async def tell(url: str, within: float = 10) -> Told:
