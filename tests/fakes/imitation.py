@@ -45,7 +45,8 @@ class Imitation:
         """Called with each new job before its creation is answered."""
         self._faults: dict[str, list[web.Response | str]] = {}
         self.silent = False
-        self.application = web.Application(client_max_size=2**30, middlewares=[self._be_silent])
+        self.compresses = False
+        self.application = web.Application(client_max_size=2**30, middlewares=[self._answer])
         self._runner = web.AppRunner(
             self.application, handler_cancellation=True, shutdown_timeout=0
         )
@@ -81,12 +82,15 @@ class Imitation:
         return {}
 
     @web.middleware
-    async def _be_silent(
+    async def _answer(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         while self.silent:
             await asyncio.sleep(60)
-        return await handler(request)
+        answer = await handler(request)
+        if self.compresses:
+            answer.enable_compression()
+        return answer
 
     def fail(self, operation: str, *answers: web.Response | str) -> None:
         """Plan the next answers of an operation."""

@@ -81,3 +81,13 @@ async def test_without_rights_in_its_bucket_no_object_is_refused(
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "parsed")
     with pytest.raises(StorageMisconfigured, match=r"/parsed: make it the directory's owner"):
         await storage.read(PATH)
+
+
+async def test_an_object_that_is_too_large_to_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "parsed/document/job.md"
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as large:
+        # Without blocks on the disk.
+        large.truncate(2**30 + 1)
+    with pytest.raises(ObjectRefused, match="more than 1,073,741,824 bytes"):
+        await FileStorage(tmp_path).read(PATH)

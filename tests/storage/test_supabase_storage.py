@@ -302,3 +302,13 @@ def test_without_the_extra_the_start_says_what_to_install(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "pip install '.[supabase]' in the checkout" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_an_object_that_is_too_large_to_read_is_refused(
+    supabase: SupabaseImitation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hookline.storage.supabase.LARGEST_OBJECT", 1000)
+    supabase.objects["parsed", "document/job.md"] = Object(b"x" * 1001, "text/markdown")
+    async with open_storage(supabase.settings()) as storage:
+        with pytest.raises(ObjectRefused, match="the most that are read"):
+            await storage.read(PATH)

@@ -23,6 +23,8 @@ from fakes.llamacloud.server import LlamaCloud
 from hookline.postgres.engine import Engine
 from hookline.postgres.pool import open_pool
 from hookline.process.gathering import Gathering
+from hookline.process.http_client import open_http_client
+from hookline.providers.http_calls import LARGEST_RESULT
 from hookline.providers.llamacloud.client import LlamaCloudClient, open_client
 from hookline.providers.llamacloud.provider import webhook_of
 from hookline.providers.parser_stages import ParserStages
@@ -318,7 +320,12 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
                     version=settings.parse_version,
                     webhook=webhook_of(settings),
                     answered_within=answered_within,
-                    http=DefaultAsyncHttpxClient(verify=_NO_TLS, follow_redirects=False),
+                    http=open_http_client(
+                        DefaultAsyncHttpxClient,
+                        largest=LARGEST_RESULT,
+                        verify=_NO_TLS,
+                        follow_redirects=False,
+                    ),
                 )
             )
             worker.provider = provider

@@ -31,14 +31,19 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 _Client = TypeVar("_Client", bound="httpx.AsyncClient")
 
 
-def open_http_client(kind: type[_Client], **options: object) -> _Client:
-    """A client of this class and these options. Raises ConfigurationError, with the variable."""
+def open_http_client(kind: type[_Client], *, largest: int = 2**26, **options: object) -> _Client:
+    """A client of this class and these options, whose answers have at most `largest` bytes.
+
+    Raises ConfigurationError, with the variable.
+    """
     import httpx  # It comes with the packages of the providers and storages that need it.
+
+    from hookline.process.limited_answers import limit_answers
 
     check_certificates()
     check_proxies()
     try:
-        return kind(**options)  # type: ignore[arg-type]
+        client = kind(**options)  # type: ignore[arg-type]
     except (httpx.InvalidURL, ValueError) as error:
         # The proxies are right, so it is the list of hosts without one.
         raise ConfigurationError(
@@ -46,6 +51,8 @@ def open_http_client(kind: type[_Client], **options: object) -> _Client:
             " between them; httpx takes no brackets and no /prefix of an IPv6 address. A right"
             " value: localhost,127.0.0.1,::1,.example.com."
         ) from error
+    limit_answers(client, largest)
+    return client
 
 
 def check_proxies() -> None:

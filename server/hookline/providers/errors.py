@@ -15,6 +15,7 @@ __all__ = [
     "Unanswered",
     "UnknownParseJob",
     "read_retry_after",
+    "result_too_large",
 ]
 
 
@@ -65,6 +66,15 @@ class Refused(ProviderError):
         self.code = code
         self.permanent = permanent
         self.status = status
+
+
+def result_too_large(most: int) -> Refused:
+    """For an answer that has more bytes than are read of it."""
+    return Refused(
+        f"The provider's answer has more than {most:,} bytes.",
+        code="result_too_large",
+        permanent=True,
+    )
 
 
 class NotReady(ProviderError):

@@ -21,6 +21,7 @@ from hookline.providers.errors import (
     Unanswered,
     UnknownParseJob,
     read_retry_after,
+    result_too_large,
 )
 
 __all__ = ["LARGEST_RESULT", "HttpCalls", "form_file", "read_json", "reading"]
@@ -61,20 +62,18 @@ class HttpCalls:
         *,
         headers: Mapping[str, str],
         within: float = 60.0,
-        largest: int = LARGEST_RESULT,
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._headers = headers
         self._timeout = aiohttp.ClientTimeout(total=within, sock_connect=_CONNECTED_WITHIN)
-        self._largest = largest
 
     async def json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """The JSON object of an answer. `request` is that of aiohttp: data, json, params."""
         return read_json(await self.bytes(method, path, **request))
 
     async def bytes(self, method: str, path: str | URL, **request: Any) -> bytes:
-        """The body of an answer, at most `largest` bytes. A URL is taken as it is."""
+        """The body of an answer, at most LARGEST_RESULT bytes. A URL is taken as it is."""
         try:
             async with self._session.request(
                 method,
@@ -89,12 +88,8 @@ class HttpCalls:
                 body = bytearray()
                 async for chunk in response.content.iter_chunked(_CHUNK):
                     body += chunk
-                    if len(body) > self._largest:
-                        raise Refused(
-                            f"The provider's answer has more than {self._largest:,} bytes.",
-                            code="result_too_large",
-                            permanent=True,
-                        )
+                    if len(body) > LARGEST_RESULT:
+                        raise result_too_large(LARGEST_RESULT)
                 return bytes(body)
         # Without a connection nothing was sent.
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -13,6 +13,7 @@ import aiohttp
 
 from hookline.process.http_client import proxied
 from hookline.process.os_errors import reason_of
+from hookline.process.short_answers import read_at_most
 from hookline.sending.webhook import Webhook
 
 __all__ = ["Answer", "NoAnswer", "post"]
@@ -79,17 +80,12 @@ async def post(base: str, webhook: Webhook, *, within: float) -> Answer:
                 ssl=ssl.create_default_context(),
             ) as response,
         ):
-            body = bytearray()
-            # read(n) would return what has arrived so far.
-            async for piece in response.content.iter_any():
-                body += piece
-                if len(body) >= _MOST:
-                    break
+            body = await read_at_most(response, _MOST)
             return Answer(
                 response.status,
                 response.reason or "",
                 dict(response.headers),
-                bytes(body[:_MOST]),
+                body,
                 time.perf_counter() - started,
             )
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:

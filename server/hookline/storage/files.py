@@ -16,12 +16,14 @@ from typing import TypeVar
 
 from hookline.storage.blocking_calls import BlockingCalls
 from hookline.storage.objects import (
+    LARGEST_OBJECT,
     MissingObject,
     ObjectRefused,
     StorageError,
     StorageMisconfigured,
     StoredObject,
     object_key,
+    too_large_to_read,
 )
 from hookline.storage.temporary_files import DIRECTORY, TemporaryFile, list_abandoned, sweep
 
@@ -170,6 +172,8 @@ class FileStorage:
 
     def _read(self, target: Path) -> bytes:
         try:
+            if target.stat().st_size > LARGEST_OBJECT:
+                raise too_large_to_read()
             return target.read_bytes()
         except _ABSENT as error:
             # If the disk is not mounted, the object is not missing.

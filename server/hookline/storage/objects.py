@@ -10,11 +10,12 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from hookline.error import HooklineError
 
 __all__ = [
+    "LARGEST_OBJECT",
     "BegunWrite",
     "MissingObject",
     "ObjectRefused",
@@ -24,7 +25,11 @@ __all__ = [
     "StoredObject",
     "TypeNotAllowed",
     "object_key",
+    "too_large_to_read",
 ]
+
+LARGEST_OBJECT: Final = 2**30
+"""Bytes of an object that is read, which is read whole. HOOKLINE_MAX_BODY is at most the same."""
 
 # The same rule as the domain upload_pipeline.storage_path, where it is explained.
 _NAME = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_!.*'() &$=@;:+,?-]"
@@ -44,9 +49,10 @@ class MissingObject(StorageError):
 
 
 class ObjectRefused(StorageError):
-    """The storage does not take this object, or has no place for its path. Others are not affected.
+    """The storage does not take this object, has no place for its path, or it is too large to read.
 
-    The same call cannot succeed before a person has done what the message says.
+    Others are not affected. The same call cannot succeed before a person has done what the message
+    says.
     """
 
 
@@ -93,7 +99,10 @@ class Storage(Protocol):
         """Remove the object if it is there."""
 
     async def read(self, path: str) -> bytes:
-        """The object's content. Raises MissingObject if there is none."""
+        """The object's content. Raises MissingObject if there is none.
+
+        Raises ObjectRefused for more than LARGEST_OBJECT bytes.
+        """
 
     def list(self, bucket: str) -> AsyncIterator[StoredObject]:
         """Every object below storage://bucket/, in any order."""
@@ -109,6 +118,11 @@ class Storage(Protocol):
 
     async def check(self) -> None:
         """Raise if no object can be written here, with a sentence that says why."""
+
+
+def too_large_to_read() -> ObjectRefused:
+    """For an object of more than LARGEST_OBJECT bytes."""
+    return ObjectRefused(f"it has more than {LARGEST_OBJECT:,} bytes, the most that are read")
 
 
 def object_key(path: str) -> str:

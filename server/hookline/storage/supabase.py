@@ -20,8 +20,10 @@ from storage3.utils import StorageException
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
 from hookline.process.http_client import open_http_client
+from hookline.process.limited_answers import AnswerTooLarge
 from hookline.settings import Settings
 from hookline.storage.objects import (
+    LARGEST_OBJECT,
     MissingObject,
     ObjectRefused,
     StorageError,
@@ -29,6 +31,7 @@ from hookline.storage.objects import (
     StoredObject,
     TypeNotAllowed,
     object_key,
+    too_large_to_read,
 )
 
 __all__ = ["SupabaseStorage", "open_project", "open_supabase"]
@@ -233,6 +236,8 @@ class SupabaseStorage:
                 f"Supabase at {self._url} cannot be reached: check SUPABASE_URL, that the project"
                 " is not paused, and the network"
             ) from None
+        except AnswerTooLarge:
+            raise too_large_to_read() from None
         except httpx.HTTPError as error:
             raise StorageError(
                 f"the connection to Supabase at {self._url} broke ({type(error).__name__})"
@@ -287,7 +292,7 @@ async def open_project(settings: Settings, *, seconds: float) -> AsyncIterator[A
     assert settings.supabase_service_role_key is not None  # noqa: S101 - the callers have looked
     # An HTTP client of our own: the one of the SDK is never closed, and would send the key to the
     # target of a redirect.
-    async with open_http_client(httpx.AsyncClient, timeout=seconds) as http:
+    async with open_http_client(httpx.AsyncClient, largest=LARGEST_OBJECT, timeout=seconds) as http:
         yield await create_async_client(
             settings.supabase_url,
             settings.supabase_service_role_key.get_secret_value(),

@@ -56,6 +56,12 @@ class _PlannedCloud(LlamaCloud):
             else:
                 raise _Planned(answer)
 
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        answer = await super()._get(request)
+        if self.provider.compresses:
+            answer.enable_compression()
+        return answer
+
     async def _fail_after_create(self, request: web.Request, job: ParseJob) -> None:
         await self.provider.created(job.id)
         if self.plans["create"]:

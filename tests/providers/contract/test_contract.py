@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
@@ -197,15 +198,24 @@ async def test_a_result_before_its_time_is_asked_for_again(
     assert await worker.stored(job_id) == "# Text"
 
 
-# The SDK of LlamaCloud reads answers of any size.
-@pytest.mark.parametrize("imitation", [Acme, DoclingServe, Reducto], ids=name_of, indirect=True)
+@pytest.fixture
+def small_results(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The limit of an answer: 64 MB would take seconds."""
+    for module in ("hookline.providers.http_calls", "support.cloud_worker"):
+        assert import_module(module).LARGEST_RESULT == 64 * 2**20
+        monkeypatch.setattr(f"{module}.LARGEST_RESULT", 2**20)
+    return 2**20
+
+
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
 async def test_a_result_that_is_too_large_fails_its_job(
-    worker: CloudWorker, imitation: Imitation
+    small_results: int, worker: CloudWorker, imitation: Imitation, compressed: bool
 ) -> None:
     job_id = await worker.submitted()
+    imitation.compresses = compressed
+    imitation.markdown = "x" * (small_results + 1)
     await imitation.end()
     await worker.ask()
-    imitation.markdown = "x" * (64 * 2**20 + 1)
     await worker.work("parse_ready")
     assert worker.status(job_id) == "failed_parse"
     assert worker.last_error(job_id) == "result_too_large"

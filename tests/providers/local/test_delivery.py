@@ -29,6 +29,7 @@ from hookline.sources import llamaparse
 from hookline.sources.llamaparse import sign
 from hookline.sources.signatures import verify_hex
 from hookline.standalone.embedded.address import free_port
+from support.raw_server import endless, listening
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NOW = 1_790_000_000.0
@@ -199,3 +200,9 @@ def test_each_try_of_a_message_has_its_own_standard_signature() -> None:
     first, later = webhook.headers(NOW), webhook.headers(NOW + 60)
     assert first["webhook-id"] == later["webhook-id"]
     assert first["webhook-signature"] != later["webhook-signature"]
+
+
+async def test_only_the_beginning_of_an_endless_answer_is_read() -> None:
+    async with aiohttp.ClientSession() as session, listening(endless) as url:
+        answer = await deliver(session, url, WEBHOOK, tries=1)
+    assert (answer.status, answer.outcome) == (200, None)

@@ -31,6 +31,7 @@ from hookline.providers.client import (
     read_id,
 )
 from hookline.providers.errors import NotReady
+from hookline.providers.http_calls import LARGEST_RESULT
 from hookline.providers.limiter import Limiter
 from hookline.providers.llamacloud.errors import provider_errors
 from hookline.providers.llamacloud.jobs import metadata_of, read_parse_job
@@ -235,7 +236,12 @@ class LlamaCloudClient(ProviderClient):
 
 def _open_http(timeout: httpx.Timeout) -> httpx.AsyncClient:
     # Without redirects, the key and the file are sent to no other host.
-    return open_http_client(DefaultAsyncHttpxClient, timeout=timeout, follow_redirects=False)
+    return open_http_client(
+        DefaultAsyncHttpxClient,
+        largest=LARGEST_RESULT,
+        timeout=timeout,
+        follow_redirects=False,
+    )
 
 
 def _bytes_of(value: object) -> bytes:

@@ -10,6 +10,7 @@ from typing import Final
 import httpx
 import llama_cloud
 
+from hookline.process.limited_answers import AnswerTooLarge
 from hookline.providers.errors import (
     Misconfigured,
     NotReady,
@@ -20,7 +21,9 @@ from hookline.providers.errors import (
     Unanswered,
     UnknownParseJob,
     read_retry_after,
+    result_too_large,
 )
+from hookline.providers.http_calls import LARGEST_RESULT
 
 __all__ = ["provider_errors"]
 
@@ -58,6 +61,8 @@ async def provider_errors(seconds: float) -> AsyncIterator[None]:
         raise _error_of_answer(error.response, error.body) from error
     except llama_cloud.APIConnectionError as error:
         cause = error.__cause__
+        if isinstance(cause, AnswerTooLarge):
+            raise result_too_large(LARGEST_RESULT) from error
         raise Unanswered(
             f"The provider was not reached: {type(cause or error).__name__}.",
             sent=not isinstance(cause, _NEVER_SENT),

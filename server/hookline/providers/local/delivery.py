@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from hookline.process.retry_after import seconds_until
+from hookline.process.short_answers import read_at_most
 from hookline.providers.local.signed_envelope import SignedEnvelope
 from hookline.sources import routes
 from hookline.timing import Backoff
@@ -25,6 +26,9 @@ RETRY_MIN = 0.5
 RETRY_MAX = 30.0
 # For one answer. The receiver has deadlines of its own for reading, storing and committing.
 _TIMEOUT = aiohttp.ClientTimeout(total=90, sock_connect=5)
+
+# Bytes of an answer that are read. Ours are short; a proxy's page may be anything.
+_MOST = 2**20
 
 # 500 means that the storage failed. 502 and 504 come from a proxy.
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -85,7 +89,7 @@ async def deliver(
                 timeout=_TIMEOUT,
                 allow_redirects=False,
             ) as response:
-                answer = Answer(response.status, _json(await response.read()), number)
+                answer = Answer(response.status, _json(await read_at_most(response, _MOST)), number)
                 retry_after = response.headers.get("Retry-After")
             if answer.status not in _RETRIED:
                 return answer
