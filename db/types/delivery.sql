@@ -8,7 +8,8 @@ create type upload_pipeline.delivery as (
   document_id uuid,
   parse_job_id text,
   payload jsonb,
-  correlation_id text
+  correlation_id text,
+  attempt integer
 );
 
 comment on type upload_pipeline.delivery is

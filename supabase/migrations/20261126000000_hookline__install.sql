@@ -198,7 +198,8 @@ create type upload_pipeline.delivery as (
   document_id uuid,
   parse_job_id text,
   payload jsonb,
-  correlation_id text
+  correlation_id text,
+  attempt integer
 );
 
 comment on type upload_pipeline.delivery is
@@ -3745,7 +3746,7 @@ begin
                  ),
                  d.job_id, d.parse_job_id, d.payload
                ) is not null
-                 or length(d.correlation_id) not between 1 and 200 or d.correlation_id ~ '[[:cntrl:]]'
+                 or length(d.correlation_id) not between 1 and 200 or d.correlation_id ~ '[[:cntrl:]]' or d.attempt < 1
                then 'refused'
                when d.number = any (v_busy) then 'busy'
                -- The job is unknown.
@@ -3780,7 +3781,7 @@ begin
              end as outcome
         from unnest(deliveries) with ordinality as d (
                source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload,
-               correlation_id, number
+               correlation_id, attempt, number
              )
         -- With offset 0 each row is looked up by its key, whatever number of rows the planner expects.
         left join lateral (
@@ -3811,6 +3812,7 @@ begin
           d.parse_job_id,
           coalesce(
             p.attempt,
+            d.attempt,
             case
               when j.job_id is not null
               then upload_pipeline.answered_attempt(j.job, upload_pipeline.provider_of(d.source), d.parse_job_id)
@@ -3820,6 +3822,15 @@ begin
       -- Judged once for each delivery, and not once for each column that needs the outcome.
       offset 0
     ) as g;
+
+  -- Before the jobs move, because a job that falls back begins another attempt.
+  if v_unlinked is not null then
+    insert into upload_pipeline.provider_jobs (provider, parse_job_id, job_id, attempt)
+    select upload_pipeline.provider_of((deliveries[u.number]).source), (deliveries[u.number]).parse_job_id, j.job_id,
+           j.attempt
+      from unnest(v_unlinked) as u (number)
+      join upload_pipeline.upload_jobs as j on j.job_id = (v_answers[u.number]).job_id;
+  end if;
 
   if v_moves is not null then
     for v_fallen in
@@ -3831,14 +3842,6 @@ begin
         end if;
       end loop;
     end loop;
-  end if;
-
-  if v_unlinked is not null then
-    insert into upload_pipeline.provider_jobs (provider, parse_job_id, job_id, attempt)
-    select upload_pipeline.provider_of((deliveries[u.number]).source), (deliveries[u.number]).parse_job_id, j.job_id,
-           j.attempt
-      from unnest(v_unlinked) as u (number)
-      join upload_pipeline.upload_jobs as j on j.job_id = (v_answers[u.number]).job_id;
   end if;
 
   if v_repeated is not null then
@@ -3923,7 +3926,7 @@ declare
 begin
   perform upload_pipeline.check_delivery_arguments(
     delivery.source, delivery.delivery_id, delivery.body_sha256, delivery.event_type, delivery.code, delivery.job_id,
-    delivery.parse_job_id, delivery.payload, delivery.correlation_id, false
+    delivery.parse_job_id, delivery.payload, delivery.correlation_id, false, delivery.attempt
   );
   if delivery.code is not null and v_job_id is not null then
     perform upload_pipeline.lock_answered_job(
@@ -4729,7 +4732,8 @@ create or replace function upload_pipeline.receive_event(
   document_id uuid default null,
   parse_job_id text default null,
   payload jsonb default '{}',
-  correlation_id text default null
+  correlation_id text default null,
+  attempt integer default null
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -4743,7 +4747,8 @@ set lock_timeout = '2s'
 as $$
 declare
   v_delivery upload_pipeline.delivery := row(
-    source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload, correlation_id
+    source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload, correlation_id,
+    attempt
   );
   v_job_id uuid;
   v_answer upload_pipeline.answer;
@@ -4798,18 +4803,20 @@ end;
 $$;
 
 comment on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text, integer
 ) is
   'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that reports a '
   'failure. code is its meaning, a row of event_codes; null: it means nothing here. The job is named by job_id or '
-  'found by parse_job_id. Outcomes: applied, duplicate, stale, ignored (code is null), parked (the provider job is '
-  'not known yet). Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
+  'found by parse_job_id. attempt is for senders that prove it with job_id; it counts if parse_job_id is not recorded. '
+  'An earlier attempt than the job''s is stale; a later one, of a job that was restored from a backup, is taken for '
+  'the current one. Outcomes: applied, duplicate, stale, ignored (code is null), parked (the provider job is not known '
+  'yet). Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text, integer
 ) from public;
 grant execute on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text, integer
 ) to hookline_ingest;
 
 -- db/functions/ingest/receive_content.sql

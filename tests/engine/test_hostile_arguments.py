@@ -79,7 +79,7 @@ VALUES: dict[str, list[str | bytes | None]] = {
         for kind in ("uuid[]", "text[]", "jsonb[]", "interval[]", "boolean[]")
     },
     "upload_pipeline.delivery[]": [
-        *(None, "{}", "{NULL}", '{"(,,,,,,,,,)"}', '[0:1]={NULL,"(a,b,,,,,,,,)"}'),
+        *(None, "{}", "{NULL}", '{"(,,,,,,,,,,)"}', '[0:1]={NULL,"(a,b,,,,,,,,,)"}'),
         "{{NULL,NULL},{NULL,NULL}}",
     ],
 }

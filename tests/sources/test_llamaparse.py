@@ -90,6 +90,13 @@ def test_a_parsed_envelope_is_the_document_s_text() -> None:
     )
 
 
+def test_an_envelope_of_the_local_parser_names_its_attempt() -> None:
+    local = f"local-{JOB}-2"
+    for envelope in (PARSED, FAILED):
+        assert parse(sent(envelope, parse_job_id=local), "msg_1").attempt == 2
+        assert parse(sent(envelope, parse_job_id="pj-2"), "msg_1").attempt is None
+
+
 def test_a_failed_envelope_is_a_failure_with_its_reason() -> None:
     assert parse(sent(FAILED), "msg_1") == Notice(
         delivery_id="msg_1",

@@ -177,9 +177,12 @@ algorithm = "sha512"
 status = "/state"
 parse_job_id = "/jobs/0/a~1b"
 job_id = "/meta/ours"
+attempt = "/meta/attempt"
 reason = "/why"
 codes = { bad = "parse_failed", good = "parse_ready" }
 """
+# What is no number of an attempt.
+NO_ATTEMPTS = [0, -1, 1.5, True, "", "one", "01", " 1", "1\n", 2**31, "9" * 4000, [1], {}]
 PLAIN_SECRET = "a secret of sixteen bytes"
 
 
@@ -192,11 +195,22 @@ def read_plain(event: object) -> Notice:
 
 def test_ids_and_reason_are_found_where_the_description_says() -> None:
     notice = read_plain(
-        {"state": "bad", "jobs": [{"a/b": 7}], "meta": {"ours": JOB}, "why": {"code": 3}}
+        {
+            "state": "bad",
+            "jobs": [{"a/b": 7}],
+            "meta": {"ours": JOB, "attempt": 2},
+            "why": {"code": 3},
+        }
     )
-    assert (notice.parse_job_id, notice.job_id) == ("7", UUID(JOB))
+    assert (notice.parse_job_id, notice.job_id, notice.attempt) == ("7", UUID(JOB), 2)
     assert notice.payload == {"parse_job_id": "7", "error": '{"code":3}'}
     assert len(notice.delivery_id) == 64
+
+
+@pytest.mark.parametrize(("said", "attempt"), [(None, None), (1, 1), ("7", 7), (2**31 - 1,) * 2])
+def test_an_attempt_may_be_missing_or_written_as_text(said: object, attempt: int | None) -> None:
+    meta = {"ours": JOB, "attempt": said}
+    assert read_plain({"state": "good", "meta": meta}).attempt == attempt
 
 
 def test_a_failure_without_a_reason_says_so() -> None:
@@ -214,6 +228,7 @@ def test_a_failure_without_a_reason_says_so() -> None:
         {"state": "good", "jobs": [{"a/b": "x\0"}]},
         {"state": "good", "meta": {"ours": "no uuid"}},
         {"state": "good", "meta": {"ours": 5}},
+        *({"state": "good", "meta": {"ours": JOB, "attempt": one}} for one in NO_ATTEMPTS),
     ],
 )
 def test_a_proven_event_of_another_shape_is_malformed(event: Any) -> None:
@@ -270,6 +285,7 @@ GOOD: dict[str, Any] = {
         ({"codes": {"good": "parse_completed"}}, "codes.good"),
         ({"codes": {}}, "codes has to map"),
         ({"parse_job_id": None}, "where the job is named"),
+        ({"attempt": "/attempt"}, "attempt needs job_id"),
     ],
 )
 def test_a_wrong_description_stops_the_start_with_a_sentence(

@@ -13,7 +13,8 @@ create or replace function upload_pipeline.receive_event(
   document_id uuid default null,
   parse_job_id text default null,
   payload jsonb default '{}',
-  correlation_id text default null
+  correlation_id text default null,
+  attempt integer default null
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -27,7 +28,8 @@ set lock_timeout = '2s'
 as $$
 declare
   v_delivery upload_pipeline.delivery := row(
-    source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload, correlation_id
+    source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload, correlation_id,
+    attempt
   );
   v_job_id uuid;
   v_answer upload_pipeline.answer;
@@ -82,16 +84,18 @@ end;
 $$;
 
 comment on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text, integer
 ) is
   'Takes a proven delivery that carries no content: a provider''s notification, or an envelope that reports a '
   'failure. code is its meaning, a row of event_codes; null: it means nothing here. The job is named by job_id or '
-  'found by parse_job_id. Outcomes: applied, duplicate, stale, ignored (code is null), parked (the provider job is '
-  'not known yet). Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
+  'found by parse_job_id. attempt is for senders that prove it with job_id; it counts if parse_job_id is not recorded. '
+  'An earlier attempt than the job''s is stale; a later one, of a job that was restored from a backup, is taken for '
+  'the current one. Outcomes: applied, duplicate, stale, ignored (code is null), parked (the provider job is not known '
+  'yet). Raises UP001, UP004, UP006, UP007; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text, integer
 ) from public;
 grant execute on function upload_pipeline.receive_event(
-  text, text, text, text, text, uuid, uuid, text, jsonb, text
+  text, text, text, text, text, uuid, uuid, text, jsonb, text, integer
 ) to hookline_ingest;

@@ -14,7 +14,8 @@ class Notice:
     """An event without content: the arguments of SQL `receive_event`.
 
     `code` is a row of the table `event_codes`, or None if the event does not concern us: then it is
-    only recorded, as ignored. Postgres can store every string in here as text and jsonb.
+    only recorded, as ignored. `attempt` is for senders that prove it together with `job_id`.
+    Postgres can store every string in here as text and jsonb.
     """
 
     delivery_id: str
@@ -25,6 +26,7 @@ class Notice:
     parse_job_id: str | None = None
     payload: dict[str, Any] = field(default_factory=dict)
     correlation_id: str | None = None
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

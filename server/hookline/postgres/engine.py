@@ -111,6 +111,7 @@ class Engine:
                 "parse_job_id": notice.parse_job_id,
                 "payload": notice.payload,
                 "correlation_id": notice.correlation_id,
+                "attempt": notice.attempt,
             }
             for source, body_sha256, notice in deliveries
         ]
@@ -136,6 +137,7 @@ class Engine:
             parse_job_id=notice.parse_job_id,
             payload=Jsonb(notice.payload),
             correlation_id=notice.correlation_id,
+            attempt=notice.attempt,
         )
 
     async def receive_content(self, source: str, body_sha256: str, content: Content) -> Receipt:

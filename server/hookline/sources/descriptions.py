@@ -87,6 +87,7 @@ class Sender(BaseModel):
     delivery_id: _Pointer | None = None
     parse_job_id: _Pointer | None = None
     job_id: _Pointer | None = None
+    attempt: _Pointer | None = None
     reason: _Pointer | None = None
 
     @model_validator(mode="after")
@@ -102,6 +103,8 @@ class Sender(BaseModel):
                 )
         if self.parse_job_id is None and self.job_id is None:
             raise ValueError("parse_job_id or job_id has to say where the job is named")
+        if self.attempt is not None and self.job_id is None:
+            raise ValueError("attempt needs job_id: it is the attempt of that job")
         if not self.codes:
             raise ValueError("codes has to map a status to one of our codes")
         return self

@@ -241,6 +241,7 @@ def parse(body: bytes | bytearray, delivery_id: str | None = None) -> Notice | C
         parse_job_id=envelope.parse_job_id,
         payload=payload,
         correlation_id=envelope.correlation_id,
+        attempt=_attempt_of(envelope),
     )
 
 

@@ -23,7 +23,15 @@ from hookline.sources.signatures import (
     one_header,
     prove,
 )
-from hookline.sources.strict_json import ID_LIMIT, as_object, as_text, pointed, read, short_text
+from hookline.sources.strict_json import (
+    ID_LIMIT,
+    as_object,
+    as_text,
+    attempt_at,
+    pointed,
+    read,
+    short_text,
+)
 
 __all__ = ["FAILURES", "NO_REASON", "Description", "SignedJsonSource"]
 
@@ -63,6 +71,7 @@ class Description:
     delivery_id: str | None = None
     parse_job_id: str | None = None
     job_id: str | None = None
+    attempt: str | None = None
     reason: str | None = None
     route: str = field(init=False)
 
@@ -224,7 +233,13 @@ class SignedJsonSource:
             reason = None if described.reason is None else pointed(event, described.reason)
             payload["error"] = as_text(reason) or NO_REASON
         return Notice(
-            delivery_id, status, code, job_id=job_id, parse_job_id=parse_job_id, payload=payload
+            delivery_id,
+            status,
+            code,
+            job_id=job_id,
+            parse_job_id=parse_job_id,
+            payload=payload,
+            attempt=attempt_at(event, described.attempt),
         )
 
     def _our_job(self, event: dict[str, Any]) -> UUID | None:

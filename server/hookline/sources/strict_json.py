@@ -18,6 +18,8 @@ TEXT_LIMIT: Final = 10_000
 ID_LIMIT: Final = 200
 """Characters of an id or of a word for a status that we store."""
 
+_MAX_ATTEMPT: Final = 2**31 - 1
+
 LARGE: Final = 2**18
 """Bytes from which a document is not read whole."""
 
@@ -137,6 +139,20 @@ def pointed(value: Any, pointer: str) -> Any:
         else:
             return None
     return value
+
+
+def attempt_at(event: dict[str, Any], pointer: str | None) -> int | None:
+    """The attempt at a JSON pointer, a number or its digits as text. None if there is none.
+
+    Raises Malformed if it is no whole number from 1 to 2147483647.
+    """
+    found = None if pointer is None else pointed(event, pointer)
+    if found is None:
+        return None
+    text = str(found) if isinstance(found, str | int) else ""
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", text) or int(text) > _MAX_ATTEMPT:
+        raise Malformed(f"{pointer} is not the number of an attempt.")
+    return int(text)
 
 
 def short_text(event: dict[str, Any], pointer: str | None) -> str | None:

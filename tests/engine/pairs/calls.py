@@ -113,7 +113,7 @@ def _escaped(value: str) -> str:
 # The columns of the type delivery.
 DELIVERY = [
     *("source", "delivery_id", "body_sha256", "event_type", "code", "job_id", "document_id"),
-    *("parse_job_id", "payload", "correlation_id"),
+    *("parse_job_id", "payload", "correlation_id", "attempt"),
 ]
 
 _ARTIFACTS = [

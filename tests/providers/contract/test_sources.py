@@ -50,7 +50,11 @@ def docling(body: object, authorization: str | None = None) -> Any:
     return DoclingSource([SECRET, OLD_SECRET]).read({"authorization": given}, text, NOW, {})
 
 
-COMPLETED = {"status": "Completed", "job_id": "r-1", "metadata": {"hookline_job_id": str(JOB)}}
+COMPLETED = {
+    "status": "Completed",
+    "job_id": "r-1",
+    "metadata": {"hookline_job_id": str(JOB), "attempt": "2"},
+}
 ENDED = {"task_id": "t-1", "progress": {"kind": "task_completed", "task_status": "success"}}
 
 
@@ -66,7 +70,7 @@ def test_the_vector_of_standard_webhooks_is_proven_with_the_headers_of_svix() ->
 def test_an_event_of_reducto_names_our_job_and_theirs(key: bytes) -> None:
     notice = reducto(COMPLETED, key=key)
     assert (notice.code, notice.job_id, notice.parse_job_id) == ("parse_ready", JOB, "r-1")
-    assert notice.delivery_id == "msg_1"
+    assert (notice.delivery_id, notice.attempt) == ("msg_1", 2)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +114,7 @@ def test_what_does_not_concern_us_is_ignored(event: dict[str, Any]) -> None:
         {"status": "Completed"},
         {"status": 7.5, "job_id": "r-1"},
         COMPLETED | {"metadata": {"hookline_job_id": "no UUID"}},
+        COMPLETED | {"metadata": {"hookline_job_id": str(JOB), "attempt": "two"}},
         COMPLETED | {"job_id": "r" * 201},
         COMPLETED | {"job_id": "r\0"},
     ],

@@ -17,7 +17,7 @@ declare
 begin
   perform upload_pipeline.check_delivery_arguments(
     delivery.source, delivery.delivery_id, delivery.body_sha256, delivery.event_type, delivery.code, delivery.job_id,
-    delivery.parse_job_id, delivery.payload, delivery.correlation_id, false
+    delivery.parse_job_id, delivery.payload, delivery.correlation_id, false, delivery.attempt
   );
   if delivery.code is not null and v_job_id is not null then
     perform upload_pipeline.lock_answered_job(

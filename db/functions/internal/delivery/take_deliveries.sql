@@ -131,7 +131,7 @@ begin
                  ),
                  d.job_id, d.parse_job_id, d.payload
                ) is not null
-                 or length(d.correlation_id) not between 1 and 200 or d.correlation_id ~ '[[:cntrl:]]'
+                 or length(d.correlation_id) not between 1 and 200 or d.correlation_id ~ '[[:cntrl:]]' or d.attempt < 1
                then 'refused'
                when d.number = any (v_busy) then 'busy'
                -- The job is unknown.
@@ -166,7 +166,7 @@ begin
              end as outcome
         from unnest(deliveries) with ordinality as d (
                source, delivery_id, body_sha256, event_type, code, job_id, document_id, parse_job_id, payload,
-               correlation_id, number
+               correlation_id, attempt, number
              )
         -- With offset 0 each row is looked up by its key, whatever number of rows the planner expects.
         left join lateral (
@@ -197,6 +197,7 @@ begin
           d.parse_job_id,
           coalesce(
             p.attempt,
+            d.attempt,
             case
               when j.job_id is not null
               then upload_pipeline.answered_attempt(j.job, upload_pipeline.provider_of(d.source), d.parse_job_id)
@@ -206,6 +207,15 @@ begin
       -- Judged once for each delivery, and not once for each column that needs the outcome.
       offset 0
     ) as g;
+
+  -- Before the jobs move, because a job that falls back begins another attempt.
+  if v_unlinked is not null then
+    insert into upload_pipeline.provider_jobs (provider, parse_job_id, job_id, attempt)
+    select upload_pipeline.provider_of((deliveries[u.number]).source), (deliveries[u.number]).parse_job_id, j.job_id,
+           j.attempt
+      from unnest(v_unlinked) as u (number)
+      join upload_pipeline.upload_jobs as j on j.job_id = (v_answers[u.number]).job_id;
+  end if;
 
   if v_moves is not null then
     for v_fallen in
@@ -217,14 +227,6 @@ begin
         end if;
       end loop;
     end loop;
-  end if;
-
-  if v_unlinked is not null then
-    insert into upload_pipeline.provider_jobs (provider, parse_job_id, job_id, attempt)
-    select upload_pipeline.provider_of((deliveries[u.number]).source), (deliveries[u.number]).parse_job_id, j.job_id,
-           j.attempt
-      from unnest(v_unlinked) as u (number)
-      join upload_pipeline.upload_jobs as j on j.job_id = (v_answers[u.number]).job_id;
   end if;
 
   if v_repeated is not null then

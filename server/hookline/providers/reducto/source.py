@@ -13,7 +13,7 @@ from hookline.postgres.deliveries import Notice
 from hookline.sources.refusals import Malformed
 from hookline.sources.signatures import sign_standard, verify_standard
 from hookline.sources.signed_json import NO_REASON
-from hookline.sources.strict_json import as_object, read, short_text
+from hookline.sources.strict_json import as_object, attempt_at, read, short_text
 
 __all__ = ["ReductoSource"]
 
@@ -65,7 +65,13 @@ class ReductoSource:
         except ValueError:
             raise Malformed("metadata.hookline_job_id is not the id of a job.") from None
         return Notice(
-            delivery_id, status, code, job_id=job_id, parse_job_id=parse_job_id, payload=payload
+            delivery_id,
+            status,
+            code,
+            job_id=job_id,
+            parse_job_id=parse_job_id,
+            payload=payload,
+            attempt=attempt_at(event, "/metadata/attempt"),
         )
 
     def sign(
