@@ -7428,22 +7428,29 @@ begin
               'upload_pipeline.event_codes as db/pipelines/parse.sql does.';
   end if;
 
-  select d.raw_path, d.upload_confirmed into v_previous
-    from upload_pipeline.documents as d
-   where d.owner_id = create_job.owner_id
-     and d.file_sha256 = create_job.file_sha256
-     for no key update;
+  -- A second round, because another session may have made the document since it was looked for. The first round has
+  -- locked it then, so that the second one sees its path.
+  for v_round in 1 .. 2 loop
+    select d.document_id, d.raw_path, d.upload_confirmed into v_previous
+      from upload_pipeline.documents as d
+     where d.owner_id = create_job.owner_id
+       and d.file_sha256 = create_job.file_sha256
+       for no key update;
 
-  insert into upload_pipeline.documents as d (owner_id, filename, mime, bytes_len, file_sha256, raw_path)
-  values (
-    create_job.owner_id, create_job.filename, v_mime, create_job.bytes_len, create_job.file_sha256, create_job.raw_path
-  )
-  on conflict on constraint one_document_a_file_of_an_owner do update
-     set filename = case when d.upload_confirmed then d.filename else excluded.filename end,
-         mime = case when d.upload_confirmed then d.mime else excluded.mime end,
-         bytes_len = case when d.upload_confirmed then d.bytes_len else excluded.bytes_len end,
-         raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
-  returning d.document_id, d.upload_confirmed into v_document;
+    insert into upload_pipeline.documents as d (owner_id, filename, mime, bytes_len, file_sha256, raw_path)
+    values (
+      create_job.owner_id, create_job.filename, v_mime, create_job.bytes_len, create_job.file_sha256,
+      create_job.raw_path
+    )
+    on conflict on constraint one_document_a_file_of_an_owner do update
+       set filename = case when d.upload_confirmed then d.filename else excluded.filename end,
+           mime = case when d.upload_confirmed then d.mime else excluded.mime end,
+           bytes_len = case when d.upload_confirmed then d.bytes_len else excluded.bytes_len end,
+           raw_path = case when d.upload_confirmed then d.raw_path else excluded.raw_path end
+     where d.document_id = v_previous.document_id
+    returning d.document_id, d.upload_confirmed into v_document;
+    exit when found;
+  end loop;
 
   if not v_document.upload_confirmed then
     perform upload_pipeline.cancel_deletion(create_job.raw_path);

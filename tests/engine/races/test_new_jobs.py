@@ -13,6 +13,21 @@ def test_same_job_created_twice_at_once_is_one_job(world: World) -> None:
     assert one["job_id"] == two["job_id"]
 
 
+def test_file_that_was_described_twice_at_once_leaves_no_object_at_the_first_path(
+    world: World,
+) -> None:
+    here, there = new_job("a"), {**new_job("a"), "raw_path": "storage://raw/there"}
+    one, two = race(
+        world.session("operator"),
+        ("create_job", here),
+        world.session("operator"),
+        ("create_job", there),
+    )
+    assert (one["outcome"], two["outcome"]) == ("applied", "duplicate")
+    assert world.one("select raw_path from upload_pipeline.documents") == "storage://raw/there"
+    assert world.one("select path from upload_pipeline.deletions") == here["raw_path"]
+
+
 def test_job_is_created_when_its_twin_rolls_back(world: World) -> None:
     first, second = world.session("operator"), world.session("operator")
     first.call("create_job", **new_job("a"))
