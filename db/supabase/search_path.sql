@@ -10,7 +10,7 @@ begin
   alter function upload_pipeline.uuid7() set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.provider_of(text) set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.report_step(
-    uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
+    uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer, text
   ) set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.invalid_argument_of(
     text, text, text, text, text, boolean, uuid, text, jsonb

@@ -3397,7 +3397,7 @@ revoke all on function upload_pipeline.record_delivery(
 -- db/functions/internal/delivery/report_step.sql
 -- Changes nothing. Holds the rules about reports: whether a report moves a locked job, and to which status. The planner
 -- inlines a call in `from`, so many reports are one join.
--- Locks: none. Calls: none.
+-- Locks: none. Calls: provider_of.
 create or replace function upload_pipeline.report_step(
   job_id uuid,
   document_id uuid,
@@ -3409,7 +3409,8 @@ create or replace function upload_pipeline.report_step(
   parsed_path text,
   code text,
   parse_job_id text,
-  answers_attempt integer
+  answers_attempt integer,
+  provider text
 )
 returns setof upload_pipeline.step
 language sql
@@ -3453,6 +3454,7 @@ begin atomic
          join upload_pipeline.event_codes as k on k.code = d.code
         where d.job_id = report_step.job_id
           and d.parse_job_id = report_step.parse_job_id
+          and upload_pipeline.provider_of(d.source) = report_step.provider
           and d.outcome = 'applied'
           and k.to_status = s.status
      ))
@@ -3467,13 +3469,13 @@ begin atomic
 end;
 
 comment on function upload_pipeline.report_step(
-  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer, text
 ) is
   'The step that a report of this code takes a locked job along. No row: the report is stale. answers_attempt is the '
-  'attempt of its provider job, null if that is unknown.';
+  'attempt of its provider job, null if that is unknown; provider is whose id parse_job_id is.';
 
 revoke all on function upload_pipeline.report_step(
-  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer, text
 ) from public;
 
 -- db/functions/internal/delivery/apply_report.sql
@@ -3482,6 +3484,7 @@ revoke all on function upload_pipeline.report_step(
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
+  provider text,
   parse_job_id text,
   payload jsonb,
   correlation_id text
@@ -3492,9 +3495,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_attempt integer := (
-    select max(p.attempt)
+    select p.attempt
       from upload_pipeline.provider_jobs as p
      where p.parse_job_id = apply_report.parse_job_id
+       and p.provider = apply_report.provider
        and p.job_id = job.job_id
   );
   v_step upload_pipeline.step;
@@ -3502,7 +3506,7 @@ begin
   select s.* into v_step
     from upload_pipeline.report_step(
       job.job_id, job.document_id, job.status, job.attempt, job.terminal, job.failed, job.has_content, job.parsed_path,
-      apply_report.code, apply_report.parse_job_id, v_attempt
+      apply_report.code, apply_report.parse_job_id, v_attempt, apply_report.provider
     ) as s;
   if not found then
     return null;
@@ -3522,13 +3526,13 @@ end;
 $$;
 
 comment on function upload_pipeline.apply_report(
-  upload_pipeline.upload_jobs, text, text, jsonb, text
+  upload_pipeline.upload_jobs, text, text, text, jsonb, text
 ) is
   'Moves a locked job by a provider''s report and answers the event. Answers null and changes nothing if the report '
   'is stale.';
 
 revoke all on function upload_pipeline.apply_report(
-  upload_pipeline.upload_jobs, text, text, jsonb, text
+  upload_pipeline.upload_jobs, text, text, text, jsonb, text
 ) from public;
 
 -- db/functions/internal/delivery/link_provider_job.sql
@@ -3593,6 +3597,7 @@ begin
     v_event := upload_pipeline.apply_report(
       job => upload_pipeline.lock_job(apply_parked_reports.job_id),
       code => v_delivery.code,
+      provider => apply_parked_reports.provider,
       parse_job_id => apply_parked_reports.parse_job_id,
       payload => v_delivery.payload,
       correlation_id => v_delivery.correlation_id
@@ -3817,7 +3822,8 @@ begin
               when j.job_id is not null
               then upload_pipeline.answered_attempt(j.job, upload_pipeline.provider_of(d.source), d.parse_job_id)
             end
-          )
+          ),
+          upload_pipeline.provider_of(d.source)
         ) as s on true
       -- Judged once for each delivery, and not once for each column that needs the outcome.
       offset 0
@@ -5732,6 +5738,7 @@ begin
                   from upload_pipeline.provider_jobs as p
                  where p.job_id = j.job_id
                    and p.attempt = j.attempt
+                   and (j.provider is null or p.provider = j.provider)
                  order by p.recorded_at desc, p.parse_job_id
               ),
               j.lease_token, j.leased_until, v_after;
@@ -5749,8 +5756,8 @@ comment on function upload_pipeline.claim_jobs(text, text, integer, interval, te
   'worker''s claim before; null begins anywhere. In a status that is not claimable it claims the jobs past their '
   'deadline. With `providers` it claims only jobs of these, and with takes_unnamed those that name none, which become '
   'jobs of the first of them. It claims none while the status is paused. It also ends expired leases of any status. '
-  'parse_job_ids are the provider''s ids of the current attempt, latest first. Raises UP006; 55P03 after waiting 2 s '
-  'for a lock.';
+  'parse_job_ids are the ids of the job''s provider for the current attempt, latest first. Raises UP006; 55P03 after '
+  'waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid) from public;
 grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid)
@@ -6545,6 +6552,7 @@ begin
     select
       from upload_pipeline.provider_jobs as p
      where p.parse_job_id = settle_credits.parse_job_id
+       and p.provider = v_open.provider
        and p.job_id = settle_credits.job_id
        and p.recorded_at <= v_settled_at
   ) then
@@ -6638,6 +6646,7 @@ as $$
             from upload_pipeline.provider_jobs as p
            where p.job_id = c.job_id
              and p.attempt = c.attempt
+             and p.provider = c.provider
            order by p.recorded_at desc, p.parse_job_id
         ) as p
     ) as ids;
@@ -10917,7 +10926,7 @@ begin
   alter function upload_pipeline.uuid7() set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.provider_of(text) set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.report_step(
-    uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
+    uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer, text
   ) set search_path = pg_catalog, pg_temp;
   alter function upload_pipeline.invalid_argument_of(
     text, text, text, text, text, boolean, uuid, text, jsonb

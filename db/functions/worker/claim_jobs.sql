@@ -241,6 +241,7 @@ begin
                   from upload_pipeline.provider_jobs as p
                  where p.job_id = j.job_id
                    and p.attempt = j.attempt
+                   and (j.provider is null or p.provider = j.provider)
                  order by p.recorded_at desc, p.parse_job_id
               ),
               j.lease_token, j.leased_until, v_after;
@@ -258,8 +259,8 @@ comment on function upload_pipeline.claim_jobs(text, text, integer, interval, te
   'worker''s claim before; null begins anywhere. In a status that is not claimable it claims the jobs past their '
   'deadline. With `providers` it claims only jobs of these, and with takes_unnamed those that name none, which become '
   'jobs of the first of them. It claims none while the status is paused. It also ends expired leases of any status. '
-  'parse_job_ids are the provider''s ids of the current attempt, latest first. Raises UP006; 55P03 after waiting 2 s '
-  'for a lock.';
+  'parse_job_ids are the ids of the job''s provider for the current attempt, latest first. Raises UP006; 55P03 after '
+  'waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid) from public;
 grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid)

@@ -58,6 +58,7 @@ as $$
             from upload_pipeline.provider_jobs as p
            where p.job_id = c.job_id
              and p.attempt = c.attempt
+             and p.provider = c.provider
            order by p.recorded_at desc, p.parse_job_id
         ) as p
     ) as ids;

@@ -48,6 +48,7 @@ begin
     select
       from upload_pipeline.provider_jobs as p
      where p.parse_job_id = settle_credits.parse_job_id
+       and p.provider = v_open.provider
        and p.job_id = settle_credits.job_id
        and p.recorded_at <= v_settled_at
   ) then

@@ -23,6 +23,7 @@ begin
     v_event := upload_pipeline.apply_report(
       job => upload_pipeline.lock_job(apply_parked_reports.job_id),
       code => v_delivery.code,
+      provider => apply_parked_reports.provider,
       parse_job_id => apply_parked_reports.parse_job_id,
       payload => v_delivery.payload,
       correlation_id => v_delivery.correlation_id

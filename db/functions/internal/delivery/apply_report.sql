@@ -3,6 +3,7 @@
 create or replace function upload_pipeline.apply_report(
   job upload_pipeline.upload_jobs,
   code text,
+  provider text,
   parse_job_id text,
   payload jsonb,
   correlation_id text
@@ -13,9 +14,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_attempt integer := (
-    select max(p.attempt)
+    select p.attempt
       from upload_pipeline.provider_jobs as p
      where p.parse_job_id = apply_report.parse_job_id
+       and p.provider = apply_report.provider
        and p.job_id = job.job_id
   );
   v_step upload_pipeline.step;
@@ -23,7 +25,7 @@ begin
   select s.* into v_step
     from upload_pipeline.report_step(
       job.job_id, job.document_id, job.status, job.attempt, job.terminal, job.failed, job.has_content, job.parsed_path,
-      apply_report.code, apply_report.parse_job_id, v_attempt
+      apply_report.code, apply_report.parse_job_id, v_attempt, apply_report.provider
     ) as s;
   if not found then
     return null;
@@ -43,11 +45,11 @@ end;
 $$;
 
 comment on function upload_pipeline.apply_report(
-  upload_pipeline.upload_jobs, text, text, jsonb, text
+  upload_pipeline.upload_jobs, text, text, text, jsonb, text
 ) is
   'Moves a locked job by a provider''s report and answers the event. Answers null and changes nothing if the report '
   'is stale.';
 
 revoke all on function upload_pipeline.apply_report(
-  upload_pipeline.upload_jobs, text, text, jsonb, text
+  upload_pipeline.upload_jobs, text, text, text, jsonb, text
 ) from public;

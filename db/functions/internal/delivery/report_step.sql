@@ -1,6 +1,6 @@
 -- Changes nothing. Holds the rules about reports: whether a report moves a locked job, and to which status. The planner
 -- inlines a call in `from`, so many reports are one join.
--- Locks: none. Calls: none.
+-- Locks: none. Calls: provider_of.
 create or replace function upload_pipeline.report_step(
   job_id uuid,
   document_id uuid,
@@ -12,7 +12,8 @@ create or replace function upload_pipeline.report_step(
   parsed_path text,
   code text,
   parse_job_id text,
-  answers_attempt integer
+  answers_attempt integer,
+  provider text
 )
 returns setof upload_pipeline.step
 language sql
@@ -56,6 +57,7 @@ begin atomic
          join upload_pipeline.event_codes as k on k.code = d.code
         where d.job_id = report_step.job_id
           and d.parse_job_id = report_step.parse_job_id
+          and upload_pipeline.provider_of(d.source) = report_step.provider
           and d.outcome = 'applied'
           and k.to_status = s.status
      ))
@@ -70,11 +72,11 @@ begin atomic
 end;
 
 comment on function upload_pipeline.report_step(
-  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer, text
 ) is
   'The step that a report of this code takes a locked job along. No row: the report is stale. answers_attempt is the '
-  'attempt of its provider job, null if that is unknown.';
+  'attempt of its provider job, null if that is unknown; provider is whose id parse_job_id is.';
 
 revoke all on function upload_pipeline.report_step(
-  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer
+  uuid, uuid, text, integer, boolean, boolean, boolean, text, text, text, integer, text
 ) from public;

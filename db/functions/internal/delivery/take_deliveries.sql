@@ -202,7 +202,8 @@ begin
               when j.job_id is not null
               then upload_pipeline.answered_attempt(j.job, upload_pipeline.provider_of(d.source), d.parse_job_id)
             end
-          )
+          ),
+          upload_pipeline.provider_of(d.source)
         ) as s on true
       -- Judged once for each delivery, and not once for each column that needs the outcome.
       offset 0
