@@ -4389,7 +4389,7 @@ revoke all on function upload_pipeline.join_group(uuid, uuid) from public;
 -- Writes the notification of each closed group that has ended. The lock lets one worker at a time judge a group; the
 -- next statement then sees every job that another has committed. A closed group gets no new job, so a group without
 -- unfinished jobs stays without, unless an operator sends one back. A group that goes on is looked at again after a
--- sixteenth of the time that it is closed: 1 to 30 seconds.
+-- sixteenth of the time that it is closed: 1 to 30 seconds. So a later check_after was set by a clock that was ahead.
 -- Locks: group (skip locked). Calls: clock, uuid7.
 create or replace function upload_pipeline.announce_groups()
 returns void
@@ -4403,6 +4403,13 @@ declare
       from upload_pipeline.job_groups as g
      where g.check_after <= v_now
      order by g.check_after
+     limit 100
+       for no key update skip locked
+  ) || array(
+    select g.group_id
+      from upload_pipeline.job_groups as g
+     where g.check_after > v_now + interval '1 minute'
+     order by g.check_after desc
      limit 100
        for no key update skip locked
   );
@@ -5227,7 +5234,8 @@ grant execute on function upload_pipeline.abandon_content(uuid, integer) to hook
 -- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the
 -- object, and no document gets its path (cancel_deletion). That is longer than any deadline of the storage, so the
 -- next claim finds this try over. If a document has a path, because its file was uploaded again or is shared, the
--- path leaves the queue; erasing that document will queue it again.
+-- path leaves the queue; erasing that document will queue it again. If run_after is later than any pause allows, a
+-- clock that was ahead has set it. The row is then due, too.
 -- Locks: raw path (advisory; skipped if a new document is about to have it), deletion (skip locked).
 -- Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
@@ -5252,11 +5260,23 @@ as $$
      order by e.run_after
      limit least(greatest(coalesce(claim_deletions.batch, 1), 1), 1000)
        for update skip locked
+  ), put_off as (
+    select e.path
+      from upload_pipeline.deletions as e
+     where e.run_after > (select upload_pipeline.clock()) + interval '10 minutes'
+       and not exists (select from due)
+     order by e.run_after
+     limit least(greatest(coalesce(claim_deletions.batch, 1), 1), 1000)
+       for update skip locked
   ), judged as materialized (
-    select due.path,
-           pg_try_advisory_xact_lock(hashtextextended(due.path, 1)) as locked,
-           exists (select from upload_pipeline.documents as n where n.raw_path = due.path) as needed
-      from due
+    select o.path,
+           pg_try_advisory_xact_lock(hashtextextended(o.path, 1)) as locked,
+           exists (select from upload_pipeline.documents as n where n.raw_path = o.path) as needed
+      from (
+        select due.path from due
+        union all
+        select put_off.path from put_off
+      ) as o
   ), dropped as (
     -- A document has the path, because the raw file was uploaded again or is shared. Erasing that document queues it.
     delete from upload_pipeline.deletions as d
@@ -6308,7 +6328,8 @@ grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) t
 
 -- db/functions/worker/apply_parked.sql
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
--- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
+-- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again: a
+-- day later at most, so a later check_after was set by a clock that was ahead, and is due.
 -- It applies those of one provider job, because that lock comes before all others. Deliveries about a provider job
 -- whose document was erased are deleted.
 -- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery (or only deliveries,
@@ -6352,22 +6373,37 @@ begin
    limit 1;
 
   if not found then
-    with due as materialized (
-      select d.source, d.delivery_id,
-             exists (
-               select
-                 from upload_pipeline.provider_requests as r
-                where r.parse_job_id = d.parse_job_id
-                  and r.provider = upload_pipeline.provider_of(d.source)
-                  and r.kind = 'delete'
-               offset 0
-             ) as erased
+    with past as materialized (
+      select d.source, d.delivery_id, d.parse_job_id
         from upload_pipeline.webhook_deliveries as d
        where d.outcome = 'parked'
          and d.check_after <= v_now
        order by d.check_after
        limit 100
          for update skip locked
+    ), early as materialized (
+      select d.source, d.delivery_id, d.parse_job_id
+        from upload_pipeline.webhook_deliveries as d
+       where d.outcome = 'parked'
+         and d.check_after > v_now + interval '1 day 1 minute'
+       order by d.check_after
+       limit 100
+         for update skip locked
+    ), due as materialized (
+      select o.source, o.delivery_id,
+             exists (
+               select
+                 from upload_pipeline.provider_requests as r
+                where r.parse_job_id = o.parse_job_id
+                  and r.provider = upload_pipeline.provider_of(o.source)
+                  and r.kind = 'delete'
+               offset 0
+             ) as erased
+        from (
+          select past.source, past.delivery_id, past.parse_job_id from past
+          union all
+          select early.source, early.delivery_id, early.parse_job_id from early
+        ) as o
     ), gone as (
       delete from upload_pipeline.webhook_deliveries as d
        using due
@@ -6376,7 +6412,7 @@ begin
          and due.erased
     )
     update upload_pipeline.webhook_deliveries as d
-       set check_after = v_now + greatest(interval '30 seconds', v_now - d.first_seen)
+       set check_after = v_now + least(greatest(interval '30 seconds', v_now - d.first_seen), interval '1 day')
       from due
      where d.source = due.source
        and d.delivery_id = due.delivery_id
@@ -6587,7 +6623,8 @@ grant execute on function upload_pipeline.settle_credits(uuid, integer, numeric,
 
 -- db/functions/worker/claim_reservations.sql
 -- Moves check_after of the reservations that it claims. A job may have been purged, and its provider ids with it;
--- then nobody can be asked.
+-- then nobody can be asked. A later check_after than a claim sets was set by a clock that was ahead. It is moved to ten
+-- minutes from now, and not claimed: its job may be submitted at this moment.
 -- Locks: reservation (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50, providers text[] default null)
 returns table (
@@ -6619,6 +6656,22 @@ as $$
      order by r.check_after
      limit least(greatest(coalesce(claim_reservations.batch, 1), 1), 1000)
        for no key update skip locked
+  ), early as (
+    select r.job_id, r.attempt, r.ordinal
+      from upload_pipeline.credit_reservations as r
+     where r.settled_at is null
+       and r.check_after > (select upload_pipeline.clock()) + interval '11 minutes'
+       and (claim_reservations.providers is null or r.provider = any (claim_reservations.providers))
+     order by r.check_after desc
+     limit 1000
+       for no key update skip locked
+  ), moved as (
+    update upload_pipeline.credit_reservations as r
+       set check_after = upload_pipeline.clock() + interval '10 minutes'
+      from early
+     where r.job_id = early.job_id
+       and r.attempt = early.attempt
+       and r.ordinal = early.ordinal
   ), claimed as (
     update upload_pipeline.credit_reservations as r
        set check_after = upload_pipeline.clock() + interval '10 minutes'
@@ -7212,7 +7265,8 @@ grant execute on function upload_pipeline.finish_artifacts(uuid, uuid, text[]) t
 
 -- db/functions/worker/claim_provider_requests.sql
 -- Claims requests: counts a try and moves run_after by five minutes. That is longer than any deadline of the worker's
--- calls, so a request comes again only after its worker has died.
+-- calls, so a request comes again only after its worker has died. If run_after is later than any pause allows, a clock
+-- that was ahead has set it. The request is then due, too.
 -- Locks: provider request (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.claim_provider_requests(provider text, batch integer default 20)
 returns table (parse_job_id text, kind text, tries integer)
@@ -7236,14 +7290,28 @@ as $$
      order by r.run_after
      limit least(greatest(coalesce(claim_provider_requests.batch, 1), 1), 1000)
        for no key update skip locked
+  ), put_off as materialized (
+    select r.provider, r.parse_job_id, r.kind
+      from upload_pipeline.provider_requests as r
+     where r.provider = claim_provider_requests.provider
+       and r.done_at is null
+       and r.run_after > (select upload_pipeline.clock()) + interval '2 hours'
+       and not exists (select from due)
+     order by r.run_after
+     limit least(greatest(coalesce(claim_provider_requests.batch, 1), 1), 1000)
+       for no key update skip locked
   )
   update upload_pipeline.provider_requests as r
      set tries = r.tries + 1,
          run_after = upload_pipeline.clock() + interval '5 minutes'
-    from due
-   where r.parse_job_id = due.parse_job_id
-     and r.provider = due.provider
-     and r.kind = due.kind
+    from (
+      select due.provider, due.parse_job_id, due.kind from due
+      union all
+      select put_off.provider, put_off.parse_job_id, put_off.kind from put_off
+    ) as o
+   where r.parse_job_id = o.parse_job_id
+     and r.provider = o.provider
+     and r.kind = o.kind
   returning r.parse_job_id, r.kind, r.tries;
 $$;
 

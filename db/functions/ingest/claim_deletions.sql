@@ -1,7 +1,8 @@
 -- Claims objects for deletion: counts a try and moves run_after. Until claimed_until the caller may delete the
 -- object, and no document gets its path (cancel_deletion). That is longer than any deadline of the storage, so the
 -- next claim finds this try over. If a document has a path, because its file was uploaded again or is shared, the
--- path leaves the queue; erasing that document will queue it again.
+-- path leaves the queue; erasing that document will queue it again. If run_after is later than any pause allows, a
+-- clock that was ahead has set it. The row is then due, too.
 -- Locks: raw path (advisory; skipped if a new document is about to have it), deletion (skip locked).
 -- Calls: backoff, check_isolation, clock.
 create or replace function upload_pipeline.claim_deletions(batch integer default 10)
@@ -26,11 +27,23 @@ as $$
      order by e.run_after
      limit least(greatest(coalesce(claim_deletions.batch, 1), 1), 1000)
        for update skip locked
+  ), put_off as (
+    select e.path
+      from upload_pipeline.deletions as e
+     where e.run_after > (select upload_pipeline.clock()) + interval '10 minutes'
+       and not exists (select from due)
+     order by e.run_after
+     limit least(greatest(coalesce(claim_deletions.batch, 1), 1), 1000)
+       for update skip locked
   ), judged as materialized (
-    select due.path,
-           pg_try_advisory_xact_lock(hashtextextended(due.path, 1)) as locked,
-           exists (select from upload_pipeline.documents as n where n.raw_path = due.path) as needed
-      from due
+    select o.path,
+           pg_try_advisory_xact_lock(hashtextextended(o.path, 1)) as locked,
+           exists (select from upload_pipeline.documents as n where n.raw_path = o.path) as needed
+      from (
+        select due.path from due
+        union all
+        select put_off.path from put_off
+      ) as o
   ), dropped as (
     -- A document has the path, because the raw file was uploaded again or is shared. Erasing that document queues it.
     delete from upload_pipeline.deletions as d

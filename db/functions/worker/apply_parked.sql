@@ -1,5 +1,6 @@
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
--- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again.
+-- missed. A call checks a bounded number of deliveries, and the older a delivery is, the later it is checked again: a
+-- day later at most, so a later check_after was set by a clock that was ahead, and is due.
 -- It applies those of one provider job, because that lock comes before all others. Deliveries about a provider job
 -- whose document was erased are deleted.
 -- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery (or only deliveries,
@@ -43,22 +44,37 @@ begin
    limit 1;
 
   if not found then
-    with due as materialized (
-      select d.source, d.delivery_id,
-             exists (
-               select
-                 from upload_pipeline.provider_requests as r
-                where r.parse_job_id = d.parse_job_id
-                  and r.provider = upload_pipeline.provider_of(d.source)
-                  and r.kind = 'delete'
-               offset 0
-             ) as erased
+    with past as materialized (
+      select d.source, d.delivery_id, d.parse_job_id
         from upload_pipeline.webhook_deliveries as d
        where d.outcome = 'parked'
          and d.check_after <= v_now
        order by d.check_after
        limit 100
          for update skip locked
+    ), early as materialized (
+      select d.source, d.delivery_id, d.parse_job_id
+        from upload_pipeline.webhook_deliveries as d
+       where d.outcome = 'parked'
+         and d.check_after > v_now + interval '1 day 1 minute'
+       order by d.check_after
+       limit 100
+         for update skip locked
+    ), due as materialized (
+      select o.source, o.delivery_id,
+             exists (
+               select
+                 from upload_pipeline.provider_requests as r
+                where r.parse_job_id = o.parse_job_id
+                  and r.provider = upload_pipeline.provider_of(o.source)
+                  and r.kind = 'delete'
+               offset 0
+             ) as erased
+        from (
+          select past.source, past.delivery_id, past.parse_job_id from past
+          union all
+          select early.source, early.delivery_id, early.parse_job_id from early
+        ) as o
     ), gone as (
       delete from upload_pipeline.webhook_deliveries as d
        using due
@@ -67,7 +83,7 @@ begin
          and due.erased
     )
     update upload_pipeline.webhook_deliveries as d
-       set check_after = v_now + greatest(interval '30 seconds', v_now - d.first_seen)
+       set check_after = v_now + least(greatest(interval '30 seconds', v_now - d.first_seen), interval '1 day')
       from due
      where d.source = due.source
        and d.delivery_id = due.delivery_id

@@ -1,5 +1,6 @@
 -- Moves check_after of the reservations that it claims. A job may have been purged, and its provider ids with it;
--- then nobody can be asked.
+-- then nobody can be asked. A later check_after than a claim sets was set by a clock that was ahead. It is moved to ten
+-- minutes from now, and not claimed: its job may be submitted at this moment.
 -- Locks: reservation (skip locked). Calls: check_isolation, clock.
 create or replace function upload_pipeline.claim_reservations(batch integer default 50, providers text[] default null)
 returns table (
@@ -31,6 +32,22 @@ as $$
      order by r.check_after
      limit least(greatest(coalesce(claim_reservations.batch, 1), 1), 1000)
        for no key update skip locked
+  ), early as (
+    select r.job_id, r.attempt, r.ordinal
+      from upload_pipeline.credit_reservations as r
+     where r.settled_at is null
+       and r.check_after > (select upload_pipeline.clock()) + interval '11 minutes'
+       and (claim_reservations.providers is null or r.provider = any (claim_reservations.providers))
+     order by r.check_after desc
+     limit 1000
+       for no key update skip locked
+  ), moved as (
+    update upload_pipeline.credit_reservations as r
+       set check_after = upload_pipeline.clock() + interval '10 minutes'
+      from early
+     where r.job_id = early.job_id
+       and r.attempt = early.attempt
+       and r.ordinal = early.ordinal
   ), claimed as (
     update upload_pipeline.credit_reservations as r
        set check_after = upload_pipeline.clock() + interval '10 minutes'

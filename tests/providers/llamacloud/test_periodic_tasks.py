@@ -132,6 +132,22 @@ async def test_an_unrecorded_submission_is_found_and_its_late_success_counts(
     assert worker.settled(job_id) == CREDITS == worker.cloud.jobs.credits_billed
 
 
+async def test_an_unrecorded_submission_is_found_after_the_clock_of_postgres_was_set_back(
+    worker: CloudWorker,
+) -> None:
+    worker.later(days=1)
+    worker.cloud.faults = Faults(http_5xx_after_create=1)
+    job_id = await worker.upload()
+    await worker.work("uploaded")
+    worker.cloud.faults = Faults()
+    await worker.cloud.settle()
+    worker.later(days=-1)
+    await worker.do("billing")
+    worker.later(minutes=11)
+    await worker.do("billing")
+    assert worker.settled(job_id) == CREDITS == worker.cloud.jobs.credits_billed
+
+
 async def test_billing_goes_on_while_the_provider_is_in_trouble(worker: CloudWorker) -> None:
     job_id = await worker.submitted()
     worker.cloud.faults = Faults(http_5xx=1)

@@ -1,7 +1,7 @@
 -- Writes the notification of each closed group that has ended. The lock lets one worker at a time judge a group; the
 -- next statement then sees every job that another has committed. A closed group gets no new job, so a group without
 -- unfinished jobs stays without, unless an operator sends one back. A group that goes on is looked at again after a
--- sixteenth of the time that it is closed: 1 to 30 seconds.
+-- sixteenth of the time that it is closed: 1 to 30 seconds. So a later check_after was set by a clock that was ahead.
 -- Locks: group (skip locked). Calls: clock, uuid7.
 create or replace function upload_pipeline.announce_groups()
 returns void
@@ -15,6 +15,13 @@ declare
       from upload_pipeline.job_groups as g
      where g.check_after <= v_now
      order by g.check_after
+     limit 100
+       for no key update skip locked
+  ) || array(
+    select g.group_id
+      from upload_pipeline.job_groups as g
+     where g.check_after > v_now + interval '1 minute'
+     order by g.check_after desc
      limit 100
        for no key update skip locked
   );

@@ -12,7 +12,10 @@ from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import UnknownParseJob
 from hookline.worker.parsing.batches import Batches
 
-__all__ = ["Lookups"]
+__all__ = ["UNKNOWN_SINCE", "Lookups"]
+
+UNKNOWN_SINCE: Final = timedelta(hours=48)
+"""How far to look back for a submission whose time is not known."""
 
 # How many ids go into one URL, and how many questions share one listing.
 _IDS: Final = 50

@@ -14,7 +14,7 @@ from hookline.postgres.records import OpenReservation
 from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import ProviderError, UnknownParseJob
 from hookline.stages import Tools
-from hookline.worker.parsing.lookups import Lookups
+from hookline.worker.parsing.lookups import UNKNOWN_SINCE, Lookups
 from hookline.worker.parsing.reports import report
 
 __all__ = ["Reconciler"]
@@ -66,7 +66,7 @@ class Reconciler:
     ) -> Decimal | None:
         """What was billed for the provider jobs of a reservation; None if it is not known yet."""
         total = Decimal(0)
-        for parse_job_id in open_.parse_job_ids or await self._record_found(engine, open_):
+        for parse_job_id in open_.parse_job_ids or await self._record_found(engine, open_, now):
             try:
                 billed = _credits(await self._client.ask(parse_job_id), now)
             except UnknownParseJob:
@@ -76,9 +76,13 @@ class Reconciler:
             total += billed
         return total
 
-    async def _record_found(self, engine: Engine, open_: OpenReservation) -> list[str]:
+    async def _record_found(
+        self, engine: Engine, open_: OpenReservation, now: datetime
+    ) -> list[str]:
         """Look for a submission whose id was never recorded, and record it. Returns the ids."""
-        found = await self._lookups.submissions(open_.job_id, open_.attempt, open_.reserved_at)
+        # Postgres's clock may have been set back since, so nobody knows when this was.
+        since = open_.reserved_at if open_.reserved_at <= now else now - UNKNOWN_SINCE
+        found = await self._lookups.submissions(open_.job_id, open_.attempt, since)
         for job in found:
             # Also if the attempt is over or the job was erased: the provider is told then.
             receipt = await engine.record_submission(

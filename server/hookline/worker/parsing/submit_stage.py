@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from decimal import Decimal
-from typing import Final
 
 import structlog
 
@@ -21,7 +20,7 @@ from hookline.providers.errors import ProviderError, Refused, Unanswered, Unknow
 from hookline.providers.job_options import check_job_options
 from hookline.stages import Deferred, HandedOver, Job, Paused, Tools
 from hookline.timing import now
-from hookline.worker.parsing.lookups import Lookups
+from hookline.worker.parsing.lookups import UNKNOWN_SINCE, Lookups
 from hookline.worker.parsing.outcomes import outcome_of_error
 from hookline.worker.parsing.pages import count_pages
 from hookline.worker.parsing.polling import Polling
@@ -30,9 +29,6 @@ from hookline.worker.parsing.reports import report
 __all__ = ["Submit"]
 
 log = structlog.get_logger("hookline.worker")
-
-# How far to look back for a submission whose time is not known.
-_UNKNOWN: Final = timedelta(hours=48)
 
 
 class Submit:
@@ -121,7 +117,7 @@ class Submit:
         if reservation.reserved_at > looked_at:
             # Postgres's clock was set back, so nobody knows when this was. The grace starts anew.
             reservation = await self._reserve(job, tools, cost, again=True)
-            since = reservation.reserved_at - _UNKNOWN
+            since = reservation.reserved_at - UNKNOWN_SINCE
         try:
             found = await self._lookups.submissions(job.job_id, job.attempt, since)
         except ProviderError as error:
