@@ -113,15 +113,17 @@ def circles(arrows: set[tuple[str, str]]) -> list[tuple[str, ...]]:
     return sorted(group for group in groups if group)
 
 
-ARROWS = read_arrows(PACKAGE)
+@pytest.fixture(scope="module")
+def arrows() -> set[tuple[str, str]]:
+    return read_arrows(PACKAGE)
 
 
-def test_every_import_points_to_a_lower_layer() -> None:
-    assert wrong_arrows(ARROWS) == []
+def test_every_import_points_to_a_lower_layer(arrows: set[tuple[str, str]]) -> None:
+    assert wrong_arrows(arrows) == []
 
 
-def test_no_modules_import_each_other() -> None:
-    assert circles(ARROWS) == []
+def test_no_modules_import_each_other(arrows: set[tuple[str, str]]) -> None:
+    assert circles(arrows) == []
 
 
 def test_every_part_of_the_package_has_a_layer() -> None:
