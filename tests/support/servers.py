@@ -71,8 +71,11 @@ class Server:
         self._postgres = ThrowawayPostgres(bin_dir=bin_dir, options=_FAST)
         self._postgres.start()
         self._numbers = count(1)
+        self._connection: psycopg.Connection | None = None
 
     def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
         self._postgres.close()
 
     def url(
@@ -94,8 +97,17 @@ class Server:
 
     def execute(self, statement: str | sql.Composed, database: str = "postgres") -> None:
         query = statement.encode() if isinstance(statement, str) else statement
-        with psycopg.connect(self.url(database), autocommit=True) as conn:
-            conn.execute(query)
+        if database == "postgres":
+            self._maintenance().execute(query)
+        else:
+            with psycopg.connect(self.url(database), autocommit=True) as conn:
+                conn.execute(query)
+
+    def _maintenance(self) -> psycopg.Connection:
+        """A connection that stays open: a login costs as much as half a clone of a database."""
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self.url(), autocommit=True)
+        return self._connection
 
     def run(
         self, program: str, *arguments: str | Path, env: Mapping[str, str] | None = None
