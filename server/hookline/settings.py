@@ -105,7 +105,7 @@ _EXAMPLES = {
     "REDUCTO_BASE_URL": "https://eu.platform.reducto.ai",
     "HOOKLINE_REDUCTO_SECRETS": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "HOOKLINE_REDUCTO_CREDITS_PER_PAGE": "2",
-    "HOOKLINE_REDUCTO_RESULT_HOSTS": "results.internal,10.0.0.7",
+    "HOOKLINE_RESULT_HOSTS": "results.internal,10.0.0.7",
     "HOOKLINE_ASSUMED_PAGES": "10",
     "HOOKLINE_PROVIDER_TIMEOUT": "60",
     "HOOKLINE_SUBMIT_GRACE": "120",
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
         2.0, alias="HOOKLINE_REDUCTO_CREDITS_PER_PAGE", gt=0, le=1000
     )
     # Hosts from which a result may come although their address is private.
-    reducto_result_hosts: HostNames = Field((), alias="HOOKLINE_REDUCTO_RESULT_HOSTS")
+    result_hosts: HostNames = Field((), alias="HOOKLINE_RESULT_HOSTS")
 
     assumed_pages: int = Field(10, alias="HOOKLINE_ASSUMED_PAGES", ge=1, le=100_000)
     provider_timeout: float = Field(60.0, alias="HOOKLINE_PROVIDER_TIMEOUT", gt=0, le=600)

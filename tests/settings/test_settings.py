@@ -93,7 +93,7 @@ RIGHT = {
     "REDUCTO_BASE_URL": ["https://eu.platform.reducto.ai"],
     "HOOKLINE_REDUCTO_SECRETS": [KEY, f"{KEY}, {KEY}"],
     "HOOKLINE_REDUCTO_CREDITS_PER_PAGE": ["0.5", "1000"],
-    "HOOKLINE_REDUCTO_RESULT_HOSTS": ["minio", "results.internal, 10.0.0.7", "fd00::7"],
+    "HOOKLINE_RESULT_HOSTS": ["minio", "results.internal, 10.0.0.7", "fd00::7"],
     "LLAMA_CLOUD_API_KEY": ["llx-0123456789"],
     "LLAMA_CLOUD_BASE_URL": ["https://api.cloud.eu.llamaindex.ai", "http://127.0.0.1:8000"],
     "HOOKLINE_PARSE_VERSION": ["latest", "2026-10-16"],
@@ -194,7 +194,7 @@ WRONG = {
     "REDUCTO_BASE_URL": ["", "platform.reducto.ai"],
     "HOOKLINE_REDUCTO_SECRETS": ["", SECRET, "whsec_short", f"{KEY},"],
     "HOOKLINE_REDUCTO_CREDITS_PER_PAGE": ["", "0", "-1", "1001", "two"],
-    "HOOKLINE_REDUCTO_RESULT_HOSTS": ["", "https://minio", "minio:9000", "minio,"],
+    "HOOKLINE_RESULT_HOSTS": ["", "https://minio", "minio:9000", "minio,"],
     "LLAMA_CLOUD_API_KEY": ["", f"{SECRET} {SECRET}", f"{SECRET}\n{SECRET}", f"{SECRET}é"],
     "LLAMA_CLOUD_BASE_URL": [
         *("", "api.cloud.llamaindex.ai", "ftp://example.com", "https://"),

@@ -88,7 +88,7 @@ def employ_for(
         "docling_api_key": SecretStr(KEY),
         "reducto_base_url": imitation.url,
         "reducto_api_key": SecretStr(KEY),
-        "reducto_result_hosts": ("127.0.0.1",),
+        "result_hosts": ("127.0.0.1",),
     }
 
     @asynccontextmanager

@@ -94,7 +94,7 @@ async def test_a_url_that_leads_to_no_public_address_is_not_followed(
     employ_for: Any, imitation: Reducto, url: str
 ) -> None:
     imitation.by_url, imitation.result_url = True, url
-    async with employ_for(reducto_result_hosts=()) as worker:
+    async with employ_for(result_hosts=()) as worker:
         job_id = await fetched(worker, imitation)
         assert worker.status(job_id) == "parse_ready"
         assert worker.last_error(job_id) == "result_url_refused"

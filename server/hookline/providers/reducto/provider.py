@@ -65,7 +65,7 @@ class Reducto:
         async with (
             aiohttp.ClientSession(trust_env=proxied(base_url)) as session,
             open_result_urls(
-                settings.reducto_result_hosts, within=settings.provider_timeout
+                settings.result_hosts, within=settings.provider_timeout
             ) as urls,
         ):
             yield ReductoClient(
