@@ -303,6 +303,7 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
                 "parse_tier": TIER,
                 "submit_grace": GRACE,
                 "provider_timeout": answered_within,
+                "result_hosts": ("127.0.0.1",),
                 **changes,
             }
         ).model_copy(update={"public_url": public_url})  # http:// is refused elsewhere
@@ -319,6 +320,7 @@ def employing(database: str, login: Callable[[str], str], objects: Path) -> Empl
                     tier=settings.parse_tier,
                     version=settings.parse_version,
                     webhook=webhook_of(settings),
+                    result_hosts=settings.result_hosts,
                     answered_within=answered_within,
                     http=open_http_client(
                         DefaultAsyncHttpxClient,

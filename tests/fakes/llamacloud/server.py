@@ -31,6 +31,7 @@ from aiohttp import web
 
 from fakes.llamacloud import wire
 from fakes.llamacloud.faults import FaultDraws, Faults
+from fakes.llamacloud.files import files_of
 from fakes.llamacloud.jobs import File, Jobs, Pace, ParseJob
 from fakes.llamacloud.webhooks import Webhooks
 from fakes.llamacloud.wire import Refused
@@ -65,6 +66,10 @@ class LlamaCloud:
         self.webhooks: Webhooks
         self.requests: list[tuple[str, str, int]] = []
         """Each answered request: method, path, status."""
+        self.downloads: list[str] = []
+        """The names of the files that were asked for."""
+        self.planned_downloads: dict[str, list[web.Response]] = {}
+        """Answers instead of these files."""
         self._pace = pace
         self._address = (host, port)
         self._project_id = self.draws.uuid("project")
@@ -159,6 +164,7 @@ class LlamaCloud:
                 web.delete("/api/v2/parse/{id}", self._delete),
                 web.delete("/api/v1/beta/files/{id}", self._delete_file),
                 web.post("/api/v1/parsing/upload", self._create_with_push),
+                web.get("/_files/{id}/{name}", self._download),
                 web.get("/_state", self._show_state),
                 web.put("/_faults", self._set_faults),
             ]
@@ -235,7 +241,19 @@ class LlamaCloud:
     async def _get(self, request: web.Request) -> web.StreamResponse:
         job_id, expand = request.match_info["id"], request.query.getall("expand", [])
         await self._fail_before(request, "get", job_id, *sorted(expand))
-        return web.json_response(wire.result_json(self._job(job_id), expand, self._project_id))
+        found = wire.result_json(self._job(job_id), expand, self._project_id, self.url)
+        return web.json_response(found)
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        """A file behind a presigned URL, which is that of another service: no key comes."""
+        assert "Authorization" not in request.headers
+        name = request.match_info["name"]
+        self.downloads.append(name)
+        planned = self.planned_downloads.get(name)
+        if planned:
+            return planned.pop(0)
+        content = files_of(self._job(request.match_info["id"])).get(name)
+        return web.Response(status=403) if content is None else web.Response(body=content)
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         await self._fail_before(request, "list", *sorted(request.query.getall("job_ids", [])))

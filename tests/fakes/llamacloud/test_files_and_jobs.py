@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
+import aiohttp
 import llama_cloud
 import pytest
+from llama_cloud.types import ParsingGetResponse
+from yarl import URL
 
 from fakes.llamacloud.customer import PDF, Customer, customer_of
 from fakes.llamacloud.documents import PAGE_LIMIT, expected_markdown
@@ -71,6 +74,31 @@ async def test_answer_contains_only_what_was_asked_for(customer: Customer) -> No
     assert full.text_full == expected_markdown("report.pdf", PDF)
     assert full.job.usage is not None
     assert full.job.usage.credits == 20
+
+
+async def test_files_are_said_to_be_where_they_are_as_the_models_of_the_sdk_say(
+    customer: Customer,
+) -> None:
+    options = {
+        "images_to_save": ["embedded", "layout", "screenshot"],
+        "tables_as_spreadsheet": {"enable": True},
+        "save_output_pdf": True,
+    }
+    job_id = await customer.parse(output_options=options)
+    wanted = [f"{name}_content_metadata" for name in ("images", "output_pdf", "xlsx")]
+    answer = await customer.sdk.parsing.with_raw_response.get(job_id, expand=wanted)
+    found = ParsingGetResponse.model_validate_json(await answer.read(), strict=True)
+    assert found.images_content_metadata is not None
+    assert found.result_content_metadata is not None
+    images = found.images_content_metadata.images
+    assert [image.category for image in images] == [*["screenshot"] * 2, "embedded", "layout"]
+    assert found.result_content_metadata.keys() == {"outputPDF", "xlsx"}
+    urls = [image.presigned_url for image in images]
+    urls += [file.presigned_url for file in found.result_content_metadata.values()]
+    async with aiohttp.ClientSession() as session:
+        for url in urls:
+            async with session.get(URL(str(url), encoded=True)) as response:
+                assert response.status == 200
 
 
 async def test_credits_are_null_until_they_are_billed() -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from fakes.llamacloud.documents import CREDITS_A_PAGE
+from fakes.llamacloud.files import files_json
 from fakes.llamacloud.jobs import File, ParseJob
 from fakes.llamacloud.webhooks import Hook
 
@@ -27,8 +28,13 @@ _STATUSES: Final = ("PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
 _MARKDOWN: Final = frozenset({"markdown", "markdown_full"})
 _RESULTS: Final = _MARKDOWN | {"text", "text_full"}
 _EXPANDABLE: Final = _RESULTS | {"usage", "items", "metadata", "forms", "job_metadata"}
-OPTIONS: Final = ("agentic_options", "processing_options", "page_ranges", "disable_cache")
-"""The fields of an order that choose how a file is parsed; the imitation only keeps them."""
+OPTIONS: Final = (
+    *("agentic_options", "processing_options", "page_ranges", "output_options", "disable_cache"),
+)
+"""The fields of an order that choose how a file is parsed; the imitation only keeps them.
+
+Of `output_options` it makes the files that they ask for.
+"""
 
 _DEFAULT_PAGE_SIZE: Final = 20
 _LONGEST_URL: Final = 200
@@ -126,8 +132,8 @@ class Listing:
         )
 
 
-def result_json(job: ParseJob, expand: Iterable[str], project_id: str) -> dict[str, Any]:
-    """The answer to `GET /api/v2/parse/{id}`."""
+def result_json(job: ParseJob, expand: Iterable[str], project_id: str, url: str) -> dict[str, Any]:
+    """The answer to `GET /api/v2/parse/{id}`. Files are below `url`."""
     wanted = set(expand)
     unknown = {name for name in wanted - _EXPANDABLE if not name.endswith("_content_metadata")}
     if unknown:
@@ -168,6 +174,7 @@ def result_json(job: ParseJob, expand: Iterable[str], project_id: str) -> dict[s
     return {
         "job": job_json(job, project_id, usage="usage" in wanted),
         **{name: result for name, result in results.items() if name in wanted},
+        **files_json(job, wanted, f"{url}/_files/{job.id}"),
     }
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
-from collections.abc import Collection, Sequence
+import tracemalloc
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from fakes.llamacloud import wire
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import StaleLease
 from hookline.providers.client import Artifact
 from hookline.providers.errors import Refused, Unanswered
 from hookline.storage.objects import ObjectRefused, StorageError, TypeNotAllowed
 from hookline.worker.parsing import artifacts
-from support.cloud_worker import CloudWorker
+from support.cloud_worker import PDF, CloudWorker, Employ
 
 
 @pytest.fixture(autouse=True)
@@ -243,7 +247,178 @@ async def test_an_object_that_the_storage_refuses_is_named(
     assert {code for *_, code in missing(worker, job_id)} == {"storage_refused"}
 
 
-@pytest.mark.parametrize("dies_at", ["receive_artifacts", "finish_artifacts"])
+FILES = {"artifacts": ["images", "screenshots", "xlsx", "pdf"]}
+IMAGES = {"images/img_p0_1.png", "images/page_1_chart_1.jpeg"}
+SCREENSHOTS = {"screenshots/page_1.jpg", "screenshots/page_2.jpg"}
+
+
+async def test_images_screenshots_tables_and_a_pdf_are_files_of_their_own(
+    worker: CloudWorker,
+) -> None:
+    job_id = await worker.ready(options=FILES)
+    [there] = worker.jobs_there(job_id)
+    assert there.options["output_options"] == {
+        "images_to_save": ["embedded", "layout", "screenshot"],
+        "tables_as_spreadsheet": {"enable": True},
+        "save_output_pdf": True,
+    }
+    await worker.work("parse_ready")
+    found = await worker.artifacts(job_id)
+    assert found.keys() == {*IMAGES, *SCREENSHOTS, "xlsx", "pdf"}
+    assert found["pdf"] == PDF
+    assert found["screenshots/page_2.jpg"].startswith(b"page_2.jpg of ")
+    assert worker.event(job_id, "parse_completed")["artifacts"] == {
+        "images": 2,
+        "pdf": 1,
+        "screenshots": 2,
+        "xlsx": 1,
+    }
+    paths = worker.query("select kind, path from upload_pipeline.artifact_overview")
+    endings = {(row["kind"], row["path"].rpartition(".")[2]) for row in paths}
+    assert endings == {
+        *(("images", "png"), ("images", "jpg"), ("screenshots", "jpg"), ("xlsx", "xlsx")),
+        ("pdf", "pdf"),
+    }
+
+
+async def test_of_the_images_only_the_kind_that_was_asked_for_is_made_and_fetched(
+    worker: CloudWorker,
+) -> None:
+    job_id = await worker.ready(options={"artifacts": ["screenshots"]})
+    [there] = worker.jobs_there(job_id)
+    assert there.options["output_options"] == {"images_to_save": ["screenshot"]}
+    there.options["output_options"] = {"images_to_save": ["screenshot", "layout"]}
+    await worker.work("parse_ready")
+    assert (await worker.artifacts(job_id)).keys() == SCREENSHOTS
+    assert worker.cloud.downloads == ["page_1.jpg", "page_2.jpg"]
+
+
+async def test_a_document_without_tables_has_no_spreadsheet_and_misses_none(
+    worker: CloudWorker,
+) -> None:
+    job_id = await worker.ready(options={"artifacts": ["xlsx", "text"]})
+    [there] = worker.jobs_there(job_id)
+    there.options["output_options"] = {}
+    await worker.work("parse_ready")
+    assert (await worker.artifacts(job_id)).keys() == {"text"}
+    assert "artifact_failed" not in worker.codes(job_id)
+
+
+async def test_a_url_that_has_expired_is_asked_for_again(worker: CloudWorker) -> None:
+    worker.cloud.planned_downloads["tables.xlsx"] = [web.Response(status=403) for _ in range(2)]
+    job_id = await worker.ready(options={"artifacts": ["xlsx"]})
+    await worker.work("parse_ready")
+    assert (await worker.artifacts(job_id)).keys() == {"xlsx"}
+    assert len(worker.cloud.downloads) == 3
+
+
+BOMB = gzip.compress(bytes(2**26), 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "downloads"),
+    [
+        (lambda: web.Response(body=bytes(2**20 + 1)), "result_too_large", 1),
+        (
+            lambda: web.Response(body=BOMB, headers={"Content-Encoding": "gzip"}),
+            *("result_too_large", 1),
+        ),
+        (lambda: web.Response(body=b""), "empty", 1),
+        (lambda: web.Response(status=404), "result_gone", 3),
+        (
+            lambda: web.Response(status=302, headers={"Location": "/elsewhere"}),
+            *("result_url_refused", 3),
+        ),
+        (lambda: web.Response(status=503), "provider_unanswered", 3),
+    ],
+    ids=["too large", "bomb", "empty", "gone", "redirect", "503"],
+)
+async def test_a_file_that_cannot_be_had_costs_no_other_one(
+    worker: CloudWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[[], web.Response],
+    code: str,
+    downloads: int,
+) -> None:
+    monkeypatch.setattr("hookline.providers.http_calls.LARGEST_RESULT", 2**20)
+    worker.cloud.planned_downloads["img_p0_1.png"] = [answer() for _ in range(9)]
+    job_id = await worker.ready(options=FILES)
+    tracemalloc.start()
+    try:
+        await worker.work("parse_ready")
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+    assert worker.status(job_id) == "parsed"
+    assert missing(worker, job_id) == [("images", "img_p0_1.png", code)]
+    assert (await worker.artifacts(job_id)).keys() == {
+        *(IMAGES - {"images/img_p0_1.png"}),
+        *(*SCREENSHOTS, "xlsx", "pdf"),
+    }
+    assert worker.cloud.downloads.count("img_p0_1.png") == downloads
+
+
+async def test_no_file_is_fetched_from_a_private_address(employ: Employ) -> None:
+    async with employ(result_hosts=()) as worker:
+        job_id = await worker.ready(options={"artifacts": ["xlsx"]})
+        await worker.work("parse_ready")
+        assert missing(worker, job_id) == [("xlsx", "", "result_url_refused")]
+        assert worker.cloud.downloads == []
+
+
+async def test_a_text_that_is_too_large_costs_neither_json_nor_markdown(
+    worker: CloudWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Long(wire.Refused):
+        def response(self) -> web.Response:
+            return web.json_response({"text_full": "x" * 64 * 2**20})
+
+    async def answer(request: web.Request, *_: str) -> None:
+        if "text_full" in request.query.getall("expand", []):
+            raise Long(200, "")
+
+    job_id = await worker.ready(options={"artifacts": ["json", "text"]})
+    monkeypatch.setattr(worker.cloud, "_fail_before", answer)
+    await worker.work("parse_ready")
+    assert missing(worker, job_id) == [("text", "", "result_too_large")]
+    assert (await worker.artifacts(job_id)).keys() == {"json"}
+
+
+async def test_retry_and_erasure_delete_the_files(
+    worker: CloudWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise StorageError("it is away")
+
+    job_id = await worker.ready(options=FILES)
+    with monkeypatch.context() as patched:
+        patched.setattr("hookline.worker.parsing.fetch_stage.take_content", refuse)
+        await worker.work("parse_ready")
+    assert len(await worker.artifacts(job_id)) == 6
+    before = {row["path"] for row in worker.query("select path from upload_pipeline.artifacts")}
+    worker.query("select upload_pipeline.retry_job(%s)", job_id)
+    assert await worker.artifacts(job_id) == {}
+    queued = worker.query("select path from upload_pipeline.deletions")
+    assert before <= {row["path"] for row in queued}
+    await worker.work("uploaded")
+    await worker.cloud.settle()
+    await worker.ask()
+    await worker.work("parse_ready")
+    assert len(await worker.artifacts(job_id)) == 6
+    worker.query(
+        "select upload_pipeline.erase_document(document_id) from upload_pipeline.documents"
+    )
+    kept = worker.query("select path from upload_pipeline.stored_objects where stored")
+    queued = worker.query("select path from upload_pipeline.deletions")
+    assert kept == []
+    assert {found.path async for found in worker.storage.list("parsed")} <= {
+        row["path"] for row in queued
+    }
+
+
+@pytest.mark.parametrize(
+    "dies_at", ["receive_artifacts", "finish_artifacts", "expect_content", "finish_content"]
+)
 async def test_a_worker_that_dies_in_the_middle_leaves_nothing_wrong(
     worker: CloudWorker, album: Album, dies_at: str
 ) -> None:
@@ -251,7 +426,8 @@ async def test_a_worker_that_dies_in_the_middle_leaves_nothing_wrong(
     [job] = await worker.engine.claim_jobs("parse_ready", "dying")
 
     async def die(*arguments: object) -> None:
-        await getattr(Engine, dies_at)(engine, *arguments)
+        if dies_at != "finish_content":
+            await getattr(Engine, dies_at)(engine, *arguments)
         raise asyncio.CancelledError
 
     engine = Engine(worker.pool)

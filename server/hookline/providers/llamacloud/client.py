@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, Final
 
 import httpx
@@ -34,10 +35,12 @@ from hookline.providers.errors import NotReady
 from hookline.providers.http_calls import LARGEST_RESULT
 from hookline.providers.limiter import Limiter
 from hookline.providers.llamacloud.errors import provider_errors
+from hookline.providers.llamacloud.files import FILE_KINDS, expansions_of, files_in
 from hookline.providers.llamacloud.jobs import metadata_of, read_parse_job
 from hookline.providers.llamacloud.options import LlamaCloudOptions, fields_of
 from hookline.providers.llamacloud.pages import CREDITS_A_PAGE, confidence_in, cut_pages
 from hookline.providers.options import NO_OPTIONS, Options, chosen_pages, read_options
+from hookline.providers.result_urls import ResultUrls, open_result_urls
 from hookline.sources.strict_json import as_text
 
 __all__ = ["EVENTS", "LlamaCloudClient", "open_client"]
@@ -54,8 +57,11 @@ _UPLOADS: Final = (50, 5.0)
 _PAGE_SIZE: Final = 100
 
 
-# Where `GET /parse/{id}?expand=` has an artifact.
-_EXPANDED: Final[Mapping[str, str]] = {"json": "items", "text": "text_full"}
+# Artifacts that are in the answer to `GET /parse/{id}?expand=`: its field, and an extension.
+_INLINE: Final[Mapping[str, tuple[str, str]]] = {
+    "json": ("items", "json"),
+    "text": ("text_full", "txt"),
+}
 
 
 class LlamaCloudClient(ProviderClient):
@@ -63,7 +69,7 @@ class LlamaCloudClient(ProviderClient):
 
     name: ClassVar[str] = "llamacloud"
     settings: ClassVar[str] = "LLAMA_CLOUD_API_KEY or LLAMA_CLOUD_BASE_URL"
-    artifact_kinds: ClassVar[frozenset[str]] = frozenset({"json", "text"})
+    artifact_kinds: ClassVar[frozenset[str]] = FILE_KINDS.union(_INLINE)
     options: ClassVar[type[Options]] = LlamaCloudOptions
     event_types: ClassVar[Mapping[Status, str]] = {
         "done": "parse.success",
@@ -74,6 +80,7 @@ class LlamaCloudClient(ProviderClient):
     def __init__(
         self,
         sdk: AsyncLlamaCloud,
+        urls: ResultUrls,
         *,
         tier: str,
         version: str,
@@ -82,6 +89,7 @@ class LlamaCloudClient(ProviderClient):
         transferred_within: float = _TRANSFERRED_WITHIN,
     ) -> None:
         self._sdk = sdk
+        self._urls = urls
         self._tier = tier
         self._version = version
         self._webhook = webhook
@@ -182,17 +190,35 @@ class LlamaCloudClient(ProviderClient):
             )
 
     async def artifacts(self, parse_job_id: str, kinds: Collection[str]) -> list[Artifact]:
-        """The whole text, and `items`: the pages with their items as JSON."""
-        wanted = [_EXPANDED[kind] for kind in sorted(kinds)]
-        async with provider_errors(self._transferred_within):
-            # As it was sent: the SDK's models leave out what they do not know.
-            answer = await self._sdk.parsing.with_raw_response.get(parse_job_id, expand=wanted)
-            found = json.loads(await answer.read())
-        return [
-            Artifact.held(kind, extension, _bytes_of(found[_EXPANDED[kind]]))
-            for kind, extension in (("json", "json"), ("text", "txt"))
-            if kind in kinds and found.get(_EXPANDED[kind])
+        """Where the files are, and the whole text, and `items`: the pages with their items as JSON.
+
+        Each is read by a request of its own, so that a large one costs no other.
+        """
+        inline = [
+            Artifact(kind, extension, partial(self._inline, parse_job_id, field))
+            for kind, (field, extension) in _INLINE.items()
+            if kind in kinds
         ]
+        wanted = expansions_of(kinds)
+        if not wanted:
+            return inline
+        async with provider_errors(self._answered_within):
+            files = files_in(await self._expanded(parse_job_id, wanted), kinds, self._urls)
+        return inline + files
+
+    async def _inline(self, parse_job_id: str, field: str) -> bytes:
+        async with provider_errors(self._transferred_within):
+            value = (await self._expanded(parse_job_id, [field])).get(field)
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            return text.encode("utf-8", "surrogatepass") if value else b""
+
+    async def _expanded(self, parse_job_id: str, fields: Sequence[str]) -> dict[str, Any]:
+        """The answer as it was sent: the SDK's models leave out what they do not know."""
+        answer = await self._sdk.parsing.with_raw_response.get(parse_job_id, expand=list(fields))
+        found = json.loads(await answer.read())
+        if not isinstance(found, dict):
+            raise TypeError("no object")
+        return found
 
     async def ask_many(self, parse_job_ids: Sequence[str]) -> dict[str, ParseJob]:
         """These jobs by their ids, as far as they are listed. A new job may not be listed yet."""
@@ -244,11 +270,6 @@ def _open_http(timeout: httpx.Timeout) -> httpx.AsyncClient:
     )
 
 
-def _bytes_of(value: object) -> bytes:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass")
-
-
 @asynccontextmanager
 async def open_client(
     api_key: str,
@@ -257,24 +278,31 @@ async def open_client(
     tier: str,
     version: str = "latest",
     webhook: Callback | None,
+    result_hosts: Collection[str] = (),
     answered_within: float = _ANSWERED_WITHIN,
     transferred_within: float = _TRANSFERRED_WITHIN,
     http: httpx.AsyncClient | None = None,
 ) -> AsyncIterator[LlamaCloudClient]:
     """A client for this key. `base_url` None means LlamaCloud's own address. Times are seconds.
 
+    Files are fetched from public addresses only, and from `result_hosts`.
+
     Raises ConfigurationError for a proxy or certificates that cannot be used.
     """
     timeout = httpx.Timeout(answered_within, connect=min(_CONNECTED_WITHIN, answered_within))
-    async with AsyncLlamaCloud(
-        api_key=api_key,
-        base_url=base_url,
-        timeout=timeout,
-        max_retries=0,
-        http_client=http or _open_http(timeout),
-    ) as sdk:
+    async with (
+        AsyncLlamaCloud(
+            api_key=api_key,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=0,
+            http_client=http or _open_http(timeout),
+        ) as sdk,
+        open_result_urls(result_hosts, within=transferred_within) as urls,
+    ):
         yield LlamaCloudClient(
             sdk,
+            urls,
             tier=tier,
             version=version,
             webhook=webhook,

@@ -1,6 +1,7 @@
 """The options that a job may have for LlamaCloud, and the fields that they become.
 
-Vendor: LlamaCloud API reference, "Parsing" (v2): agentic_options, processing_options, page_ranges.
+Vendor: LlamaCloud API reference, "Parsing" (v2): agentic_options, processing_options, page_ranges,
+output_options.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
+from hookline.providers.llamacloud.files import output_options_of
 from hookline.providers.options import Languages, Options, PageRanges
 
 __all__ = ["LlamaCloudOptions", "fields_of"]
@@ -36,6 +38,8 @@ def fields_of(options: LlamaCloudOptions) -> dict[str, Any]:
         fields["processing_options"] = {"ocr_parameters": {"languages": list(options.languages)}}
     if options.pages is not None:
         fields["page_ranges"] = {"target_pages": options.pages}
+    if outputs := output_options_of(options.artifacts):
+        fields["output_options"] = outputs
     if options.disable_cache:
         fields["disable_cache"] = True
     return fields

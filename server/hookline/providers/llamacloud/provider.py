@@ -69,6 +69,7 @@ class LlamaCloud:
             tier=settings.parse_tier,
             version=settings.parse_version,
             webhook=webhook_of(settings),
+            result_hosts=settings.result_hosts,
             answered_within=settings.provider_timeout,
         ) as client:
             yield client

@@ -64,9 +64,7 @@ class Reducto:
         base_url = settings.reducto_base_url or _BASE_URL
         async with (
             aiohttp.ClientSession(trust_env=proxied(base_url)) as session,
-            open_result_urls(
-                settings.result_hosts, within=settings.provider_timeout
-            ) as urls,
+            open_result_urls(settings.result_hosts, within=settings.provider_timeout) as urls,
         ):
             yield ReductoClient(
                 HttpCalls(session, base_url, headers=headers, within=settings.provider_timeout),

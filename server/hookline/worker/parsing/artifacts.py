@@ -58,6 +58,11 @@ class _Progress:
     hopeless: set[_Key] = field(default_factory=set)
     bytes: int = 0
 
+    def fail(self, key: _Key, error: ProviderError) -> None:
+        self.failed[key] = code_of_error(error)
+        if (isinstance(error, Refused) and error.permanent) or isinstance(error, UnknownParseJob):
+            self.hopeless.add(key)
+
     def give_up(self, key: _Key, code: str) -> None:
         self.failed[key] = code
         self.hopeless.add(key)
@@ -126,7 +131,7 @@ class Artifacts:
                 found += await self._client.artifacts(result.job.id, offered)
             except ProviderError as error:
                 for kind in offered:
-                    progress.failed[kind, ""] = code_of_error(error)
+                    progress.fail((kind, ""), error)
         named: dict[_Key, Artifact] = {}
         for artifact in found:
             if len(named) == MOST:
@@ -153,10 +158,7 @@ async def _read(artifact: Artifact, key: _Key, progress: _Progress) -> bytes | N
     try:
         content = await artifact.read()
     except ProviderError as error:
-        if (isinstance(error, Refused) and error.permanent) or isinstance(error, UnknownParseJob):
-            progress.give_up(key, code_of_error(error))
-        else:
-            progress.failed[key] = code_of_error(error)
+        progress.fail(key, error)
         return None
     if not content:
         progress.give_up(key, "empty")
