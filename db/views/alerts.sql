@@ -135,17 +135,18 @@ with clock as materialized (
      and (r.tries > 3 or r.run_after is null or r.run_after < clock.now - interval '10 minutes')
    group by r.provider
   union all
-  select 'notification_unsent', 'application', min(e.ts), count(*),
+  select 'notification_unsent', 'application', min(coalesce(e.ts, g.announced_at)), count(*),
          format(
-           '%s notifications are not taken after 10 minutes; the last error: %s', count(*),
-           coalesce(max(n.error), 'none, so does a worker with HOOKLINE_NOTIFY_URL run?')
+           '%s notifications are not taken after 10 minutes; the most frequent error: %s', count(*),
+           coalesce(
+             mode() within group (order by n.error), 'none, so does a worker with HOOKLINE_NOTIFY_URL run?'
+           )
          )
     from clock
     join upload_pipeline.notifications as n on n.run_after is not null
-    join upload_pipeline.events as e
-      on e.job_id = n.job_id
-     and e.version = n.version
-     and e.ts < clock.now - interval '10 minutes'
+    left join upload_pipeline.events as e on e.job_id = n.job_id and e.version = n.version
+    left join upload_pipeline.job_groups as g on g.group_id = n.group_id
+   where coalesce(e.ts, g.announced_at) < clock.now - interval '10 minutes'
   having count(*) > 0
   union all
   select 'notification_dead', 'application', min(n.dead_at), count(*),

@@ -95,12 +95,14 @@ select 'provider: requests', count(*), 0, 0,
 union all
 select 'notification: to send', count(*), count(n.lease_token),
        count(*) filter (where n.lease_token is not null and n.run_after < clock.now),
-       count(*) filter (where e.ts < clock.now - interval '10 minutes'), max(clock.now - e.ts)
+       count(*) filter (where coalesce(e.ts, g.announced_at) < clock.now - interval '10 minutes'),
+       max(clock.now - coalesce(e.ts, g.announced_at))
   from clock
   cross join upload_pipeline.notifications as n
-  join upload_pipeline.events as e
+  left join upload_pipeline.events as e
     on e.job_id = n.job_id
    and e.version = n.version
+  left join upload_pipeline.job_groups as g on g.group_id = n.group_id
  where n.run_after is not null
 union all
 select 'notification: dead', count(*), 0, 0, count(*), max(clock.now - n.dead_at)

@@ -57,8 +57,8 @@ async def app() -> AsyncIterator[Application]:
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """While the endpoint fails, the worker goes on at once."""
-    monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MIN", 0.01)
-    monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MAX", 0.01)
+    for name in ("PAUSE_MIN", "PAUSE_MAX", "PAUSE_MAX_REFUSED"):
+        monkeypatch.setattr(f"hookline.worker.announcing.announcer.{name}", 0.01)
 
 
 @pytest.fixture
@@ -263,13 +263,48 @@ async def test_an_endpoint_that_is_away_costs_one_try_at_a_time(
     assert errors == {"no connection: Connection refused"}
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+async def test_an_endpoint_that_refuses_every_message_is_asked_with_one_at_a_time(
+    workplace: Workplace, app: Application, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MIN", NEVER)
+    monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MAX_REFUSED", NEVER)
+    app.answer = lambda message, request: status
+    workplace.query("select upload_pipeline.start_announcing()")
+    for _ in range(100):
+        workplace.parsed_job()
+    with structlog.testing.capture_logs() as log:
+        async with announcing(workplace, app, stop_timeout=0.2):
+            await until(lambda: [line for line in log if line["event"] == "endpoint_fails"])
+    # Those that were under way together while it was found out. Then it waits.
+    assert 16 <= len(app.messages) <= 32
+    [failing] = [line for line in log if line["event"] == "endpoint_fails"]
+    assert failing["error"] == f"answered {status}"
+
+
+async def test_an_endpoint_that_takes_a_message_after_many_refusals_is_told_at_full_speed(
+    workplace: Workplace, app: Application
+) -> None:
+    app.answer = lambda message, request: 401
+    workplace.query("select upload_pipeline.start_announcing()")
+    jobs = [workplace.parsed_job() for _ in range(40)]
+    with structlog.testing.capture_logs() as log:
+        async with announcing(workplace, app):
+            await until(lambda: [line for line in log if line["event"] == "endpoint_fails"])
+            app.answer = lambda message, request: 204
+            workplace.query("select upload_pipeline.retry_notifications()")
+            await until(lambda: [line for line in log if line["event"] == "endpoint_works"])
+            workplace.query("select upload_pipeline.retry_notifications()")
+            await until(lambda: all(states(workplace, job)[0][0] == "taken" for job in jobs))
+
+
 async def test_refused_messages_of_one_job_hold_up_no_others(
     workplace: Workplace, app: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MIN", NEVER)
     monkeypatch.setattr("hookline.worker.announcing.announcer.PAUSE_MAX", NEVER)
     workplace.query("select upload_pipeline.start_announcing()")
-    refused = [workplace.parsed_job() for _ in range(20)]
+    refused = [workplace.parsed_job() for _ in range(10)]
     statuses = itertools.cycle([400, 302, 410, 422])
     theirs = {str(job) for job in refused}
     app.answer = lambda message, request: (

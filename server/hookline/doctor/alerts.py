@@ -33,7 +33,8 @@ REMEDIES = {
     "provider_request_undone": "See upload_pipeline.provider_request_log: does a worker with this"
     " provider run, and is its key right? Then call upload_pipeline.settle_provider_requests.",
     "notification_unsent": "See `hookline notifications`: mend the endpoint, or start a `hookline"
-    " work` with HOOKLINE_NOTIFY_URL.",
+    " work` with HOOKLINE_NOTIFY_URL. If it answers 401 or 403, compare"
+    " HOOKLINE_NOTIFY_SECRETS with the secret of the application.",
     "notification_dead": "See `hookline notifications --dead`. Mend the endpoint, then send them"
     " again with `hookline notifications --retry`.",
     "snapshot_held": "End that session with pg_terminate_backend, drop that slot, or finish that"

@@ -2,7 +2,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../credits.psql
-select plan(28);
+select plan(29);
 
 select pg_temp.set_clock('2026-01-01 12:00+00');
 create function pg_temp.alert(alert text) returns setof text
@@ -128,9 +128,24 @@ select is_empty($$select pg_temp.alert('notification_unsent')$$, 'a notification
 select pg_temp.set_clock('2026-01-01 13:30:02+00');
 select is(
   pg_temp.alert('notification_unsent'),
-  'application since 13:20: 1 notifications are not taken after 10 minutes; the last error: none, so does a worker with '
-  'HOOKLINE_NOTIFY_URL run?', 'one that waits for longer is an alert'
+  'application since 13:20: 1 notifications are not taken after 10 minutes; the most frequent error: none, so does a '
+  'worker with HOOKLINE_NOTIFY_URL run?', 'one that waits for longer is an alert'
 );
+update upload_pipeline.notifications set error = 'answered 401', tries = 1;
+select pg_temp.make_job('of a group', group_id => pg_temp.owner('g'));
+select upload_pipeline.cancel_job(job_id => pg_temp.job('of a group'));
+select upload_pipeline.close_group(group_id => pg_temp.owner('g'));
+delete from upload_pipeline.notifications where job_id = pg_temp.job('of a group');
+select upload_pipeline.claim_notifications();
+select pg_temp.set_clock('2026-01-01 13:40:03+00');
+select is(
+  pg_temp.alert('notification_unsent'),
+  'application since 13:20: 2 notifications are not taken after 10 minutes; the most frequent error: answered 401',
+  'so is that of a group, and the most frequent error is shown'
+);
+select pg_temp.set_clock('2026-01-01 13:30:02+00');
+delete from upload_pipeline.notifications where group_id is not null;
+update upload_pipeline.notifications set lease_token = null;
 insert into seen select a.alert from upload_pipeline.alerts as a;
 update upload_pipeline.notifications set run_after = null, dead_at = '2026-01-01 13:30+00';
 select is(

@@ -41,11 +41,16 @@ NEEDED: Final = ("start_announcing", "claim_notifications", "finish_notification
 # Requests under way at the same time, and notifications claimed: the next ones wait here already.
 AT_ONCE = 16
 CLAIMED = 64
+# So many refusals without a success between them are no longer about single messages: perhaps the
+# application has another secret.
+REFUSED_IN_A_ROW = 16
 # Seconds between two claims that find little, however many hints arrive.
 WAKE_MIN = 0.02
-# Pauses while the endpoint fails, in seconds.
+# Pauses while the endpoint fails, in seconds. They stay short while it answers: what it refuses may
+# be before what it would take.
 PAUSE_MIN = 0.5
 PAUSE_MAX = 30.0
+PAUSE_MAX_REFUSED = 1.0
 # How much longer a lease is than a try, in seconds: for the wait before it and the statement after.
 LEASE_MARGIN = 45.0
 # What retry_notifications and close_group notify.
@@ -79,6 +84,7 @@ class Announcer:
         self._stopping = asyncio.Event()
         self._failing = Backoff(PAUSE_MIN, factor=2)
         self._fails = False
+        self._refused = 0
         self._resume_at = 0.0
 
     def wake(self, status: str | None) -> None:
@@ -207,24 +213,34 @@ class Announcer:
                 return None
             told = await endpoint.tell(notification)
             self._metrics.observe_notification(time.monotonic() - started)
-            self._pace(told)
+            self._pace(endpoint, told)
         return told
 
-    def _pace(self, told: Told) -> None:
+    def _pace(self, endpoint: Endpoint, told: Told) -> None:
         """Slow down while the endpoint fails; the first answer to a message ends that.
 
-        A refusal of one message is such an answer: the messages of others do not wait for it.
+        A refusal of one message is such an answer: the messages of others do not wait for it. An
+        endpoint that refuses every message fails, too, until it takes one.
         """
         now = time.monotonic()
-        if not told.endpoint_fails:
+        if told.error is None:
+            self._refused = 0
+        elif not told.endpoint_fails:
+            self._refused += 1
+        if not told.endpoint_fails and self._refused < REFUSED_IN_A_ROW:
+            if self._fails:
+                log.info("endpoint_works", endpoint=endpoint.origin)
             self._fails = False
             self._resume_at = 0.0
             self._failing.reset()
         # Those that were under way with one that failed count as one failure.
         elif now >= self._resume_at:
+            if not self._fails:
+                log.warning("endpoint_fails", endpoint=endpoint.origin, error=told.error)
             self._fails = True
             asked = told.pause.total_seconds() if told.pause else 0.0
-            self._resume_at = now + max(self._failing.next(PAUSE_MAX), min(asked, PAUSE_MAX))
+            longest = PAUSE_MAX if told.endpoint_fails else PAUSE_MAX_REFUSED
+            self._resume_at = now + max(self._failing.next(longest), min(asked, PAUSE_MAX))
 
     async def _finish(self, told: Told, until: float) -> str | None:
         """Say how the try ended, also after a short outage of Postgres: while the lease lasts."""
