@@ -42,8 +42,8 @@ select count(*) from upload_pipeline.advance_jobs(
 select is(pg_temp.outbox(), 'a5 waiting, a7 waiting', 'of many jobs moved together, each step writes its own');
 select pg_temp.make_job('b'), pg_temp.make_job('c');
 select count(*) from upload_pipeline.receive_events(array[
-  row('s', 'd3', repeat('0', 64), 'x', 'parse_failed', pg_temp.job('b'), null, 'p3', '{}', null),
-  row('s', 'd4', repeat('0', 64), 'x', 'parse_started', pg_temp.job('c'), null, 'p4', '{}', null)
+  row('s', 'd3', repeat('0', 64), 'x', 'parse_failed', pg_temp.job('b'), null, 'p3', '{}', null, null),
+  row('s', 'd4', repeat('0', 64), 'x', 'parse_started', pg_temp.job('c'), null, 'p4', '{}', null, null)
 ]::upload_pipeline.delivery[]);
 select is(
   pg_temp.outbox(), 'a5 waiting, a7 waiting, b3 waiting',
