@@ -275,7 +275,7 @@ async def test_an_endpoint_that_refuses_every_message_is_asked_with_one_at_a_tim
         workplace.parsed_job()
     with structlog.testing.capture_logs() as log:
         async with announcing(workplace, app, stop_timeout=0.2):
-            await until(lambda: [line for line in log if line["event"] == "endpoint_fails"])
+            await until(lambda: any(line["event"] == "endpoint_fails" for line in log))
     # Those that were under way together while it was found out. Then it waits.
     assert 16 <= len(app.messages) <= 32
     [failing] = [line for line in log if line["event"] == "endpoint_fails"]
@@ -290,10 +290,10 @@ async def test_an_endpoint_that_takes_a_message_after_many_refusals_is_told_at_f
     jobs = [workplace.parsed_job() for _ in range(40)]
     with structlog.testing.capture_logs() as log:
         async with announcing(workplace, app):
-            await until(lambda: [line for line in log if line["event"] == "endpoint_fails"])
+            await until(lambda: any(line["event"] == "endpoint_fails" for line in log))
             app.answer = lambda message, request: 204
             workplace.query("select upload_pipeline.retry_notifications()")
-            await until(lambda: [line for line in log if line["event"] == "endpoint_works"])
+            await until(lambda: any(line["event"] == "endpoint_works" for line in log))
             workplace.query("select upload_pipeline.retry_notifications()")
             await until(lambda: all(states(workplace, job)[0][0] == "taken" for job in jobs))
 
