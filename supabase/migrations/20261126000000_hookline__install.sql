@@ -8064,8 +8064,13 @@ grant execute on function upload_pipeline.read_content(uuid, integer) to hooklin
 -- Replaces content of unknown shape by its markdown, as an operator has read it. From here on it is treated like all
 -- content: kept, then stored and finished by the drain.
 -- Locks: job, content, delivery.
--- Calls: content_still_wanted, drop_unrecognised_content, lock_job, receipt_of, write_content.
-create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
+-- Calls: content_still_wanted, drop_unrecognised_content, lock_job, receipt_of, record_action, write_content.
+create or replace function upload_pipeline.accept_content(
+  job_id uuid,
+  ordinal integer,
+  markdown bytea,
+  reason text default null
+)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -8115,21 +8120,26 @@ begin
      and d.content_ordinal = accept_content.ordinal
      and d.outcome = 'unrecognised';
 
+  perform upload_pipeline.record_action(
+    'accept_content', accept_content.reason, id => accept_content.job_id,
+    details => jsonb_build_object('ordinal', ordinal)
+  );
+
   return upload_pipeline.receipt_of('kept', v_job, ordinal => v_content.ordinal, path => v_content.path);
 end;
 $$;
 
-comment on function upload_pipeline.accept_content(uuid, integer, bytea) is
+comment on function upload_pipeline.accept_content(uuid, integer, bytea, text) is
   'Decides on content of unknown shape: this is its markdown. The drain stores it, and the job becomes parsed. '
   'Outcome: kept. Raises UP001, UP002, UP008.';
 
-revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from public;
-grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) to hookline_operator;
+revoke all on function upload_pipeline.accept_content(uuid, integer, bytea, text) from public;
+grant execute on function upload_pipeline.accept_content(uuid, integer, bytea, text) to hookline_operator;
 
 -- db/functions/operator/discard_content.sql
 -- Drops the bytes of content of unknown shape and gives its delivery the outcome ignored.
--- Locks: job, content, delivery. Calls: drop_unrecognised_content, lock_job, receipt_of.
-create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
+-- Locks: job, content, delivery. Calls: drop_unrecognised_content, lock_job, receipt_of, record_action.
+create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -8150,27 +8160,33 @@ begin
      and d.content_ordinal = discard_content.ordinal
      and d.outcome = 'unrecognised';
 
+  perform upload_pipeline.record_action(
+    'discard_content', discard_content.reason, id => discard_content.job_id,
+    details => jsonb_build_object('ordinal', ordinal)
+  );
+
   return upload_pipeline.receipt_of('applied', v_job, ordinal => ordinal);
 end;
 $$;
 
-comment on function upload_pipeline.discard_content(uuid, integer) is
+comment on function upload_pipeline.discard_content(uuid, integer, text) is
   'Decides on content of unknown shape: it is of no use, and its bytes are dropped. Outcome: applied. Raises '
   'UP001.';
 
-revoke all on function upload_pipeline.discard_content(uuid, integer) from public;
-grant execute on function upload_pipeline.discard_content(uuid, integer) to hookline_operator;
+revoke all on function upload_pipeline.discard_content(uuid, integer, text) from public;
+grant execute on function upload_pipeline.discard_content(uuid, integer, text) to hookline_operator;
 
 -- db/functions/operator/settle_parked.sql
 -- Gives parked deliveries the outcome ignored, or links their provider job to a job and applies them. Later reports of
 -- the provider job find the decision: the link, or an ignored delivery (receive_event).
 -- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery.
 -- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job, provider_of,
--- receipt_of.
+-- receipt_of, record_action.
 create or replace function upload_pipeline.settle_parked(
   parse_job_id text,
   job_id uuid default null,
-  provider text default 'llamacloud'
+  provider text default 'llamacloud',
+  reason text default null
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -8208,6 +8224,13 @@ begin
             hint = 'See upload_pipeline.delivery_log where outcome = ''parked''.';
   end if;
 
+  perform upload_pipeline.record_action(
+    'settle_parked', settle_parked.reason, id => settle_parked.job_id,
+    details => jsonb_build_object(
+      'provider', settle_parked.provider, 'ours', settle_parked.job_id is not null
+    )
+  );
+
   if v_job.job_id is null then
     update upload_pipeline.webhook_deliveries as d
        set outcome = 'ignored'
@@ -8228,22 +8251,23 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.settle_parked(text, uuid, text) is
+comment on function upload_pipeline.settle_parked(text, uuid, text, text) is
   'Decides on deliveries that are parked: their provider job belongs to the current attempt of this job; or, with '
   'job_id null, to no job of ours, and later reports of it are ignored too. Outcomes: applied, stale (the job did '
   'not move by them), ignored. Raises UP001, UP004.';
 
-revoke all on function upload_pipeline.settle_parked(text, uuid, text) from public;
-grant execute on function upload_pipeline.settle_parked(text, uuid, text) to hookline_operator;
+revoke all on function upload_pipeline.settle_parked(text, uuid, text, text) from public;
+grant execute on function upload_pipeline.settle_parked(text, uuid, text, text) to hookline_operator;
 
 -- db/functions/operator/settle_provider_requests.sql
 -- Decides on requests that are not done: makes them due at once, with their tries counted anew, or marks them as done
 -- by hand.
--- Locks: provider request. Calls: check_isolation, clock.
+-- Locks: provider request. Calls: check_isolation, clock, record_action.
 create or replace function upload_pipeline.settle_provider_requests(
   provider text,
   parse_job_id text default null,
-  by_hand boolean default false
+  by_hand boolean default false,
+  reason text default null
 )
 returns bigint
 language plpgsql
@@ -8279,17 +8303,24 @@ begin
      and r.kind = open.kind;
   get diagnostics v_settled = row_count;
 
+  if v_settled > 0 then
+    perform upload_pipeline.record_action(
+      'settle_provider_requests', settle_provider_requests.reason,
+      details => jsonb_build_object('provider', provider, 'by_hand', by_hand is true, 'requests', v_settled)
+    );
+  end if;
+
   return v_settled;
 end;
 $$;
 
-comment on function upload_pipeline.settle_provider_requests(text, text, boolean) is
+comment on function upload_pipeline.settle_provider_requests(text, text, boolean, text) is
   'Decides on requests to a provider that are not done: one provider job''s, or (null) all. They are sent again at '
   'once, once the cause of their failure is gone; or, with by_hand, they count as done, because somebody did it '
   'there, or the provider is not used any more. Answers how many there were.';
 
-revoke all on function upload_pipeline.settle_provider_requests(text, text, boolean) from public;
-grant execute on function upload_pipeline.settle_provider_requests(text, text, boolean) to hookline_operator;
+revoke all on function upload_pipeline.settle_provider_requests(text, text, boolean, text) from public;
+grant execute on function upload_pipeline.settle_provider_requests(text, text, boolean, text) to hookline_operator;
 
 -- db/functions/internal/count_purgeable.sql
 -- Changes nothing.
@@ -8373,6 +8404,8 @@ declare
   v_before timestamptz;
   v_due uuid[];
   v_document_ids uuid[];
+  v_others bigint[] := '{}';
+  v_count bigint;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -8549,6 +8582,8 @@ begin
    where r.parse_job_id = due.parse_job_id
      and r.provider = due.provider
      and r.kind = due.kind;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   -- Reservations of this month stay: set_credit_cap adds them up.
   with due as (
@@ -8565,12 +8600,16 @@ begin
    where r.job_id = due.job_id
      and r.attempt = due.attempt
      and r.ordinal = due.ordinal;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   -- Sums of windows that have ended. The next reservation of their owner makes the row again.
   delete from upload_pipeline.credit_caps as c
    where c.scope = 'each'
      and c.owner_id is not null
      and c.starts_at < date_trunc(c.period, upload_pipeline.clock(), 'UTC');
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   -- The reasons of pauses that have ended.
   update upload_pipeline.statuses as s
@@ -8578,9 +8617,13 @@ begin
          paused_because = null,
          paused_by = null
    where s.paused_until < v_before;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   delete from upload_pipeline.operator_actions as a
    where a.at < v_before;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   -- Groups without jobs, unless one is still to be announced.
   v_group_ids := array(
@@ -8603,8 +8646,10 @@ begin
   delete from upload_pipeline.job_groups as g
    where g.group_id = any (v_group_ids)
      and not exists (select from upload_pipeline.upload_jobs as j where j.group_id = g.group_id);
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
-  if jobs + documents + deliveries > 0 then
+  if jobs + documents + deliveries > 0 or 0 < any (v_others) then
     perform upload_pipeline.record_action(
       'purge', purge.reason,
       details => jsonb_build_object(
@@ -8904,8 +8949,8 @@ grant execute on function upload_pipeline.check_integrity() to hookline_operator
 -- db/functions/operator/recount_statuses.sql
 -- Counts all jobs, and corrects the numbers of status_counts by one row for each status. A step and its row of
 -- activity_counts are committed together, and one statement sees both. So this is exact while jobs move.
--- Locks: activity (advisory). Calls: check_isolation, clock, differing_counts.
-create or replace function upload_pipeline.recount_statuses()
+-- Locks: activity (advisory). Calls: check_isolation, clock, differing_counts, record_action.
+create or replace function upload_pipeline.recount_statuses(reason text default null)
 returns table (status text, counted bigint, jobs bigint)
 language plpgsql
 security definer
@@ -8913,6 +8958,8 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 #variable_conflict use_column
+declare
+  v_corrected bigint;
 begin
   perform upload_pipeline.check_isolation();
   perform pg_advisory_xact_lock('upload_pipeline.activity_counts'::regclass::integer, 0);
@@ -8926,16 +8973,23 @@ begin
       from wrong as w
   )
   select w.status, w.counted, w.jobs from wrong as w;
+  get diagnostics v_corrected = row_count;
+
+  if v_corrected > 0 then
+    perform upload_pipeline.record_action(
+      'recount_statuses', recount_statuses.reason, details => jsonb_build_object('statuses', v_corrected)
+    );
+  end if;
 end;
 $$;
 
-comment on function upload_pipeline.recount_statuses() is
+comment on function upload_pipeline.recount_statuses(text) is
   'Counts all jobs and corrects status_counts where it differs: after a load with triggers off. One row for each '
   'status that was wrong: what was counted, and how many jobs there are. Reads all jobs. Raises UP012; '
   '55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.recount_statuses() from public;
-grant execute on function upload_pipeline.recount_statuses() to hookline_operator;
+revoke all on function upload_pipeline.recount_statuses(text) from public;
+grant execute on function upload_pipeline.recount_statuses(text) to hookline_operator;
 
 -- db/functions/operator/resume_stage.sql
 -- Removes the pause from the row of the status, and writes down who did so.
@@ -9185,8 +9239,8 @@ grant execute on function upload_pipeline.set_owner(uuid, text, integer, text) t
 
 -- db/functions/operator/retry_notifications.sql
 -- Makes notifications due at once, as if they had never been tried. Those that somebody is sending now are left alone.
--- Locks: notification (skip locked). Calls: check_isolation, clock.
-create or replace function upload_pipeline.retry_notifications(event_id uuid default null)
+-- Locks: notification (skip locked). Calls: check_isolation, clock, record_action.
+create or replace function upload_pipeline.retry_notifications(event_id uuid default null, reason text default null)
 returns bigint
 language plpgsql
 security definer
@@ -9236,6 +9290,13 @@ begin
    where n.event_id = free.event_id;
   get diagnostics v_notifications = row_count;
 
+  if v_notifications > 0 then
+    perform upload_pipeline.record_action(
+      'retry_notifications', retry_notifications.reason, id => retry_notifications.event_id,
+      details => jsonb_build_object('notifications', v_notifications)
+    );
+  end if;
+
   -- Only a hint: idle workers would find them at their next poll.
   perform pg_notify('hookline', 'notifications');
 
@@ -9243,18 +9304,18 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.retry_notifications(uuid) is
+comment on function upload_pipeline.retry_notifications(uuid, text) is
   'Sends one notification again, even if the application took it; or, without event_id, all that are dead and all that '
   'wait for their next try. The webhook-id stays. Answers how many. Those that are being sent now are left alone.';
 
-revoke all on function upload_pipeline.retry_notifications(uuid) from public;
-grant execute on function upload_pipeline.retry_notifications(uuid) to hookline_operator;
+revoke all on function upload_pipeline.retry_notifications(uuid, text) from public;
+grant execute on function upload_pipeline.retry_notifications(uuid, text) to hookline_operator;
 
 -- db/functions/operator/stop_announcing.sql
 -- Switches announcements off, and deletes notifications that wait or are dead if it is told so; then groups that are
 -- closed already are not announced either.
--- Locks: status, group, notification (skip locked). Calls: check_isolation, clock.
-create or replace function upload_pipeline.stop_announcing(discard boolean default false)
+-- Locks: status, group, notification (skip locked). Calls: check_isolation, clock, record_action.
+create or replace function upload_pipeline.stop_announcing(discard boolean default false, reason text default null)
 returns bigint
 language plpgsql
 security definer
@@ -9262,17 +9323,21 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_notifications bigint := 0;
+  v_groups bigint := 0;
+  v_was_on boolean;
 begin
   perform upload_pipeline.check_isolation();
 
   update upload_pipeline.statuses as s
      set announced_since = null
    where s.announced_since is not null;
+  v_was_on := found;
 
   if discard then
     update upload_pipeline.job_groups as g
        set check_after = null
      where g.check_after is not null;
+    get diagnostics v_groups = row_count;
 
     with free as (
       select n.event_id
@@ -9291,17 +9356,26 @@ begin
     get diagnostics v_notifications = row_count;
   end if;
 
+  if v_was_on or v_groups + v_notifications > 0 then
+    perform upload_pipeline.record_action(
+      'stop_announcing', stop_announcing.reason,
+      details => jsonb_build_object(
+        'discard', discard is true, 'notifications', v_notifications, 'groups', v_groups
+      )
+    );
+  end if;
+
   return v_notifications;
 end;
 $$;
 
-comment on function upload_pipeline.stop_announcing(boolean) is
+comment on function upload_pipeline.stop_announcing(boolean, text) is
   'From now on, no step writes a notification, until a worker with HOOKLINE_NOTIFY_URL starts again. What waits is '
   'still sent, and groups that were closed before are still announced; discard => true deletes it instead, forgets '
   'these groups, and deletes what is dead, apart from what is being sent now. Answers how many were deleted.';
 
-revoke all on function upload_pipeline.stop_announcing(boolean) from public;
-grant execute on function upload_pipeline.stop_announcing(boolean) to hookline_operator;
+revoke all on function upload_pipeline.stop_announcing(boolean, text) from public;
+grant execute on function upload_pipeline.stop_announcing(boolean, text) to hookline_operator;
 
 -- Views of hookline_reader
 

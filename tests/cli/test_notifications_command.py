@@ -62,13 +62,24 @@ def test_one_or_all_are_sent_again(cli: Cli, db: Database, operator: str) -> Non
 
     done = cli("notifications", "--retry", DATABASE_URL=operator)
     assert (done.returncode, done.stderr) == (0, "1 notification will be sent again.\n")
-    done = cli("notifications", "--stop", "--discard", DATABASE_URL=operator)
+    done = cli("notifications", "--stop", "--discard", "--reason", "moved", DATABASE_URL=operator)
     assert done.stderr == "Announcements are off. 2 notifications deleted.\n"
     assert cli("notifications", DATABASE_URL=operator).stderr == "No such notifications.\n"
+    assert db.run("select action, reason from upload_pipeline.operator_actions order by at") == [
+        ("retry_notifications", None),
+        ("retry_notifications", None),
+        ("stop_announcing", "moved"),
+    ]
 
 
 def test_what_does_not_fit_together_is_said(cli: Cli, operator: str, reader: str) -> None:
-    for wrong in (["--retry", "--stop"], ["0193"], ["--discard"], ["--retry", "--dead"]):
+    for wrong in (
+        ["--retry", "--stop"],
+        ["0193"],
+        ["--discard"],
+        ["--retry", "--dead"],
+        ["--reason", "x"],
+    ):
         assert cli("notifications", *wrong, DATABASE_URL=operator).returncode == 2
     done = cli("notifications", "--retry", "0193", DATABASE_URL=operator)
     assert (done.returncode, sentence_of(done)) == (

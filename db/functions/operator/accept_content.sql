@@ -1,8 +1,13 @@
 -- Replaces content of unknown shape by its markdown, as an operator has read it. From here on it is treated like all
 -- content: kept, then stored and finished by the drain.
 -- Locks: job, content, delivery.
--- Calls: content_still_wanted, drop_unrecognised_content, lock_job, receipt_of, write_content.
-create or replace function upload_pipeline.accept_content(job_id uuid, ordinal integer, markdown bytea)
+-- Calls: content_still_wanted, drop_unrecognised_content, lock_job, receipt_of, record_action, write_content.
+create or replace function upload_pipeline.accept_content(
+  job_id uuid,
+  ordinal integer,
+  markdown bytea,
+  reason text default null
+)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -52,13 +57,18 @@ begin
      and d.content_ordinal = accept_content.ordinal
      and d.outcome = 'unrecognised';
 
+  perform upload_pipeline.record_action(
+    'accept_content', accept_content.reason, id => accept_content.job_id,
+    details => jsonb_build_object('ordinal', ordinal)
+  );
+
   return upload_pipeline.receipt_of('kept', v_job, ordinal => v_content.ordinal, path => v_content.path);
 end;
 $$;
 
-comment on function upload_pipeline.accept_content(uuid, integer, bytea) is
+comment on function upload_pipeline.accept_content(uuid, integer, bytea, text) is
   'Decides on content of unknown shape: this is its markdown. The drain stores it, and the job becomes parsed. '
   'Outcome: kept. Raises UP001, UP002, UP008.';
 
-revoke all on function upload_pipeline.accept_content(uuid, integer, bytea) from public;
-grant execute on function upload_pipeline.accept_content(uuid, integer, bytea) to hookline_operator;
+revoke all on function upload_pipeline.accept_content(uuid, integer, bytea, text) from public;
+grant execute on function upload_pipeline.accept_content(uuid, integer, bytea, text) to hookline_operator;

@@ -1,6 +1,6 @@
 -- Drops the bytes of content of unknown shape and gives its delivery the outcome ignored.
--- Locks: job, content, delivery. Calls: drop_unrecognised_content, lock_job, receipt_of.
-create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer)
+-- Locks: job, content, delivery. Calls: drop_unrecognised_content, lock_job, receipt_of, record_action.
+create or replace function upload_pipeline.discard_content(job_id uuid, ordinal integer, reason text default null)
 returns upload_pipeline.receipt
 language plpgsql
 security definer
@@ -21,13 +21,18 @@ begin
      and d.content_ordinal = discard_content.ordinal
      and d.outcome = 'unrecognised';
 
+  perform upload_pipeline.record_action(
+    'discard_content', discard_content.reason, id => discard_content.job_id,
+    details => jsonb_build_object('ordinal', ordinal)
+  );
+
   return upload_pipeline.receipt_of('applied', v_job, ordinal => ordinal);
 end;
 $$;
 
-comment on function upload_pipeline.discard_content(uuid, integer) is
+comment on function upload_pipeline.discard_content(uuid, integer, text) is
   'Decides on content of unknown shape: it is of no use, and its bytes are dropped. Outcome: applied. Raises '
   'UP001.';
 
-revoke all on function upload_pipeline.discard_content(uuid, integer) from public;
-grant execute on function upload_pipeline.discard_content(uuid, integer) to hookline_operator;
+revoke all on function upload_pipeline.discard_content(uuid, integer, text) from public;
+grant execute on function upload_pipeline.discard_content(uuid, integer, text) to hookline_operator;

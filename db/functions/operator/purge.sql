@@ -26,6 +26,8 @@ declare
   v_before timestamptz;
   v_due uuid[];
   v_document_ids uuid[];
+  v_others bigint[] := '{}';
+  v_count bigint;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -202,6 +204,8 @@ begin
    where r.parse_job_id = due.parse_job_id
      and r.provider = due.provider
      and r.kind = due.kind;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   -- Reservations of this month stay: set_credit_cap adds them up.
   with due as (
@@ -218,12 +222,16 @@ begin
    where r.job_id = due.job_id
      and r.attempt = due.attempt
      and r.ordinal = due.ordinal;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   -- Sums of windows that have ended. The next reservation of their owner makes the row again.
   delete from upload_pipeline.credit_caps as c
    where c.scope = 'each'
      and c.owner_id is not null
      and c.starts_at < date_trunc(c.period, upload_pipeline.clock(), 'UTC');
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   -- The reasons of pauses that have ended.
   update upload_pipeline.statuses as s
@@ -231,9 +239,13 @@ begin
          paused_because = null,
          paused_by = null
    where s.paused_until < v_before;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   delete from upload_pipeline.operator_actions as a
    where a.at < v_before;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
   -- Groups without jobs, unless one is still to be announced.
   v_group_ids := array(
@@ -256,8 +268,10 @@ begin
   delete from upload_pipeline.job_groups as g
    where g.group_id = any (v_group_ids)
      and not exists (select from upload_pipeline.upload_jobs as j where j.group_id = g.group_id);
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
 
-  if jobs + documents + deliveries > 0 then
+  if jobs + documents + deliveries > 0 or 0 < any (v_others) then
     perform upload_pipeline.record_action(
       'purge', purge.reason,
       details => jsonb_build_object(

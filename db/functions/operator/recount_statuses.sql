@@ -1,7 +1,7 @@
 -- Counts all jobs, and corrects the numbers of status_counts by one row for each status. A step and its row of
 -- activity_counts are committed together, and one statement sees both. So this is exact while jobs move.
--- Locks: activity (advisory). Calls: check_isolation, clock, differing_counts.
-create or replace function upload_pipeline.recount_statuses()
+-- Locks: activity (advisory). Calls: check_isolation, clock, differing_counts, record_action.
+create or replace function upload_pipeline.recount_statuses(reason text default null)
 returns table (status text, counted bigint, jobs bigint)
 language plpgsql
 security definer
@@ -9,6 +9,8 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 as $$
 #variable_conflict use_column
+declare
+  v_corrected bigint;
 begin
   perform upload_pipeline.check_isolation();
   perform pg_advisory_xact_lock('upload_pipeline.activity_counts'::regclass::integer, 0);
@@ -22,13 +24,20 @@ begin
       from wrong as w
   )
   select w.status, w.counted, w.jobs from wrong as w;
+  get diagnostics v_corrected = row_count;
+
+  if v_corrected > 0 then
+    perform upload_pipeline.record_action(
+      'recount_statuses', recount_statuses.reason, details => jsonb_build_object('statuses', v_corrected)
+    );
+  end if;
 end;
 $$;
 
-comment on function upload_pipeline.recount_statuses() is
+comment on function upload_pipeline.recount_statuses(text) is
   'Counts all jobs and corrects status_counts where it differs: after a load with triggers off. One row for each '
   'status that was wrong: what was counted, and how many jobs there are. Reads all jobs. Raises UP012; '
   '55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.recount_statuses() from public;
-grant execute on function upload_pipeline.recount_statuses() to hookline_operator;
+revoke all on function upload_pipeline.recount_statuses(text) from public;
+grant execute on function upload_pipeline.recount_statuses(text) to hookline_operator;

@@ -1,6 +1,6 @@
 -- Makes notifications due at once, as if they had never been tried. Those that somebody is sending now are left alone.
--- Locks: notification (skip locked). Calls: check_isolation, clock.
-create or replace function upload_pipeline.retry_notifications(event_id uuid default null)
+-- Locks: notification (skip locked). Calls: check_isolation, clock, record_action.
+create or replace function upload_pipeline.retry_notifications(event_id uuid default null, reason text default null)
 returns bigint
 language plpgsql
 security definer
@@ -50,6 +50,13 @@ begin
    where n.event_id = free.event_id;
   get diagnostics v_notifications = row_count;
 
+  if v_notifications > 0 then
+    perform upload_pipeline.record_action(
+      'retry_notifications', retry_notifications.reason, id => retry_notifications.event_id,
+      details => jsonb_build_object('notifications', v_notifications)
+    );
+  end if;
+
   -- Only a hint: idle workers would find them at their next poll.
   perform pg_notify('hookline', 'notifications');
 
@@ -57,9 +64,9 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.retry_notifications(uuid) is
+comment on function upload_pipeline.retry_notifications(uuid, text) is
   'Sends one notification again, even if the application took it; or, without event_id, all that are dead and all that '
   'wait for their next try. The webhook-id stays. Answers how many. Those that are being sent now are left alone.';
 
-revoke all on function upload_pipeline.retry_notifications(uuid) from public;
-grant execute on function upload_pipeline.retry_notifications(uuid) to hookline_operator;
+revoke all on function upload_pipeline.retry_notifications(uuid, text) from public;
+grant execute on function upload_pipeline.retry_notifications(uuid, text) to hookline_operator;

@@ -2,11 +2,12 @@
 -- the provider job find the decision: the link, or an ignored delivery (receive_event).
 -- Locks: provider job (advisory), document, job, deletion, artifact, provider request, delivery.
 -- Calls: apply_parked_reports, link_provider_job, lock_answered_job, lock_job, lock_provider_job, provider_of,
--- receipt_of.
+-- receipt_of, record_action.
 create or replace function upload_pipeline.settle_parked(
   parse_job_id text,
   job_id uuid default null,
-  provider text default 'llamacloud'
+  provider text default 'llamacloud',
+  reason text default null
 )
 returns upload_pipeline.receipt
 language plpgsql
@@ -44,6 +45,13 @@ begin
             hint = 'See upload_pipeline.delivery_log where outcome = ''parked''.';
   end if;
 
+  perform upload_pipeline.record_action(
+    'settle_parked', settle_parked.reason, id => settle_parked.job_id,
+    details => jsonb_build_object(
+      'provider', settle_parked.provider, 'ours', settle_parked.job_id is not null
+    )
+  );
+
   if v_job.job_id is null then
     update upload_pipeline.webhook_deliveries as d
        set outcome = 'ignored'
@@ -64,10 +72,10 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.settle_parked(text, uuid, text) is
+comment on function upload_pipeline.settle_parked(text, uuid, text, text) is
   'Decides on deliveries that are parked: their provider job belongs to the current attempt of this job; or, with '
   'job_id null, to no job of ours, and later reports of it are ignored too. Outcomes: applied, stale (the job did '
   'not move by them), ignored. Raises UP001, UP004.';
 
-revoke all on function upload_pipeline.settle_parked(text, uuid, text) from public;
-grant execute on function upload_pipeline.settle_parked(text, uuid, text) to hookline_operator;
+revoke all on function upload_pipeline.settle_parked(text, uuid, text, text) from public;
+grant execute on function upload_pipeline.settle_parked(text, uuid, text, text) to hookline_operator;

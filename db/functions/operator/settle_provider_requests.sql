@@ -1,10 +1,11 @@
 -- Decides on requests that are not done: makes them due at once, with their tries counted anew, or marks them as done
 -- by hand.
--- Locks: provider request. Calls: check_isolation, clock.
+-- Locks: provider request. Calls: check_isolation, clock, record_action.
 create or replace function upload_pipeline.settle_provider_requests(
   provider text,
   parse_job_id text default null,
-  by_hand boolean default false
+  by_hand boolean default false,
+  reason text default null
 )
 returns bigint
 language plpgsql
@@ -40,14 +41,21 @@ begin
      and r.kind = open.kind;
   get diagnostics v_settled = row_count;
 
+  if v_settled > 0 then
+    perform upload_pipeline.record_action(
+      'settle_provider_requests', settle_provider_requests.reason,
+      details => jsonb_build_object('provider', provider, 'by_hand', by_hand is true, 'requests', v_settled)
+    );
+  end if;
+
   return v_settled;
 end;
 $$;
 
-comment on function upload_pipeline.settle_provider_requests(text, text, boolean) is
+comment on function upload_pipeline.settle_provider_requests(text, text, boolean, text) is
   'Decides on requests to a provider that are not done: one provider job''s, or (null) all. They are sent again at '
   'once, once the cause of their failure is gone; or, with by_hand, they count as done, because somebody did it '
   'there, or the provider is not used any more. Answers how many there were.';
 
-revoke all on function upload_pipeline.settle_provider_requests(text, text, boolean) from public;
-grant execute on function upload_pipeline.settle_provider_requests(text, text, boolean) to hookline_operator;
+revoke all on function upload_pipeline.settle_provider_requests(text, text, boolean, text) from public;
+grant execute on function upload_pipeline.settle_provider_requests(text, text, boolean, text) to hookline_operator;

@@ -1,7 +1,7 @@
 -- Switches announcements off, and deletes notifications that wait or are dead if it is told so; then groups that are
 -- closed already are not announced either.
--- Locks: status, group, notification (skip locked). Calls: check_isolation, clock.
-create or replace function upload_pipeline.stop_announcing(discard boolean default false)
+-- Locks: status, group, notification (skip locked). Calls: check_isolation, clock, record_action.
+create or replace function upload_pipeline.stop_announcing(discard boolean default false, reason text default null)
 returns bigint
 language plpgsql
 security definer
@@ -9,17 +9,21 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_notifications bigint := 0;
+  v_groups bigint := 0;
+  v_was_on boolean;
 begin
   perform upload_pipeline.check_isolation();
 
   update upload_pipeline.statuses as s
      set announced_since = null
    where s.announced_since is not null;
+  v_was_on := found;
 
   if discard then
     update upload_pipeline.job_groups as g
        set check_after = null
      where g.check_after is not null;
+    get diagnostics v_groups = row_count;
 
     with free as (
       select n.event_id
@@ -38,14 +42,23 @@ begin
     get diagnostics v_notifications = row_count;
   end if;
 
+  if v_was_on or v_groups + v_notifications > 0 then
+    perform upload_pipeline.record_action(
+      'stop_announcing', stop_announcing.reason,
+      details => jsonb_build_object(
+        'discard', discard is true, 'notifications', v_notifications, 'groups', v_groups
+      )
+    );
+  end if;
+
   return v_notifications;
 end;
 $$;
 
-comment on function upload_pipeline.stop_announcing(boolean) is
+comment on function upload_pipeline.stop_announcing(boolean, text) is
   'From now on, no step writes a notification, until a worker with HOOKLINE_NOTIFY_URL starts again. What waits is '
   'still sent, and groups that were closed before are still announced; discard => true deletes it instead, forgets '
   'these groups, and deletes what is dead, apart from what is being sent now. Answers how many were deleted.';
 
-revoke all on function upload_pipeline.stop_announcing(boolean) from public;
-grant execute on function upload_pipeline.stop_announcing(boolean) to hookline_operator;
+revoke all on function upload_pipeline.stop_announcing(boolean, text) from public;
+grant execute on function upload_pipeline.stop_announcing(boolean, text) to hookline_operator;

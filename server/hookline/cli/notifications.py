@@ -14,6 +14,7 @@ from hookline.cli.formats import timestamp
 from hookline.cli.ids import find_job
 from hookline.cli.job_table import ids_to_show
 from hookline.cli.output import print_json, print_rows, say
+from hookline.cli.pause import Reason
 from hookline.doctor.check import count
 from hookline.postgres.connecting import connected
 from hookline.postgres.engine import Engine
@@ -55,6 +56,7 @@ def notifications(
     discard: Annotated[
         bool, typer.Option("--discard", help="With --stop: delete what was not taken.")
     ] = False,
+    reason: Reason = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="List at most so many.")] = 50,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each row.")
@@ -69,14 +71,16 @@ def notifications(
     """
     if (retry and stop) or (ids and not retry) or (discard and not stop):
         raise WrongUsage("Give ids with --retry, --discard with --stop, and --retry or --stop.")
+    if reason is not None and not (retry or stop):
+        raise WrongUsage("--reason is for --retry and --stop.")
     if (retry or stop) and (job is not None or dead):
         raise WrongUsage("--job and --dead choose what is listed: leave them out.")
     if stop:
-        deleted = asyncio.run(_stop(load(), discard))
+        deleted = asyncio.run(_stop(load(), discard, reason))
         say(f"Announcements are off. {count(deleted, 'notification')} deleted.")
     elif retry:
         known = [_id_of(text) for text in ids or []]
-        again, left = asyncio.run(_retry(load(), known))
+        again, left = asyncio.run(_retry(load(), known, reason))
         say(f"{count(again, 'notification')} will be sent again.")
         for event_id in left:
             say(f"hookline: {event_id} is not known, or is being sent now.")
@@ -100,18 +104,20 @@ def _id_of(text: str) -> UUID:
         ) from None
 
 
-async def _stop(settings: Settings, discard: bool) -> int:
+async def _stop(settings: Settings, discard: bool, reason: str | None) -> int:
     async with connected(settings) as pool:
-        return await Engine(pool).stop_announcing(discard=discard)
+        return await Engine(pool).stop_announcing(discard=discard, reason=reason)
 
 
-async def _retry(settings: Settings, ids: list[UUID]) -> tuple[int, list[UUID]]:
+async def _retry(settings: Settings, ids: list[UUID], reason: str | None) -> tuple[int, list[UUID]]:
     """How many are sent again, and which are not."""
     async with connected(settings) as pool:
         engine = Engine(pool)
         if not ids:
-            return await engine.retry_notifications(), []
-        left = [one for one in dict.fromkeys(ids) if not await engine.retry_notifications(one)]
+            return await engine.retry_notifications(reason=reason), []
+        left = [
+            one for one in dict.fromkeys(ids) if not await engine.retry_notifications(one, reason)
+        ]
         return len(set(ids)) - len(left), left
 
 

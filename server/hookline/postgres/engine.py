@@ -625,13 +625,15 @@ class Engine:
             states = dict(await cursor.fetchall())
         return [states.get(one.event_id) for one in told]
 
-    async def retry_notifications(self, event_id: UUID | None = None) -> int:
+    async def retry_notifications(
+        self, event_id: UUID | None = None, reason: str | None = None
+    ) -> int:
         """Send a notification again; None: all that are dead or wait for a try. How many."""
-        return int(await self._value("retry_notifications", event_id=event_id))
+        return int(await self._value("retry_notifications", event_id=event_id, reason=reason))
 
-    async def stop_announcing(self, *, discard: bool = False) -> int:
+    async def stop_announcing(self, *, discard: bool = False, reason: str | None = None) -> int:
         """Let steps write no more notifications; how many were deleted with `discard`."""
-        return int(await self._value("stop_announcing", discard=discard))
+        return int(await self._value("stop_announcing", discard=discard, reason=reason))
 
     async def create_job(
         self,
