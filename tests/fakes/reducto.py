@@ -47,6 +47,7 @@ class Reducto(Imitation):
         router.add_post("/cancel/{id}", self._cancel)
         router.add_delete("/job/{id}", self._delete)
         router.add_get("/results/{id}", self._download)
+        router.add_get("/images/{id}", self._show_image)
 
     async def end(self) -> None:
         for job in self.jobs.values():
@@ -150,15 +151,20 @@ class Reducto(Imitation):
                 },
                 "result": {"type": "url", "result_id": job["job_id"], "url": url}
                 if self.by_url
-                else self._full(),
+                else self._full(job["order"]),
             }
         return found
 
-    def _full(self) -> dict[str, Any]:
+    def _full(self, order: dict[str, Any]) -> dict[str, Any]:
         box = {"left": 0.1, "top": 0.1, "width": 0.5, "height": 0.1, "page": 1}
         short = self.markdown[:100]
         block = {"type": "Text", "bbox": box, "content": short, "confidence": "low"}
-        chunk = {"content": self.markdown, "embed": short, "blocks": [block]}
+        blocks = [block]
+        if "figure" in order["settings"].get("return_images", ()):
+            url = f"{self.url}/images/1.png?X-Amz-Signature=a%2Fb"
+            figures = [{**block, "type": "Figure"}, {**block, "type": "Figure", "image_url": url}]
+            blocks += figures
+        chunk = {"content": self.markdown, "embed": short, "blocks": blocks}
         return {"type": "full", "chunks": [chunk]}
 
     async def _download(self, request: web.Request) -> web.Response:
@@ -168,7 +174,12 @@ class Reducto(Imitation):
         if isinstance(fault, web.Response):
             return fault
         assert "Authorization" not in request.headers
-        return web.json_response(self._full())
+        return web.json_response(self._full(self.jobs[request.match_info["id"]]["order"]))
+
+    async def _show_image(self, request: web.Request) -> web.Response:
+        self.downloads.append(request)
+        assert "Authorization" not in request.headers
+        return web.Response(body=b"a figure", content_type="image/png")
 
     async def _list(self, request: web.Request) -> web.Response:
         fault = self.planned(request, "list")

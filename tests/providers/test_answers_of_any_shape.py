@@ -45,6 +45,12 @@ DOCLING_RESULT: Final = {
     "confidence": {"mean_score": 0.9, "low_score": 0.5, "mean_grade": "good"},
 }
 ORDER: Final = json.dumps({"async": {"metadata": {"hookline_job_id": "j", "attempt": "1"}}})
+FIGURE: Final = {
+    "type": "Figure",
+    "confidence": "low",
+    "image_url": "https://example.com/1.png",
+    "bbox": {"page": 1},
+}
 REDUCTO_JOB: Final = {
     "status": "Completed",
     "error": {"name": "X", "message": "It broke."},
@@ -56,7 +62,7 @@ REDUCTO_JOB: Final = {
         "usage": {"num_pages": 2, "credits": None},
         "result": {
             "type": "full",
-            "chunks": [{"content": "# Text", "blocks": [{"confidence": "low"}]}],
+            "chunks": [{"content": "# Text", "blocks": [FIGURE]}],
         },
     },
 }
@@ -90,6 +96,14 @@ CLOUD_JOB: Final = {
         "pages": [{"page_number": 1, "confidence": 0.9}, {"page_number": 2, "confidence": 0.5}],
         "document": {"confidence": 0.7},
     },
+}
+
+
+CLOUD_FILES: Final = {
+    "images_content_metadata": {
+        "images": [{"filename": "1.png", "category": "layout", "presigned_url": "https://a/b"}]
+    },
+    "result_content_metadata": {"xlsx": {"exists": True, "presigned_url": "https://a/b"}},
 }
 
 
@@ -220,3 +234,11 @@ async def test_llamacloud_may_answer_anything() -> None:
         for one in variants(CLOUD_JOB):
             answer = written(one)
             await check_calls(client)
+        for one in variants(CLOUD_FILES):
+            answer = written(one)
+            try:
+                found = await client.artifacts("j", client.artifact_kinds)
+            except ProviderError:
+                continue
+            assert all(isinstance(one, Artifact) for one in found)
+            assert all(isinstance(word, str) for a in found for word in (a.name, a.extension))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import aiohttp
@@ -32,7 +33,8 @@ async def fetched(worker: CloudWorker, imitation: Reducto) -> Any:
 async def test_the_imitation_answers_as_the_models_of_the_sdk_say(
     worker: CloudWorker, imitation: Reducto
 ) -> None:
-    await fetched(worker, imitation)
+    await worker.submitted(options={"artifacts": ["images"]})
+    await imitation.end()
     [parse_job_id] = imitation.jobs
     headers = {"Authorization": f"Bearer {KEY}"}
     async with aiohttp.ClientSession(imitation.url, headers=headers) as session:
@@ -232,3 +234,24 @@ async def test_the_key_chooses_it_and_is_needed(imitation: Reducto) -> None:
     with pytest.raises(ConfigurationError, match="REDUCTO_API_KEY is not set"):
         async with PROVIDER.open(settings):
             pass
+
+
+@pytest.mark.parametrize("by_url", [False, True])
+async def test_figures_and_the_whole_result_are_artifacts(
+    worker: CloudWorker, imitation: Reducto, by_url: bool
+) -> None:
+    imitation.by_url = by_url
+    job_id = await worker.submitted(options={"artifacts": ["images", "json", "xlsx"]})
+    [order] = imitation.orders
+    assert order["settings"]["return_images"] == ["figure"]
+    await imitation.end()
+    await worker.ask()
+    await worker.work("parse_ready")
+    found = await worker.artifacts(job_id)
+    # The first figure has no image.
+    assert found.keys() == {"images/page_1_figure_2.png", "json"}
+    assert found["images/page_1_figure_2.png"] == b"a figure"
+    assert json.loads(found["json"])["chunks"][0]["content"] == "# Text"
+    assert imitation.downloads[-1].raw_path.endswith("?X-Amz-Signature=a%2Fb")
+    [missing] = worker.event(job_id, "artifact_failed")["artifacts"]
+    assert missing == {"kind": "xlsx", "name": "", "code": "not_offered"}

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import aiohttp
 
 from hookline.providers.client import (
+    Artifact,
     Document,
     ParseJob,
     ProviderClient,
@@ -25,6 +26,7 @@ from hookline.providers.client import (
 from hookline.providers.errors import NotReady, Refused, Unanswered, UnknownParseJob
 from hookline.providers.http_calls import HttpCalls, form_file, read_json, reading
 from hookline.providers.options import NO_OPTIONS, Options, chosen_pages, read_options
+from hookline.providers.reducto.artifacts import ARTIFACT_KINDS, artifacts_in
 from hookline.providers.reducto.jobs import metadata_of, read_job, read_listed, read_result
 from hookline.providers.reducto.options import ReductoOptions, configuration_of
 from hookline.providers.result_urls import ResultUrls
@@ -41,6 +43,7 @@ class ReductoClient(ProviderClient):
 
     name: ClassVar[str] = "reducto"
     settings: ClassVar[str] = "REDUCTO_API_KEY or REDUCTO_BASE_URL"
+    artifact_kinds: ClassVar[frozenset[str]] = ARTIFACT_KINDS
     options: ClassVar[type[Options]] = ReductoOptions
     event_types: ClassVar[Mapping[Status, str]] = {
         "done": "Completed",
@@ -105,7 +108,8 @@ class ReductoClient(ProviderClient):
         if full.get("type") == "url":
             full = read_json(await self._urls.fetch(full.get("url")))
         markdown, details = read_result(full)
-        return Result(job, markdown, pages=pages, details=details)
+        artifacts = _read_artifacts(full, self._urls)
+        return Result(job, markdown, pages=pages, details=details, artifacts=artifacts)
 
     async def ask_many(self, parse_job_ids: Sequence[str]) -> dict[str, ParseJob]:
         """Those among the latest 500 jobs of the account, without reason and cost."""
@@ -190,3 +194,8 @@ def _read_parse(found: dict[str, Any]) -> tuple[int | None, dict[str, Any]]:
     if not isinstance(full, dict):
         raise ValueError("no result")
     return (pages if type(pages) is int else None), full
+
+
+@reading()
+def _read_artifacts(full: dict[str, Any], urls: ResultUrls) -> list[Artifact]:
+    return artifacts_in(full, urls)

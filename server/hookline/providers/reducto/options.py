@@ -29,6 +29,8 @@ def configuration_of(options: ReductoOptions) -> dict[str, Any]:
         settings["page_range"] = [
             {"start": int(first), "end": int(last or first)} for first, _, last in ranges
         ]
+    if "images" in options.artifacts:
+        settings["return_images"] = ["figure"]
     configuration: dict[str, Any] = {
         "settings": settings,
         "formatting": {"table_output_format": options.tables},
