@@ -81,6 +81,11 @@ def test_an_artifact_is_printed_by_its_kind_and_name(
     )
     shown = cli("job", job_id, DATABASE_URL=environment["DATABASE_URL"]).stdout
     assert "\nartifact    images/a/b.png (7 bytes)\n" in shown
+    for number in range(30):
+        workplace.add_artifact(job_id, "screenshots", f"{number:02}.png", b"x")
+    shown = cli("job", job_id, DATABASE_URL=environment["DATABASE_URL"]).stdout
+    assert shown.count("\nartifact ") == 21
+    assert "\nartifact    and 13 more (13 bytes): see --json\n" in shown
     [path] = workplace.objects.rglob("*.json")
     path.write_text("[]")
     done = cli("cat", job_id, "--artifact", "json", **environment)

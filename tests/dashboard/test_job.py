@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -73,6 +76,43 @@ async def test_its_markdown_is_shown_as_text_and_only_if_it_is_unchanged(
     answer = await tab.reload()
     assert answer is not None
     assert answer.status == 409
+
+
+async def test_its_artifacts_are_listed_and_downloaded_never_shown(
+    with_storage: str, jobs: Jobs, tab: Page, tmp_path: Path
+) -> None:
+    content = b"<script>document.title='owned'</script>"
+    job_id = jobs.upload("report.pdf")
+    names = [HOSTILE, *(f"page_{number:03}.png" for number in range(120))]
+    given = [
+        {"kind": "images", "name": name, "bytes": len(content), "extension": "html"}
+        | {"sha256": hashlib.sha256(content).hexdigest()}
+        for name in names
+    ]
+    paths = jobs.run(
+        "select a.path, upload_pipeline.finish_artifacts(c.job_id, c.lease_token, array[a.path])"
+        " from upload_pipeline.claim_jobs('uploaded', worker => 'w', batch => 100) as c,"
+        " upload_pipeline.receive_artifacts(c.job_id, c.lease_token, %s) as a"
+        " where c.job_id = %s order by a.name = %s desc",
+        *(json.dumps(given), job_id, HOSTILE),
+    )
+    file = tmp_path / str(paths[0][0]).removeprefix("storage://")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    await tab.goto(f"{with_storage}/jobs/{job_id}")
+    assert await tab.locator("#artifacts ~ ul li").count() == 100
+    await expect(tab.get_by_text("Only the first 100 are shown")).to_be_visible()
+    async with tab.expect_download() as started:
+        await tab.get_by_role("link", name=HOSTILE).click()
+    download = await started.value
+    assert download.suggested_filename == file.name
+    await download.save_as(tmp_path / "saved")
+    assert (tmp_path / "saved").read_bytes() == content
+    file.write_bytes(content.upper())
+    address = f"{with_storage}/jobs/{job_id}/artifact?kind=images&name={quote(HOSTILE)}"
+    for path, status in ((address, 409), (f"{address}x", 404)):
+        answer = await tab.request.get(path)
+        assert answer.status == status
 
 
 @pytest.mark.parametrize("action", ["Retry", "Cancel"])

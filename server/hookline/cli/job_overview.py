@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.text import Text
 
@@ -11,6 +12,9 @@ from hookline.cli.output import console
 from hookline.postgres.views import Artifact, JobOverview, LoggedRequest
 
 __all__ = ["print_overview"]
+
+# A document may have a picture of each of its pages.
+_NAMED: Final = 20
 
 
 def print_overview(
@@ -40,7 +44,10 @@ def print_overview(
         "priority": str(one.priority or ""),
         "group": str(one.group_id or ""),
     }
-    told = [("artifact", f"{artifact.label} ({artifact.bytes:,} bytes)") for artifact in artifacts]
+    told = [("artifact", f"{one.label} ({one.bytes:,} bytes)") for one in artifacts[:_NAMED]]
+    if rest := artifacts[_NAMED:]:
+        size = sum(one.bytes for one in rest)
+        told.append(("artifact", f"and {len(rest):,} more ({size:,} bytes): see --json"))
     told += [("at provider", _sentence(request)) for request in requests]
     for name, value in (*rows.items(), *told):
         if value:

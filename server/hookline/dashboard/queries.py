@@ -10,6 +10,7 @@ from uuid import UUID
 from hookline.dashboard.reading import Reader
 from hookline.postgres.views import (
     Alert,
+    Artifact,
     Delivery,
     JobOverview,
     KnownObject,
@@ -22,10 +23,21 @@ from hookline.postgres.views import (
     Transition,
 )
 
-__all__ = ["MOST_STEPS", "LatestFailure", "MinuteOfWork", "Provider", "Queries", "StatusCount"]
+__all__ = [
+    "MOST_ARTIFACTS",
+    "MOST_STEPS",
+    "LatestFailure",
+    "MinuteOfWork",
+    "Provider",
+    "Queries",
+    "StatusCount",
+]
 
 MOST_STEPS = 1000
 """Steps of one job that a page shows: the first ones."""
+
+MOST_ARTIFACTS = 100
+"""Artifacts of one job that a page shows."""
 
 _MOST_DELIVERIES = 100
 
@@ -194,14 +206,38 @@ class Queries:
         return found[::-1]
 
     async def contents_of(self, job_id: UUID) -> Sequence[KnownObject]:
-        """The contents of a job that have a path."""
+        """The contents of a job that have a path, without its artifacts."""
         return await self._reader.rows(
             KnownObject,
             "stored_objects",
-            "where job_id = %(job_id)s order by path limit %(limit)s",
+            "where job_id = %(job_id)s and path not in"
+            " (select path from upload_pipeline.artifact_overview where job_id = %(job_id)s)"
+            " order by path limit %(limit)s",
             job_id=job_id,
             limit=_MOST_DELIVERIES,
         )
+
+    async def artifacts_of(self, job_id: UUID) -> Sequence[Artifact]:
+        """The first artifacts of a job, by kind and name."""
+        return await self._reader.rows(
+            Artifact,
+            "artifact_overview",
+            'where job_id = %(job_id)s order by kind, name collate "C" limit %(limit)s',
+            job_id=job_id,
+            limit=MOST_ARTIFACTS,
+        )
+
+    async def artifact(self, job_id: UUID, kind: str, name: str) -> Artifact | None:
+        """One artifact of a job."""
+        found = await self._reader.rows(
+            Artifact,
+            "artifact_overview",
+            "where job_id = %(job_id)s and kind = %(word)s and name = %(name)s",
+            job_id=job_id,
+            word=kind,
+            name=name,
+        )
+        return found[0] if found else None
 
     async def requests_of(self, job_id: UUID) -> Sequence[LoggedRequest]:
         """What the providers were asked to cancel for a job, the oldest first."""

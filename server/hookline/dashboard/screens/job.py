@@ -11,16 +11,19 @@ from aiohttp import web
 
 from hookline.dashboard.errors import Refused, unknown
 from hookline.dashboard.job_filter import read_id
-from hookline.dashboard.queries import Queries
+from hookline.dashboard.queries import MOST_ARTIFACTS, Queries
 from hookline.dashboard.reading import reading
 from hookline.dashboard.site import SITE, page
 from hookline.postgres.views import TimelineEvent
 from hookline.storage.content import hash_of
-from hookline.storage.objects import StorageError
+from hookline.storage.objects import Storage, StorageError
 
 __all__ = ["Stay", "routes", "stays_of"]
 
 routes = web.RouteTableDef()
+
+# What others uploaded runs nothing, wherever a browser opens it.
+_POWERLESS = {"Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'"}
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ async def show(request: web.Request) -> web.Response:
         timeline = await queries.timeline(job_id)
         deliveries = await queries.deliveries_of(job_id)
         contents = await queries.contents_of(job_id)
+        artifacts = await queries.artifacts_of(job_id)
         requests = await queries.requests_of(job_id)
         steps = await queries.steps_from(job.status)
         siblings = await queries.jobs_of_document(job.document_id)
@@ -93,6 +97,8 @@ async def show(request: web.Request) -> web.Response:
             "steps": len(timeline),
             "deliveries": deliveries,
             "contents": contents,
+            "artifacts": artifacts,
+            "most_artifacts": MOST_ARTIFACTS,
             "requests": requests,
             "siblings": [one for one in siblings if one != job.job_id],
             "allowed": allowed,
@@ -109,21 +115,44 @@ async def show_content(request: web.Request) -> web.Response:
         job = await Queries(reader).job(job_id)
     if job is None or job.parsed_path is None:
         raise unknown("text of this job")
-    if site.storage is None:
+    return web.Response(
+        body=await _read(site.storage, job.parsed_path, job.parsed_sha256),
+        content_type="text/plain",
+        charset="utf-8",
+        headers=_POWERLESS,
+    )
+
+
+@routes.get("/jobs/{job_id}/artifact")
+async def download_artifact(request: web.Request) -> web.Response:
+    """An artifact, as a download: a browser that showed it would run what is in it."""
+    site = request.app[SITE]
+    job_id = read_id(request.match_info["job_id"])
+    kind, name = request.query.get("kind", ""), request.query.get("name", "")
+    async with reading(site.pool) as reader:
+        artifact = await Queries(reader).artifact(job_id, kind, name)
+    if artifact is None:
+        raise unknown("artifact of this job")
+    # The end of its path is letters, digits and dots.
+    filename = artifact.path.rpartition("/")[2]
+    return web.Response(
+        body=await _read(site.storage, artifact.path, artifact.sha256),
+        content_type="application/octet-stream",
+        headers={**_POWERLESS, "Content-Disposition": f'attachment; filename="{filename}"'},
+    )
+
+
+async def _read(storage: Storage | None, path: str, sha256: str | None) -> bytes:
+    if storage is None:
         raise Refused(
             HTTPStatus.NOT_FOUND, "The dashboard has no storage: set HOOKLINE_STORAGE_URL."
         )
     try:
-        content = await site.storage.read(job.parsed_path)
+        content = await storage.read(path)
     except StorageError as error:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"The storage failed: {error}.") from error
-    if await hash_of(content) != job.parsed_sha256:
+    if await hash_of(content) != sha256:
         raise Refused(
             HTTPStatus.CONFLICT, "The object in storage was changed: it does not have its SHA-256."
         )
-    return web.Response(
-        body=content,
-        content_type="text/plain",
-        charset="utf-8",
-        headers={"Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'"},
-    )
+    return content
