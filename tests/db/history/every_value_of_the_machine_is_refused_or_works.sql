@@ -32,22 +32,24 @@ insert into used values
   ('job_retried', 'retry_job'), ('job_released', 'release_job'), ('job_cancelled', 'cancel_job');
 
 -- What somebody may make of a row: each flag turned, each time and number at its extremes.
--- `calls`: a pattern of the calls that it may concern.
-create temp table change (statement text, calls text default '') on commit drop;
-insert into change
+-- `calls`: a pattern of the calls that it may concern; `status`: that of the jobs, if it concerns no others.
+create temp table change (
+  number int generated always as identity, statement text, calls text default '', status text
+) on commit drop;
+insert into change (statement)
 select format(
          'update upload_pipeline.upload_jobs set lease_token = null, leased_by = null, leased_until = null; '
          'update upload_pipeline.statuses set %1$I = not %1$I where status = %2$L', flag, s.status
        )
   from sample as s
  cross join unnest(array['terminal', 'failed', 'claimable', 'has_content']) as flag;
-insert into change
+insert into change (statement)
 select format(
          'update upload_pipeline.statuses set initial = false where initial; '
          'update upload_pipeline.statuses set initial = true where status = %L', s.status
        )
   from sample as s;
-insert into change
+insert into change (statement, calls)
 select format('update upload_pipeline.statuses set %s where not terminal', setting),
        'parse_|fail_job|defer_job|sweep|create_job|retry_job|pause_stage|alerts'
   from unnest(array[
@@ -68,11 +70,11 @@ select format('update upload_pipeline.statuses set %s where not terminal', setti
     'paused_until = now()', 'paused_because = ''x''', 'paused_by = ''y''', 'description = null', 'description = ''''',
     'failure_code = null', 'failure_code = ''nothing'''
   ]) as setting;
-insert into change
+insert into change (statement, calls)
 select format('update upload_pipeline.statuses set failure_code = %L where not terminal', u.code),
        'fail_job|sweep|stage_incomplete|alerts'
   from used as u;
-insert into change
+insert into change (statement, calls)
 select format('update upload_pipeline.event_codes set to_status = %L where code = %L', s.status, u.code), u.calls
   from used as u
  cross join (
@@ -80,24 +82,25 @@ select format('update upload_pipeline.event_codes set to_status = %L where code 
    union all
    select null
  ) as s;
-insert into change
+insert into change (statement, calls)
 select format('update upload_pipeline.event_codes set %s where code = %L', setting, u.code), u.calls
   from used as u
  cross join unnest(array[
    'reported = not reported', 'event_type = ''stage_done''', 'event_type = ''retry''', 'event_type = null',
    'event_type = ''nothing''', 'severity = null', 'severity = ''nothing'''
  ]) as setting;
-insert into change
+insert into change (statement, calls)
 select format('delete from upload_pipeline.event_codes where code = %L', u.code), u.calls from used as u;
-insert into change
+insert into change (statement, status)
 select format(
          'update upload_pipeline.transitions set enabled = not enabled where event_type = %L and from_status = %L',
          t.event_type, t.from_status
-       )
+       ),
+       t.from_status
   from upload_pipeline.transitions as t
   join sample as s on s.status = t.from_status
  group by t.event_type, t.from_status;
-insert into change
+insert into change (statement, calls)
 select format(
          'update upload_pipeline.transitions set enabled = false '
          'where event_type = ''retry'' and from_status = %1$L and to_status <> from_status; '
@@ -120,6 +123,11 @@ values ('update upload_pipeline.transitions set enabled = false'),
            cross join unnest(array['stage_started', 'stage_done', 'stage_error', 'finalized', 'operator']) as y (type)
           on conflict do nothing$$),
        ('select');
+-- Half of the changes on each server, since the versions differ in none of them: 18 takes the others than 15.
+delete from change
+ where number % 2 <> current_setting('server_version_num')::int / 10000 % 2
+   and coalesce(current_setting('test.in_full', true), '') <> 'on'
+   and statement <> 'select';
 
 -- What is called then: %1$L is a job, %2$L its status.
 create temp table call (statement text) on commit drop;
@@ -201,7 +209,7 @@ end;
 $$;
 
 -- The calls that do not end well after a change; `refused` where the change is.
-create function pg_temp.ends_after(change text, calls text)
+create function pg_temp.ends_after(change text, calls text, of_status text)
 returns text[]
 language plpgsql
 as $$
@@ -223,6 +231,7 @@ begin
    cross join call as c
    cross join lateral pg_temp.end_of(c.statement, j.job_id, j.status) as e (ended)
    where c.statement ~ calls
+     and j.correlation_id = coalesce(of_status, j.correlation_id)
      and e.ended <> 'answered'
      and (c.statement ~ '%[12]' or j.correlation_id = 'uploaded');
   raise exception using errcode = 'PASST', message = coalesce(v_ends, '{}')::text;
@@ -233,7 +242,7 @@ end;
 $$;
 
 create temp table result on commit drop as
-  select c.statement, pg_temp.ends_after(c.statement, c.calls) as ends from change as c;
+  select c.statement, pg_temp.ends_after(c.statement, c.calls, c.status) as ends from change as c;
 
 select cmp_ok(
   (select count(*) from result where ends = array['refused']), '>', 30::bigint, 'some changes are refused'
