@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, BrowserContext, Page, StorageState
 
 from support.browser import log_in, running_browser
 from support.dashboards import PASSWORD, Jobs, running_dashboard
@@ -24,7 +24,12 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(browser: Browser) -> AsyncIterator[Page]:
     """A page of a new visitor. An error of a script on it fails the test."""
-    context = await browser.new_context()
+    async with _page(await browser.new_context()) as page:
+        yield page
+
+
+@asynccontextmanager
+async def _page(context: BrowserContext) -> AsyncIterator[Page]:
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
     yield await context.new_page()
@@ -60,8 +65,19 @@ async def guarded(place: str, postgres18: Server) -> AsyncIterator[str]:
         yield url
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def login(browser: Browser, guarded: str) -> StorageState:
+    """The cookies of a person who has logged in."""
+    context = await browser.new_context()
+    await log_in(await context.new_page(), guarded)
+    cookies = await context.storage_state()
+    await context.close()
+    return cookies
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def alice(tab: Page, guarded: str) -> Page:
+async def alice(browser: Browser, guarded: str, login: StorageState) -> AsyncIterator[Page]:
     """A page of a person who has logged in, at the overview."""
-    await log_in(tab, guarded)
-    return tab
+    async with _page(await browser.new_context(storage_state=login)) as page:
+        await page.goto(f"{guarded}/")
+        yield page

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Literal
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, StorageState, expect
 
 from hookline.dashboard.site import NAVIGATION
-from support.browser import barriers, log_in
+from support.browser import barriers
 from support.dashboards import Jobs
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -34,23 +35,30 @@ def busy(jobs: Jobs) -> UUID:
     return jobs.parse()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["light", "dark"])
+@pytest.fixture(scope="module", params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def visitor(
-    browser: Browser, guarded: str, request: pytest.FixtureRequest
+    browser: Browser, guarded: str, login: StorageState, scheme: Literal["light", "dark"]
 ) -> AsyncIterator[Page]:
-    context = await browser.new_context(color_scheme=request.param)
+    context = await browser.new_context(color_scheme=scheme, storage_state=login)
     page = await context.new_page()
-    await log_in(page, guarded)
+    await page.goto(f"{guarded}/")
     yield page
     await context.close()
 
 
 @pytest.mark.parametrize("path", [*(path for _, path in NAVIGATION), *DETAILS])
-async def test_a_screen_has_no_barriers(visitor: Page, guarded: str, busy: UUID, path: str) -> None:
+async def test_a_screen_has_no_barriers(
+    visitor: Page, guarded: str, busy: UUID, path: str, scheme: str
+) -> None:
     for width in (1280, 360):
         await visitor.set_viewport_size({"width": width, "height": 800})
         await visitor.goto(guarded + path.format(job=busy))
-        assert await barriers(visitor) == []
+        assert await barriers(visitor, scheme) == []
         assert await visitor.evaluate("document.documentElement.scrollWidth") <= width
 
 

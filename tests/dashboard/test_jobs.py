@@ -129,8 +129,8 @@ async def test_it_has_no_barriers(guarded: str, jobs: Jobs, alice: Page, scheme:
     await alice.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     await alice.set_viewport_size({"width": 360, "height": 800})
     await alice.goto(f"{guarded}/jobs")
-    assert await barriers(alice) == []
+    assert await barriers(alice, scheme) == []
     assert await alice.evaluate("document.documentElement.scrollWidth") <= 360
     await alice.get_by_label("Choose a.pdf").first.check()
     await alice.get_by_role("button", name="Retry…").click()
-    assert await barriers(alice) == []
+    assert await barriers(alice, scheme) == []

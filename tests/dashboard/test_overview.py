@@ -79,7 +79,7 @@ async def test_it_has_no_barriers(
     )
     page = await context.new_page()
     await page.goto(dashboard)
-    assert await barriers(page) == []
+    assert await barriers(page, scheme) == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
     await context.close()
 
