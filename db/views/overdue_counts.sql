@@ -22,7 +22,7 @@ select s.status,
           from upload_pipeline.upload_jobs as j
          where j.status = s.status
            and j.upload_confirmed
-           and j.lease_token is null
+           and j.leased_by is null
            and j.deadline_at < clock.latest
          order by j.deadline_at
          limit 1001

@@ -914,9 +914,10 @@ create index upload_jobs_running on upload_pipeline.upload_jobs (owner_id)
 create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
   where lease_token is not null;
 
--- Jobs that nobody holds, by their deadline: where they wait for somebody else's answer, a worker asks for it then.
+-- Jobs that nobody holds, by their deadline: where they wait for somebody else's answer, a worker asks for it then. By
+-- leased_by, which job_overview shows, so that a reader finds them, too.
 create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (status, deadline_at)
-  where upload_confirmed and lease_token is null and deadline_at is not null;
+  where upload_confirmed and leased_by is null and deadline_at is not null;
 
 -- The job of each status that waits longest, whatever the number of jobs.
 create index upload_jobs_unfinished on upload_pipeline.upload_jobs (status, updated_at)
@@ -5699,7 +5700,7 @@ begin
            where j.status = claim_jobs.status
              and not j.claimable
              and j.upload_confirmed
-             and j.lease_token is null
+             and j.leased_by is null
              and j.deadline_at <= v_now
              and (
                claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
@@ -9614,7 +9615,7 @@ select s.status,
           from upload_pipeline.upload_jobs as j
          where j.status = s.status
            and j.upload_confirmed
-           and j.lease_token is null
+           and j.leased_by is null
            and j.deadline_at < clock.latest
          order by j.deadline_at
          limit 1001

@@ -59,6 +59,27 @@ def many(postgres18: Server) -> Iterator[Database]:
         yield db
 
 
+@pytest.fixture
+def backlog(many: Database) -> Database:
+    """Most jobs are overdue, and the newest ones are not."""
+    many.run("""
+        update upload_pipeline.upload_jobs
+           set status = 'parse_queued', terminal = false, failed = false, claimable = false,
+               has_content = false, parsed_path = null, parsed_sha256 = null, parsed_bytes = null,
+               last_error = null, deadline_at = now() - interval '1 hour'
+         where status = 'complete'
+    """)
+    many.run("""
+        update upload_pipeline.upload_jobs set deadline_at = now() + interval '1 hour'
+         where job_id in (
+           select job_id from upload_pipeline.upload_jobs where not terminal
+            order by job_id desc limit 30000
+         )
+    """)
+    many.run("vacuum analyze upload_pipeline.upload_jobs")
+    return many
+
+
 @contextmanager
 def reading_few(db: Database) -> Iterator[None]:
     """Fails if the block scans a whole table, or reads many rows."""
@@ -126,3 +147,16 @@ def test_a_document_is_found_by_the_index_of_its_id(
             "erase", document_id.hex[:12], DATABASE_URL=postgres18.login(many.url, "operator")
         )
     assert f"This deletes document {document_id} " in done.stderr
+
+
+# Last, because it changes the jobs of the others.
+def test_a_large_backlog_of_overdue_jobs_is_listed_by_its_index(
+    tmp_path: Path, backlog: Database, postgres18: Server
+) -> None:
+    url = postgres18.login(backlog.url, "reader")
+    with reading_few(backlog):
+        done = Cli(tmp_path)("jobs", "--overdue", "--limit", "20", DATABASE_URL=url)
+    assert done.stderr == "These are the 20 longest overdue: --limit lists more.\n"
+    with reading_few(backlog):
+        nothing = Cli(tmp_path)("jobs", "--overdue", "--status", "complete", DATABASE_URL=url)
+    assert nothing.stderr == "No such jobs.\n"

@@ -83,6 +83,7 @@ def test_each_filter_lists_only_its_jobs(cli: Cli, db: Database, reader: str) ->
         " - interval '1 s' where job_id = %(job_id)s",
         job_id=late,
     )
+    db.confirm(late)
 
     def listed(*filters: object) -> list[UUID]:
         rows = objects(cli("jobs", "--json", *filters, DATABASE_URL=reader))

@@ -182,7 +182,7 @@ begin
            where j.status = claim_jobs.status
              and not j.claimable
              and j.upload_confirmed
-             and j.lease_token is null
+             and j.leased_by is null
              and j.deadline_at <= v_now
              and (
                claim_jobs.providers is null or j.provider = any (claim_jobs.providers)

@@ -41,7 +41,7 @@ class JobFilters:
         return replace(self, owner_id=await find_owner(views, self.owner))
 
     async def find(self, views: Views) -> list[JobOverview]:
-        """The jobs, the newest first. Raises DatabaseError."""
+        """The jobs, the newest first, or the longest overdue. Raises DatabaseError."""
         return await views.jobs(
             status=self.status,
             failed=self.failed,

@@ -35,7 +35,10 @@ def jobs(
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="List only failed jobs.")] = False,
     overdue: Annotated[
-        bool, typer.Option("--overdue", help="List only jobs past their deadline.")
+        bool,
+        typer.Option(
+            "--overdue", help="List only jobs past their deadline, the longest overdue first."
+        ),
     ] = False,
     owner: Annotated[
         str | None,
@@ -94,7 +97,8 @@ def jobs(
     else:
         print_table(JOB_COLUMNS, map(job_row, found))
     if len(found) == limit:
-        say(f"These are the newest {limit}: --limit lists more.")
+        which = f"the {limit} longest overdue" if overdue else f"the newest {limit}"
+        say(f"These are {which}: --limit lists more.")
 
 
 async def _find_jobs(settings: Settings, filters: JobFilters) -> list[JobOverview]:

@@ -45,6 +45,38 @@ Row = TypeVar("Row")
 
 # How many jobs a search by metadata reads at most.
 METADATA_SEARCH = 100_000
+# By the index of deadlines, no further than it has to; and the few that somebody holds.
+_OVERDUE: Final = """
+  job_id in (
+    select late.job_id
+      from (
+        (
+          select one.job_id, one.deadline_at
+            from unnest(%(waiting)s::text[]) as waiting (status)
+            cross join lateral (
+              select o.job_id, o.deadline_at
+                from upload_pipeline.job_overview as o
+               where o.status = waiting.status
+                 and o.upload_confirmed
+                 and o.leased_by is null
+                 and o.deadline_at < (select upload_pipeline.clock())
+               order by o.deadline_at
+               limit %(overdue)s
+            ) as one
+        )
+        union all
+        (
+          select o.job_id, o.deadline_at
+            from upload_pipeline.job_overview as o
+           where o.leased_by is not null
+             and o.overdue
+             and o.status = any (%(waiting)s)
+        )
+      ) as late
+     order by late.deadline_at
+     limit %(overdue)s
+  )
+"""
 HAS_METADATA: Final = (
     "not exists (select from jsonb_each_text(%(metadata)s) as wanted"
     " where metadata ->> wanted.key is distinct from wanted.value)"
@@ -382,6 +414,9 @@ class Views:
     ) -> list[JobOverview]:
         """Jobs that pass every given filter, newest first. `since`: created then or later.
 
+        `overdue`: past their deadline, and not waiting for their upload to be confirmed; longest
+        overdue first. With other filters, SEARCH jobs of each status are searched.
+
         `metadata`: values that the metadata has, as texts. No index helps to find them: they are
         looked for in the newest METADATA_SEARCH jobs that pass the other filters.
         """
@@ -394,21 +429,28 @@ class Views:
             clauses += ["failed" for one in kind if one.failed]
         if failed:
             clauses.append("failed")
+        order = "job_id desc"
+        waiting: list[str] = []
         if overdue:
-            clauses += ["overdue", "not terminal"]
+            clauses.append(_OVERDUE)
+            order = "deadline_at, job_id"
+            waiting = [one.status for one in await self.statuses() if not one.terminal]
+            if status is not None:
+                waiting = [one for one in waiting if one == status]
+        is_filtered = failed or owner_id is not None or since is not None or bool(metadata)
         if owner_id is not None:
             clauses.append("owner_id = %(owner_id)s")
         if since is not None:
             clauses.append("job_id >= %(first)s")
         # A job's id is a UUIDv7, so the order of ids is the order of creation.
-        where = f"where {' and '.join(clauses)} order by job_id desc"
+        where = f"where {' and '.join(clauses)} order by {order}"
         if metadata:
             # Only the ids and the metadata of so many jobs are read, not their whole rows.
             where = (
-                "where job_id in (select newest.job_id from ("  # noqa: S608 - text of this module
-                f"select job_id, metadata from upload_pipeline.job_overview {where}"
+                "where job_id in (select job_id from ("  # noqa: S608 - text of this module
+                f"select job_id, deadline_at, metadata from upload_pipeline.job_overview {where}"
                 f" limit %(searched)s) as newest where {HAS_METADATA}"
-                " order by newest.job_id desc limit %(limit)s) order by job_id desc"
+                f" order by {order} limit %(limit)s) order by {order}"
             )
         return await self._select(
             JobOverview,
@@ -418,6 +460,8 @@ class Views:
             owner_id=owner_id,
             first=None if since is None else _first_id_of(since),
             searched=METADATA_SEARCH,
+            waiting=waiting,
+            overdue=METADATA_SEARCH if is_filtered else limit,
             metadata=Jsonb(dict(metadata or {})),
             limit=limit,
         )
