@@ -1314,8 +1314,8 @@ comment on table upload_pipeline.webhook_deliveries is
   'Every proven delivery, once for each (source, delivery_id). It is purged with its job. A delivery that never '
   'found a job (one of another application with the same key) is purged by its age.';
 comment on column upload_pipeline.webhook_deliveries.delivery_id is
-  'The sender''s id. It is compared by bytes (collation "C"), so that the key finds ids by their beginning, too. A text '
-  'of the database''s collation joins with it; a column that has another collation of its own needs collate "C".';
+  'The sender''s id. It is compared by bytes (collation "C"), so that the key finds ids by their beginning, too. A '
+  'text of the database''s collation joins with it; a column that has another collation of its own needs collate "C".';
 comment on column upload_pipeline.webhook_deliveries.event_type is 'What the sender calls the event.';
 comment on column upload_pipeline.webhook_deliveries.code is 'What the delivery means here. Null: nothing.';
 comment on column upload_pipeline.webhook_deliveries.payload is
