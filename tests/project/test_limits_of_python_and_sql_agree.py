@@ -14,12 +14,13 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from engine.races.arguments import claim, content_delivery, new_job, under_lease, upload
+from hookline.providers import artifacts
 from hookline.receiver import drain
 from hookline.settings import ConfigurationError, Settings
 from hookline.stages import Failed
 from hookline.stages.registry import Stage
 from hookline.worker import completion
-from hookline.worker.parsing import artifacts, requests
+from hookline.worker.parsing import requests
 from support.servers import Server
 
 INVALID = "UP006"

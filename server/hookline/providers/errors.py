@@ -14,6 +14,7 @@ __all__ = [
     "Refused",
     "Unanswered",
     "UnknownParseJob",
+    "code_of_error",
     "read_retry_after",
     "result_too_large",
 ]
@@ -95,3 +96,22 @@ class Unanswered(ProviderError):
     def __init__(self, message: str, *, sent: bool = True) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+def code_of_error(error: ProviderError | TimeoutError) -> str:
+    """One word for a call that failed."""
+    match error:
+        case Refused():
+            return error.code
+        case QuotaSpent():
+            return "quota_spent"
+        case Misconfigured():
+            return "provider_refused_us"
+        case RateLimited():
+            return "rate_limited"
+        case NotReady():
+            return "result_not_ready"
+        case UnknownParseJob():
+            return "parse_job_unknown"
+        case _:
+            return "provider_unanswered"

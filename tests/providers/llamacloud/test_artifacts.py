@@ -15,10 +15,10 @@ from aiohttp import web
 from fakes.llamacloud import wire
 from hookline.postgres.engine import Engine
 from hookline.postgres.errors import StaleLease
+from hookline.providers import artifacts
 from hookline.providers.client import Artifact
 from hookline.providers.errors import Refused, Unanswered
 from hookline.storage.objects import ObjectRefused, StorageError, TypeNotAllowed
-from hookline.worker.parsing import artifacts
 from support.cloud_worker import PDF, CloudWorker, Employ
 
 

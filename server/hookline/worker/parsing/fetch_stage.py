@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from hookline.postgres.deliveries import Content
 from hookline.postgres.engine import Engine
+from hookline.providers.artifacts import Artifacts
 from hookline.providers.client import ParseJob, ProviderClient, Result
 from hookline.providers.errors import NotReady, ProviderError, UnknownParseJob
 from hookline.sources.markdown import holds_text
@@ -17,7 +18,6 @@ from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of, take_content
 from hookline.storage.objects import StorageError
-from hookline.worker.parsing.artifacts import Artifacts
 from hookline.worker.parsing.outcomes import failure_of, is_stuck, outcome_of_error, why_ended
 
 __all__ = ["Fetch"]

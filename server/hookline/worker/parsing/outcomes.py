@@ -10,18 +10,15 @@ from hookline.postgres.engine import Engine
 from hookline.providers.client import ParseJob, ProviderClient
 from hookline.providers.errors import (
     Misconfigured,
-    NotReady,
     ProviderError,
     QuotaSpent,
     RateLimited,
     Refused,
-    UnknownParseJob,
 )
 from hookline.stages import Deferred, Failed, Paused
 
 __all__ = [
     "PROVIDER_PAUSE",
-    "code_of_error",
     "failure_of",
     "is_stuck",
     "outcome_of_error",
@@ -59,25 +56,6 @@ def outcome_of_error(error: ProviderError, client: ProviderClient) -> Deferred |
             return Failed(error.code, str(error), permanent=error.permanent)
         case _:
             return Deferred("provider_unanswered", str(error))
-
-
-def code_of_error(error: ProviderError | TimeoutError) -> str:
-    """One word for a call that failed."""
-    match error:
-        case Refused():
-            return error.code
-        case QuotaSpent():
-            return "quota_spent"
-        case Misconfigured():
-            return "provider_refused_us"
-        case RateLimited():
-            return "rate_limited"
-        case NotReady():
-            return "result_not_ready"
-        case UnknownParseJob():
-            return "parse_job_unknown"
-        case _:
-            return "provider_unanswered"
 
 
 def failure_of(job: ParseJob) -> Failed:

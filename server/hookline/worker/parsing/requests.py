@@ -11,9 +11,14 @@ import structlog
 from hookline.postgres.engine import Engine
 from hookline.postgres.records import ProviderRequest
 from hookline.providers.client import ProviderClient
-from hookline.providers.errors import NotOffered, ProviderError, Refused, UnknownParseJob
+from hookline.providers.errors import (
+    NotOffered,
+    ProviderError,
+    Refused,
+    UnknownParseJob,
+    code_of_error,
+)
 from hookline.stages import Tools
-from hookline.worker.parsing.outcomes import code_of_error
 
 __all__ = ["ProviderRequests"]
 

@@ -19,14 +19,13 @@ import structlog
 from hookline.postgres.errors import DeletionUnderWay
 from hookline.postgres.records import NewArtifact
 from hookline.providers.client import Artifact, ProviderClient, Result
-from hookline.providers.errors import ProviderError, Refused, UnknownParseJob
+from hookline.providers.errors import ProviderError, Refused, UnknownParseJob, code_of_error
 from hookline.providers.options import read_options
 from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Deferred, Job, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
 from hookline.storage.content import hash_of
 from hookline.storage.objects import ObjectRefused, StorageError, TypeNotAllowed
-from hookline.worker.parsing.outcomes import code_of_error
 
 __all__ = ["Artifacts"]
 
