@@ -9,18 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from hookline.postgres.errors import DeletionUnderWay
 from hookline.postgres.records import NewArtifact
-from hookline.providers.client import Artifact, ProviderClient, Result
+from hookline.providers.client import Artifact
 from hookline.providers.errors import ProviderError, Refused, UnknownParseJob, code_of_error
-from hookline.providers.options import read_options
 from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Deferred, Job, Tools
 from hookline.stages.storage_outcomes import outcome_of_storage_error
@@ -67,23 +66,40 @@ class _Progress:
         self.hopeless.add(key)
 
 
+class _Offer(Protocol):
+    """What a parser may give beside the markdown: a part of ProviderClient."""
+
+    @property
+    def artifact_kinds(self) -> Collection[str]: ...
+    async def artifacts(self, parse_job_id: str, kinds: Collection[str]) -> Sequence[Artifact]: ...
+
+
 class Artifacts:
     """Fetches and stores the artifacts of jobs."""
 
-    def __init__(self, client: ProviderClient) -> None:
-        self._client = client
+    def __init__(self, offer: _Offer) -> None:
+        self._offer = offer
 
-    async def store(self, job: Job, tools: Tools, result: Result) -> dict[str, int]:
-        """Store what the job wants. Returns how many of each kind are stored.
+    async def store(
+        self,
+        job: Job,
+        tools: Tools,
+        kinds: Sequence[str],
+        parse_job_id: str,
+        held: Sequence[Artifact],
+    ) -> dict[str, int]:
+        """Store what the job wants: these kinds. Returns how many of each are stored.
 
-        Raises Failed, Deferred, Paused, and StaleLease if the job was taken away.
+        `held` came with the result. Raises Failed, Deferred, Paused, and StaleLease if the job was
+        taken away.
         """
-        kinds = read_options(self._client.options, job.options, self._client.name).artifacts
         if not kinds:
             return {}
         progress = _Progress()
         for pause in (*PAUSES, None):
-            await self._one_round(job, tools, result, kinds, progress)
+            progress.failed = {key: progress.failed[key] for key in progress.hopeless}
+            listed = await self._listed(parse_job_id, held, kinds, progress)
+            await _one_round(job, tools, listed, progress)
             if pause is None or not progress.failed.keys() - progress.hopeless:
                 break
             await asyncio.sleep(pause)
@@ -92,42 +108,27 @@ class Artifacts:
                 job.job_id,
                 job.lease_token,
                 "artifact_failed",
-                _what_failed(result, progress.failed),
+                _what_failed(parse_job_id, progress.failed),
                 keep_lease=True,
             )
         return dict(sorted(Counter(kind for kind, _ in progress.stored).items()))
 
-    async def _one_round(
-        self, job: Job, tools: Tools, result: Result, kinds: Sequence[str], progress: _Progress
-    ) -> None:
-        """Try everything that is not stored yet, and note what fails."""
-        progress.failed = {key: progress.failed[key] for key in progress.hopeless}
-        batch: list[tuple[Artifact, _Key, bytes]] = []
-        for key, artifact in (await self._listed(result, kinds, progress)).items():
-            if key in progress.stored or key in progress.hopeless:
-                continue
-            content = await _read(artifact, key, progress)
-            if content is None:
-                continue
-            batch.append((artifact, key, content))
-            if len(batch) == _BATCH or sum(len(one) for *_, one in batch) > _BATCH_BYTES:
-                await _store(job, tools, batch, progress)
-                batch = []
-        if batch:
-            await _store(job, tools, batch, progress)
-
     async def _listed(
-        self, result: Result, kinds: Sequence[str], progress: _Progress
+        self,
+        parse_job_id: str,
+        held: Sequence[Artifact],
+        kinds: Sequence[str],
+        progress: _Progress,
     ) -> dict[_Key, Artifact]:
         """All artifacts of these kinds, each with a name of its own."""
-        found = [one for one in result.artifacts if one.kind in kinds]
+        found = [one for one in held if one.kind in kinds]
         rest = [kind for kind in kinds if kind not in {one.kind for one in found}]
-        offered = [kind for kind in rest if kind in self._client.artifact_kinds]
+        offered = [kind for kind in rest if kind in self._offer.artifact_kinds]
         for kind in set(rest).difference(offered):
             progress.give_up((kind, ""), "not_offered")
         if offered:
             try:
-                found += await self._client.artifacts(result.job.id, offered)
+                found += await self._offer.artifacts(parse_job_id, offered)
             except ProviderError as error:
                 for kind in offered:
                     progress.fail((kind, ""), error)
@@ -138,6 +139,25 @@ class Artifacts:
                 break
             named[_key_of(artifact, named)] = artifact
         return named
+
+
+async def _one_round(
+    job: Job, tools: Tools, listed: Mapping[_Key, Artifact], progress: _Progress
+) -> None:
+    """Try everything that is not stored yet, and note what fails."""
+    batch: list[tuple[Artifact, _Key, bytes]] = []
+    for key, artifact in listed.items():
+        if key in progress.stored or key in progress.hopeless:
+            continue
+        content = await _read(artifact, key, progress)
+        if content is None:
+            continue
+        batch.append((artifact, key, content))
+        if len(batch) == _BATCH or sum(len(one) for *_, one in batch) > _BATCH_BYTES:
+            await _store(job, tools, batch, progress)
+            batch = []
+    if batch:
+        await _store(job, tools, batch, progress)
 
 
 def _key_of(artifact: Artifact, taken: Mapping[_Key, Artifact]) -> _Key:
@@ -211,9 +231,9 @@ async def _store(
     progress.stored.update((place.kind, place.name) for place in stored)
 
 
-def _what_failed(result: Result, failed: Mapping[_Key, str]) -> dict[str, object]:
+def _what_failed(parse_job_id: str, failed: Mapping[_Key, str]) -> dict[str, object]:
     return {
-        "parse_job_id": result.job.id,
+        "parse_job_id": parse_job_id,
         "failed": len(failed),
         "artifacts": [
             {"kind": kind, "name": name, "code": code}

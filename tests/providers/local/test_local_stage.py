@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -290,10 +291,11 @@ async def test_options_are_refused_except_those_of_other_parsers(workplace: Work
         await until(lambda: reason(workplace, taken) == "receiver_away")
 
 
-async def test_artifacts_are_not_offered_and_the_event_says_so(
+async def test_text_and_json_are_stored_and_what_is_not_offered_is_named(
     workplace: Workplace, receiver: Receiver
 ) -> None:
-    job_id = job_of(workplace, sample(), options='{"artifacts": ["json", "text"]}')
+    wanted = pdf([text("Hello world", y=700), text("Page two", y=700)])
+    job_id = job_of(workplace, wanted, options='{"artifacts": ["json", "text", "images"]}')
     async with parsing(workplace, receiver.url):
         await until(lambda: workplace.status(job_id) == "parsed")
     assert workplace.codes(job_id)[2:] == ["artifact_failed", "parse_completed"]
@@ -303,12 +305,43 @@ async def test_artifacts_are_not_offered_and_the_event_says_so(
     )["payload"]
     assert payload == {
         "parse_job_id": f"local-{job_id}-1",
-        "failed": 2,
-        "artifacts": [
-            {"kind": "json", "name": "", "code": "not_offered"},
-            {"kind": "text", "name": "", "code": "not_offered"},
-        ],
+        "failed": 1,
+        "artifacts": [{"kind": "images", "name": "", "code": "not_offered"}],
     }
+    found = artifacts_of(workplace, job_id)
+    assert found["text"].decode().split("\f") == ["Hello world", "Page two"]
+    pages = json.loads(found["json"])["pages"]
+    assert [page["items"][0]["text"] for page in pages] == ["Hello world", "Page two"]
+
+
+async def test_a_receiver_that_is_away_leaves_artifacts_which_the_next_try_keeps(
+    workplace: Workplace, receiver: Receiver
+) -> None:
+    job_id = job_of(workplace, sample(), options='{"artifacts": ["text"]}')
+    async with parsing(workplace, "http://127.0.0.1:9"):
+        await until(lambda: reason(workplace, job_id) == "receiver_away")
+    before = artifacts_of(workplace, job_id)
+    workplace.query("update upload_pipeline.upload_jobs set run_after = upload_pipeline.clock()")
+    async with parsing(workplace, receiver.url):
+        await until(lambda: workplace.status(job_id) == "parsed")
+    assert artifacts_of(workplace, job_id) == before
+    assert before.keys() == {"text"}
+    assert workplace.query("select path from upload_pipeline.deletions") == []
+
+
+def artifacts_of(workplace: Workplace, job_id: UUID) -> dict[str, bytes]:
+    """The stored artifacts by their kinds, after a comparison of the hashes."""
+    rows = workplace.query(
+        "select kind, path, sha256 from upload_pipeline.artifact_overview where job_id = %s", job_id
+    )
+    found = {
+        row["kind"]: (workplace.objects / row["path"].removeprefix("storage://")).read_bytes()
+        for row in rows
+    }
+    assert [hashlib.sha256(found[row["kind"]]).hexdigest() for row in rows] == [
+        row["sha256"] for row in rows
+    ]
+    return found
 
 
 async def test_a_hanging_parser_is_a_timeout_and_a_crashed_one_is_tried_again(

@@ -1,7 +1,10 @@
 """The local parser's child process: reads one PDF and prints its text, or why there is none.
 
-python -m hookline.providers.local.child FILE NAME MAX_PAGES MEMORY CPU_SECONDS
-    prints a JSON object: {markdown, pages_without_text} or {failed, reason}
+python -m hookline.providers.local.child FILE NAME MAX_PAGES MEMORY CPU_SECONDS KINDS
+    prints a JSON object: {markdown, pages_without_text, artifacts} or {failed, reason}
+
+KINDS are those of artifacts, with commas between them, or empty. An artifact that is too large is
+null.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import sys
 import threading
 from pathlib import Path
 
+from hookline.providers.local.page_artifacts import PageArtifacts
 from hookline.providers.local.reading import NoText, read_pdf
 
 __all__ = ["MEMORY_LIMIT_EXCEEDED", "limit_resources", "main"]
@@ -41,23 +45,30 @@ def main(arguments: list[str]) -> None:
 
     code, go to standard error.
     """
-    file, name, max_pages, memory, cpu_seconds = arguments
+    file, name, max_pages, memory, cpu_seconds, kinds = arguments
     limit_resources(int(memory), int(cpu_seconds))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    answer.write(_answer(Path(file), name, int(max_pages)))
+    answer.write(_answer(Path(file), name, int(max_pages), kinds))
     answer.close()
     # The interpreter's own end would wait for the thread, which still reads.
     os._exit(0)
 
 
-def _answer(file: Path, name: str, max_pages: int) -> bytes:
+def _answer(file: Path, name: str, max_pages: int, kinds: str) -> bytes:
     said: dict[str, object]
     try:
         is_named_pdf = name.endswith(".pdf")
-        text = read_pdf(file.read_bytes(), is_named_pdf=is_named_pdf, max_pages=max_pages)
-        said = {"markdown": text.markdown, "pages_without_text": text.pages_without_text}
+        artifacts = PageArtifacts(kinds.split(","))
+        text = read_pdf(
+            file.read_bytes(), is_named_pdf=is_named_pdf, max_pages=max_pages, artifacts=artifacts
+        )
+        said = {
+            "markdown": text.markdown,
+            "pages_without_text": text.pages_without_text,
+            "artifacts": artifacts.texts(),
+        }
         return json.dumps(said, ensure_ascii=False).encode()
     except NoText as error:
         said = {"failed": error.code, "reason": error.reason}

@@ -14,11 +14,14 @@ import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Final
+
+from hookline.providers.local.page_artifacts import EXTENSIONS, LARGEST
 
 __all__ = [
     "DEADLINE",
@@ -58,12 +61,16 @@ _ALLOCATION_FAILED: Final = b"memory allocation of"
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The text of a file, and the numbers of its pages that have no text."""
+    """The text of a file, and the numbers of its pages that have no text.
+
+    `artifacts` are the texts of those that were wanted, by their kinds. None: it is too large.
+    """
 
     markdown: str
     parser_name: str
     parser_version: str
     pages_without_text: tuple[int, ...] = ()
+    artifacts: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,7 @@ async def parse_content(
     max_pages: int = MAX_PAGES,
     memory: int = MEMORY,
     max_answer: int = _MAX_ANSWER,
+    artifacts: Collection[str] = (),
 ) -> Parsed | ParseFailed:
     """Parse the content of a file with this name. See `parse`."""
     with _anonymous_file() as file:
@@ -113,6 +121,7 @@ async def parse_content(
             max_pages=max_pages,
             memory=memory,
             max_answer=max_answer,
+            artifacts=artifacts,
             inherited=(number,),
         )
 
@@ -125,14 +134,15 @@ async def parse(
     max_pages: int = MAX_PAGES,
     memory: int = MEMORY,
     max_answer: int = _MAX_ANSWER,
+    artifacts: Collection[str] = (),
     inherited: tuple[int, ...] = (),
 ) -> Parsed | ParseFailed:
     """Parse a PDF, without OCR.
 
     The child has `deadline` seconds, as much CPU time, and `memory` bytes of address space. Its
-    answer, JSON with the text, has `max_answer` bytes at most. `name` is the file's name if it is
-    not that of `file`; the child inherits the descriptors `inherited`. Raises ParserMissing, and
-    OSError if the file cannot be read.
+    answer, JSON with the text, has `max_answer` bytes at most, beside the artifacts of these kinds.
+    `name` is the file's name if it is not that of `file`; the child inherits the descriptors
+    `inherited`. Raises ParserMissing, and OSError if the file cannot be read.
     """
     version = parser_version()
     size = (await asyncio.to_thread(file.stat)).st_size
@@ -140,8 +150,9 @@ async def parse(
         reason = f"The file is too large: {size:,} bytes, and {MAX_BYTES:,} are the most."
         return ParseFailed("DOCUMENT_TOO_LARGE", reason)
     cpu_seconds = math.ceil(deadline)
+    kinds = [kind for kind in EXTENSIONS if kind in artifacts]
     child = await asyncio.create_subprocess_exec(
-        *_command(file, name or file.name, max_pages, memory, cpu_seconds),
+        *_command(file, name or file.name, max_pages, memory, cpu_seconds, kinds),
         stdin=PIPE,  # We never write to it. It closes when we end, and the child ends with it.
         stdout=PIPE,
         stderr=PIPE,
@@ -157,7 +168,7 @@ async def parse(
     status = 0
     try:
         async with asyncio.timeout(deadline):
-            answer = await _read(child.stdout, max_answer)
+            answer = await _read(child.stdout, max_answer + len(kinds) * LARGEST)
             if answer is not None:
                 status = await child.wait()
     except TimeoutError:
@@ -178,7 +189,9 @@ async def parse(
         if said["failed"] == "MEMORY_LIMIT_EXCEEDED":
             return _memory_exceeded(memory)
         return ParseFailed(said["failed"], said["reason"])
-    return Parsed(said["markdown"], PARSER, version, tuple(said["pages_without_text"]))
+    return Parsed(
+        said["markdown"], PARSER, version, tuple(said["pages_without_text"]), said["artifacts"]
+    )
 
 
 def _failure_of(status: int, errors: bytes, memory: int, cpu_seconds: int) -> ParseFailed:
@@ -231,9 +244,12 @@ def _fill(file: IO[bytes], content: bytes) -> None:
     file.seek(0)
 
 
-def _command(file: Path, name: str, max_pages: int, memory: int, cpu_seconds: int) -> list[str]:
+def _command(
+    file: Path, name: str, max_pages: int, memory: int, cpu_seconds: int, kinds: Sequence[str]
+) -> list[str]:
     # -P: nothing is imported from the working directory.
     program = [sys.executable, "-P", "-m", "hookline.providers.local.child"]
     # The child needs only the ending of the name, and not every name can be an argument.
     short_name = "a.pdf" if name.lower().endswith(".pdf") else "a"
-    return [*program, str(file.absolute()), short_name, *map(str, (max_pages, memory, cpu_seconds))]
+    numbers = map(str, (max_pages, memory, cpu_seconds))
+    return [*program, str(file.absolute()), short_name, *numbers, ",".join(kinds)]

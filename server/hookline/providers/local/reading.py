@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from hookline.providers.local.page_artifacts import PageArtifacts
 from hookline.providers.local.page_text import (
     DocumentText,
     PageText,
@@ -47,8 +48,10 @@ class NoText(Exception):
         self.reason = reason
 
 
-def read_pdf(content: bytes, *, is_named_pdf: bool, max_pages: int) -> DocumentText:
-    """The text of a PDF. Raises NoText."""
+def read_pdf(
+    content: bytes, *, is_named_pdf: bool, max_pages: int, artifacts: PageArtifacts
+) -> DocumentText:
+    """The text of a PDF. Its pages are added to the artifacts, too. Raises NoText."""
     from liteparse import ParseError
 
     start = content.find(_HEADER, 0, _HEADER_WITHIN)
@@ -60,7 +63,7 @@ def read_pdf(content: bytes, *, is_named_pdf: bool, max_pages: int) -> DocumentT
         raise NoText("UNSUPPORTED_FILE_TYPE", "Unsupported file type: the local parser reads PDF.")
     content = content[start:]
     try:
-        pages = _read_pages(content, max_pages)
+        pages = _read_pages(content, max_pages, artifacts)
         document = join_pages(pages, _read_turned(content, pages))
     except ParseError as error:
         reason = str(error)
@@ -77,7 +80,7 @@ def read_pdf(content: bytes, *, is_named_pdf: bool, max_pages: int) -> DocumentT
     return document
 
 
-def _read_pages(content: bytes, max_pages: int) -> list[PageText]:
+def _read_pages(content: bytes, max_pages: int, artifacts: PageArtifacts) -> list[PageText]:
     from liteparse import LiteParse
 
     pages: list[PageText] = []
@@ -91,6 +94,8 @@ def _read_pages(content: bytes, max_pages: int) -> list[PageText]:
                 f"The file is too large: {total:,} pages, and {max_pages:,} are the most.",
             )
         pages += map(read_page, batch.result.pages)
+        for page in batch.result.pages:
+            artifacts.add(page)
         failed += len(batch.result.page_errors)
         form_type = batch.result.form_type
     if failed or len(pages) != total:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
@@ -18,10 +18,13 @@ import aiohttp
 
 from hookline.process.http_client import check_certificates
 from hookline.process.http_listener import address, reached_at
+from hookline.providers.artifacts import Artifacts
+from hookline.providers.client import Artifact
 from hookline.providers.configured_parser import LOCAL
-from hookline.providers.errors import Refused
+from hookline.providers.errors import Refused, result_too_large
 from hookline.providers.job_options import check_job_options
 from hookline.providers.local.delivery import Answer, Undelivered, deliver, webhook_url
+from hookline.providers.local.page_artifacts import EXTENSIONS, LARGEST
 from hookline.providers.local.parser import (
     DEADLINE,
     MAX_BYTES,
@@ -48,8 +51,6 @@ _TIMEOUT: Final = 600.0
 _TRIES: Final = 3
 # If the receiver has another secret, it refuses every job until somebody corrects that.
 _REFUSED_PAUSE: Final = timedelta(minutes=1)
-# Artifacts that the event names, as for the other parsers.
-_NAMED: Final = 50
 # The receiver's outcomes after which the text is the job's content.
 _TAKEN: Final = frozenset({"applied", "duplicate"})
 
@@ -84,6 +85,15 @@ def receiver_url(settings: Settings) -> str:
     return address(reached_at(settings.host), settings.port)
 
 
+class _Offer:
+    """All that there is comes with the text."""
+
+    artifact_kinds = frozenset(EXTENSIONS)
+
+    async def artifacts(self, parse_job_id: str, kinds: Collection[str]) -> Sequence[Artifact]:
+        return ()
+
+
 class ParseLocally:
     """The handler. The receiver ends the job's lease when it stores the text."""
 
@@ -103,7 +113,8 @@ class ParseLocally:
         self._memory = memory
         # The stage may be given a higher concurrency, but no more children may run at once.
         self._children = asyncio.Semaphore(at_once)
-        # Attempts whose missing parts are recorded, so that sending again does not repeat it.
+        self._artifacts = Artifacts(_Offer())
+        # Attempts whose artifacts and missing parts are recorded: sending again does not repeat it.
         self._recorded: set[tuple[UUID, int]] = set()
         self._tries = tries
 
@@ -125,40 +136,34 @@ class ParseLocally:
                 memory=self._memory,
                 # The envelope would be larger still.
                 max_answer=tools.settings.max_body,
+                artifacts=wanted,
             )
         if isinstance(result, ParseFailed):
             raise Failed(result.code, result.reason, permanent=result.permanent)
-        # Before the content, so that no content is stored without its warnings.
-        await self._record_what_is_missing(job, result, wanted, tools)
+        # Before the content, so that no content is stored without its warnings and artifacts.
+        if (job.job_id, job.attempt) not in self._recorded:
+            await self._record(job, result, wanted, tools)
         self._check_taken(await self._deliver(job, result, tools))
         self._recorded.discard((job.job_id, job.attempt))
         return HandedOver()
 
-    async def _record_what_is_missing(
-        self, job: Job, result: Parsed, wanted: Sequence[str], tools: Tools
-    ) -> None:
-        missing: dict[str, dict[str, object]] = {}
+    async def _record(self, job: Job, result: Parsed, wanted: Sequence[str], tools: Tools) -> None:
+        parse_job_id = parse_job_id_of(job)
+        held = [_artifact(kind, text) for kind, text in result.artifacts.items()]
+        await self._artifacts.store(job, tools, wanted, parse_job_id, held)
         if result.pages_without_text:
-            missing["parse_truncated"] = {"pages_without_text": result.pages_without_text}
-        if wanted:
-            missing["artifact_failed"] = {
-                "failed": len(wanted),
-                "artifacts": [
-                    {"kind": kind, "name": "", "code": "not_offered"} for kind in wanted[:_NAMED]
-                ],
-            }
-        attempt = (job.job_id, job.attempt)
-        if not missing or attempt in self._recorded:
-            return
-        for code, payload in missing.items():
             await tools.engine.advance_job(
                 job.job_id,
                 job.lease_token,
-                code,
-                {"parse_job_id": parse_job_id_of(job), **payload},
+                "parse_truncated",
+                {
+                    "parse_job_id": parse_job_id,
+                    "pages_without_text": result.pages_without_text,
+                },
                 keep_lease=True,
             )
-        self._recorded.add(attempt)
+        if wanted or result.pages_without_text:
+            self._recorded.add((job.job_id, job.attempt))
 
     async def _deliver(self, job: Job, result: Parsed, tools: Tools) -> Answer:
         webhook = await asyncio.to_thread(webhook_of, tools.settings, job, result)
@@ -207,6 +212,15 @@ class ParseLocally:
                 raise Deferred("receiver_unavailable", said)
             case _:
                 raise Failed("webhook_refused", said)
+
+
+def _artifact(kind: str, text: str | None) -> Artifact:
+    async def read() -> bytes:
+        if text is None:
+            raise result_too_large(LARGEST)
+        return text.encode()
+
+    return Artifact(kind, EXTENSIONS[kind], read)
 
 
 def _too_large(what: str) -> Failed:

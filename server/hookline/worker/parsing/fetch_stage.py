@@ -12,6 +12,7 @@ from hookline.postgres.engine import Engine
 from hookline.providers.artifacts import Artifacts
 from hookline.providers.client import ParseJob, ProviderClient, Result
 from hookline.providers.errors import NotReady, ProviderError, UnknownParseJob
+from hookline.providers.options import read_options
 from hookline.sources.markdown import holds_text
 from hookline.sources.strict_json import replace_unstorable
 from hookline.stages import Deferred, Failed, HandedOver, Job, Paused, Tools
@@ -53,7 +54,8 @@ class Fetch:
                 keep_lease=True,
             )
         # Before the content too, which moves the job: who hears of it finds them.
-        artifacts = await self._artifacts.store(job, tools, result)
+        kinds = read_options(self._client.options, job.options, self._client.name).artifacts
+        artifacts = await self._artifacts.store(job, tools, kinds, result.job.id, result.artifacts)
         await self._store(job, tools, result, content, artifacts)
         # With several provider jobs the sum counts. The reconciler finds it.
         if result.job.billed is not None and len(job.parse_job_ids) == 1:
