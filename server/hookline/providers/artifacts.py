@@ -36,6 +36,9 @@ PAUSES: Final = (2.0, 10.0, 30.0)
 MOST: Final = 1000
 LONGEST_NAME: Final = 200
 MOST_BYTES: Final = 512 * 2**20
+# Seconds for reading all of one job, well within the time-out of its stage. A slow host of files
+# costs the artifacts and not the markdown.
+MOST_SECONDS: Final = 900.0
 # So much is held in memory, then it is recorded and stored together.
 _BATCH_BYTES: Final = 16 * 2**20
 _BATCH: Final = 50
@@ -48,8 +51,12 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class _Progress:
-    """What one job has by now: what is stored, and why what is missing failed last."""
+    """What one job has by now: what is stored, and why what is missing failed last.
 
+    `until` is when reading ends, in the time of the event loop.
+    """
+
+    until: float
     stored: set[_Key] = field(default_factory=set)
     failed: dict[_Key, str] = field(default_factory=dict)
     # Those that no other round can get.
@@ -95,7 +102,7 @@ class Artifacts:
         """
         if not kinds:
             return {}
-        progress = _Progress()
+        progress = _Progress(asyncio.get_running_loop().time() + MOST_SECONDS)
         for pause in (*PAUSES, None):
             progress.failed = {key: progress.failed[key] for key in progress.hopeless}
             listed = await self._listed(parse_job_id, held, kinds, progress)
@@ -175,7 +182,11 @@ async def _read(artifact: Artifact, key: _Key, progress: _Progress) -> bytes | N
         progress.give_up(key, "too_many_bytes")
         return None
     try:
-        content = await artifact.read()
+        async with asyncio.timeout_at(progress.until):
+            content = await artifact.read()
+    except TimeoutError:
+        progress.give_up(key, "too_slow")
+        return None
     except ProviderError as error:
         progress.fail(key, error)
         return None

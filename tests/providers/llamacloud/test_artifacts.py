@@ -173,6 +173,27 @@ async def test_count_and_bytes_are_limited(
     ]
 
 
+async def test_a_host_that_is_too_slow_costs_the_artifacts_and_not_the_markdown(
+    worker: CloudWorker, album: Album, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = album._reading
+
+    def slow(name: str) -> Any:
+        return reading(name) if name == "1.png" else asyncio.Event().wait
+
+    monkeypatch.setattr(artifacts, "MOST_SECONDS", 0.3)
+    monkeypatch.setattr(album, "_reading", slow)
+    album.names = ("1.png", "2.png", "3.png")
+    job_id = await worker.ready(options={"artifacts": ["images"]})
+    await worker.work("parse_ready")
+    assert worker.status(job_id) == "parsed"
+    assert (await worker.artifacts(job_id)).keys() == {"images/1.png"}
+    assert missing(worker, job_id) == [
+        ("images", "2.png", "too_slow"),
+        ("images", "3.png", "too_slow"),
+    ]
+
+
 async def test_an_empty_artifact_is_none(worker: CloudWorker, album: Album) -> None:
     album.content = b""
     job_id = await worker.ready(options={"artifacts": ["images"]})

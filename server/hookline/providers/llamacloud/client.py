@@ -298,7 +298,7 @@ async def open_client(
             max_retries=0,
             http_client=http or _open_http(timeout),
         ) as sdk,
-        open_result_urls(result_hosts, within=transferred_within) as urls,
+        open_result_urls(result_hosts, within=answered_within) as urls,
     ):
         yield LlamaCloudClient(
             sdk,
