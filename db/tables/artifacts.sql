@@ -13,7 +13,7 @@ create table upload_pipeline.artifacts (
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
   constraint path_belongs_to_one_artifact unique (path),
   constraint path_is_ours check (path like 'storage://parsed/%'),
-  constraint kind_is_a_word check (kind ~ '^[a-z][a-z0-9_]{0,29}$'),
+  constraint kind_is_a_word check (length(kind) <= 30 and kind ~ '^[a-z][a-z0-9_]*$'),
   constraint name_is_at_most_200_characters check (length(name) <= 200),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint artifact_is_not_empty check (bytes > 0),

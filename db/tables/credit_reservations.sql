@@ -11,7 +11,7 @@ create table upload_pipeline.credit_reservations (
   check_after timestamptz,
   constraint credit_reservations_pkey primary key (job_id, attempt, ordinal),
   constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint credits_are_between_0_and_1e12 check (reserved between 0 and 1e12 and billed between 0 and 1e12),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
   constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null)),

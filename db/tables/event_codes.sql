@@ -6,7 +6,7 @@ create table upload_pipeline.event_codes (
   reported boolean not null default false,
   description text not null,
   constraint event_codes_pkey primary key (code),
-  constraint code_is_a_word check (code ~ '^[a-z][a-z_]{0,62}$'),
+  constraint code_is_a_word check (length(code) <= 63 and code ~ '^[a-z][a-z_]*$'),
   constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status)
 );
 

@@ -7,7 +7,7 @@ create table upload_pipeline.operator_actions (
   reason text,
   details jsonb not null default '{}',
   constraint operator_actions_pkey primary key (action_id),
-  constraint action_is_a_word check (action ~ '^[a-z][a-z_]{0,62}$'),
+  constraint action_is_a_word check (length(action) <= 63 and action ~ '^[a-z][a-z_]*$'),
   constraint reason_is_1_to_500_characters check (length(reason) between 1 and 500),
   constraint details_is_an_object check (jsonb_typeof(details) = 'object'),
   constraint times_are_between_2000_and_9999 check (

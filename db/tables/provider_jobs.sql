@@ -7,7 +7,7 @@ create table upload_pipeline.provider_jobs (
   constraint provider_jobs_pkey primary key (parse_job_id, provider),
   constraint provider_job_is_of_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint times_are_between_2000_and_9999 check (

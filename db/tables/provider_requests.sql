@@ -9,7 +9,7 @@ create table upload_pipeline.provider_requests (
   result text,
   last_error text,
   constraint provider_requests_pkey primary key (parse_job_id, provider, kind),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
   constraint kind_is_cancel_or_delete check (kind in ('cancel', 'delete')),
   constraint result_is_known check (result in ('done', 'ended', 'unknown', 'not_offered', 'by_hand')),

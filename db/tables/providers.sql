@@ -2,7 +2,7 @@ create table upload_pipeline.providers (
   provider text not null,
   served_at timestamptz,
   constraint providers_pkey primary key (provider),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint times_are_between_2000_and_9999 check (
     served_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
   )

@@ -5,8 +5,8 @@ create table upload_pipeline.refused_deliveries (
   count bigint not null,
   user_agent text,
   constraint refused_deliveries_pkey primary key (minute, source, reason),
-  constraint source_is_a_word check (source ~ '^[a-z][a-z0-9_]{0,62}$'),
-  constraint reason_is_a_word check (reason ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint source_is_a_word check (length(source) <= 63 and source ~ '^[a-z][a-z0-9_]*$'),
+  constraint reason_is_a_word check (length(reason) <= 63 and reason ~ '^[a-z][a-z0-9_]*$'),
   constraint count_is_positive check (count > 0),
   constraint user_agent_is_at_most_200_characters check (length(user_agent) <= 200),
   constraint times_are_between_2000_and_9999 check (

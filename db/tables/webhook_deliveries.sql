@@ -21,7 +21,7 @@ create table upload_pipeline.webhook_deliveries (
   constraint delivery_brought_a_content foreign key (job_id, content_ordinal)
     references upload_pipeline.contents (job_id, ordinal) on delete cascade,
   constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
-  constraint source_is_a_word check (source ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint source_is_a_word check (length(source) <= 63 and source ~ '^[a-z][a-z0-9_]*$'),
   constraint delivery_id_is_1_to_200_characters check (length(delivery_id) between 1 and 200),
   constraint event_type_is_1_to_200_characters check (length(event_type) between 1 and 200),
   constraint times_seen_counts_from_one check (times_seen >= 1),

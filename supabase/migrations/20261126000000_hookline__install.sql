@@ -101,8 +101,10 @@ comment on domain upload_pipeline.outcome is
   'not known yet; record_submission will apply it.';
 
 -- db/types/sha256_hex.sql
+-- Not '^[0-9a-f]{64}$': Postgres builds the states of a counted pattern anew for each value, which costs ten times as
+-- much.
 create domain upload_pipeline.sha256_hex as text
-  constraint sha256_is_64_lowercase_hex_digits check (value ~ '^[0-9a-f]{64}$');
+  constraint sha256_is_64_lowercase_hex_digits check (length(value) = 64 and value !~ '[^0-9a-f]');
 
 comment on domain upload_pipeline.sha256_hex is 'A SHA-256 digest as 64 lowercase hex digits.';
 
@@ -429,7 +431,7 @@ create table upload_pipeline.statuses (
   announced_since timestamptz,
   constraint statuses_pkey primary key (status),
   constraint flags_travel_with_the_status unique (status, terminal, failed, claimable, has_content),
-  constraint status_is_a_word check (status ~ '^[a-z][a-z_]{0,62}$'),
+  constraint status_is_a_word check (length(status) <= 63 and status ~ '^[a-z][a-z_]*$'),
   constraint initial_status_is_unfinished check (not (initial and terminal)),
   constraint initial_status_has_no_content check (not (initial and has_content)),
   constraint initial_status_was_initial check (was_initial or not initial),
@@ -522,7 +524,7 @@ create table upload_pipeline.event_codes (
   reported boolean not null default false,
   description text not null,
   constraint event_codes_pkey primary key (code),
-  constraint code_is_a_word check (code ~ '^[a-z][a-z_]{0,62}$'),
+  constraint code_is_a_word check (length(code) <= 63 and code ~ '^[a-z][a-z_]*$'),
   constraint to_status_is_known foreign key (to_status) references upload_pipeline.statuses (status)
 );
 
@@ -713,7 +715,7 @@ create table upload_pipeline.providers (
   provider text not null,
   served_at timestamptz,
   constraint providers_pkey primary key (provider),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint times_are_between_2000_and_9999 check (
     served_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
   )
@@ -1045,7 +1047,7 @@ create table upload_pipeline.provider_jobs (
   constraint provider_jobs_pkey primary key (parse_job_id, provider),
   constraint provider_job_is_of_a_job foreign key (job_id)
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint times_are_between_2000_and_9999 check (
@@ -1223,7 +1225,7 @@ create table upload_pipeline.artifacts (
     references upload_pipeline.upload_jobs (job_id) on delete cascade,
   constraint path_belongs_to_one_artifact unique (path),
   constraint path_is_ours check (path like 'storage://parsed/%'),
-  constraint kind_is_a_word check (kind ~ '^[a-z][a-z0-9_]{0,29}$'),
+  constraint kind_is_a_word check (length(kind) <= 30 and kind ~ '^[a-z][a-z0-9_]*$'),
   constraint name_is_at_most_200_characters check (length(name) <= 200),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint artifact_is_not_empty check (bytes > 0),
@@ -1268,7 +1270,7 @@ create table upload_pipeline.webhook_deliveries (
   constraint delivery_brought_a_content foreign key (job_id, content_ordinal)
     references upload_pipeline.contents (job_id, ordinal) on delete cascade,
   constraint code_is_known foreign key (code) references upload_pipeline.event_codes (code),
-  constraint source_is_a_word check (source ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint source_is_a_word check (length(source) <= 63 and source ~ '^[a-z][a-z0-9_]*$'),
   constraint delivery_id_is_1_to_200_characters check (length(delivery_id) between 1 and 200),
   constraint event_type_is_1_to_200_characters check (length(event_type) between 1 and 200),
   constraint times_seen_counts_from_one check (times_seen >= 1),
@@ -1361,7 +1363,7 @@ create table upload_pipeline.provider_requests (
   result text,
   last_error text,
   constraint provider_requests_pkey primary key (parse_job_id, provider, kind),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
   constraint kind_is_cancel_or_delete check (kind in ('cancel', 'delete')),
   constraint result_is_known check (result in ('done', 'ended', 'unknown', 'not_offered', 'by_hand')),
@@ -1406,8 +1408,8 @@ create table upload_pipeline.refused_deliveries (
   count bigint not null,
   user_agent text,
   constraint refused_deliveries_pkey primary key (minute, source, reason),
-  constraint source_is_a_word check (source ~ '^[a-z][a-z0-9_]{0,62}$'),
-  constraint reason_is_a_word check (reason ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint source_is_a_word check (length(source) <= 63 and source ~ '^[a-z][a-z0-9_]*$'),
+  constraint reason_is_a_word check (length(reason) <= 63 and reason ~ '^[a-z][a-z0-9_]*$'),
   constraint count_is_positive check (count > 0),
   constraint user_agent_is_at_most_200_characters check (length(user_agent) <= 200),
   constraint times_are_between_2000_and_9999 check (
@@ -1436,7 +1438,7 @@ create table upload_pipeline.operator_actions (
   reason text,
   details jsonb not null default '{}',
   constraint operator_actions_pkey primary key (action_id),
-  constraint action_is_a_word check (action ~ '^[a-z][a-z_]{0,62}$'),
+  constraint action_is_a_word check (length(action) <= 63 and action ~ '^[a-z][a-z_]*$'),
   constraint reason_is_1_to_500_characters check (length(reason) between 1 and 500),
   constraint details_is_an_object check (jsonb_typeof(details) = 'object'),
   constraint times_are_between_2000_and_9999 check (
@@ -1623,7 +1625,7 @@ create table upload_pipeline.credit_reservations (
   check_after timestamptz,
   constraint credit_reservations_pkey primary key (job_id, attempt, ordinal),
   constraint attempt_and_ordinal_count_from_one check (attempt >= 1 and ordinal >= 1),
-  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint credits_are_between_0_and_1e12 check (reserved between 0 and 1e12 and billed between 0 and 1e12),
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
   constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null)),
@@ -3005,9 +3007,9 @@ returns text
 language sql
 immutable
 return case
-  when source is null or source !~ '^[a-z][a-z0-9_]{0,62}$' then 'source'
+  when source is null or length(source) > 63 or source !~ '^[a-z][a-z0-9_]*$' then 'source'
   when delivery_id is null or length(delivery_id) not between 1 and 200 then 'delivery_id'
-  when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
+  when body_sha256 is null or length(body_sha256) <> 64 or body_sha256 ~ '[^0-9a-f]' then 'body_sha256'
   when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
   when payload is null or jsonb_typeof(payload) <> 'object' then 'payload'
   when length(parse_job_id) not between 1 and 200 then 'parse_job_id'

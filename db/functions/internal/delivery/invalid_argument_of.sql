@@ -15,9 +15,9 @@ returns text
 language sql
 immutable
 return case
-  when source is null or source !~ '^[a-z][a-z0-9_]{0,62}$' then 'source'
+  when source is null or length(source) > 63 or source !~ '^[a-z][a-z0-9_]*$' then 'source'
   when delivery_id is null or length(delivery_id) not between 1 and 200 then 'delivery_id'
-  when body_sha256 is null or body_sha256 !~ '^[0-9a-f]{64}$' then 'body_sha256'
+  when body_sha256 is null or length(body_sha256) <> 64 or body_sha256 ~ '[^0-9a-f]' then 'body_sha256'
   when event_type is null or length(event_type) not between 1 and 200 then 'event_type'
   when payload is null or jsonb_typeof(payload) <> 'object' then 'payload'
   when length(parse_job_id) not between 1 and 200 then 'parse_job_id'
