@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 
 from fakes.llamacloud.faults import Faults
 from fakes.llamacloud.server import LlamaCloud
+from hookline.worker.parsing.stages import make_parser_stages
 from support.clocks import set_clock_of_this_process
 from support.cloud_worker import FAST, PDF, CloudWorker, Employ
 
@@ -46,6 +48,24 @@ async def test_a_cancellation_at_the_provider_fails_the_job(worker: CloudWorker)
         "parse_cancelled",
     )
     worker.cloud.jobs.release()
+
+
+async def test_a_question_that_never_ends_delays_its_job_and_no_later_question(
+    worker: CloudWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never_ends(*given: object) -> None:
+        await asyncio.Event().wait()
+
+    job_id = await worker.submitted()
+    await worker.cloud.settle()
+    settings = worker.settings.model_copy(update={"provider_timeout": 0.1})
+    worker.parsing = make_parser_stages(worker.provider, settings)
+    with monkeypatch.context() as patched:
+        patched.setattr(worker.provider, "ask_many", never_ends)
+        await worker.ask()
+    assert worker.last_error(job_id) == "provider_unanswered"
+    await worker.ask()
+    assert worker.status(job_id) == "parse_ready"
 
 
 async def test_a_job_that_still_runs_is_deferred_and_asked_about_again(worker: CloudWorker) -> None:

@@ -17,6 +17,7 @@ from hookline.settings import Settings
 from hookline.stages import Stage
 from hookline.worker.parsing.ask_stage import Ask
 from hookline.worker.parsing.fetch_stage import Fetch
+from hookline.worker.parsing.limited_client import LimitedClient
 from hookline.worker.parsing.lookups import Lookups
 from hookline.worker.parsing.polling import Polling
 from hookline.worker.parsing.reconcile import Reconciler
@@ -30,12 +31,16 @@ _LARGE_CONCURRENCY: Final = 8
 _SMALL_CONCURRENCY: Final = 100
 # Seconds. Longer than all deadlines inside a handler; it ends what has no deadline of its own.
 _TIMEOUT: Final = 1800.0
+# A call may be several requests, each of which has HOOKLINE_PROVIDER_TIMEOUT. So many times as long
+# is the worker's own limit, for a client that has none.
+_REQUESTS_A_CALL: Final = 10
 
 
 def make_parser_stages(
     client: ProviderClient, settings: Settings, monotonic: Callable[[], float] = time.monotonic
 ) -> ParserStages:
     """The stages and periodic tasks with a client that is open."""
+    client = LimitedClient(client, _REQUESTS_A_CALL * settings.provider_timeout)
     lookups = Lookups(client)
     polling = Polling(client, lookups, monotonic=monotonic)
     reconciler = Reconciler(client, lookups)
