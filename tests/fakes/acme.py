@@ -13,6 +13,7 @@ class Acme(Imitation):
     """Files, jobs and their markdown. Ids have a slash, so that clients must quote them."""
 
     name: ClassVar[str] = "acme"
+    has_json: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -36,6 +36,8 @@ class Imitation:
     name: ClassVar[str]
     finds: ClassVar[bool] = False
     """Whether the client finds a submission whose answer was lost."""
+    has_json: ClassVar[bool] = True
+    """Whether a job can have the artifact json."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, dict[str, Any]] = {}

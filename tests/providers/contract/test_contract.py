@@ -221,6 +221,30 @@ async def test_a_result_that_is_too_large_fails_its_job(
     assert worker.last_error(job_id) == "result_too_large"
 
 
+async def test_an_artifact_is_stored_before_its_job_moves_and_deleted_with_its_document(
+    worker: CloudWorker, imitation: Imitation
+) -> None:
+    job_id = await worker.submitted(options={"artifacts": ["json", "tea"]})
+    await imitation.end()
+    await worker.ask()
+    await worker.work("parse_ready")
+    offered = {"json"} if imitation.has_json else set()
+    assert (await worker.artifacts(job_id)).keys() == offered
+    missing = worker.event(job_id, "artifact_failed")["artifacts"]
+    assert {(one["kind"], one["code"]) for one in missing} == {
+        (kind, "not_offered") for kind in {"json", "tea"} - offered
+    }
+    completed = worker.event(job_id, "parse_completed")
+    assert completed.get("artifacts", {}) == dict.fromkeys(offered, 1)
+    worker.query(
+        "select upload_pipeline.erase_document(document_id) from upload_pipeline.documents"
+    )
+    queued = worker.query("select path from upload_pipeline.deletions")
+    objects = {found.path async for found in worker.storage.list("parsed")}
+    assert objects <= {row["path"] for row in queued}
+    assert len(objects) == 1 + len(offered)
+
+
 async def test_an_empty_result_fails_its_job(worker: CloudWorker, imitation: Imitation) -> None:
     imitation.markdown = " "
     job_id = await worker.submitted()
