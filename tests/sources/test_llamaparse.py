@@ -1,6 +1,7 @@
 import hashlib
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -152,9 +153,14 @@ def test_fields_that_we_do_not_know_are_ignored() -> None:
     assert parse(body, "1") == parse(sent(PARSED), "1")
 
 
-def test_artifacts_of_other_types_are_ignored() -> None:
-    others = [{"type": "json", "content": {"pages": []}}, {"type": "images"}]
-    assert parse(sent(PARSED, artifacts=[*others, MARKDOWN]), "1") == parse(sent(PARSED), "1")
+def test_artifacts_of_other_types_are_not_kept_and_named() -> None:
+    others = [{"type": "json", "content": {"pages": []}}, *[{"type": "images\0"}] * 3]
+    content = parse(sent(PARSED, artifacts=[*others, MARKDOWN]), "1")
+    alone = parse(sent(PARSED), "1")
+    assert isinstance(content, Content)
+    assert isinstance(alone, Content)
+    named = {"artifacts_not_kept": ["images\N{REPLACEMENT CHARACTER}", "json"]}
+    assert content == replace(alone, details=alone.details | named)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ NO_REASON: Final = "The parser gave no reason."
 Scheme = Literal["hex", "standard"]
 
 _FIELDS_NAMED: Final = 5
+_TYPES_NAMED: Final = 20
 _TAGS: Final = ("markdown", "other")
 
 
@@ -108,7 +109,7 @@ class Markdown(_Model):
 
 
 class OtherArtifact(_Model):
-    """An artifact of another type: accepted and ignored."""
+    """An artifact of another type: accepted, but not kept. The event of the content names it."""
 
     model_config = ConfigDict(
         json_schema_extra={"not": {"properties": {"type": {"const": _TAGS[0]}}}}
@@ -310,6 +311,14 @@ def _content(envelope: Envelope, delivery_id: str) -> Content:
             "parser_name": envelope.meta.parser_name,
             "parser_version": envelope.meta.parser_version,
             "content_length": markdown.content.characters,
+            **_others_in(envelope),
         },
         correlation_id=envelope.correlation_id,
     )
+
+
+def _others_in(envelope: Envelope) -> dict[str, list[str]]:
+    """The types of what is not kept, so that a sender who looks for it learns why it is missing."""
+    types = {one.type for one in envelope.artifacts if isinstance(one, OtherArtifact)}
+    named = sorted(map(replace_unstorable, types))[:_TYPES_NAMED]
+    return {"artifacts_not_kept": named} if named else {}
