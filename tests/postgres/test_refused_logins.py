@@ -45,20 +45,24 @@ async def refusal(url: str) -> str:
 
 
 async def test_a_wrong_login_is_refused_with_its_reason_and_a_remedy(postgres: Server) -> None:
-    right = postgres.url()
-    await (await first_connection(right, "test")).close()
-    assert sqlstate_of_refusal(right) is None
-    for url, reason, remedy in (
-        (postgres.url(user="postgres", password=PASSWORD), "password auth", "correct user and"),
-        (postgres.url(user="nobody", password=PASSWORD), "password auth", "correct user and"),
-        (postgres.url("nothing"), 'database "nothing" does not exist', "create the database"),
-        (right.replace(f":{urlsplit(right).password}@", "@"), "no password", "user:password@"),
-    ):
-        sentence = await refusal(url)
-        assert "refuses the login of DATABASE_URL" in sentence
-        assert "FATAL" not in sentence
-        assert reason in sentence
-        assert remedy in sentence
+    with role(postgres, "known") as right:
+        await (await first_connection(right, "test")).close()
+        assert sqlstate_of_refusal(right) is None
+        for url, reason, remedy in (
+            (postgres.url(user="known", password="wrong"), "password auth", "correct user and"),
+            (postgres.url(user="nobody", password=PASSWORD), "password auth", "correct user and"),
+            (
+                postgres.url("nothing", user="known", password=PASSWORD),
+                'database "nothing" does not exist',
+                "create the database",
+            ),
+            (right.replace(f":{PASSWORD}@", "@"), "no password", "user:password@"),
+        ):
+            sentence = await refusal(url)
+            assert "refuses the login of DATABASE_URL" in sentence
+            assert "FATAL" not in sentence
+            assert reason in sentence
+            assert remedy in sentence
 
 
 async def test_a_role_that_may_not_connect_is_refused(postgres: Server) -> None:
@@ -143,7 +147,7 @@ async def test_a_receiver_does_not_start_where_it_can_never_work(
         return str(refused.value)
 
     assert "password authentication failed" in await sentence(
-        postgres18.url(user="postgres", password=PASSWORD)
+        postgres18.url(user="nobody", password=PASSWORD)
     )
     assert await sentence(login("reader")) == (
         "The login role test_reader of DATABASE_URL may not call finish_content, which"
