@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,23 +35,38 @@ AWAY = "http://127.0.0.1:9"
 METADATA = "Metadata-Version: 2.1\nName: acme-parser\nVersion: 1.0\n"
 
 
-@pytest.fixture
-def acme_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The example of server/README.md, as pip lays out an installed package."""
+@contextmanager
+def installed_acme(packages: Path) -> Iterator[None]:
+    """The example of server/README.md, as pip lays out an installed package, in a directory."""
     readme = (ROOT / "server/README.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     [code] = [block for block in blocks if block.startswith("# acme_parser.py\n")]
-    packages = tmp_path / "packages"
     described = packages / "acme_parser-1.0.dist-info"
     described.mkdir(parents=True)
     (packages / "acme_parser.py").write_text(code)
     (described / "METADATA").write_text(METADATA)
     (described / "entry_points.txt").write_text(ENTRY_POINTS)
-    monkeypatch.syspath_prepend(str(packages))
-    installed.cache_clear()
-    yield packages
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(packages))
+        installed.cache_clear()
+        yield
     installed.cache_clear()
     sys.modules.pop("acme_parser", None)
+
+
+@pytest.fixture
+def acme_package(tmp_path: Path) -> Iterator[Path]:
+    """A package that the test may change."""
+    packages = tmp_path / "packages"
+    with installed_acme(packages):
+        yield packages
+
+
+@pytest.fixture(scope="module")
+def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The package for all tests of a module: to look for packages takes a tenth of a second."""
+    with installed_acme(tmp_path_factory.mktemp("acme") / "packages"):
+        yield
 
 
 @pytest.fixture(params=IMITATIONS, ids=name_of)
@@ -66,7 +81,7 @@ Employ = Callable[..., AbstractAsyncContextManager[CloudWorker]]
 
 @pytest.fixture
 def employ_for(
-    acme_package: Path,
+    acme: None,
     imitation: Imitation,
     database: str,
     login: Callable[[str], str],
