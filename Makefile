@@ -24,7 +24,7 @@ demo: $(user_venv)  ## a PDF becomes durable job state, on this machine, without
 
 # Images of Python set PYTHONDONTWRITEBYTECODE: each process would compile all that it imports.
 test: $(test_venv) $(node_modules)  ## all tests; make test ARGS='-k migrate' for some
-	@PYTHONDONTWRITEBYTECODE= $(run) -m pytest --numprocesses=auto $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(run) -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 lint: $(test_venv)  ## style, types, and generated files that are up to date
 	@$(run) -m ruff check --quiet

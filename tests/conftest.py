@@ -28,6 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVERS] = Servers()
 
 
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Three workers on two processors: tests wait for processes for a third of their time."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    cores = os.cpu_count() or 1
+    return cores + cores // 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no worker waits for another's at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     # Not pytest_unconfigure: xdist may kill a worker that has reported the end of its session.
     session.config.stash[SERVERS].close()

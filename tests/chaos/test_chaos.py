@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from chaos.final_state import FinalState
@@ -143,6 +144,7 @@ _DAMAGES: tuple[tuple[Callable[[FinalState], FinalState], str], ...] = (
 )
 
 
+@pytest.mark.long
 async def test_every_promise_holds_while_processes_are_killed() -> None:
     plan = Plan(documents=50, seed=random.randrange(2**32))
     print(f"python tests/bench chaos --documents {plan.documents} --seed {plan.seed}")  # noqa: T201

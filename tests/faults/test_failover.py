@@ -18,6 +18,7 @@ async def forks() -> AsyncIterator[ForkServer]:
         yield started
 
 
+@pytest.mark.long
 async def test_a_failover_loses_nothing_with_a_synchronous_standby_and_something_without(
     forks: ForkServer,
 ) -> None:

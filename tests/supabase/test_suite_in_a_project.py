@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from support.pgtap import pg_prove
 from support.servers import ROLES
@@ -24,6 +25,7 @@ NEEDS_A_SUPERUSER = {
 }
 
 
+@pytest.mark.long
 def test_every_file_passes_in_a_project(supabase15: SupabaseLike) -> None:
     """As `postgres`, once it is in the roles that the files become; the rest as the superuser."""
     ours = ", ".join(f"hookline_{role}" for role in ROLES)

@@ -114,6 +114,7 @@ def _rows_read(conn: psycopg.Connection[Row]) -> dict[str, int]:
     return {row["name"]: row["rows"] for row in conn.execute(_READ, [GROWING])}
 
 
+@pytest.mark.long
 def test_no_function_reads_a_large_table_whole(
     stage: tuple[Stage, psycopg.Connection[Row]],
 ) -> None:
