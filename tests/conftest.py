@@ -19,7 +19,8 @@ pytest_plugins = ["support.project_fixtures"]
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("HOOKLINE_") or name == "DATABASE_URL":
+        # To read a bundle of certificates takes longer than most tests.
+        if name.startswith(("HOOKLINE_", "SSL_CERT_")) or name == "DATABASE_URL":
             monkeypatch.delenv(name)
 
 
