@@ -47,6 +47,7 @@ begin;
 
 -- Documents, their jobs, and the history of each job
 \ir tables/providers.sql
+\ir tables/provider_pauses.sql
 \ir tables/documents.sql
 \ir tables/job_groups.sql
 \ir tables/upload_jobs.sql

@@ -14,7 +14,8 @@ begin
         upload_pipeline.events, upload_pipeline.deletions, upload_pipeline.provider_requests,
         upload_pipeline.owner_settings, upload_pipeline.statuses, upload_pipeline.transitions,
         upload_pipeline.event_codes, upload_pipeline.error_codes, upload_pipeline.credit_caps,
-        upload_pipeline.credit_reservations, upload_pipeline.providers, upload_pipeline.fallbacks,
+        upload_pipeline.credit_reservations, upload_pipeline.providers, upload_pipeline.provider_pauses,
+        upload_pipeline.fallbacks,
         upload_pipeline.refused_deliveries, upload_pipeline.activity_counts, upload_pipeline.notifications,
         upload_pipeline.job_groups, upload_pipeline.operator_actions
         in access exclusive mode;

@@ -12,6 +12,14 @@ with clock as materialized (
     from clock
     join upload_pipeline.statuses as s on s.paused_until > clock.now
   union all
+  select 'stage_paused', format('%s: %s', p.status, p.provider), null, null,
+         format(
+           'Paused for this provider by %s until %s: %s', p.paused_by, upload_pipeline.in_utc(p.paused_until),
+           p.paused_because
+         )
+    from clock
+    join upload_pipeline.provider_pauses as p on p.paused_until > clock.now
+  union all
   select 'credits_spent', format('%s: %s', c.provider, coalesce(c.owner_id::text, 'all owners')), c.starts_at, null,
          format(
            '%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period,
@@ -193,6 +201,9 @@ with clock as materialized (
      -- Without it, jobs may stay here for ever: nobody has to work on them.
      and s.overdue_after is not null
      and coalesce(s.paused_until <= clock.now, true)
+     and not exists (
+       select from upload_pipeline.provider_pauses as p where p.status = s.status and p.paused_until > clock.now
+     )
      and due.since < clock.now - interval '5 minutes'
      and not exists (
        select

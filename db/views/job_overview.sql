@@ -43,6 +43,11 @@ select j.job_id,
              'stage paused by %s until %s because: %s', s.paused_by, upload_pipeline.in_utc(s.paused_until),
              s.paused_because
            )
+         when pause.paused_until > clock.now and (j.claimable or j.deadline_at <= clock.now) then
+           format(
+             'provider %s paused by %s until %s because: %s', j.provider, pause.paused_by,
+             upload_pipeline.in_utc(pause.paused_until), pause.paused_because
+           )
          when j.claimable and j.run_after > clock.now and j.last_error is null then
            format('not before %s', upload_pipeline.in_utc(j.run_after))
          when j.claimable and j.run_after > clock.now or not j.claimable and j.deadline_at = j.run_after
@@ -62,6 +67,7 @@ select j.job_id,
   join upload_pipeline.documents as d on d.document_id = j.document_id
   join upload_pipeline.statuses as s on s.status = j.status
   left join upload_pipeline.providers as p on p.provider = j.provider
+  left join upload_pipeline.provider_pauses as pause on pause.status = j.status and pause.provider = j.provider
   -- The clock is not called in the select list. A volatile column there would make Postgres compute the whole view,
   -- even if a query reads only a few rows.
   cross join (select upload_pipeline.clock() as now) as clock;

@@ -730,6 +730,27 @@ grant select on upload_pipeline.providers to hookline_reader;
 
 insert into upload_pipeline.providers (provider) values ('docling'), ('llamacloud'), ('local'), ('reducto');
 
+-- db/tables/provider_pauses.sql
+create table upload_pipeline.provider_pauses (
+  status text not null,
+  provider text not null,
+  paused_until timestamptz not null,
+  paused_because text not null,
+  paused_by text not null default session_user,
+  constraint provider_pauses_pkey primary key (status, provider),
+  constraint pause_is_of_a_status foreign key (status) references upload_pipeline.statuses (status),
+  constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
+  constraint times_are_between_2000_and_9999 check (
+    paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+  )
+);
+
+comment on table upload_pipeline.provider_pauses is
+  'Until when no job of a status is claimed for a provider, because it would refuse each: a spent quota, a wrong key. '
+  'The jobs of other providers go on. pause_stage writes it, resume_stage and purge delete from it.';
+
+alter table upload_pipeline.provider_pauses enable row level security;
+
 -- db/tables/documents.sql
 create table upload_pipeline.documents (
   document_id uuid not null default upload_pipeline.uuid7(),
@@ -1964,7 +1985,7 @@ create trigger deleted_jobs_are_counted
 -- db/functions/internal/step/lock_job.sql
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
 -- (advisory), provider, document, job, raw path (advisory), deletion, artifact, provider request, content, delivery,
--- reservation, cap, owner, fallback, status, group, notification, refusal, activity (advisory).
+-- reservation, cap, owner, fallback, status, provider pause, group, notification, refusal, activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs
@@ -5588,6 +5609,13 @@ begin
 
   select s.terminal, s.claimable, s.paused_until > v_now as paused,
          exists (
+           select
+             from upload_pipeline.provider_pauses as p
+            where p.status = s.status
+              and p.provider = any (claim_jobs.providers)
+              and p.paused_until > v_now
+         ) as provider_paused,
+         exists (
            select from upload_pipeline.upload_jobs as j where j.lease_token is not null and j.leased_until < v_now
          ) as has_expired,
          -- Given by a clock that was ahead.
@@ -5663,7 +5691,30 @@ begin
     perform upload_pipeline.sweep_leases(greatest(batch, 10));
   end if;
 
-  if v_stage.paused then
+  if v_stage.provider_paused then
+    -- Jobs that name no provider would become jobs of the first one.
+    takes_unnamed := takes_unnamed and not exists (
+      select
+        from upload_pipeline.provider_pauses as p
+       where p.status = claim_jobs.status
+         and p.provider = claim_jobs.providers[1]
+         and p.paused_until > v_now
+    );
+    providers := array(
+      select served.provider
+        from unnest(claim_jobs.providers) with ordinality as served (provider, number)
+       where not exists (
+         select
+           from upload_pipeline.provider_pauses as p
+          where p.status = claim_jobs.status
+            and p.provider = served.provider
+            and p.paused_until > v_now
+       )
+       order by served.number
+    );
+  end if;
+
+  if v_stage.paused or v_stage.provider_paused and providers = '{}' then
     return;
   end if;
 
@@ -5781,7 +5832,8 @@ comment on function upload_pipeline.claim_jobs(text, text, integer, interval, te
   'due, each owner gets an equal share: highest priority first, then oldest. `after` is the last_owner of the '
   'worker''s claim before; null begins anywhere. In a status that is not claimable it claims the jobs past their '
   'deadline. With `providers` it claims only jobs of these, and with takes_unnamed those that name none, which become '
-  'jobs of the first of them. It claims none while the status is paused. It also ends expired leases of any status. '
+  'jobs of the first of them. It claims none while the status is paused, and none of a provider that is paused there. '
+  'It also ends expired leases of any status. '
   'parse_job_ids are the ids of the job''s provider for the current attempt, latest first. Raises UP006; 55P03 after '
   'waiting 2 s for a lock.';
 
@@ -6269,9 +6321,15 @@ revoke all on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz)
 grant execute on function upload_pipeline.defer_job(uuid, uuid, jsonb, timestamptz) to hookline_worker;
 
 -- db/functions/worker/pause_stage.sql
--- Writes a pause into the row of the status, for what would fail every job there: a spent quota, a revoked key.
--- Locks: status. Calls: check_isolation, clock, record_action.
-create or replace function upload_pipeline.pause_stage(status text, until timestamptz, reason text)
+-- Writes a pause into the row of the status, for what would fail every job there, or into provider_pauses, for what
+-- would fail those of one provider: a spent quota, a revoked key.
+-- Locks: status, provider pause. Calls: check_isolation, clock, record_action.
+create or replace function upload_pipeline.pause_stage(
+  status text,
+  until timestamptz,
+  reason text,
+  provider text default null
+)
 returns timestamptz
 language plpgsql
 security definer
@@ -6285,12 +6343,14 @@ begin
 
   if until is null or until > upload_pipeline.clock() + interval '31 days'
     or reason is null or length(reason) not between 1 and 500
+    or provider !~ '^[a-z][a-z0-9_]{0,62}$'
   then
     raise exception 'status % cannot be paused until % because %',
       coalesce(pause_stage.status, 'null'), coalesce(until::text, 'null'),
       coalesce(quote_literal(left(reason, 100)), 'null')
       using errcode = 'UP006',
-            detail = 'until is at most 31 days ahead; reason has 1 to 500 characters.',
+            detail = 'until is at most 31 days ahead; reason has 1 to 500 characters; provider is null or a word in '
+              'lower case.',
             hint = 'Pass how long the reason may last. A pause ends by itself, or by upload_pipeline.resume_stage.';
   end if;
 
@@ -6303,9 +6363,27 @@ begin
          end,
          paused_by = case when s.paused_until > pause_stage.until then s.paused_by else session_user end
    where s.status = pause_stage.status
+     and pause_stage.provider is null
      and not s.terminal
   returning s.paused_until into v_until;
-  if not found then
+
+  if provider is not null then
+    insert into upload_pipeline.provider_pauses as p (status, provider, paused_until, paused_because)
+    select s.status, pause_stage.provider, greatest(pause_stage.until, upload_pipeline.clock()), pause_stage.reason
+      from upload_pipeline.statuses as s
+     where s.status = pause_stage.status
+       and not s.terminal
+    on conflict on constraint provider_pauses_pkey do update
+       set paused_until = greatest(p.paused_until, excluded.paused_until),
+           paused_because = case
+             when p.paused_until > excluded.paused_until then p.paused_because
+             else excluded.paused_because
+           end,
+           paused_by = case when p.paused_until > excluded.paused_until then p.paused_by else excluded.paused_by end
+    returning p.paused_until into v_until;
+  end if;
+
+  if v_until is null then
     raise exception 'status % cannot be paused', coalesce(quote_literal(left(pause_stage.status, 100)), 'null')
       using errcode = 'UP006',
             detail = 'It is not a status, or its jobs are finished.',
@@ -6316,7 +6394,7 @@ begin
   if pg_has_role(session_user, 'hookline_operator', 'member') then
     perform upload_pipeline.record_action(
       'pause_stage', pause_stage.reason, status => pause_stage.status,
-      details => jsonb_build_object('until', pause_stage.until)
+      details => jsonb_build_object('until', pause_stage.until, 'provider', pause_stage.provider)
     );
   end if;
 
@@ -6324,13 +6402,14 @@ begin
 end;
 $$;
 
-comment on function upload_pipeline.pause_stage(text, timestamptz, text) is
-  'Stops claims of the jobs of a status until a time. Jobs that are claimed already go on. If the status is paused '
-  'already, the longer pause counts. Answers until when it is paused. Raises UP006; 55P03 after waiting 2 s for a '
-  'lock.';
+comment on function upload_pipeline.pause_stage(text, timestamptz, text, text) is
+  'Stops claims of the jobs of a status until a time; with provider, only those of its jobs. Jobs that are claimed '
+  'already go on. If the status is paused already, the longer pause counts. Answers until when it is paused. Raises '
+  'UP006; 55P03 after waiting 2 s for a lock.';
 
-revoke all on function upload_pipeline.pause_stage(text, timestamptz, text) from public;
-grant execute on function upload_pipeline.pause_stage(text, timestamptz, text) to hookline_worker, hookline_operator;
+revoke all on function upload_pipeline.pause_stage(text, timestamptz, text, text) from public;
+grant execute on function upload_pipeline.pause_stage(text, timestamptz, text, text)
+  to hookline_worker, hookline_operator;
 
 -- db/functions/worker/apply_parked.sql
 -- Applies parked deliveries whose provider job is known. Normally record_submission does that; this finds what it
@@ -8386,8 +8465,8 @@ revoke all on function upload_pipeline.count_purgeable(timestamptz) from public;
 -- of operators. A job takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are
 -- deleted at their providers, because nobody could name them later. A job is left out while its content waits for
 -- storage or for a decision, or a notification of it waits to be sent.
--- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status, group (skip
--- locked, apart from what goes with a job).
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status, provider
+-- pause, group (skip locked, apart from what goes with a job).
 -- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs, record_action.
 create or replace function upload_pipeline.purge(
   older_than interval,
@@ -8623,6 +8702,11 @@ begin
          paused_because = null,
          paused_by = null
    where s.paused_until < v_before;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
+
+  delete from upload_pipeline.provider_pauses as p
+   where p.paused_until < v_before;
   get diagnostics v_count = row_count;
   v_others := v_others || v_count;
 
@@ -8998,8 +9082,8 @@ revoke all on function upload_pipeline.recount_statuses(text) from public;
 grant execute on function upload_pipeline.recount_statuses(text) to hookline_operator;
 
 -- db/functions/operator/resume_stage.sql
--- Removes the pause from the row of the status, and writes down who did so.
--- Locks: status. Calls: check_isolation, record_action.
+-- Removes the pause from the row of the status, and those of its providers, and writes down who did so.
+-- Locks: status, provider pause. Calls: check_isolation, record_action.
 create or replace function upload_pipeline.resume_stage(status text, reason text default null)
 returns boolean
 language plpgsql
@@ -9019,6 +9103,11 @@ begin
      and s.paused_until is not null;
 
   v_was_paused := found;
+
+  delete from upload_pipeline.provider_pauses as p
+   where p.status = resume_stage.status;
+
+  v_was_paused := v_was_paused or found;
   if v_was_paused then
     perform upload_pipeline.record_action('resume_stage', resume_stage.reason, status => resume_stage.status);
   end if;
@@ -9028,8 +9117,8 @@ end;
 $$;
 
 comment on function upload_pipeline.resume_stage(text, text) is
-  'Ends the pause of a status: its jobs are claimed again. Answers false if it was not paused. operator_actions says '
-  'who resumed it. Raises UP006.';
+  'Ends the pause of a status, and of its providers: its jobs are claimed again. Answers false if it was not paused. '
+  'operator_actions says who resumed it. Raises UP006.';
 
 revoke all on function upload_pipeline.resume_stage(text, text) from public;
 grant execute on function upload_pipeline.resume_stage(text, text) to hookline_operator;
@@ -9431,6 +9520,11 @@ select j.job_id,
              'stage paused by %s until %s because: %s', s.paused_by, upload_pipeline.in_utc(s.paused_until),
              s.paused_because
            )
+         when pause.paused_until > clock.now and (j.claimable or j.deadline_at <= clock.now) then
+           format(
+             'provider %s paused by %s until %s because: %s', j.provider, pause.paused_by,
+             upload_pipeline.in_utc(pause.paused_until), pause.paused_because
+           )
          when j.claimable and j.run_after > clock.now and j.last_error is null then
            format('not before %s', upload_pipeline.in_utc(j.run_after))
          when j.claimable and j.run_after > clock.now or not j.claimable and j.deadline_at = j.run_after
@@ -9450,6 +9544,7 @@ select j.job_id,
   join upload_pipeline.documents as d on d.document_id = j.document_id
   join upload_pipeline.statuses as s on s.status = j.status
   left join upload_pipeline.providers as p on p.provider = j.provider
+  left join upload_pipeline.provider_pauses as pause on pause.status = j.status and pause.provider = j.provider
   -- The clock is not called in the select list. A volatile column there would make Postgres compute the whole view,
   -- even if a query reads only a few rows.
   cross join (select upload_pipeline.clock() as now) as clock;
@@ -10144,6 +10239,14 @@ with clock as materialized (
     from clock
     join upload_pipeline.statuses as s on s.paused_until > clock.now
   union all
+  select 'stage_paused', format('%s: %s', p.status, p.provider), null, null,
+         format(
+           'Paused for this provider by %s until %s: %s', p.paused_by, upload_pipeline.in_utc(p.paused_until),
+           p.paused_because
+         )
+    from clock
+    join upload_pipeline.provider_pauses as p on p.paused_until > clock.now
+  union all
   select 'credits_spent', format('%s: %s', c.provider, coalesce(c.owner_id::text, 'all owners')), c.starts_at, null,
          format(
            '%s of %s credits a %s are used; the window ends at %s', c.used, c.credits, c.period,
@@ -10325,6 +10428,9 @@ with clock as materialized (
      -- Without it, jobs may stay here for ever: nobody has to work on them.
      and s.overdue_after is not null
      and coalesce(s.paused_until <= clock.now, true)
+     and not exists (
+       select from upload_pipeline.provider_pauses as p where p.status = s.status and p.paused_until > clock.now
+     )
      and due.since < clock.now - interval '5 minutes'
      and not exists (
        select

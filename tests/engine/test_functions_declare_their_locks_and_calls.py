@@ -34,6 +34,7 @@ ORDER = [
     "owner",
     "fallback",
     "status",
+    "provider pause",
     "group",
     "notification",
     "refusal",

@@ -138,6 +138,23 @@ async def test_a_provider_that_refuses_all_stops_no_other(
     assert worker.paused("uploaded") == (None, None)
     assert (worker.status(refused), worker.status(cloud)) == ("uploaded", "parse_queued")
     assert worker.event(refused, "stage_deferred")["code"] == "quota_spent"
+    [alert] = worker.query(
+        "select subject, detail from upload_pipeline.alerts where alert = 'stage_paused'"
+    )
+    assert alert["subject"] == "uploaded: docling"
+    assert alert["detail"].startswith("Paused for this provider by ")
+    # No other job asks docling-serve in vain, and those of LlamaCloud go on.
+    later, cloud = (
+        await worker.upload(b"%PDF-1.7 b", provider="docling"),
+        await worker.upload(b"%PDF-1.7 c", provider="llamacloud"),
+    )
+    await worker.work("uploaded")
+    assert (worker.status(later), worker.status(cloud)) == ("uploaded", "parse_queued")
+    assert worker.codes(later) == []
+    [row] = worker.query(
+        "select waits_because from upload_pipeline.job_overview where job_id = %s", later
+    )
+    assert row["waits_because"].startswith("provider docling paused by ")
     worker.later(minutes=16)
     await worker.work("uploaded")
     assert worker.status(refused) == "parse_queued"

@@ -50,6 +50,9 @@ select upload_pipeline.record_submission(
 );
 select upload_pipeline.set_credit_cap(owner_id => null, period => 'day', credits => 100);
 select upload_pipeline.set_fallback(provider => 'llamacloud', next_provider => 'docling');
+select upload_pipeline.pause_stage(
+  status => 'uploaded', until => now() + interval '1 hour', reason => 'x', provider => 'docling'
+);
 select upload_pipeline.set_owner(owner_id => gen_random_uuid(), max_running => 3);
 select r.*
   from upload_pipeline.claim_jobs(status => 'uploaded', worker => 'host-1') as c

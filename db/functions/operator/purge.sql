@@ -2,8 +2,8 @@
 -- of operators. A job takes its whole history with it, by foreign keys. Objects in storage stay. The provider jobs are
 -- deleted at their providers, because nobody could name them later. A job is left out while its content waits for
 -- storage or for a decision, or a notification of it waits to be sent.
--- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status, group (skip
--- locked, apart from what goes with a job).
+-- Locks: document, job, deletion, artifact, provider request, content, delivery, reservation, cap, status, provider
+-- pause, group (skip locked, apart from what goes with a job).
 -- Calls: check_isolation, clock, count_purgeable, erase_documents, queue_requests_of_jobs, record_action.
 create or replace function upload_pipeline.purge(
   older_than interval,
@@ -239,6 +239,11 @@ begin
          paused_because = null,
          paused_by = null
    where s.paused_until < v_before;
+  get diagnostics v_count = row_count;
+  v_others := v_others || v_count;
+
+  delete from upload_pipeline.provider_pauses as p
+   where p.paused_until < v_before;
   get diagnostics v_count = row_count;
   v_others := v_others || v_count;
 

@@ -1,5 +1,5 @@
--- Removes the pause from the row of the status, and writes down who did so.
--- Locks: status. Calls: check_isolation, record_action.
+-- Removes the pause from the row of the status, and those of its providers, and writes down who did so.
+-- Locks: status, provider pause. Calls: check_isolation, record_action.
 create or replace function upload_pipeline.resume_stage(status text, reason text default null)
 returns boolean
 language plpgsql
@@ -19,6 +19,11 @@ begin
      and s.paused_until is not null;
 
   v_was_paused := found;
+
+  delete from upload_pipeline.provider_pauses as p
+   where p.status = resume_stage.status;
+
+  v_was_paused := v_was_paused or found;
   if v_was_paused then
     perform upload_pipeline.record_action('resume_stage', resume_stage.reason, status => resume_stage.status);
   end if;
@@ -28,8 +33,8 @@ end;
 $$;
 
 comment on function upload_pipeline.resume_stage(text, text) is
-  'Ends the pause of a status: its jobs are claimed again. Answers false if it was not paused. operator_actions says '
-  'who resumed it. Raises UP006.';
+  'Ends the pause of a status, and of its providers: its jobs are claimed again. Answers false if it was not paused. '
+  'operator_actions says who resumed it. Raises UP006.';
 
 revoke all on function upload_pipeline.resume_stage(text, text) from public;
 grant execute on function upload_pipeline.resume_stage(text, text) to hookline_operator;

@@ -65,6 +65,13 @@ begin
 
   select s.terminal, s.claimable, s.paused_until > v_now as paused,
          exists (
+           select
+             from upload_pipeline.provider_pauses as p
+            where p.status = s.status
+              and p.provider = any (claim_jobs.providers)
+              and p.paused_until > v_now
+         ) as provider_paused,
+         exists (
            select from upload_pipeline.upload_jobs as j where j.lease_token is not null and j.leased_until < v_now
          ) as has_expired,
          -- Given by a clock that was ahead.
@@ -140,7 +147,30 @@ begin
     perform upload_pipeline.sweep_leases(greatest(batch, 10));
   end if;
 
-  if v_stage.paused then
+  if v_stage.provider_paused then
+    -- Jobs that name no provider would become jobs of the first one.
+    takes_unnamed := takes_unnamed and not exists (
+      select
+        from upload_pipeline.provider_pauses as p
+       where p.status = claim_jobs.status
+         and p.provider = claim_jobs.providers[1]
+         and p.paused_until > v_now
+    );
+    providers := array(
+      select served.provider
+        from unnest(claim_jobs.providers) with ordinality as served (provider, number)
+       where not exists (
+         select
+           from upload_pipeline.provider_pauses as p
+          where p.status = claim_jobs.status
+            and p.provider = served.provider
+            and p.paused_until > v_now
+       )
+       order by served.number
+    );
+  end if;
+
+  if v_stage.paused or v_stage.provider_paused and providers = '{}' then
     return;
   end if;
 
@@ -258,7 +288,8 @@ comment on function upload_pipeline.claim_jobs(text, text, integer, interval, te
   'due, each owner gets an equal share: highest priority first, then oldest. `after` is the last_owner of the '
   'worker''s claim before; null begins anywhere. In a status that is not claimable it claims the jobs past their '
   'deadline. With `providers` it claims only jobs of these, and with takes_unnamed those that name none, which become '
-  'jobs of the first of them. It claims none while the status is paused. It also ends expired leases of any status. '
+  'jobs of the first of them. It claims none while the status is paused, and none of a provider that is paused there. '
+  'It also ends expired leases of any status. '
   'parse_job_ids are the ids of the job''s provider for the current attempt, latest first. Raises UP006; 55P03 after '
   'waiting 2 s for a lock.';
 

@@ -400,12 +400,18 @@ class Engine:
             until=pause,
         )
 
-    async def pause_stage(self, status: str, pause: timedelta, reason: str) -> datetime:
-        """Let no job of a status be claimed until `pause` is over. Returns the end that applies.
+    async def pause_stage(
+        self, status: str, pause: timedelta, reason: str, provider: str | None = None
+    ) -> datetime:
+        """Let no job of a status be claimed until `pause` is over, or none of a provider there.
 
-        If an earlier call set a later end, that one applies. Raises InvalidArgument.
+        Returns the end that applies: a later one of an earlier call. Raises InvalidArgument.
         """
-        return _moment(await self._value("pause_stage", status=status, until=pause, reason=reason))
+        return _moment(
+            await self._value(
+                "pause_stage", status=status, until=pause, reason=reason, provider=provider
+            )
+        )
 
     async def clock(self) -> datetime:
         """The time by the clock of Postgres. Compare times of rows with it, not with timing.now."""

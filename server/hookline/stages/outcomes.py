@@ -75,8 +75,11 @@ class Paused(Deferred):
     """The job is deferred, and its whole stage is paused until `until` (pause_stage).
 
     Raise it when every other job of the status would meet the same obstacle. `reason` is shown to
-    operators beside the stage; without it they see `text`.
+    operators beside the stage; without it they see `text`. In the stage of a parser, only the jobs
+    of its provider are paused.
     """
+
+    provider: str | None = None
 
     def __init__(
         self, code: str, text: str, until: datetime | timedelta, reason: str | None = None

@@ -133,14 +133,20 @@ class Completion:
     async def _pause_stage(self, outcome: Paused) -> None:
         try:
             until = await self._engine.pause_stage(
-                self._job.status, outcome.pause, outcome.reason[:_LONGEST_REASON]
+                self._job.status,
+                outcome.pause,
+                outcome.reason[:_LONGEST_REASON],
+                outcome.provider,
             )
         except Unavailable:
             raise
         except DatabaseError as error:
             log.error("stage_not_paused", reason=str(error), **log_fields(self._job))
         else:
-            log.warning("stage_paused", stage=self._job.status, until=until.isoformat())
+            of_provider = {} if outcome.provider is None else {"provider": outcome.provider}
+            log.warning(
+                "stage_paused", stage=self._job.status, until=until.isoformat(), **of_provider
+            )
 
 
 def _refusal(error: DatabaseError) -> str:

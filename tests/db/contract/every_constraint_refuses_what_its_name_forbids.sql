@@ -24,6 +24,7 @@ insert into upload_pipeline.provider_requests (provider, parse_job_id, kind) val
 insert into upload_pipeline.refused_deliveries (minute, source, reason, count) values (now(), 'push', 'no_match', 1);
 insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('local', 'all', 'day', 1, now());
 insert into upload_pipeline.fallbacks (provider, code, next_provider) values ('local', 'x', 'docling');
+insert into upload_pipeline.provider_pauses (status, provider, paused_until, paused_because) values ('uploaded', 'local', now(), 'x');
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
 values (gen_random_uuid(), 1, 1, gen_random_uuid(), 'p', 1, now(), now());
 select upload_pipeline.record_action('purge', null);
@@ -74,11 +75,14 @@ insert into attack (relation, guard, sqlstate, statements) values
   ('credit_caps', 'provider_is_known', '23503', $$update credit_caps set provider = 'acme'$$),
   ('fallbacks', 'one_fallback_a_provider_and_code', '23505', $$
     insert into fallbacks (provider, code, next_provider) values ('local', 'x', 'reducto')$$),
+  ('provider_pauses', 'pause_is_of_a_status', '23503', $$update provider_pauses set status = 'nowhere'$$),
+  ('provider_pauses', 'provider_is_a_word', '23514', $$update provider_pauses set provider = 'No word'$$),
   ('fallbacks', 'provider_is_known', '23503', $$update fallbacks set provider = 'acme'$$),
   ('fallbacks', 'next_provider_is_known', '23503', $$update fallbacks set next_provider = 'acme'$$),
   ('fallbacks', 'fallback_is_another_provider', '23514', $$update fallbacks set next_provider = provider$$),
   ('fallbacks', 'code_is_a_letter_and_up_to_99_characters', '23514', $$update fallbacks set code = 'no code'$$),
   ('providers', 'provider_is_a_word', '23514', $$insert into providers (provider) values ('Acme')$$),
+  ('provider_pauses', 'times_are_between_2000_and_9999', '23514', $$update provider_pauses set paused_until = 'infinity'$$),
   ('providers', 'times_are_between_2000_and_9999', '23514', $$update providers set served_at = 'infinity'$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'owner'$$),
   ('credit_caps', 'scope_is_all_each_or_owner', '23514', $$update credit_caps set scope = 'nobody'$$),

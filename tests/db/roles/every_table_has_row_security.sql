@@ -28,6 +28,7 @@ select upload_pipeline.record_action('purge', null);
 insert into upload_pipeline.owner_settings (owner_id, max_running) values (pg_temp.owner('ada'), 1);
 insert into upload_pipeline.credit_caps (provider, scope, period, credits, starts_at) values ('local', 'all', 'day', 1, now());
 insert into upload_pipeline.fallbacks (provider, next_provider) values ('llamacloud', 'docling');
+insert into upload_pipeline.provider_pauses (status, provider, paused_until, paused_because) values ('uploaded', 'local', now(), 'x');
 insert into upload_pipeline.credit_reservations (job_id, attempt, ordinal, owner_id, provider, reserved, reserved_at, check_after)
 values (pg_temp.job('a'), 1, 1, pg_temp.owner('ada'), 'p', 1, now(), now());
 insert into upload_pipeline.job_groups (group_id, owner_id) values (gen_random_uuid(), pg_temp.owner('ada'));

@@ -193,6 +193,15 @@ CALLS = [
             "reason": "pairs",
         },
     ),
+    Call(
+        "pause_stage: of a provider",
+        lambda _: {
+            "status": "uploaded",
+            "until": datetime.now(UTC) + timedelta(hours=1),
+            "reason": "pairs",
+            "provider": "llamacloud",
+        },
+    ),
     Call("resume_stage", _none(status="uploaded")),
     Call("apply_parked", _none()),
     Call("reserve_credits", _lease(credits=6)),

@@ -44,6 +44,7 @@ TABLES = (
     "credit_caps",
     "credit_reservations",
     "owner_settings",
+    "provider_pauses",
     "refused_deliveries",
     "notifications",
 )
@@ -69,6 +70,7 @@ delete from upload_pipeline.provider_requests;
 delete from upload_pipeline.credit_caps;
 delete from upload_pipeline.credit_reservations;
 delete from upload_pipeline.owner_settings;
+delete from upload_pipeline.provider_pauses;
 delete from upload_pipeline.refused_deliveries;
 update upload_pipeline.statuses
    set paused_until = null, paused_because = null, paused_by = null

@@ -1,6 +1,6 @@
 -- Changes nothing. Every function takes its locks in one order: uploads of the owner (advisory), provider job
 -- (advisory), provider, document, job, raw path (advisory), deletion, artifact, provider request, content, delivery,
--- reservation, cap, owner, fallback, status, group, notification, refusal, activity (advisory).
+-- reservation, cap, owner, fallback, status, provider pause, group, notification, refusal, activity (advisory).
 -- Locks: job. Calls: check_isolation.
 create or replace function upload_pipeline.lock_job(job_id uuid)
 returns upload_pipeline.upload_jobs

@@ -14,7 +14,6 @@ from hookline.providers.parser_stages import ParserStages
 from hookline.settings import Settings
 from hookline.stages import (
     Advance,
-    Deferred,
     HandedOver,
     Handler,
     Job,
@@ -23,7 +22,6 @@ from hookline.stages import (
     Tools,
 )
 from hookline.tracing.spans import calls_traced
-from hookline.worker.parsing.outcomes import PROVIDER_PAUSE
 
 __all__ = ["combine", "parser_stages"]
 
@@ -56,7 +54,7 @@ def combine(parsers: Mapping[str, ParserStages]) -> ParserStages:
         stages += [
             replace(
                 stage,
-                handler=_without_pauses(stage.handler) if len(parsers) > 1 else stage.handler,
+                handler=_pausing_only(name, stage.handler),
                 provider=name,
                 takes_unnamed=stage.status not in known,
             )
@@ -67,15 +65,18 @@ def combine(parsers: Mapping[str, ParserStages]) -> ParserStages:
     )
 
 
-def _without_pauses(handler: Handler) -> Handler:
-    """The handler, which puts off its job where it would pause the stage for other parsers too."""
+def _pausing_only(provider: str, handler: Handler) -> Handler:
+    """The handler, whose pauses concern the jobs of its provider only.
+
+    Other workers may parse the jobs of others in the same stage.
+    """
 
     async def handle(job: Job, tools: Tools) -> Advance | HandedOver | str:
         try:
             return await handler(job, tools)
         except Paused as paused:
-            pause = min(paused.pause, PROVIDER_PAUSE)
-            raise Deferred(paused.code, paused.reason, pause) from paused
+            paused.provider = provider
+            raise
 
     return handle
 
