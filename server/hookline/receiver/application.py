@@ -159,35 +159,38 @@ class _Handler:
 
     async def _handle(self, request: web.Request, spanned: Span) -> web.StreamResponse:
         started = time.perf_counter()
-        line = log.bind(source=self._source.name, route=self._source.route)
+        route = self._source.route
+        fields: dict[str, object] = {"source": self._source.name, "route": route}
         progress = _Progress()
         try:
             if (token := request.query.get(probe.PARAMETER)) is not None:
                 response = await self._answer_probe(request, token)
                 progress.outcome = "probe"
             else:
-                response = _answer(await self._receive(request, progress))
+                response = _answer(await self._receive(request, progress), progress)
                 self._accepted.count(self._source.name, progress.outcome)
         except EXPECTED as error:
             response = problem_of(error)
             # Of a missing proof our log tells more than the sender may know.
             said = error.reason.sentence if isinstance(error, NotProven) else str(error)
-            line = line.bind(reason=said)
+            fields["reason"] = said
             if response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                 self._refusals.count(self._source.name, reason_of(error), request)
         except web.HTTPError as error:
             response = problem(HTTPStatus(error.status), error.reason)
-            line = line.bind(reason=error.reason)
+            fields["reason"] = error.reason
             self._refusals.count(self._source.name, reason_of(error), request)
         except Exception:
             response = problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL)
-            line = line.bind(reason=INTERNAL)
-            log.exception("webhook_failed", source=self._source.name, route=self._source.route)
+            fields["reason"] = INTERNAL
+            log.exception("webhook_failed", source=self._source.name, route=route)
         seconds = time.perf_counter() - started
         self._metrics.count(self._source.name, progress.outcome, response.status, seconds)
-        _describe(spanned, request, response, progress)
-        line.info(
+        if spanned.recorded:
+            _describe(spanned, request, response, progress)
+        log.info(
             "webhook",
+            **fields,
             outcome=progress.outcome,
             http=response.status,
             ms=round(seconds * 1000, 1),
@@ -297,14 +300,14 @@ def _describe(
         spanned.link_to_job(progress.job_id)
 
 
-def _answer(receipt: Receipt) -> web.Response:
+def _answer(receipt: Receipt, progress: _Progress) -> web.Response:
     if receipt.outcome == "unrecognised":
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, _UNRECOGNISED)
     body = {
         "success": True,
         "message": _MESSAGES[receipt.outcome],
-        "job_id": _text(receipt.job_id),
-        "document_id": _text(receipt.document_id),
+        "job_id": progress.ids.get("job_id"),
+        "document_id": progress.ids.get("document_id"),
         "processed_at": now().isoformat(),
         "outcome": receipt.outcome,
     }

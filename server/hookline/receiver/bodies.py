@@ -142,24 +142,12 @@ class BodyBudget:
         if announced > limit:
             raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=announced)
         try:
-            async with arrival.deadline:
-                self._charge(arrival, max(announced, _OVERHEAD), now())
-                if _expects_continue(request):
-                    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                    # As aiohttp's own handler does: the answer has not begun.
-                    request.writer.output_size = 0
-                if request.transport is None:
-                    # aiohttp tells only a request that is being handled; its reader would raise
-                    # RuntimeError.
-                    raise ConnectionError
-                async for chunk in request.content.iter_any():
-                    if arrival.is_cut:
-                        break
-                    size = len(arrival.body) + len(chunk)
-                    if size > limit:
-                        raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
-                    self._charge(arrival, size, now())
-                    arrival.add(chunk, now())
+            self._charge(arrival, max(announced, _OVERHEAD), now())
+            if request.content.is_eof():
+                # A small body comes with its head. Nobody waits for it.
+                self._add(arrival, request.content.read_nowait(), limit, now())
+            else:
+                await self._wait_for_body(arrival, request, limit, now)
         except TimeoutError:
             if not arrival.is_cut:
                 raise web.HTTPRequestTimeout from None
@@ -170,6 +158,30 @@ class BodyBudget:
         if arrival.pool is not None:
             # The body has arrived. From now on it is not cut.
             arrival.pool.arriving.discard(arrival)
+
+    async def _wait_for_body(
+        self, arrival: _Arrival, request: web.Request, limit: int, now: Callable[[], float]
+    ) -> None:
+        async with arrival.deadline:
+            if _expects_continue(request):
+                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                # As aiohttp's own handler does: the answer has not begun.
+                request.writer.output_size = 0
+            if request.transport is None:
+                # aiohttp tells only a request that is being handled; its reader would raise
+                # RuntimeError.
+                raise ConnectionError
+            async for chunk in request.content.iter_any():
+                if arrival.is_cut:
+                    break
+                self._add(arrival, chunk, limit, now())
+
+    def _add(self, arrival: _Arrival, chunk: bytes, limit: int, now: float) -> None:
+        size = len(arrival.body) + len(chunk)
+        if size > limit:
+            raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=size)
+        self._charge(arrival, size, now)
+        arrival.add(chunk, now)
 
     def _charge(self, arrival: _Arrival, size: int, now: float) -> None:
         if size <= arrival.charged:

@@ -34,6 +34,7 @@ class ReceiverMetrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._drained = Counter(
             "hookline_drained_total",
             "Objects that the drain wrote, deleted or failed at",
@@ -51,8 +52,14 @@ class ReceiverMetrics:
 
     def count(self, source: str, outcome: str, http: int, seconds: float) -> None:
         """Count a delivery that was answered."""
-        self._webhooks.labels(source, outcome, str(http)).inc()
-        self._seconds.labels(source).observe(seconds)
+        key = (source, outcome, http)
+        # Looking up a series by its labels costs more than counting in it.
+        if (series := self._series.get(key)) is None:
+            series = self._webhooks.labels(source, outcome, str(http)), self._seconds.labels(source)
+            self._series[key] = series
+        answered, took = series
+        answered.inc()
+        took.observe(seconds)
 
     def count_drained(self, result: str) -> None:
         """Count an object that the drain handled: `stored`, `deleted` or `failed`."""

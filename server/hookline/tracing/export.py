@@ -172,6 +172,8 @@ class _Tracer:
 
 
 class _OpenSpan(Span):
+    recorded = True
+
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 

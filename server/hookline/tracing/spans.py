@@ -33,6 +33,8 @@ Attributes: TypeAlias = Mapping[str, object]
 class Span:
     """A span that is open. This one does nothing: tracing is off."""
 
+    recorded = False
+
     def set(self, attributes: Attributes) -> None:
         """Set attributes. A value of None is left out; one that is no text, number or bool is
         written as text."""
