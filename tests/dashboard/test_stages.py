@@ -59,6 +59,25 @@ async def test_a_person_pauses_and_resumes_a_stage_without_scripts(
     await context.close()
 
 
+async def test_a_pause_of_one_provider_is_shown_and_ended(
+    guarded: str, jobs: Jobs, browser: Browser
+) -> None:
+    jobs.run(
+        "select upload_pipeline.pause_stage(status => 'uploaded', reason => 'its key may be wrong',"
+        " until => now() + interval '1 hour', provider => 'docling')"
+    )
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await log_in(page, guarded, "Alice Example")
+    await page.goto(f"{guarded}/stages/uploaded")
+    await expect(page.get_by_text("its key may be wrong").first).to_be_visible()
+    await expect(page.get_by_role("heading", name="Running")).to_be_visible()
+    await page.get_by_role("button", name="Resume uploaded").click()
+    await expect(page.get_by_role("button", name="Resume uploaded")).to_have_count(0)
+    assert jobs.run("select from upload_pipeline.provider_pauses") == []
+    await context.close()
+
+
 @pytest.mark.parametrize(
     ("length", "reason", "fault"),
     [

@@ -115,6 +115,9 @@ union all
 select 'pause', null, jsonb_build_array(s.status, s.paused_because)
   from upload_pipeline.statuses as s
  where s.paused_until is not null
+union all
+select 'provider pause', null, jsonb_build_array(p.status, p.provider, p.paused_because)
+  from upload_pipeline.provider_pauses as p
 """
 
 # Before each violation in what a run leaves behind.

@@ -122,6 +122,7 @@ async def _stage_page(request: web.Request, fault: str = "", reason: str = "") -
         queues = await queries.queues()
         left = await ActivityQueries(reader).left()
         actions = await queries.actions(subject=stage.status, limit=_ACTIONS)
+        alerts = await queries.alerts()
     return page(
         request,
         "stage.html",
@@ -129,6 +130,11 @@ async def _stage_page(request: web.Request, fault: str = "", reason: str = "") -
             "title": f"Stage {stage.status}",
             "now": reader.now,
             "stage": stage,
+            "provider_pauses": [
+                one
+                for one in alerts
+                if one.alert == "stage_paused" and one.subject.startswith(f"{stage.status}: ")
+            ],
             "queue": next(one for one in queues if one.queue == stage.status),
             "left": by_minute(left, reader.now).get(stage.status, [0] * MINUTES),
             "minutes": MINUTES,
