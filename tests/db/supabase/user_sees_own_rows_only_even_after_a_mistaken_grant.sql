@@ -3,7 +3,7 @@ begin;
 \ir ../search_path.psql
 \ir ../jobs.psql
 \ir ../supabase.psql
-select plan(43);
+select plan(44);
 
 select pg_temp.make_job('a', owner => 'ada');
 select pg_temp.make_job('b', owner => 'bob');
