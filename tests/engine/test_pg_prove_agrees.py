@@ -1,6 +1,6 @@
 """pg_prove, pgTAP's own runner, and our pytest collector agree on which files pass.
 
-Here both run small invented files. tests/supabase lets pg_prove run all files of tests/db.
+Here both run small invented files. tests/supabase lets pg_prove run some files of tests/db.
 """
 
 from __future__ import annotations

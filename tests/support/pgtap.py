@@ -1,4 +1,8 @@
-"""Collects tests/db/**/*.sql: psql runs each pgTAP file once on each PostgreSQL."""
+"""Collects tests/db/**/*.sql: psql runs each pgTAP file once on each PostgreSQL.
+
+On 15 it runs in a project like Supabase's, as its `postgres`; on 18 in a plain database, as the
+superuser.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from support.servers import MAJORS, ROOT, Server, Servers, skip_reason
+from support.supabase_project import SupabaseLike
 from support.tap import Verdict, parse
 
 TESTS = ROOT / "tests" / "db"
@@ -29,6 +35,16 @@ _PSQL = (
 
 # A clone takes longer than most files, so only a file that does not roll back gets its own.
 _ROLLS_BACK = re.compile(r"begin[a-z ]*;\n(?!.*^commit\b).*^rollback;\s*", re.DOTALL | re.MULTILINE)
+
+# What the `postgres` of a project may not do, there as little as here: the superuser runs them.
+NEEDS_A_SUPERUSER = {
+    "claim_reads_few_rows_more_than_its_batch": "fills the tables with their triggers off",
+    "check_integrity_finds_a_disabled_guard": "switches the triggers of foreign keys off",
+    "operators_actions_are_written_down_with_login_and_reason": "becomes another login",
+    "types_of_a_caller_are_never_used": "becomes a role that is no member of anything",
+    "guards_work_in_replica_mode": "sets session_replication_role",
+    "initial_status_moves_within_one_transaction": "sets session_replication_role",
+}
 
 # The search_path that Supabase's own roles have.
 SEARCH_PATH = {"PGOPTIONS": "-c search_path=public,extensions"}
@@ -82,12 +98,18 @@ class PgTapItem(pytest.Item):
             self.add_marker(pytest.mark.skip(reason=reason))
 
     def runtest(self) -> None:
-        server = self.config.stash[SERVERS].get(self.major)
-        if rolls_back(self.path):
-            verdict, stderr = run_file(server, server.pgtap_scratch, self.path)
-        else:
-            with server.create(template=server.pgtap_template) as url:
-                verdict, stderr = run_file(server, url, self.path)
+        servers = self.config.stash[SERVERS]
+        project = servers.of_kind(SupabaseLike, 15) if self.major == 15 else None
+        server = project or servers.get(self.major)
+        with ExitStack() as stack:
+            if rolls_back(self.path):
+                url = server.pgtap_scratch
+            else:
+                clone = server.create(template=server.pgtap_template)
+                url = stack.enter_context(clone)
+            if project and self.path.stem not in NEEDS_A_SUPERUSER:
+                url = project.as_postgres(url)
+            verdict, stderr = run_file(server, url, self.path)
         if not verdict.passed:
             failed = sum(line.startswith("not ok") for line in verdict.failures)
             heading = f"PostgreSQL {self.major}: {verdict.run} tests ran, {failed} failed"

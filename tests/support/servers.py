@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -187,8 +188,7 @@ class Server:
         """The name of a database with Hookline in it, for `create(template=...)`."""
         self._start_template("hookline_template", "template1")
         self.install(self.url("hookline_template"))
-        if mutation := os.environ.get(MUTATION):
-            self.execute(Path(mutation).read_text(), "hookline_template")
+        self._mutate("hookline_template")
         for role in ROLES:
             name = sql.Identifier(f"test_{role}")
             self.execute(
@@ -197,6 +197,10 @@ class Server:
                 )
             )
         return "hookline_template"
+
+    def _mutate(self, name: str) -> None:
+        if mutation := os.environ.get(MUTATION):
+            self.execute(Path(mutation).read_text(), name)
 
     @cached_property
     def pgtap_template(self) -> str:
@@ -246,16 +250,24 @@ def _read_pgtap() -> str:
         return member.read().decode()
 
 
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+
 class Servers:
     """The servers of the session. Each is started when a test first asks for it."""
 
     def __init__(self) -> None:
-        self._started: dict[int, Server] = {}
+        self._started: dict[tuple[type[Server], int], Server] = {}
 
     def get(self, major: int) -> Server:
-        if major not in self._started:
-            self._started[major] = Server(major)
-        return self._started[major]
+        return self.of_kind(Server, major)
+
+    def of_kind(self, kind: type[AnyServer], major: int) -> AnyServer:
+        started = self._started.get((kind, major))
+        if started is None:
+            started = self._started[kind, major] = kind(major)
+        assert isinstance(started, kind)
+        return started
 
     def close(self) -> None:
         for server in self._started.values():

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from support.servers import ROOT, Server
+from support.servers import ROLES, ROOT, Server
 
 # On the platform, supautils lets `postgres` create policies on realtime.messages without owning it.
 # Plain Postgres needs membership in the owner for that, as the platform did earlier.
@@ -64,6 +64,20 @@ class SupabaseLike(Server):
             conn.execute((ROOT / "tests/support/platform.psql").read_bytes())
             conn.execute(_RIGHTS.encode())
         return "supabase_template"
+
+    @cached_property
+    def pgtap_template(self) -> str:
+        """A project with Hookline and pgTAP, whose `postgres` is in the roles that files become."""
+        name = "supabase_pgtap_template"
+        self._start_template(name, self.empty_template)
+        self.execute(f"alter database {name} owner to postgres")
+        self.install(self.as_postgres(self.url(name)))
+        self._mutate(name)
+        roles = ", ".join(f"hookline_{role}" for role in ROLES)
+        self.execute(
+            f"create extension pgtap with schema extensions; grant {roles} to postgres", name
+        )
+        return name
 
     @contextmanager
     def project(self, *, plain: bool = False) -> Iterator[str]:
