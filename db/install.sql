@@ -83,6 +83,7 @@ begin;
 
 -- Triggers: a status never changes without its event, and history never changes
 \ir triggers/job_moves_by_events.sql
+\ir triggers/later_jobs_are_scheduled.sql
 \ir triggers/job_is_born_with_its_history.sql
 \ir triggers/event_moves_its_job.sql
 \ir triggers/events_are_append_only.sql
@@ -114,7 +115,11 @@ begin;
 \ir functions/internal/lease/sweep_leases.sql
 \ir functions/internal/lease/is_at_cap.sql
 \ir functions/internal/lease/limit_shares.sql
+\ir functions/internal/lease/stage_jobs.sql
+\ir functions/internal/lease/owner_after.sql
 \ir functions/internal/lease/lock_due_jobs.sql
+\ir functions/internal/lease/lock_overdue_jobs.sql
+\ir functions/internal/lease/lock_early_jobs.sql
 
 -- Internal: what a delivery says, and which job it is about
 \ir functions/internal/delivery/invalid_argument_of.sql

@@ -12,6 +12,7 @@ create table upload_pipeline.upload_jobs (
   attempt integer not null default 1,
   max_attempts integer not null default 3,
   run_after timestamptz not null default upload_pipeline.clock(),
+  scheduled boolean not null default false,
   deadline_at timestamptz,
   lease_token uuid,
   leased_by text,
@@ -75,15 +76,17 @@ with (
 create unique index one_unfinished_job_a_document on upload_pipeline.upload_jobs (document_id)
   where not terminal;
 
--- Leased, finished and unconfirmed jobs are not in this index, so a claim reads only jobs that it can take.
-create index upload_jobs_to_claim on upload_pipeline.upload_jobs (status, run_after)
-  where claimable and upload_confirmed and lease_token is null;
+-- What a claim may take: leased, finished, unconfirmed and scheduled jobs are not in this index. A claim goes from
+-- owner to owner, and takes the highest priority of each first. It asks for each provider that it serves, and for '':
+-- the jobs that name none.
+create index upload_jobs_to_claim on upload_pipeline.upload_jobs (
+  status, coalesce(provider, ''), owner_id, priority desc, run_after
+)
+  where claimable and upload_confirmed and lease_token is null and not scheduled;
 
--- The same jobs by owner: a claim goes from owner to owner, and takes the highest priority of each first. The planner
--- cannot know that leased_by is null where lease_token is, so it never takes one of these two indexes for the other.
-create index upload_jobs_to_claim_by_owner on upload_pipeline.upload_jobs (status, owner_id, priority desc, run_after)
-  include (provider)
-  where claimable and upload_confirmed and leased_by is null;
+-- Jobs that are due later. A claim stages them when their time has come.
+create index upload_jobs_scheduled on upload_pipeline.upload_jobs (status, run_after)
+  where scheduled and claimable and upload_confirmed and lease_token is null;
 
 -- How many jobs of an owner run.
 create index upload_jobs_running on upload_pipeline.upload_jobs (owner_id)
@@ -96,6 +99,10 @@ create index upload_jobs_leased on upload_pipeline.upload_jobs (leased_until)
 -- leased_by, which job_overview shows, so that a reader finds them, too.
 create index upload_jobs_by_deadline on upload_pipeline.upload_jobs (status, deadline_at)
   where upload_confirmed and leased_by is null and deadline_at is not null;
+
+-- The same where nobody works on the job, by the provider that a worker asks.
+create index upload_jobs_to_ask on upload_pipeline.upload_jobs (status, coalesce(provider, ''), deadline_at)
+  where not claimable and upload_confirmed and lease_token is null and deadline_at is not null;
 
 -- The job of each status that waits longest, whatever the number of jobs.
 create index upload_jobs_unfinished on upload_pipeline.upload_jobs (status, updated_at)
@@ -124,6 +131,8 @@ comment on column upload_pipeline.upload_jobs.version is
 comment on column upload_pipeline.upload_jobs.attempt is
   'The current attempt, from 1. An answer to an earlier attempt is stale.';
 comment on column upload_pipeline.upload_jobs.run_after is 'The job is not claimed before.';
+comment on column upload_pipeline.upload_jobs.scheduled is
+  'True: run_after was in the future when it was written, and no claim has staged the job since. A trigger sets it.';
 comment on column upload_pipeline.upload_jobs.deadline_at is 'The job is overdue after this. Null: no limit.';
 comment on column upload_pipeline.upload_jobs.provider is
   'The parser of the current attempt, or the one that was asked for. Null: none was, and no worker has claimed the job '

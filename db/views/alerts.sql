@@ -184,18 +184,39 @@ with clock as materialized (
     ) as held
    where held.age > 50000
   union all
+  -- In a backlog the first jobs of the ring of owners tell enough: all of them wait.
   select 'work_unclaimed', s.status, due.since, null,
-         format('Its oldest job is due since %s and no worker has one: does a worker with this stage run?',
+         format('Jobs are due since %s and no worker has one: does a worker with this stage run?',
                 upload_pipeline.in_utc(due.since))
     from clock
     cross join upload_pipeline.statuses as s
     cross join lateral (
-      select min(j.run_after) as since
-        from upload_pipeline.upload_jobs as j
-       where j.status = s.status
-         and j.claimable
-         and j.upload_confirmed
-         and j.lease_token is null
+      select min(waiting.run_after) as since
+        from (
+          (
+            select j.run_after
+              from upload_pipeline.upload_jobs as j
+             where j.status = s.status
+               and j.claimable
+               and j.upload_confirmed
+               and j.lease_token is null
+               and not j.scheduled
+             order by j.status, coalesce(j.provider, ''), j.owner_id, j.priority desc, j.run_after
+             limit 100
+          )
+          union all
+          (
+            select j.run_after
+              from upload_pipeline.upload_jobs as j
+             where j.status = s.status
+               and j.scheduled
+               and j.claimable
+               and j.upload_confirmed
+               and j.lease_token is null
+             order by j.run_after
+             limit 1
+          )
+        ) as waiting
     ) as due
    where s.claimable
      -- Without it, jobs may stay here for ever: nobody has to work on them.
@@ -213,25 +234,49 @@ with clock as materialized (
           and j.status = s.status
      )
   union all
-  -- Nobody takes them, so they are the oldest. More of them would make this slow, and say no more.
-  select 'provider_unserved', j.provider, min(j.run_after), count(*),
-         format('Jobs wait for a worker that has the provider %s, and none has claimed for it in 5 minutes', j.provider)
+  -- More of them would make this slow, and say no more.
+  select 'provider_unserved', p.provider, min(j.run_after), count(*),
+         format('Jobs wait for a worker that has the provider %s, and none has claimed for it in 5 minutes', p.provider)
     from clock
     join upload_pipeline.statuses as s on s.claimable and not s.has_content
     cross join lateral (
-      select j.provider, j.run_after
-        from upload_pipeline.upload_jobs as j
-       where j.status = s.status
-         and j.claimable
-         and j.upload_confirmed
-         and j.lease_token is null
-         and j.run_after < clock.now - interval '5 minutes'
-       order by j.run_after
-       limit 1000
+      select p.provider
+        from upload_pipeline.providers as p
+       where (p.served_at > clock.now - interval '5 minutes') is not true
+       -- There are fewer. It tells the planner so: of a table that nobody has analyzed, it expects a thousand rows.
+       limit 50
+    ) as p
+    cross join lateral (
+      (
+        select j.run_after
+          from upload_pipeline.upload_jobs as j
+         where j.status = s.status
+           and j.claimable
+           and j.upload_confirmed
+           and j.lease_token is null
+           and not j.scheduled
+           and coalesce(j.provider, '') = p.provider
+           and j.run_after < clock.now - interval '5 minutes'
+         limit 100
+      )
+      union all
+      -- No claim has staged them.
+      select later.run_after
+        from (
+          select j.run_after, j.provider
+            from upload_pipeline.upload_jobs as j
+           where j.status = s.status
+             and j.scheduled
+             and j.claimable
+             and j.upload_confirmed
+             and j.lease_token is null
+             and j.run_after < clock.now - interval '5 minutes'
+           order by j.run_after
+           limit 100
+        ) as later
+       where later.provider = p.provider
     ) as j
-    join upload_pipeline.providers as p on p.provider = j.provider
-   where (p.served_at > clock.now - interval '5 minutes') is not true
-   group by j.provider
+   group by p.provider
   union all
   select 'dead_letters', a.code, min(a.at), sum(a.count)::bigint,
          format('%s jobs failed for good by %s in the last hour', sum(a.count), a.code)

@@ -55,12 +55,13 @@ def fill(connection: psycopg.Connection, owner: str, jobs: int, run_after: str) 
         )
         insert into upload_pipeline.upload_jobs (
           document_id, owner_id, status, terminal, failed, claimable, has_content,
-          upload_confirmed, correlation_id, run_after
+          upload_confirmed, correlation_id, run_after, scheduled
         )
         select m.document_id, m.owner_id, s.status, s.terminal, s.failed, s.claimable,
-               s.has_content, true, 'bench', {run_after}
+               s.has_content, true, 'bench', due.at, due.at > upload_pipeline.clock()
           from made as m
          cross join upload_pipeline.statuses as s
+         cross join lateral (select {run_after} as at) as due
          where s.initial
         """.encode()  # noqa: S608 - ours
     )
@@ -81,13 +82,13 @@ def wait_for_turn(connection: psycopg.Connection, batch: int, after: UUID | None
     while True:
         started = time.perf_counter()
         rows = connection.execute(
-            "select owner_id, last_owner from upload_pipeline.claim_jobs("
+            "select owner_id from upload_pipeline.claim_jobs("
             "status => 'uploaded', worker => 'bench', batch => %s, lease => '1 hour', after => %s)",
             [batch, after],
         ).fetchall()
         times.append((time.perf_counter() - started) * 1000)
         assert rows, "a job that is due was not claimed"
-        after = rows[-1][1]
+        after = rows[-1][0]
         if owner in {row[0] for row in rows}:
             return Waited(len(times), statistics.median(times))
 

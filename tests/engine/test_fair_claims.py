@@ -38,9 +38,32 @@ def test_a_turn_reads_few_rows_of_another_owner(database: str) -> None:
     assert row[0] < 60
 
 
-def test_owners_whose_jobs_are_not_due_are_passed_sixteen_a_claim(database: str) -> None:
+def test_owners_whose_jobs_are_not_due_delay_nobody(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         fill(connection, GREEDY, 2000, AN_HOUR_AGO)
-        fill(connection, "gen_random_uuid()", 320, TOMORROW)
+        fill(connection, "gen_random_uuid()", 1000, TOMORROW)
         waited = [wait_for_turn(connection, 1, UUID(int=n << 120)) for n in range(0, 256, 51)]
-    assert max(one.claims for one in waited) <= 320 / 16 + 2
+    assert max(one.claims for one in waited) <= 2
+
+
+def test_owner_who_waited_for_a_later_time_has_a_turn_when_it_comes(database: str) -> None:
+    """Also behind many jobs of another owner whose time has come before."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        fill(connection, GREEDY, 2000, AN_HOUR_AGO)
+        connection.execute("update upload_pipeline.upload_jobs set scheduled = true")
+        fill(connection, f"'{UUID(int=2)}'::uuid", 1, AN_HOUR_AGO)
+        connection.execute(
+            "update upload_pipeline.upload_jobs set scheduled = true where owner_id = %s",
+            [UUID(int=2)],
+        )
+        claims = 0
+        after: UUID | None = None
+        while after != UUID(int=2):
+            row = connection.execute(
+                "select owner_id from upload_pipeline.claim_jobs('uploaded', 'w', after => %s)",
+                [after],
+            ).fetchone()
+            assert row is not None
+            after, claims = row[0], claims + 1
+    # Each claim stages 50 jobs, the oldest first.
+    assert claims <= 2000 / 50 + 2

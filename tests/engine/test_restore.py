@@ -340,6 +340,7 @@ def test_dump_of_the_whole_database_is_restored_with_its_guards(
         assert {row[1] for row in ask(empty, GUARDS) if row[2] != "A"} == {
             "deleted_jobs_are_counted",
             "steps_are_counted",
+            "later_jobs_are_scheduled",
         }
 
 

@@ -39,6 +39,7 @@ _ROLLS_BACK = re.compile(r"begin[a-z ]*;\n(?!.*^commit\b).*^rollback;\s*", re.DO
 # What the `postgres` of a project may not do, there as little as here: the superuser runs them.
 NEEDS_A_SUPERUSER = {
     "claim_reads_few_rows_more_than_its_batch": "fills the tables with their triggers off",
+    "jobs_of_other_providers_are_not_read": "fills the tables with their triggers off",
     "check_integrity_finds_a_disabled_guard": "switches the triggers of foreign keys off",
     "operators_actions_are_written_down_with_login_and_reason": "becomes another login",
     "types_of_a_caller_are_never_used": "becomes a role that is no member of anything",

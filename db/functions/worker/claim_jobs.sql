@@ -1,10 +1,13 @@
--- Ends expired leases, then gives leases to jobs of the status that are due: to all of them if they are few, else to
--- an equal share of each owner. In a status that is not claimable, these are the jobs past their deadline, the oldest
--- first: the worker asks the provider about them. Sweeping here means that no other process has to. If none is due, it
--- takes jobs that a clock has put off while it was ahead.
--- Locks: provider (each minute), job (skip locked), deletion, artifact, provider request, owner (advisory, skipped if
--- another claim has it).
--- Calls: check_isolation, clock, lock_due_jobs, sweep_leases.
+-- Ends expired leases, then gives leases to jobs of the status, to each owner an equal share. Owners with jobs to
+-- claim form a ring, in the order of their ids. A claim goes along it from `after` on, and each step is one probe of
+-- an index for each provider, however many jobs an owner has. Jobs that are not due are not in that index: first the
+-- claim stages scheduled jobs whose time has come. In a status that is not claimable, it takes the jobs past their
+-- deadline: the worker asks the provider about them. Sweeping here means that no other process has to. If none is due,
+-- it takes jobs that a clock has put off while it was ahead.
+-- Locks: provider (each minute), job (skip locked), deletion, artifact, provider request, owner (advisory, of those
+-- with max_running; skipped if another claim has it).
+-- Calls: check_isolation, clock, lock_due_jobs, lock_early_jobs, lock_overdue_jobs, owner_after, stage_jobs,
+-- sweep_leases.
 create or replace function upload_pipeline.claim_jobs(
   status text,
   worker text,
@@ -35,8 +38,7 @@ returns table (
   parsed_bytes bigint,
   parse_job_ids text[],
   lease_token uuid,
-  leased_until timestamptz,
-  last_owner uuid
+  leased_until timestamptz
 )
 language plpgsql
 security definer
@@ -54,12 +56,14 @@ as $$
 declare
   v_now timestamptz := upload_pipeline.clock();
   v_stage record;
-  v_due uuid[];
+  -- '' stands for the jobs that name none.
+  v_providers text[];
+  v_provider text;
   v_after uuid := coalesce(after, gen_random_uuid());
+  v_from uuid;
   v_left integer := batch;
-  v_taken integer;
-  v_fair boolean;
-  v_locked record;
+  v_due uuid[];
+  v_in_turn boolean;
 begin
   perform upload_pipeline.check_isolation();
 
@@ -73,41 +77,31 @@ begin
          ) as provider_paused,
          exists (
            select from upload_pipeline.upload_jobs as j where j.lease_token is not null and j.leased_until < v_now
-         ) as has_expired,
+         )
          -- Given by a clock that was ahead.
-         exists (
+         or exists (
            select
              from upload_pipeline.upload_jobs as j
             where j.lease_token is not null
               and j.leased_until > v_now + interval '1 day 1 minute'
-         ) as has_early,
+         ) as has_expired,
          exists (
+           select
+             from upload_pipeline.upload_jobs as j
+            where j.status = claim_jobs.status
+              and j.scheduled
+              and j.claimable
+              and j.upload_confirmed
+              and j.lease_token is null
+              and j.run_after <= v_now
+         ) as has_scheduled,
+         claim_jobs.providers is not null and exists (
            select
              from unnest(claim_jobs.providers) as served (provider)
              left join upload_pipeline.providers as p on p.provider = served.provider
             where (p.served_at between v_now - interval '1 minute' and v_now + interval '1 minute') is not true
          ) as serves_anew,
-         exists (select from upload_pipeline.owner_settings as o where o.max_running is not null) as capped,
-         -- One more than this claim may take is as good as many.
-         (
-           select count(*)
-             from (
-               select
-                 from upload_pipeline.upload_jobs as j
-                where s.claimable
-                  and j.status = claim_jobs.status
-                  and j.claimable
-                  and j.upload_confirmed
-                  and j.lease_token is null
-                  and j.run_after <= v_now
-                  and (
-                    claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-                    or j.provider is null and takes_unnamed
-                  )
-                order by j.run_after
-                limit least(greatest(batch, 0), 1000) + 1
-             ) as oldest
-         ) as due
+         exists (select from upload_pipeline.owner_settings as o where o.max_running is not null) as capped
     into v_stage
     from upload_pipeline.statuses as s
    where s.status = claim_jobs.status;
@@ -116,6 +110,7 @@ begin
     or length(worker) not between 1 and 200 or worker is null
     or batch not between 1 and 1000 or batch is null
     or lease not between interval '1 second' and interval '1 day' or lease is null
+    or array_ndims(claim_jobs.providers) > 1
     or v_stage.serves_anew and exists (
       select
         from unnest(claim_jobs.providers) as served (provider)
@@ -143,7 +138,7 @@ begin
 
   -- A swept job becomes due later than v_now, so this call does not claim it. Postgres would check the foreign keys of
   -- a row that is written twice, which locks the document.
-  if v_stage.has_expired or v_stage.has_early then
+  if v_stage.has_expired then
     perform upload_pipeline.sweep_leases(greatest(batch, 10));
   end if;
 
@@ -174,84 +169,75 @@ begin
     return;
   end if;
 
-  v_fair := v_stage.due > batch or v_stage.due > 0 and v_stage.capped;
+  if claim_jobs.providers is null then
+    v_providers := array(select p.provider from upload_pipeline.providers as p) || ''::text;
+  elsif takes_unnamed then
+    v_providers := claim_jobs.providers || ''::text;
+  else
+    v_providers := claim_jobs.providers;
+  end if;
 
-  -- In turns: an owner may have less than an equal share, and each turn takes one priority of an owner.
-  for v_turn in 1 .. 10 loop
-    if v_fair then
-      v_locked := upload_pipeline.lock_due_jobs(
-        status => claim_jobs.status, batch => v_left, after => v_after, due_by => v_now, capped => v_stage.capped,
-        few => v_stage.due <= batch, providers => claim_jobs.providers, takes_unnamed => takes_unnamed
-      );
-      v_due := v_locked.job_ids;
-      v_after := v_locked.last_owner;
-    elsif v_stage.claimable then
-      select array_agg(due.job_id) into v_due
-        from (
-          select j.job_id
+  if v_stage.has_scheduled then
+    perform upload_pipeline.stage_jobs(status => claim_jobs.status, batch => greatest(batch, 50), due_by => v_now);
+  end if;
+
+  -- In turns: an owner may have less than an equal share, and a turn takes one priority of an owner.
+  loop
+    v_due := null;
+    if v_stage.claimable then
+      -- One job is the first that is free along the ring.
+      if batch = 1 and not v_stage.capped then
+        v_provider := v_providers[1];
+        v_from := case when after is null then v_after else upload_pipeline.owner_after(after) end;
+        for v_round in 1 .. 2 loop
+          if cardinality(v_providers) > 1 then
+            select served.provider into v_provider
+              from unnest(v_providers) as served (provider)
+              cross join lateral (
+                select j.owner_id, j.priority, j.run_after
+                  from upload_pipeline.upload_jobs as j
+                 where j.status = claim_jobs.status
+                   and j.claimable
+                   and j.upload_confirmed
+                   and j.lease_token is null
+                   and not j.scheduled
+                   and coalesce(j.provider, '') = served.provider
+                   and j.owner_id >= v_from
+                 order by j.owner_id, j.priority desc, j.run_after
+                 limit 1
+              ) as first
+             order by first.owner_id, first.priority desc, first.run_after
+             limit 1;
+          end if;
+          select array[j.job_id] into v_due
             from upload_pipeline.upload_jobs as j
            where j.status = claim_jobs.status
              and j.claimable
              and j.upload_confirmed
              and j.lease_token is null
-             and j.run_after <= v_now
-             and (
-               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-               or j.provider is null and takes_unnamed
-             )
-           order by j.run_after
-           limit batch
-             for no key update skip locked
-        ) as due
-       where v_stage.due > 0;
+             and not j.scheduled
+             and coalesce(j.provider, '') = v_provider
+             and j.owner_id >= v_from
+           order by j.owner_id, j.priority desc, j.run_after
+           limit 1
+             for no key update skip locked;
+          exit when found;
+          v_from := '00000000-0000-0000-0000-000000000000';
+        end loop;
+      else
+        select due.job_ids, due.last_owner into v_due, v_after
+          from upload_pipeline.lock_due_jobs(
+            claim_jobs.status, v_left, v_after, v_stage.capped, v_providers
+          ) as due;
+      end if;
     else
-      select array_agg(due.job_id) into v_due
-        from (
-          select j.job_id
-            from upload_pipeline.upload_jobs as j
-           where j.status = claim_jobs.status
-             and not j.claimable
-             and j.upload_confirmed
-             and j.leased_by is null
-             and j.deadline_at <= v_now
-             and (
-               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-               or j.provider is null and takes_unnamed
-             )
-           order by j.deadline_at
-           limit batch
-             for no key update skip locked
-        ) as due;
+      v_due := upload_pipeline.lock_overdue_jobs(claim_jobs.status, batch, v_providers, v_now);
     end if;
 
-    -- A clock that was a day ahead for a while has written times that are a day too late. So a job whose last step is
-    -- in the future is due, unless a right clock has set its run_after since. Pauses of more than ten minutes are left
-    -- alone: a right clock may have set them, and the job would be claimed again and again.
-    if v_due is null and not v_fair then
-      select array_agg(due.job_id) into v_due
-        from (
-          select j.job_id
-            from upload_pipeline.upload_jobs as j
-           where j.updated_at > v_now + interval '1 minute'
-             and j.status = claim_jobs.status
-             and j.upload_confirmed
-             and j.lease_token is null
-             and case
-                   -- A step reads the clock for run_after before it does for updated_at.
-                   when j.claimable then j.run_after between j.updated_at - interval '10 seconds'
-                                                         and j.updated_at + interval '10 minutes'
-                   else j.deadline_at >= j.updated_at
-                 end
-             and (
-               claim_jobs.providers is null or j.provider = any (claim_jobs.providers)
-               or j.provider is null and takes_unnamed
-             )
-           order by j.updated_at
-           limit batch
-             for no key update skip locked
-        ) as due;
+    v_in_turn := v_stage.claimable and v_due is not null;
+    if v_due is null and v_left = batch then
+      v_due := upload_pipeline.lock_early_jobs(claim_jobs.status, batch, v_providers, v_now);
     end if;
-
     exit when v_due is null;
 
     return query
@@ -260,8 +246,9 @@ begin
            leased_by = claim_jobs.worker,
            leased_until = upload_pipeline.clock() + claim_jobs.lease,
            provider = coalesce(j.provider, claim_jobs.providers[1])
-      from upload_pipeline.documents as d
-     where j.job_id = any (v_due)
+      -- Their order is that of the ring, and the rows keep it.
+      from unnest(v_due) as due (job_id), upload_pipeline.documents as d
+     where j.job_id = due.job_id
        and d.document_id = j.document_id
     returning j.job_id, j.document_id, j.owner_id, d.filename, d.mime, d.bytes_len, d.file_sha256::text, d.raw_path,
               j.version, j.attempt, j.max_attempts, j.correlation_id::text, j.provider, j.options::jsonb,
@@ -271,27 +258,25 @@ begin
                   from upload_pipeline.provider_jobs as p
                  where p.job_id = j.job_id
                    and p.attempt = j.attempt
-                   and (j.provider is null or p.provider = j.provider)
+                   and (p.provider = j.provider or j.provider is null)
                  order by p.recorded_at desc, p.parse_job_id
               ),
-              j.lease_token, j.leased_until, v_after;
+              j.lease_token, j.leased_until;
 
-    get diagnostics v_taken = row_count;
-    v_left := v_left - v_taken;
-    exit when not v_fair or v_left = 0;
+    v_left := v_left - cardinality(v_due);
+    exit when v_left = 0 or not v_in_turn;
   end loop;
 end;
 $$;
 
 comment on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid) is
   'Claims up to `batch` jobs of a status for a worker, each with a lease and a fencing token of its own. If more are '
-  'due, each owner gets an equal share: highest priority first, then oldest. `after` is the last_owner of the '
-  'worker''s claim before; null begins anywhere. In a status that is not claimable it claims the jobs past their '
+  'due, each owner gets an equal share: highest priority first, then oldest. `after` is the owner of the last row of '
+  'the worker''s claim before; null begins anywhere. In a status that is not claimable it claims the jobs past their '
   'deadline. With `providers` it claims only jobs of these, and with takes_unnamed those that name none, which become '
   'jobs of the first of them. It claims none while the status is paused, and none of a provider that is paused there. '
-  'It also ends expired leases of any status. '
-  'parse_job_ids are the ids of the job''s provider for the current attempt, latest first. Raises UP006; 55P03 after '
-  'waiting 2 s for a lock.';
+  'It also ends expired leases of any status. parse_job_ids are the ids of the job''s provider for the current '
+  'attempt, latest first. Raises UP006; 55P03 after waiting 2 s for a lock.';
 
 revoke all on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid) from public;
 grant execute on function upload_pipeline.claim_jobs(text, text, integer, interval, text[], boolean, uuid)

@@ -70,6 +70,7 @@ as $$
                      from upload_pipeline.credit_reservations as s
                     where s.job_id = c.job_id
                       and s.attempt = c.attempt
+                      and s.provider = c.provider
                       and s.settled_at >= p.recorded_at
                  ) as paid
             from upload_pipeline.provider_jobs as p

@@ -276,14 +276,14 @@ class Engine:
         """Claim jobs of a status, each with a lease of so many seconds. Raises InvalidArgument.
 
         With a `provider` these are only its jobs, and with `takes_unnamed` those that name none.
-        `after`: the last_owner of the claim before, so that every owner has their turn.
+        `after`: the owner of the last job of the claim before, so that every owner has their turn.
         """
         async with transaction(self._pool) as connection:
             cursor = await connection.execute(
                 "select job_id, document_id, owner_id, filename, mime, bytes_len, file_sha256,"
                 " raw_path, version, attempt, max_attempts, correlation_id, provider, options,"
                 " metadata, parsed_path, parsed_sha256, parsed_bytes, parse_job_ids, lease_token,"
-                " leased_until, last_owner"
+                " leased_until"
                 " from upload_pipeline.claim_jobs("
                 "status => %s, worker => %s, batch => %s, lease => %s, providers => %s::text[],"
                 " takes_unnamed => %s, after => %s)",

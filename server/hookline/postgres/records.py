@@ -209,10 +209,7 @@ class CreditStatus(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job: a row of claim_jobs and the status that was claimed. Sizes are in bytes.
-
-    The next claim goes on after `last_owner`, who is not always the owner of this job.
-    """
+    """A claimed job: a row of claim_jobs and the status that was claimed. Sizes are in bytes."""
 
     status: str
     job_id: UUID
@@ -236,4 +233,3 @@ class Job:
     parse_job_ids: tuple[str, ...]
     lease_token: UUID = field(repr=False)
     leased_until: datetime
-    last_owner: UUID = field(repr=False)

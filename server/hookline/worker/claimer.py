@@ -135,7 +135,7 @@ class Claimer:
             ) from error
         self._has_claimed = True
         if jobs:
-            self._last_owner = jobs[-1].last_owner
+            self._last_owner = jobs[-1].owner_id
         return jobs
 
     async def _release(self, jobs: list[Job]) -> None:

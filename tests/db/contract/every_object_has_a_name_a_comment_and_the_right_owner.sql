@@ -84,8 +84,8 @@ select bag_eq(
   $$values ('event_moves_its_job', 'A'), ('events_are_append_only', 'A'), ('events_are_never_truncated', 'A'),
            ('job_is_born_with_its_history', 'A'), ('job_moves_by_events', 'A'), ('one_status_is_initial', 'A'),
            ('initial_status_is_remembered', 'A'), ('events_are_broadcast', 'O'),
-           ('steps_are_counted', 'O'), ('deleted_jobs_are_counted', 'O')$$,
-  'every guard is `enable always`; the broadcast and the counts are not, so a replica adds nothing'
+           ('steps_are_counted', 'O'), ('deleted_jobs_are_counted', 'O'), ('later_jobs_are_scheduled', 'O')$$,
+  'every guard is `enable always`; the broadcast, the counts and the schedule are not, so a replica adds nothing'
 );
 -- Columns are text without a length and timestamptz.
 select is_empty(

@@ -54,7 +54,7 @@ create temp table seen on commit drop as select a.alert from upload_pipeline.ale
 select is(pg_temp.alert('jobs_overdue'), 'parse_queued since 12:30: 1 jobs are past their deadline', 'jobs past their deadline are an alert');
 select is(
   pg_temp.alert('work_unclaimed'),
-  'uploaded since 12:00: Its oldest job is due since 2026-01-01 12:00:00Z and no worker has one: does a worker with this stage run?',
+  'uploaded since 12:00: Jobs are due since 2026-01-01 12:00:00Z and no worker has one: does a worker with this stage run?',
   'work that nobody claims for five minutes is an alert'
 );
 select pg_temp.claim(lease => '1 minute', worker => 'host-2');

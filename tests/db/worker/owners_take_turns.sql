@@ -19,7 +19,7 @@ declare
   v_last uuid;
 begin
   with claimed as materialized (
-    select c.*
+    select c.*, row_number() over () as place
       from upload_pipeline.claim_jobs(
         status => 'uploaded', worker => 'w', batch => claim_some.batch, after => (select t.after from pg_temp.turn as t)
       ) as c
@@ -27,7 +27,7 @@ begin
   select (
     select string_agg(name || '*' || jobs, ' ' order by name)
       from (select n.name, count(*) as jobs from claimed as c join pg_temp.owner_names as n using (owner_id) group by n.name) as o
-  ), (select c.last_owner from claimed as c limit 1)
+  ), (select c.owner_id from claimed as c order by c.place desc limit 1)
     into v_owners, v_last;
   update pg_temp.turn set after = coalesce(v_last, after);
   return v_owners;

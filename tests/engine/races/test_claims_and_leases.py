@@ -54,6 +54,20 @@ def test_workers_that_claim_at_once_get_jobs_of_every_owner(world: World) -> Non
     assert 2 in taken
 
 
+def test_two_claims_at_once_never_stage_or_take_the_same_job(world: World) -> None:
+    jobs = {world.make_job(file) for file in "abcd"}
+    world.watcher.execute("update upload_pipeline.upload_jobs set scheduled = true")
+    first, second = world.session(), world.session()
+    one = first.rows("claim_jobs", **claim(batch=2))
+    # The first has staged all four. The second does not wait for it.
+    assert second.rows("claim_jobs", **claim(batch=2)) == []
+    second.commit()
+    first.commit()
+    two = second.rows("claim_jobs", **claim())
+    assert sorted(row["job_id"] for row in one + two) == sorted(jobs)
+    assert len(one) == 2
+
+
 def test_claim_that_rolls_back_leaves_its_jobs_to_the_next(world: World) -> None:
     job_id = world.make_job()
     first, second = world.session(), world.session()

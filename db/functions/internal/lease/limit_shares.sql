@@ -16,9 +16,7 @@ begin
     continue when v_cap is null;
 
     v_shares[i] := 0;
-    -- An owner is in the list once for each priority.
-    continue when owners[i] = any (owners[: i - 1])
-      or not pg_try_advisory_xact_lock(hashtextextended(owners[i]::text, 3));
+    continue when not pg_try_advisory_xact_lock(hashtextextended(owners[i]::text, 3));
 
     -- Counted after the lock, in a snapshot of its own.
     select v_cap - count(*) into v_left
