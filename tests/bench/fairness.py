@@ -2,7 +2,7 @@
 
 Both have a job that is due; the greedy owner's are an hour older. The late owner's job is made
 once for each round, and claims are counted until one has it. `others` are owners who have jobs,
-but none that is due: they cost a claim steps. The time of a claim is its median in the round.
+but none that is due: no claim reads them. The time of a claim is its median in the round.
 """
 
 from __future__ import annotations
