@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import psycopg
 
 from support.commands import Cli, Database, objects, sentence_of
+
+_WAITING = """
+select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+"""
 
 
 def make_old(db: Database, number: int) -> None:
@@ -71,8 +76,11 @@ def test_an_interrupted_purge_says_what_is_gone_and_goes_on_later(
         other.execute("select from upload_pipeline.events where job_id <> %s for update", [first])
         arguments = ("purge", "--older-than", "7d", "--batch", "1", "--yes", "--json")
         with cli.start(*arguments, DATABASE_URL=operator) as process:
-            while jobs_left(db) == 4:
+            # The first job is gone before the command has heard of it; it has, once it waits for
+            # the second.
+            while not db.run(_WAITING):
                 assert process.poll() is None
+                time.sleep(0.02)
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate()
     assert (process.returncode, errors) == (130, "")
