@@ -8632,7 +8632,7 @@ declare
   v_before timestamptz;
   v_due uuid[];
   v_document_ids uuid[];
-  v_others bigint[] := '{}';
+  v_others bigint[] := array[]::bigint[];
   v_count bigint;
 begin
   perform upload_pipeline.check_isolation();

@@ -194,6 +194,10 @@ class SampleData:
         )
         self.conn.execute("select upload_pipeline.set_owner(gen_random_uuid(), max_running => 2)")
         self.conn.execute(
+            "select upload_pipeline.pause_stage("
+            "'uploaded', now() + interval '1 hour', 'no credits', provider => 'docling')"
+        )
+        self.conn.execute(
             """
             select upload_pipeline.start_announcing();
             insert into upload_pipeline.job_groups (group_id, owner_id, closed_at, check_after)
