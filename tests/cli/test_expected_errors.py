@@ -88,11 +88,11 @@ def test_a_host_that_does_not_exist_is_named(cli: Cli) -> None:
 
 def test_a_wrong_password_is_reported_and_not_shown(cli: Cli, database: str) -> None:
     parts = urlsplit(database)
-    url = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{parts.port}{parts.path}"
+    url = f"postgresql://nobody:{PASSWORD}@127.0.0.1:{parts.port}{parts.path}"
     for command in ("jobs", "migrate"):
         done = cli(command, DATABASE_URL=url)
         assert done.returncode == 2
-        assert 'password authentication failed for user "postgres"' in sentence_of(done)
+        assert 'password authentication failed for user "nobody"' in sentence_of(done)
         assert PASSWORD not in done.stderr
 
 

@@ -83,6 +83,19 @@ class Cli:
             check=False,
         )
 
+    def in_bash(self, *arguments: object, **environment: str) -> Done:
+        """Run it as a child of bash, and not of whatever started the tests."""
+        return subprocess.run(
+            ["bash", "-c", '"$@"; exit $?', "bash", *self._command(arguments)],
+            cwd=self.directory,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+
     def on_terminal(self, *arguments: object, columns: int, **environment: str) -> list[str]:
         """The lines that it prints on a terminal with so many columns, without colours."""
         master, terminal = os.openpty()

@@ -39,6 +39,10 @@ VALUES = {
     ],
 }
 
+PAUSE = """
+select upload_pipeline.pause_stage('uploaded', now() + '1 hour', 'no credits', provider => 'docling')
+"""
+
 # Class 23 is a constraint, UP a trigger; 22007 and 22008 are values that the type does not have.
 REFUSALS = ("23", "UP", "22007", "22008")
 
@@ -72,6 +76,8 @@ def test_each_special_value_is_refused_or_every_call_and_view_works(
     for column in columns:
         scene = made.scene("erased" if column["relation"] == "deletions" else "kept")
         made.put_back(scene)
+        if column["relation"] == "provider_pauses":
+            conn.execute(PAUSE)
         for value in VALUES[column["of_type"]]:
             name = f"{column['relation']}.{column['name']}"
             update = f"update upload_pipeline.{column['relation']} set {column['name']} = %s"  # noqa: S608

@@ -6,7 +6,7 @@ create or replace function upload_pipeline.lock_early_jobs(
   status text,
   batch integer,
   providers text[],
-  now timestamptz
+  at timestamptz
 )
 returns uuid[]
 language sql
@@ -16,7 +16,7 @@ as $$
     from (
       select j.job_id
         from upload_pipeline.upload_jobs as j
-       where j.updated_at > lock_early_jobs.now + interval '1 minute'
+       where j.updated_at > lock_early_jobs.at + interval '1 minute'
          and j.status = lock_early_jobs.status
          and j.upload_confirmed
          and j.lease_token is null
