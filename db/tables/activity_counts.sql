@@ -16,7 +16,7 @@ create table upload_pipeline.activity_counts (
     and (source is null or code is null)
   ),
   constraint times_are_between_2000_and_9999 check (
-    at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 )
 -- Every step inserts here, and roll_up_activity deletes it again. To give empty pages at the end of the table back,

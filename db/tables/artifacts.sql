@@ -18,8 +18,7 @@ create table upload_pipeline.artifacts (
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint artifact_is_not_empty check (bytes > 0),
   constraint times_are_between_2000_and_9999 check (
-    least(recorded_at, stored_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(recorded_at, stored_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[recorded_at, stored_at])
   )
 );
 

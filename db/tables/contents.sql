@@ -24,8 +24,7 @@ create table upload_pipeline.contents (
   constraint stored_content_has_no_bytes_here check (stored_at is null or content is null),
   constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null),
   constraint times_are_between_2000_and_9999 check (
-    least(received_at, run_after, stored_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(received_at, run_after, stored_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[received_at, run_after, stored_at])
   )
 )
 -- The bytes of content that was kept leave large dead rows behind.

@@ -16,7 +16,7 @@ create table upload_pipeline.credit_caps (
   constraint credits_are_not_negative check (credits between 0 and 'Infinity'),
   constraint used_is_not_negative check (used >= 0 and used < 'Infinity'),
   constraint times_are_between_2000_and_9999 check (
-    starts_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    starts_at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 )
 -- Each reservation and each bill rewrites a sum. If its page has room, the new row version needs no index entry.

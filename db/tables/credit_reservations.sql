@@ -16,8 +16,7 @@ create table upload_pipeline.credit_reservations (
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
   constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null)),
   constraint times_are_between_2000_and_9999 check (
-    least(reserved_at, settled_at, check_after) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(reserved_at, settled_at, check_after) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[reserved_at, settled_at, check_after])
   )
 );
 

@@ -6,8 +6,7 @@ create table upload_pipeline.deletions (
   claimed_until timestamptz,
   constraint deletions_pkey primary key (path),
   constraint times_are_between_2000_and_9999 check (
-    least(requested_at, run_after, claimed_until) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(requested_at, run_after, claimed_until) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[requested_at, run_after, claimed_until])
   )
 )
 -- A queue: rows come and go.

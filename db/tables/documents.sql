@@ -25,7 +25,7 @@ create table upload_pipeline.documents (
   -- `parsed`.
   constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/'),
   constraint times_are_between_2000_and_9999 check (
-    created_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    created_at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 

@@ -22,7 +22,7 @@ create table upload_pipeline.events (
   constraint version_counts_from_one check (version >= 1),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    ts between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    ts <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 

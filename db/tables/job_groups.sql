@@ -15,8 +15,8 @@ create table upload_pipeline.job_groups (
   constraint announced_group_has_counts check ((counts is null) = (announced_at is null)),
   constraint counts_is_an_object check (jsonb_typeof(counts) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    least(created_at, closed_at, check_after, announced_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(created_at, closed_at, check_after, announced_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
+    @> all (array[created_at, closed_at, check_after, announced_at])
   )
 )
 -- A queue, too: while a closed group has unfinished jobs, its row is rewritten at each look.

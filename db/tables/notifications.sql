@@ -24,8 +24,7 @@ create table upload_pipeline.notifications (
   constraint tries_are_not_negative check (tries >= 0),
   constraint error_is_1_to_500_characters check (length(error) between 1 and 500),
   constraint times_are_between_2000_and_9999 check (
-    least(run_after, taken_at, dead_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(run_after, taken_at, dead_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[run_after, taken_at, dead_at])
   )
 )
 -- A queue: each row is rewritten once or twice, and then stays with its job.

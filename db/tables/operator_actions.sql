@@ -11,7 +11,7 @@ create table upload_pipeline.operator_actions (
   constraint reason_is_1_to_500_characters check (length(reason) between 1 and 500),
   constraint details_is_an_object check (jsonb_typeof(details) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 

@@ -11,7 +11,7 @@ create table upload_pipeline.provider_jobs (
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint times_are_between_2000_and_9999 check (
-    recorded_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    recorded_at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 

@@ -8,7 +8,7 @@ create table upload_pipeline.provider_pauses (
   constraint pause_is_of_a_status foreign key (status) references upload_pipeline.statuses (status),
   constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint times_are_between_2000_and_9999 check (
-    paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    paused_until <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 

@@ -18,8 +18,7 @@ create table upload_pipeline.provider_requests (
   constraint refused_request_says_why check (run_after is not null or done_at is not null or last_error is not null),
   constraint last_error_is_a_code check (last_error ~ '^\w{1,100}$'),
   constraint times_are_between_2000_and_9999 check (
-    least(requested_at, run_after, done_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(requested_at, run_after, done_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[requested_at, run_after, done_at])
   )
 )
 -- A queue: rows are written several times, and purge deletes them.

@@ -4,7 +4,7 @@ create table upload_pipeline.providers (
   constraint providers_pkey primary key (provider),
   constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint times_are_between_2000_and_9999 check (
-    served_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    served_at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 

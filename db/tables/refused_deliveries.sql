@@ -10,7 +10,7 @@ create table upload_pipeline.refused_deliveries (
   constraint count_is_positive check (count > 0),
   constraint user_agent_is_at_most_200_characters check (length(user_agent) <= 200),
   constraint times_are_between_2000_and_9999 check (
-    minute between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    minute <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 

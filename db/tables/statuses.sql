@@ -40,8 +40,7 @@ create table upload_pipeline.statuses (
   constraint initial_status_is_not_announced check (not (initial and announced)),
   constraint only_a_marked_status_is_announced check (announced or announced_since is null),
   constraint times_are_between_2000_and_9999 check (
-    least(paused_until, announced_since) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(paused_until, announced_since) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[paused_until, announced_since])
   )
 );
 

@@ -47,21 +47,17 @@ create table upload_pipeline.upload_jobs (
     references upload_pipeline.job_groups (owner_id, group_id),
   constraint priority_is_0_to_9 check (priority between 0 and 9),
   constraint attempts_are_bounded check (attempt <= max_attempts),
-  constraint lease_is_whole check (
-    (lease_token is null) = (leased_by is null) and (lease_token is null) = (leased_until is null)
-  ),
+  constraint lease_is_whole check (num_nulls(lease_token, leased_by, leased_until) in (0, 3)),
   constraint lease_needs_a_confirmed_upload check (lease_token is null or upload_confirmed),
   constraint finished_job_has_no_lease check (lease_token is null or not terminal),
-  constraint content_is_whole check (
-    (parsed_path is null) = (parsed_sha256 is null) and (parsed_path is null) = (parsed_bytes is null)
-  ),
+  constraint content_is_whole check (num_nulls(parsed_path, parsed_sha256, parsed_bytes) in (0, 3)),
   constraint content_is_not_empty check (parsed_bytes > 0),
   constraint parsed_job_has_content check (parsed_path is not null or not has_content),
   constraint failed_job_says_why check (last_error is not null or not failed),
   constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    least(run_after, deadline_at, leased_until, created_at, updated_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(run_after, deadline_at, leased_until, created_at, updated_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
+    @> all (array[run_after, deadline_at, leased_until, created_at, updated_at])
   )
 )
 -- Every claim and step rewrites a row, and a claim reads past the dead entries of its index until vacuum has removed

@@ -36,8 +36,7 @@ create table upload_pipeline.webhook_deliveries (
   constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    least(first_seen, last_seen, check_after) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(first_seen, last_seen, check_after) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[first_seen, last_seen, check_after])
   )
 )
 -- A repeated delivery changes no index. With room in its page the new row version needs no index entry either.

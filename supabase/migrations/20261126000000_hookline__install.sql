@@ -452,8 +452,7 @@ create table upload_pipeline.statuses (
   constraint initial_status_is_not_announced check (not (initial and announced)),
   constraint only_a_marked_status_is_announced check (announced or announced_since is null),
   constraint times_are_between_2000_and_9999 check (
-    least(paused_until, announced_since) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(paused_until, announced_since) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[paused_until, announced_since])
   )
 );
 
@@ -717,7 +716,7 @@ create table upload_pipeline.providers (
   constraint providers_pkey primary key (provider),
   constraint provider_is_a_word check (length(provider) <= 63 and provider ~ '^[a-z][a-z0-9_]*$'),
   constraint times_are_between_2000_and_9999 check (
-    served_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    served_at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 
@@ -741,7 +740,7 @@ create table upload_pipeline.provider_pauses (
   constraint pause_is_of_a_status foreign key (status) references upload_pipeline.statuses (status),
   constraint provider_is_a_word check (provider ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint times_are_between_2000_and_9999 check (
-    paused_until between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    paused_until <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 
@@ -779,7 +778,7 @@ create table upload_pipeline.documents (
   -- `parsed`.
   constraint raw_path_is_not_of_parsed_content check (raw_path !~* '^storage://parsed/'),
   constraint times_are_between_2000_and_9999 check (
-    created_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    created_at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 
@@ -816,8 +815,8 @@ create table upload_pipeline.job_groups (
   constraint announced_group_has_counts check ((counts is null) = (announced_at is null)),
   constraint counts_is_an_object check (jsonb_typeof(counts) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    least(created_at, closed_at, check_after, announced_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(created_at, closed_at, check_after, announced_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
+    @> all (array[created_at, closed_at, check_after, announced_at])
   )
 )
 -- A queue, too: while a closed group has unfinished jobs, its row is rewritten at each look.
@@ -892,21 +891,17 @@ create table upload_pipeline.upload_jobs (
     references upload_pipeline.job_groups (owner_id, group_id),
   constraint priority_is_0_to_9 check (priority between 0 and 9),
   constraint attempts_are_bounded check (attempt <= max_attempts),
-  constraint lease_is_whole check (
-    (lease_token is null) = (leased_by is null) and (lease_token is null) = (leased_until is null)
-  ),
+  constraint lease_is_whole check (num_nulls(lease_token, leased_by, leased_until) in (0, 3)),
   constraint lease_needs_a_confirmed_upload check (lease_token is null or upload_confirmed),
   constraint finished_job_has_no_lease check (lease_token is null or not terminal),
-  constraint content_is_whole check (
-    (parsed_path is null) = (parsed_sha256 is null) and (parsed_path is null) = (parsed_bytes is null)
-  ),
+  constraint content_is_whole check (num_nulls(parsed_path, parsed_sha256, parsed_bytes) in (0, 3)),
   constraint content_is_not_empty check (parsed_bytes > 0),
   constraint parsed_job_has_content check (parsed_path is not null or not has_content),
   constraint failed_job_says_why check (last_error is not null or not failed),
   constraint last_error_is_an_object check (jsonb_typeof(last_error) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    least(run_after, deadline_at, leased_until, created_at, updated_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(run_after, deadline_at, leased_until, created_at, updated_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
+    @> all (array[run_after, deadline_at, leased_until, created_at, updated_at])
   )
 )
 -- Every claim and step rewrites a row, and a claim reads past the dead entries of its index until vacuum has removed
@@ -1057,7 +1052,7 @@ create table upload_pipeline.events (
   constraint version_counts_from_one check (version >= 1),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    ts between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    ts <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 
@@ -1081,7 +1076,7 @@ create table upload_pipeline.provider_jobs (
   constraint parse_job_id_is_1_to_200_characters check (length(parse_job_id) between 1 and 200),
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint times_are_between_2000_and_9999 check (
-    recorded_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    recorded_at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 
@@ -1118,8 +1113,7 @@ create table upload_pipeline.notifications (
   constraint tries_are_not_negative check (tries >= 0),
   constraint error_is_1_to_500_characters check (length(error) between 1 and 500),
   constraint times_are_between_2000_and_9999 check (
-    least(run_after, taken_at, dead_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(run_after, taken_at, dead_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[run_after, taken_at, dead_at])
   )
 )
 -- A queue: each row is rewritten once or twice, and then stays with its job.
@@ -1200,8 +1194,7 @@ create table upload_pipeline.contents (
   constraint stored_content_has_no_bytes_here check (stored_at is null or content is null),
   constraint only_content_with_a_path_is_stored check (path is not null or stored_at is null),
   constraint times_are_between_2000_and_9999 check (
-    least(received_at, run_after, stored_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(received_at, run_after, stored_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[received_at, run_after, stored_at])
   )
 )
 -- The bytes of content that was kept leave large dead rows behind.
@@ -1260,8 +1253,7 @@ create table upload_pipeline.artifacts (
   constraint attempt_counts_from_one check (attempt >= 1),
   constraint artifact_is_not_empty check (bytes > 0),
   constraint times_are_between_2000_and_9999 check (
-    least(recorded_at, stored_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(recorded_at, stored_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[recorded_at, stored_at])
   )
 );
 
@@ -1315,8 +1307,7 @@ create table upload_pipeline.webhook_deliveries (
   constraint brought_content_is_of_a_job check (content_ordinal is null or job_id is not null),
   constraint payload_is_an_object check (jsonb_typeof(payload) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    least(first_seen, last_seen, check_after) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(first_seen, last_seen, check_after) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[first_seen, last_seen, check_after])
   )
 )
 -- A repeated delivery changes no index. With room in its page the new row version needs no index entry either.
@@ -1364,8 +1355,7 @@ create table upload_pipeline.deletions (
   claimed_until timestamptz,
   constraint deletions_pkey primary key (path),
   constraint times_are_between_2000_and_9999 check (
-    least(requested_at, run_after, claimed_until) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(requested_at, run_after, claimed_until) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[requested_at, run_after, claimed_until])
   )
 )
 -- A queue: rows come and go.
@@ -1402,8 +1392,7 @@ create table upload_pipeline.provider_requests (
   constraint refused_request_says_why check (run_after is not null or done_at is not null or last_error is not null),
   constraint last_error_is_a_code check (last_error ~ '^\w{1,100}$'),
   constraint times_are_between_2000_and_9999 check (
-    least(requested_at, run_after, done_at) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(requested_at, run_after, done_at) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[requested_at, run_after, done_at])
   )
 )
 -- A queue: rows are written several times, and purge deletes them.
@@ -1443,7 +1432,7 @@ create table upload_pipeline.refused_deliveries (
   constraint count_is_positive check (count > 0),
   constraint user_agent_is_at_most_200_characters check (length(user_agent) <= 200),
   constraint times_are_between_2000_and_9999 check (
-    minute between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    minute <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 
@@ -1472,7 +1461,7 @@ create table upload_pipeline.operator_actions (
   constraint reason_is_1_to_500_characters check (length(reason) between 1 and 500),
   constraint details_is_an_object check (jsonb_typeof(details) = 'object'),
   constraint times_are_between_2000_and_9999 check (
-    at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 );
 
@@ -1551,7 +1540,7 @@ create table upload_pipeline.activity_counts (
     and (source is null or code is null)
   ),
   constraint times_are_between_2000_and_9999 check (
-    at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 )
 -- Every step inserts here, and roll_up_activity deletes it again. To give empty pages at the end of the table back,
@@ -1616,7 +1605,7 @@ create table upload_pipeline.credit_caps (
   constraint credits_are_not_negative check (credits between 0 and 'Infinity'),
   constraint used_is_not_negative check (used >= 0 and used < 'Infinity'),
   constraint times_are_between_2000_and_9999 check (
-    starts_at between timestamptz '2000-01-01 00:00+00' and timestamptz '9999-01-01 00:00+00'
+    starts_at <@ tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]'
   )
 )
 -- Each reservation and each bill rewrites a sum. If its page has room, the new row version needs no index entry.
@@ -1660,8 +1649,7 @@ create table upload_pipeline.credit_reservations (
   constraint settlement_is_whole check ((billed is null) = (settled_at is null)),
   constraint open_reservation_has_a_check_after check ((check_after is null) = (settled_at is not null)),
   constraint times_are_between_2000_and_9999 check (
-    least(reserved_at, settled_at, check_after) >= timestamptz '2000-01-01 00:00+00'
-    and greatest(reserved_at, settled_at, check_after) <= timestamptz '9999-01-01 00:00+00'
+    tstzrange '[2000-01-01 00:00+00, 9999-01-01 00:00+00]' @> all (array[reserved_at, settled_at, check_after])
   )
 );
 
@@ -3132,7 +3120,7 @@ create or replace function upload_pipeline.lock_early_jobs(
   status text,
   batch integer,
   providers text[],
-  now timestamptz
+  at timestamptz
 )
 returns uuid[]
 language sql
@@ -3142,7 +3130,7 @@ as $$
     from (
       select j.job_id
         from upload_pipeline.upload_jobs as j
-       where j.updated_at > lock_early_jobs.now + interval '1 minute'
+       where j.updated_at > lock_early_jobs.at + interval '1 minute'
          and j.status = lock_early_jobs.status
          and j.upload_confirmed
          and j.lease_token is null
