@@ -40,7 +40,9 @@ VALUES = {
 }
 
 PAUSE = """
-select upload_pipeline.pause_stage('uploaded', now() + '1 hour', 'no credits', provider => 'docling')
+select upload_pipeline.pause_stage(
+  'uploaded', now() + '1 hour', 'no credits', provider => 'docling'
+)
 """
 
 # Class 23 is a constraint, UP a trigger; 22007 and 22008 are values that the type does not have.
