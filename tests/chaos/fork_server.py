@@ -25,7 +25,13 @@ _IMPORTED: Final = (
     "hookline.worker.parsing.fetch_stage",
     "hookline.worker.parsing.reconcile",
     "hookline.worker.parsing.polling",
+    "hookline.worker.announcing.announcer",
     "hookline.providers.configured_parser",
+    "hookline.providers.llamacloud.provider",
+    "hookline.providers.llamacloud.client",
+    "hookline.storage.files",
+    "hookline.cli.serve",
+    "hookline.cli.work",
     "chaos.shortened_times",
 )
 WEBHOOK_URL: Final = "CHAOS_WEBHOOK_URL"
