@@ -146,22 +146,22 @@ async def test_a_body_that_says_no_length_is_charged_as_it_arrives(start: Start)
 
 
 async def test_a_sender_whose_time_is_over_can_still_be_cut() -> None:
-    deadline = asyncio.timeout(0)
+    arrival = bodies._Arrival("127.0.0.1", now=0)
 
     async def receive() -> None:
-        async with deadline:
+        async with asyncio.timeout(0) as arrival.deadline:
             try:
                 await asyncio.sleep(60)
             finally:
                 # Its task has not ended yet when another body needs the memory.
-                bodies._Arrival("127.0.0.1", deadline, now=0).cut(now=0)
+                arrival.cut(now=0)
 
     with pytest.raises(TimeoutError):
         await receive()
 
 
 async def test_a_sender_is_slow_by_what_it_sent_lately() -> None:
-    body = bodies._Arrival("127.0.0.1", asyncio.timeout(None), now=0)
+    body = bodies._Arrival("127.0.0.1", now=0)
     body.add(b"x" * MIB, now=0.1)
     assert not body.is_slow(now=1.0)
     assert body.is_slow(now=1.2), "silent"

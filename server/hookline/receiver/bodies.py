@@ -42,9 +42,10 @@ async def check_expectation(request: web.Request) -> None:
 class _Arrival:
     """A body that arrives, and the memory that it is charged for."""
 
-    def __init__(self, peer: str, deadline: asyncio.Timeout, now: float) -> None:
+    def __init__(self, peer: str, now: float) -> None:
         self.peer = peer
-        self.deadline = deadline
+        # Of the task that waits for the body.
+        self.deadline: asyncio.Timeout | None = None
         self.body = Body()
         self.pool: _Pool | None = None
         self.charged = 0
@@ -70,7 +71,7 @@ class _Arrival:
         self.is_cut = True
         self.body.clear()
         # A timeout that is over cannot be changed, and its task wakes up anyway.
-        if not self.deadline.expired():
+        if self.deadline is not None and not self.deadline.expired():
             self.deadline.reschedule(now)
 
 
@@ -125,9 +126,9 @@ class BodyBudget:
         away half-way.
         """
         now = asyncio.get_running_loop().time
-        arrival = _Arrival(request.remote or "", asyncio.timeout(seconds), now())
+        arrival = _Arrival(request.remote or "", now())
         try:
-            await self._fill(arrival, request, limit, now)
+            await self._fill(arrival, request, limit, seconds, now)
             yield arrival.body
         finally:
             self._release(arrival)
@@ -136,7 +137,12 @@ class BodyBudget:
                 arrival.body.clear()
 
     async def _fill(
-        self, arrival: _Arrival, request: web.Request, limit: int, now: Callable[[], float]
+        self,
+        arrival: _Arrival,
+        request: web.Request,
+        limit: int,
+        seconds: float,
+        now: Callable[[], float],
     ) -> None:
         announced = request.content_length or 0
         if announced > limit:
@@ -147,7 +153,8 @@ class BodyBudget:
                 # A small body comes with its head. Nobody waits for it.
                 self._add(arrival, request.content.read_nowait(), limit, now())
             else:
-                await self._wait_for_body(arrival, request, limit, now)
+                async with asyncio.timeout(seconds) as arrival.deadline:
+                    await self._wait_for_body(arrival, request, limit, now)
         except TimeoutError:
             if not arrival.is_cut:
                 raise web.HTTPRequestTimeout from None
@@ -162,19 +169,18 @@ class BodyBudget:
     async def _wait_for_body(
         self, arrival: _Arrival, request: web.Request, limit: int, now: Callable[[], float]
     ) -> None:
-        async with arrival.deadline:
-            if _expects_continue(request):
-                await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                # As aiohttp's own handler does: the answer has not begun.
-                request.writer.output_size = 0
-            if request.transport is None:
-                # aiohttp tells only a request that is being handled; its reader would raise
-                # RuntimeError.
-                raise ConnectionError
-            async for chunk in request.content.iter_any():
-                if arrival.is_cut:
-                    break
-                self._add(arrival, chunk, limit, now())
+        if _expects_continue(request):
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            # As aiohttp's own handler does: the answer has not begun.
+            request.writer.output_size = 0
+        if request.transport is None:
+            # aiohttp tells only a request that is being handled; its reader would raise
+            # RuntimeError.
+            raise ConnectionError
+        async for chunk in request.content.iter_any():
+            if arrival.is_cut:
+                break
+            self._add(arrival, chunk, limit, now())
 
     def _add(self, arrival: _Arrival, chunk: bytes, limit: int, now: float) -> None:
         size = len(arrival.body) + len(chunk)
